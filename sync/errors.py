@@ -1,0 +1,192 @@
+"""Every error this program raises on purpose.
+
+ImageSyncError                        exit 1
+├── UsageError                        exit 2: the person who called can mend it
+│   ├── SettingsError                 one message that names every mistake
+│   └── UnknownError                  an id, source, run or moment that is not there
+├── CloudError                        the image list could not be read
+│   ├── TransientError                worth another try
+│   │   ├── ThrottledError            too many requests; may know how long to wait
+│   │   ├── ServerFaultError          5xx, and the one 400 that means "internal, retry later"
+│   │   ├── ConnectionFailedError     DNS, TLS, connect, reset, timeout
+│   │   └── BrokenAnswerError         cut short, HTML, or no JSON at all
+│   ├── UnauthorizedError             401: the credentials are refused
+│   ├── ForbiddenError                403: the credentials may not list images
+│   ├── RejectedError                 any other 3xx or 4xx: asking again will not help
+│   ├── ContractError                 JSON, but not an answer of this API
+│   └── TooLargeError                 over the cap on bytes
+├── StoreError                        the database refused
+│   ├── DatabaseUnavailableError      not reachable, starting up, or too many connections
+│   ├── DatabaseBusyError             a lock or statement timeout, a deadlock
+│   ├── DatabaseRefusedError          a privilege is missing, or it is read-only
+│   ├── SchemaVersionError            the schema is older or newer than the program (exit 2)
+│   └── OutcomeUnknownError           COMMIT was sent, and no one can say what became of it
+├── EmbeddedError                     the job's own PostgreSQL does not start
+├── ScopeChangedError                 the filter of a source changed and was not acknowledged (exit 2)
+├── DeadlineError                     the run took longer than it may
+├── InterruptedRunError               SIGTERM or SIGINT ended the run
+└── SupersededError                   exit 3: another run was ahead
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImageSyncError(Exception):
+    """Something went wrong; the message says what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class UsageError(ImageSyncError):
+    """The command cannot be understood."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """Some settings are wrong."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
+        plural = "s" if len(mistakes) != 1 else ""
+        super().__init__(f"{len(mistakes)} setting{plural} to mend:\n{lines}")
+
+
+class UnknownError(UsageError):
+    """There is nothing by that name."""
+
+
+class CloudError(ImageSyncError):
+    """The image list could not be read.
+
+    Attributes:
+        status: HTTP status, or None where no answer came.
+        code: the vendor's error code, such as ``APIGW.0301``.
+        request_id: the gateway's id of the request, for the vendor's support.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.status, self.code, self.request_id = status, code, request_id
+        facts = [f"HTTP {status}" if status else "", code or "", f"request {request_id}" if request_id else ""]
+        known = ", ".join(fact for fact in facts if fact)
+        text = message or type(self).__doc__ or ""
+        super().__init__(f"{text} ({known})" if known else text)
+
+
+class TransientError(CloudError):
+    """The cloud failed in a way that often passes by itself."""
+
+
+class ThrottledError(TransientError):
+    """The cloud asks for fewer requests.
+
+    Attributes:
+        wait: seconds the cloud asked to be left alone, or None where it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        wait: float | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.wait = wait
+        super().__init__(message, status=status, code=code, request_id=request_id)
+
+
+class ServerFaultError(TransientError):
+    """The cloud has an internal fault."""
+
+
+class ConnectionFailedError(TransientError):
+    """The cloud cannot be reached."""
+
+
+class BrokenAnswerError(TransientError):
+    """The answer is not complete JSON."""
+
+
+class UnauthorizedError(CloudError):
+    """The cloud refuses the credentials."""
+
+
+class ForbiddenError(CloudError):
+    """The credentials may not list images."""
+
+
+class RejectedError(CloudError):
+    """The cloud rejects the request."""
+
+
+class ContractError(CloudError):
+    """The answer is not one of this API."""
+
+
+class TooLargeError(CloudError):
+    """The answer is larger than allowed."""
+
+
+class StoreError(ImageSyncError):
+    """The database refused."""
+
+
+class DatabaseUnavailableError(StoreError):
+    """The database cannot be reached."""
+
+
+class DatabaseBusyError(StoreError):
+    """The database is busy: a lock or a statement took too long."""
+
+
+class DatabaseRefusedError(StoreError):
+    """The database does not allow this."""
+
+
+class SchemaVersionError(StoreError):
+    """The schema of the database does not fit this program."""
+
+    exit_code = 2
+
+
+class OutcomeUnknownError(StoreError):
+    """COMMIT was sent and its answer never came; the database cannot be asked."""
+
+
+class EmbeddedError(ImageSyncError):
+    """The job's own PostgreSQL does not work here."""
+
+
+class ScopeChangedError(ImageSyncError):
+    """The filter of a source is not the one its inventory was made with."""
+
+    exit_code = 2
+
+
+class DeadlineError(ImageSyncError):
+    """The run took longer than it may."""
+
+
+class InterruptedRunError(ImageSyncError):
+    """The run was ended from outside before it was done."""
+
+
+class SupersededError(ImageSyncError):
+    """Another run of this source was ahead; this one wrote nothing."""
+
+    exit_code = 3
