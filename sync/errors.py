@@ -21,6 +21,7 @@ ImageSyncError                        exit 1
 │   ├── DatabaseRefusedError          a privilege is missing, or it is read-only
 │   ├── SchemaVersionError            the schema is older or newer than the program (exit 2)
 │   └── OutcomeUnknownError           COMMIT was sent, and no one can say what became of it
+├── SpoolError                        no room for the changes between reading and writing
 ├── EmbeddedError                     the job's own PostgreSQL does not start
 ├── ScopeChangedError                 the filter of a source changed and was not acknowledged (exit 2)
 ├── DeadlineError                     the run took longer than it may
@@ -166,6 +167,10 @@ class SchemaVersionError(StoreError):
 
 class OutcomeUnknownError(StoreError):
     """COMMIT was sent and its answer never came; the database cannot be asked."""
+
+
+class SpoolError(ImageSyncError):
+    """There is no room for the changes between reading and writing."""
 
 
 class EmbeddedError(ImageSyncError):

@@ -1,0 +1,23 @@
+"""${message}.
+
+Rules: forward and back, with rows in the tables. Never lock a large table long: no rewrite, indexes CONCURRENTLY where
+they are large. Must work with the program of the version before. Frozen once released: no import from `sync`.
+"""
+
+from alembic import op
+import sqlalchemy as sa
+${imports if imports else ""}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward."""
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    """Go back."""
+    ${downgrades if downgrades else "pass"}

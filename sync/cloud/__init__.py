@@ -1,0 +1,1 @@
+"""All HTTP of the job: one client, its credentials, its patience, and the reading of a list."""

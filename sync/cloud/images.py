@@ -1,0 +1,136 @@
+"""The image list of one source: read as a whole, or asked for one id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qsl
+
+from sync.cloud.client import Body, Client
+from sync.cloud.patience import Patience
+from sync.cloud.workers import Workers
+from sync.domain.answer import Answer, read_answer
+from sync.domain.fields import PAGE_LIMIT
+from sync.domain.listing import Scan
+from sync.domain.run import PageEvidence, Reading, Traffic
+from sync.errors import CloudError, ForbiddenError, TransientError, UnauthorizedError
+
+Take = Callable[[Answer], None]
+_ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
+_HOPELESS = (TransientError, UnauthorizedError, ForbiddenError)  # asking for another id would fail just so
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    answer: Answer
+    body: Body
+
+
+class ImageList:
+    """The image list of one source.
+
+    Args:
+        client: asks the endpoint.
+        scope: the filter, as a query string.
+        patience: the run's.
+        traffic: what the run asked so far.
+        concurrency: pages in flight.
+        max_images: above so many the reading is given up.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        scope: str,
+        patience: Patience,
+        traffic: Traffic,
+        *,
+        concurrency: int = 4,
+        max_images: int = 5_000_000,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        self._client, self._scope, self._patience = client, dict(parse_qsl(scope)), patience
+        self.traffic = traffic
+        self._concurrency, self._max_images = concurrency, max_images
+        self._progress = progress or (lambda _done, _total: None)
+
+    def read(self, take: Take, reading: int) -> Reading:
+        """Page through the whole list once, several pages at a time.
+
+        Args:
+            take: gets each answer, in the order the answers come.
+            reading: the number of this reading within the run.
+
+        Raises:
+            CloudError: a page can't be read.
+        """
+        return self._read(take, reading, self._scope)
+
+    def read_all(self, take: Take) -> Reading:
+        """The same without the filter, to see what is gone and not just outside of it."""
+        return self._read(take, 0, {})
+
+    def _read(self, take: Take, reading: int, scope: dict[str, str]) -> Reading:
+        scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
+        evidence: list[PageEvidence] = []
+        received = 0
+        with Workers(partial(self._page, scope), self._concurrency, self._patience.remaining) as workers:
+            while True:
+                while workers.free and (offset := scan.ask()) is not None:
+                    workers.ask(offset)
+                if scan.done:
+                    return Reading(scan.verdict(), evidence)
+                offset, page = workers.next()
+                if isinstance(page, BaseException):
+                    raise page
+                scan.answer(page.answer.page)
+                take(page.answer)
+                evidence.append(_evidence(reading, page))
+                received += page.answer.page.count
+                self._progress(received, page.answer.page.total)
+
+    def ask(self, ids: Sequence[str]) -> Mapping[str, Answer]:
+        """Ask for each id by name, without the filter: an image that left the filter is not gone.
+
+        Returns:
+            the answer for each id, without images if it is gone; no entry where no one can say.
+        """
+        told: dict[str, Answer] = {}
+        waiting = list(reversed(ids))
+        with Workers(self._one, self._concurrency, self._patience.remaining) as workers:
+            while waiting or workers.busy:
+                while waiting and workers.free:
+                    workers.ask(waiting.pop())
+                image, answer = workers.next()
+                if isinstance(answer, _HOPELESS):
+                    waiting.clear()
+                elif isinstance(answer, BaseException) and not isinstance(answer, CloudError):
+                    raise answer
+                elif not isinstance(answer, BaseException) and answer is not None:
+                    told[image] = answer
+        return told
+
+    def _page(self, scope: dict[str, str], offset: int) -> _Page:
+        query = scope | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
+        return self._client.get(query, lambda body: _Page(read_answer(body.content, offset), body))
+
+    def _one(self, wanted: str) -> Answer | None:
+        answer = self._client.get({"id": wanted}, lambda body: read_answer(body.content, 0))
+        if not answer.images:
+            return answer if answer.page.total in (0, None) else None
+        return answer if all(row.id == wanted for row in answer.page.rows) else None
+
+
+def _evidence(reading: int, page: _Page) -> PageEvidence:
+    told = page.answer.page
+    return PageEvidence(
+        reading=reading,
+        offset=told.offset,
+        rows=told.count,
+        first_id=told.first_id,
+        last_id=told.last_id,
+        total=told.total,
+        request_id=page.body.request_id,
+        milliseconds=page.body.milliseconds,
+    )

@@ -1,0 +1,106 @@
+"""How long a run waits, how often it asks again, and when it gives up.
+
+Everything is bounded: a budget of retries for the whole run, a wall-clock deadline, and a stop from outside. At most
+``pages + confirmations + retries`` requests leave the process, whatever the cloud answers.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sync.domain.run import Traffic
+from sync.errors import DeadlineError, InterruptedRunError, ThrottledError, TransientError
+
+T = TypeVar("T")
+FIRST_WAIT = 0.5  # seconds
+LONGEST_WAIT = 30.0
+SHORTEST_THROTTLE = 1.0
+
+
+class Patience:
+    """The patience of one run, shared by all its threads.
+
+    Args:
+        seconds: the run's wall-clock deadline, from now.
+        retries: how many requests may be repeated in the whole run.
+        traffic: where retries and waits are counted.
+        stop: set from outside to end the run.
+    """
+
+    def __init__(self, seconds: float, retries: int, traffic: Traffic, stop: threading.Event | None = None) -> None:
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._left = retries
+        self._traffic = traffic
+        self._stop = stop or threading.Event()
+        self._not_before = 0.0  # the cloud asked all of us to wait until then
+        self._lock = threading.Lock()
+
+    def remaining(self) -> float:
+        """Seconds until the deadline.
+
+        Raises:
+            DeadlineError: there are none.
+            InterruptedRunError: the run was stopped from outside.
+        """
+        if self._stop.is_set():
+            raise InterruptedRunError(
+                "the run was stopped from outside; nothing was written, and the next run starts afresh"
+            )
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise DeadlineError(
+                f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or see why it is slow"
+            )
+        return left
+
+    def call(self, ask: Callable[[], T]) -> T:
+        """Ask, and ask again where that is worth it.
+
+        Raises:
+            TransientError: the budget of retries is used up.
+            DeadlineError, InterruptedRunError: see ``remaining``.
+            CloudError: what no second try will mend.
+        """
+        attempt = 0
+        while True:
+            self._pause()
+            try:
+                return ask()
+            except TransientError as error:
+                self._count(error)
+                self._postpone(error, attempt)
+            attempt += 1
+
+    def _count(self, error: TransientError) -> None:
+        with self._lock:
+            if self._left <= 0:
+                raise error
+            self._left -= 1
+            self._traffic.retries += 1
+
+    def _postpone(self, error: TransientError, attempt: int) -> None:
+        """Set the moment of the next try: for all threads if the cloud throttles, else for this one."""
+        if isinstance(error, ThrottledError) and error.wait is not None:
+            wait = max(error.wait, SHORTEST_THROTTLE)
+        else:
+            wait = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+            wait = wait / 2 + random.uniform(0, wait / 2)  # noqa: S311 - equal jitter, no secret
+        if wait >= self.remaining():
+            raise DeadlineError(
+                f"{error}; the next try in {wait:.0f} s would be after the run's deadline of {self._seconds:g} s"
+            ) from error
+        if isinstance(error, ThrottledError):
+            with self._lock:
+                self._traffic.throttled_seconds += wait
+                self._not_before = max(self._not_before, time.monotonic() + wait)
+        else:
+            self._stop.wait(wait)
+
+    def _pause(self) -> None:
+        while (wait := min(self._not_before - time.monotonic(), self.remaining())) > 0:
+            self._stop.wait(wait)

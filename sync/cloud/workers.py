@@ -1,0 +1,71 @@
+"""A few threads that ask for pages at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Generic, Self, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+_TICK = 0.2  # seconds between two looks at the deadline while nothing comes
+
+
+class Workers(Generic[Q, A]):
+    """Answers questions in daemon threads.
+
+    An executor's threads are waited for when the process ends, so one answer that never comes would keep a stopped job
+    alive; these are not.
+
+    Args:
+        answer: what a thread does with a question.
+        count: how many threads.
+        check: called while waiting; raises to give up.
+    """
+
+    def __init__(self, answer: Callable[[Q], A], count: int, check: Callable[[], object]) -> None:
+        self._answer, self._count, self._check = answer, count, check
+        self._questions: SimpleQueue[tuple[Q] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Q, A | BaseException]] = SimpleQueue()
+        self._threads = 0
+        self.busy = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _thread in range(self._threads):
+            self._questions.put(None)
+
+    @property
+    def free(self) -> bool:
+        """Whether one more question would be taken up at once."""
+        return self.busy < self._count
+
+    def ask(self, question: Q) -> None:
+        """Hand a question to a thread."""
+        if self._threads <= self.busy:
+            threading.Thread(target=self._work, daemon=True, name=f"reader-{self._threads}").start()
+            self._threads += 1
+        self.busy += 1
+        self._questions.put((question,))
+
+    def next(self) -> tuple[Q, A | BaseException]:
+        """Wait for any answer; a thread's exception is an answer."""
+        while True:
+            try:
+                answer = self._answers.get(timeout=_TICK)
+            except Empty:
+                self._check()
+                continue
+            self.busy -= 1
+            return answer
+
+    def _work(self) -> None:
+        while (question := self._questions.get()) is not None:
+            try:
+                answer: A | BaseException = self._answer(question[0])
+            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+                answer = error
+            self._answers.put((question[0], answer))

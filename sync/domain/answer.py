@@ -1,0 +1,75 @@
+"""One answer of ``GET /v1/images``: cut into images, each still the bytes the cloud sent.
+
+Nothing but the id and the time of creation is read here: most images are unchanged, and those are known by their bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sync.domain.image import parse_time
+from sync.domain.listing import Page, Row
+from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        images: the images, each as its JSON text.
+        page: what the proof needs of it.
+    """
+
+    images: list[msgspec.Raw]
+    page: Page
+
+
+class _Body(msgspec.Struct):
+    images: list[msgspec.Raw]
+    total: Any = None
+
+
+class _Edge(msgspec.Struct, gc=False):
+    id: Any = None
+    created_at: Any = None
+
+
+class _Edges(msgspec.Struct):
+    images: list[_Edge]
+
+
+def read_answer(body: bytes, offset: int) -> Answer:
+    """Read the body of an answer to a question for the rows from ``offset`` on.
+
+    Raises:
+        BrokenAnswerError: it is no JSON, or was cut short.
+        ContractError: it is JSON, but holds no list of images.
+    """
+    try:
+        whole = _body(body)
+        rows = [Row(_id(edge.id), parse_time(edge.created_at)) for edge in _edges(body).images]
+    except msgspec.ValidationError as error:
+        raise ContractError(f"the answer holds no list of images: {error}; is the endpoint the right one?") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(body, error) from error
+    total = whole.total if type(whole.total) is int and whole.total >= 0 else None
+    return Answer(whole.images, Page.of(offset, rows, total))
+
+
+def _id(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _broken(body: bytes, error: Exception) -> ImageSyncError:
+    start = body[:200].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return BrokenAnswerError("the answer is a web page, not JSON; is there a proxy or a portal in between?")
+    return BrokenAnswerError(f"the answer is not complete JSON: {error}")
+
+
+_body = msgspec.json.Decoder(_Body).decode
+_edges = msgspec.json.Decoder(_Edges).decode

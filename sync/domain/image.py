@@ -1,0 +1,229 @@
+"""One image: from the JSON the cloud sent, to typed columns, and back without loss.
+
+A value that does not fit its column's type, and every field that the document does not name, is kept in ``extra`` under
+its name in the API. So the columns stay clean and nothing is lost. Three things are read as equal, because the vendor's
+own services mix them: a field that is absent, null or ``""``; ``true`` and ``"true"``; the same instant written in
+another zone or with more zeros.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from sync.domain.fields import FIELDS, Field, Kind
+
+Value = str | int | bool | datetime | None
+DIGEST_BYTES = 16
+MAX_ID = 255  # characters
+MAX_RECORD = 1 << 20  # bytes of JSON; the largest that was ever seen is under 2 KiB
+MAX_DIGITS = 1000  # what PostgreSQL's numeric holds with ease
+
+
+class Image(msgspec.Struct, frozen=True, gc=False):
+    """An image as it is stored.
+
+    Attributes:
+        values: one value a field, in the order of ``fields.FIELDS``; the first is the id.
+        extra: what has no column: unknown fields, and values that do not fit, by API name.
+        content: digest (16 bytes) of all of it, the same for whatever is read as equal.
+        misfits: how many values of known fields had to go to ``extra``.
+    """
+
+    values: tuple[Value, ...]
+    extra: dict[str, Any]
+    content: bytes
+    misfits: int
+
+    @property
+    def id(self) -> str:
+        """The cloud's id of the image."""
+        return str(self.values[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that cannot be read as an image.
+
+    Attributes:
+        raw: its bytes.
+        reason: why, in words.
+        id: the id it bears all the same, or None.
+    """
+
+    raw: bytes
+    reason: str
+    id: str | None = None
+
+
+def raw_digest(raw: bytes | memoryview) -> bytes:
+    """Digest (16 bytes) of an image's bytes just as the cloud sent them."""
+    return blake2b(raw, digest_size=DIGEST_BYTES).digest()
+
+
+class Reader:
+    """Reads images, with the fields left out of the comparison that a user asked to ignore."""
+
+    def __init__(self, ignore: Collection[str] = ()) -> None:
+        """Args: ignore: API names of fields whose change alone makes no new version."""
+        self._ignore = frozenset(ignore)
+        self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore)
+
+    def read(self, raw: bytes) -> Image | Unreadable:
+        """Read one image from its JSON text."""
+        record = _decode(raw)
+        if isinstance(record, str):
+            return Unreadable(raw, record)
+        if reason := _no_id(record.get("id")):
+            return Unreadable(raw, reason)
+        if reason := _nul(raw, record):
+            return Unreadable(raw, reason, record["id"])
+        values, misfits = _columns(record)
+        content = self._content(values, record)
+        return Image(tuple(values), record, content, misfits)
+
+    def _content(self, values: list[Value], extra: Mapping[str, Any]) -> bytes:
+        compared = [None if values[n] == "" else values[n] for n in self._compared]
+        rest = {name: _plain(value) for name, value in extra.items() if name not in self._ignore}
+        text = _encode([compared, {name: value for name, value in rest.items() if value is not None}])
+        return blake2b(text, digest_size=DIGEST_BYTES).digest()
+
+
+def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give back what the cloud sent, from the columns of one stored image.
+
+    Args:
+        values: value by column name.
+        extra: the column ``extra``.
+    """
+    known = {field.api: _written(field, values.get(field.column)) for field in FIELDS}
+    return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
+
+
+def _decode(raw: bytes) -> dict[str, Any] | str:
+    if len(raw) > MAX_RECORD:
+        return f"larger than {MAX_RECORD} bytes"
+    try:
+        record = _json(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return f"not valid JSON: {error}"
+    return record if isinstance(record, dict) else "not a JSON object"
+
+
+def _no_id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        return "no id" if value is None or value == "" else "the id is not text"
+    if len(value) > MAX_ID:
+        return f"the id is longer than {MAX_ID} characters"
+    return "the id contains blanks or control characters" if re.search(r"[\s\x00-\x1f\x7f]", value) else ""
+
+
+def _nul(raw: bytes, record: dict[str, Any]) -> str:
+    """PostgreSQL holds no NUL; the look at the bytes spares nearly all the look at the values."""
+    return "contains the character NUL" if b"\\u0000" in raw and _contains_nul(record) else ""
+
+
+def _contains_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _contains_nul(item) for name, item in value.items())
+    if isinstance(value, list):
+        return any(_contains_nul(item) for item in value)
+    return isinstance(value, str) and "\0" in value
+
+
+def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
+    """Move what fits out of the record; what is left there is ``extra``."""
+    values: list[Value] = []
+    misfits = 0
+    for api, convert in _CONVERTERS:
+        value = record.pop(api, None)
+        if value is None:
+            values.append(None)
+            continue
+        fits = convert(value)
+        values.append(fits)
+        if fits is None and value != "":
+            record[api] = value
+            misfits += 1
+    return values, misfits
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"0|-?[1-9]\d{0,18}", value):
+        value = int(value)
+    # A bool is an int to Python, and bigint is what the column holds.
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:Z|[+-]\d\d:?\d\d)?")
+
+
+def parse_time(value: object) -> datetime | None:
+    """An instant, to the microsecond; without a zone it is UTC, as the document says."""
+    if not isinstance(value, str) or not (match := _INSTANT.fullmatch(value)):
+        return None
+    if match[1]:
+        start, end = match.span(1)
+        value = value[:start] + match[1].ljust(6, "0") + value[end:].lstrip("0")
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+_BY_KIND: dict[Kind, Callable[[object], Value]] = {
+    Kind.TEXT: _text,
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.FLAG: _boolean,
+    Kind.TIME: parse_time,
+}
+_CONVERTERS = tuple((field.api, _BY_KIND[field.kind]) for field in FIELDS)
+
+
+def _plain(value: object) -> object:
+    if value == "":
+        return None
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _written(field: Field, value: Value) -> Value:
+    if value is None:
+        return "" if field.blank else None
+    if field.kind is Kind.FLAG:
+        return "true" if value else "false"
+    return iso(value) if isinstance(value, datetime) else value
+
+
+def iso(moment: datetime) -> str:
+    """Write an instant as the API does: UTC, ``Z``, a fraction only where there is one."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError("a number is too large or too small")
+    return number
+
+
+_json = msgspec.json.Decoder(float_hook=_number).decode
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode

@@ -1,0 +1,184 @@
+"""The values that a run hands from one part to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sync.domain.compare import Comparison
+from sync.domain.plan import Limits, Plan, Status
+from sync.domain.proof import Proof, Verdict
+
+EXIT_CODES = {
+    Status.DONE: 0,
+    Status.WITHHELD: 4,
+    Status.FAILED: 1,
+    Status.INTERRUPTED: 1,
+    Status.SUPERSEDED: 3,
+    Status.SKIPPED: 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One cloud account and endpoint with one fixed filter.
+
+    Attributes:
+        name: its name in the settings; rows are keyed by (source, id).
+        endpoint: URL of the API.
+        scope: the filter, as a canonical query string; "" is everything.
+        limits: what may be deleted without a person's word.
+        readings: how often the list is read, at most, to prove it.
+        confirm_limit: above so many missing images a second proven listing stands in for single questions.
+        ignore: API names of fields whose change alone makes no version.
+        deadline: seconds a run may take.
+    """
+
+    name: str
+    endpoint: str
+    scope: str = ""
+    limits: Limits = field(default_factory=Limits)
+    readings: int = 3
+    confirm_limit: int = 200
+    ignore: tuple[str, ...] = ()
+    deadline: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One try to sync one source.
+
+    Attributes:
+        number: its number in ``inventory.runs``, or None for a plan, which is not on record.
+        source: the source it is for.
+        epoch: how many runs of the source had committed when it began; the fence.
+        started_at: by the database's clock.
+    """
+
+    number: int | None
+    source: Source
+    epoch: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageEvidence:
+    """What one answer showed; a row of ``inventory.run_pages``."""
+
+    reading: int
+    offset: int
+    rows: int
+    first_id: str | None
+    last_id: str | None
+    total: int | None
+    request_id: str | None
+    milliseconds: int
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the run asked of the cloud."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    throttled_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One pass over the whole list."""
+
+    verdict: Verdict
+    pages: list[PageEvidence]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The images one run read, and how complete they are."""
+
+    comparison: Comparison
+    proof: Proof
+    verdict: Verdict
+    pages: list[PageEvidence]
+    readings: int
+
+    @property
+    def total(self) -> int | None:
+        """The number of images by the cloud's last word."""
+        return self.pages[-1].total if self.pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Live images that are not in a listing, after each was asked for.
+
+    Attributes:
+        gone: the ids that were confirmed gone.
+        kept: those that were not: they answered, or no one could say.
+        reason: why none may be deleted in this run, or "".
+    """
+
+    gone: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: one JSON object of ``image-sync run --format json``."""
+
+    run: int | None
+    source: str
+    status: Status
+    reason: str
+    proven: bool
+    proof: str
+    effective_at: datetime | None
+    listed: int
+    total: int | None
+    plan: Plan
+    unchanged: int
+    duplicates: int
+    quarantined: int
+    missing: int
+    kept: int
+    misfits: int
+    traffic: Traffic
+    readings: int
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that tells the same."""
+        return EXIT_CODES[self.status]
+
+    def as_json(self) -> dict[str, Any]:
+        """Flat names and plain values, in the order a person would read them."""
+        plan = self.plan
+        return {
+            "run": self.run,
+            "source": self.source,
+            "status": self.status.value,
+            "reason": self.reason,
+            "proven": self.proven,
+            "proof": self.proof,
+            "effective_at": self.effective_at.isoformat() if self.effective_at else None,
+            "listed": self.listed,
+            "total": self.total,
+            "created": plan.created,
+            "updated": plan.updated,
+            "restored": plan.restored,
+            "deleted": plan.deleted,
+            "held": plan.held,
+            "unchanged": self.unchanged,
+            "duplicates": self.duplicates,
+            "quarantined": self.quarantined,
+            "missing": self.missing,
+            "kept": self.kept,
+            "misfits": self.misfits,
+            "readings": self.readings,
+            "requests": self.traffic.requests,
+            "retries": self.traffic.retries,
+            "bytes": self.traffic.bytes,
+        }

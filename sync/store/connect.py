@@ -1,0 +1,130 @@
+"""A connection to PostgreSQL, and its errors turned into ours: here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors as pg
+
+from sync import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the database is, and how long it may keep us waiting.
+
+    Attributes:
+        url: a libpq URL or connection string; holds the password, so it is never shown.
+        connect_timeout: seconds.
+        lock_timeout: seconds a statement may wait for a lock.
+        statement_timeout: seconds a statement may take.
+    """
+
+    url: str
+    connect_timeout: int = 10
+    lock_timeout: float = 10.0
+    statement_timeout: float = 300.0
+
+    def __repr__(self) -> str:
+        return "Target(...)"
+
+
+def libpq_url(url: str) -> str:
+    """The URL as libpq takes it: without the driver's name that SQLAlchemy wants."""
+    return re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", url)
+
+
+def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
+    """Open a connection that commits each statement, but for what stands between BEGIN and COMMIT.
+
+    Raises:
+        DatabaseUnavailableError: it can't be opened.
+    """
+    try:
+        connection = psycopg.connect(
+            libpq_url(target.url),
+            autocommit=True,
+            connect_timeout=target.connect_timeout,
+            application_name="image-sync",
+            # Prepared statements do not survive a pooler that hands out another connection each transaction.
+            prepare_threshold=None,
+        )
+    except psycopg.ProgrammingError:
+        # The driver's text quotes the whole string, password and all.
+        raise errors.DatabaseUnavailableError(
+            "the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL"
+        ) from None
+    except psycopg.Error as error:
+        raise errors.DatabaseUnavailableError(f"the database can't be reached: {_first_line(error)}") from None
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        connection.close()
+        raise errors.DatabaseRefusedError(
+            "the database is not in UTF8, so names would be lost; create one with ENCODING 'UTF8'"
+        )
+    return connection
+
+
+def bounds(target: Target) -> str:
+    """Statement that bounds the waits of the transaction it stands in; holds through a pooler, as SET would not."""
+    lock, statement = int(target.lock_timeout * 1000), int(target.statement_timeout * 1000)
+    return (
+        f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
+        "set_config('TimeZone', 'UTC', true)"
+    )
+
+
+@contextmanager
+def ours(step: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, naming the step that met them."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translated(error, step) from error
+
+
+def translated(error: psycopg.Error, step: str) -> errors.StoreError:
+    """The error of ours that says what to do."""
+    text = _first_line(error)
+    for kinds, ours_kind, advice in _ADVICE:
+        if isinstance(error, kinds):
+            return ours_kind(f"while {step}: {text}; {advice}")
+    return errors.StoreError(f"while {step}: {text}")
+
+
+_ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], str], ...] = (
+    (
+        (pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected, pg.SerializationFailure),
+        errors.DatabaseBusyError,
+        "nothing was written; see who holds the lock in pg_stat_activity, the next run tries again",
+    ),
+    (
+        (pg.InsufficientPrivilege,),
+        errors.DatabaseRefusedError,
+        "grant it: `image-sync db upgrade` as the owner of the schema does",
+    ),
+    (
+        (pg.ReadOnlySqlTransaction,),
+        errors.DatabaseRefusedError,
+        "this is a standby or read-only; point IMAGE_SYNC_DATABASE_URL at the primary",
+    ),
+    ((pg.DiskFull, pg.OutOfMemory), errors.StoreError, "nothing was written; give the database more room"),
+    (
+        (pg.UndefinedTable, pg.UndefinedColumn, pg.InvalidSchemaName),
+        errors.SchemaVersionError,
+        "the schema does not fit this program: `image-sync db check`",
+    ),
+    (
+        (psycopg.OperationalError, psycopg.InterfaceError),
+        errors.DatabaseUnavailableError,
+        "the connection is lost; the next run tries again",
+    ),
+)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    told = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    return re.sub(r"password=\S+", "password=***", told)

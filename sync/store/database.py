@@ -1,0 +1,157 @@
+"""The database as a run sees it; its plan sees the same, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import psycopg
+
+from sync.domain.compare import Known
+from sync.domain.run import Run, Source, Traffic
+from sync.errors import OutcomeUnknownError, StoreError
+from sync.store import migrate, runs, statements
+from sync.store.connect import Target, bounds, connect, ours, translated
+from sync.store.writing import Planned, Writing
+
+
+class Database:
+    """One connection for one run after another.
+
+    Args:
+        target: where the database is.
+
+    Raises:
+        DatabaseUnavailableError: it can't be reached.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.connection: psycopg.Connection[Any] = connect(target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def prepare(self) -> None:
+        """Make the schema in an empty database; refuse one of another version.
+
+        Raises:
+            SchemaVersionError: it is older or newer than the program.
+        """
+        if migrate.current(self.connection) is None:
+            migrate.upgrade(self.target)
+        migrate.check(self.connection)
+
+    def start(self, source: Source, trigger: str) -> Run:
+        """Put a new run on record, at once."""
+        return runs.start(self.connection, self.target, source, trigger)
+
+    def known(self, run: Run) -> Known:
+        """The digests of what is stored, in one query."""
+        with ours("reading what is stored"):
+            cursor = self.connection.cursor(binary=True)
+            row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
+        return Known(*(row or ()))
+
+    def live_ids(self, run: Run, raw_digests: Sequence[bytes]) -> list[str]:
+        """The ids of the live images with these digests of their bytes."""
+        if not raw_digests:
+            return []
+        facts = {"source": run.source.name, "digests": list(raw_digests)}
+        with ours("looking up what the list does not show"):
+            return [row[0] for row in self.connection.execute(statements.LIVE_IDS, facts)]
+
+    @contextmanager
+    def writing(self, run: Run) -> Iterator[Writing]:
+        """The writing transaction, fenced.
+
+        Raises:
+            SupersededError: another run of the source committed since this one began.
+            OutcomeUnknownError: COMMIT was sent, and the database can't be asked what became of it.
+        """
+        with ours("writing"):
+            self.connection.execute("BEGIN")
+            self.connection.execute(bounds(self.target))
+        try:
+            tables = Writing(self.connection, run)
+            tables.fence()
+            yield tables
+        except BaseException:
+            self._roll_back()
+            raise
+        self._commit(run)
+
+    def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
+        """Put on record why a run ended; if the database is gone, the record stays as it is."""
+        try:
+            if self.connection.broken:
+                self.connection = connect(self.target)
+            runs.fail(self.connection, run, error, traffic)
+        except StoreError as second:
+            error.add_note(f"nor could that be recorded: {second}")
+
+    def _commit(self, run: Run) -> None:
+        try:
+            self.connection.execute("COMMIT")
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if not self._committed(run):
+                raise translated(error, "committing") from error
+        except psycopg.Error as error:
+            raise translated(error, "committing") from error
+
+    def _committed(self, run: Run) -> bool:
+        """Ask on a new connection what became of a COMMIT whose answer was lost."""
+        try:
+            self.connection.close()
+            self.connection = connect(self.target)
+            with self.connection.transaction():
+                self.connection.execute(bounds(self.target))
+                # Waits for the lost transaction, should it still be under way: it holds this row.
+                self.connection.execute("SELECT FROM inventory.sources WHERE name = %s FOR UPDATE", [run.source.name])
+                row = self.connection.execute(
+                    "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s", [run.number]
+                ).fetchone()
+        except (psycopg.Error, StoreError) as error:
+            raise OutcomeUnknownError(
+                "the connection was lost while committing, and the database can't be asked what became of it; "
+                f"`image-sync status` tells, run {run.number} is done or it is not: {type(error).__name__}"
+            ) from error
+        return bool(row and row[0])
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.connection.close()  # the server rolls back by itself
+
+
+class Planning(Database):
+    """The same database for a plan: the run is not on record, and its transaction is rolled back before it writes."""
+
+    def prepare(self) -> None:
+        """Refuse a schema that is not the program's; make none."""
+        migrate.check(self.connection)
+
+    def start(self, source: Source, trigger: str) -> Run:  # noqa: ARG002 - there is no record to say it in
+        """Begin a run that is not on record."""
+        return runs.look(self.connection, source)
+
+    @contextmanager
+    def writing(self, run: Run) -> Iterator[Writing]:
+        """The transaction of a plan; what it staged is gone with it."""
+        with ours("planning"):
+            self.connection.execute("BEGIN")
+            self.connection.execute(bounds(self.target))
+        try:
+            tables = Planned(self.connection, run)
+            tables.fence()
+            yield tables
+        finally:
+            self._roll_back()
+
+    def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
+        """There is no record to say it in."""

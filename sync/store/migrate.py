@@ -1,0 +1,123 @@
+"""Bring the schema of a database to what this program needs, or say why it does not fit.
+
+The migrations are part of the installed package; in a checkout they stand beside it. Alembic is slow to import, so a
+run only compares one number and leaves the rest to ``upgrade``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from sync.errors import SchemaVersionError
+from sync.store.connect import Target, connect, libpq_url, ours
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_LOCK = 4_611_686_018_427_387_905  # advisory lock of whoever migrates; any fixed number serves
+
+
+def head() -> str:
+    """The revision this program needs: the highest number among its migrations."""
+    return max(name[:4] for name in _names() if name[:4].isdecimal())
+
+
+def current(connection: psycopg.Connection[Any]) -> str | None:
+    """The revision of a database, or None where there is no inventory yet."""
+    with ours("reading the version of the schema"):
+        row = connection.execute("SELECT to_regclass('inventory.alembic_version')").fetchone()
+        if row is None or row[0] is None:
+            return None
+        row = connection.execute("SELECT version_num FROM inventory.alembic_version").fetchone()
+        return str(row[0]) if row else None
+
+
+def check(connection: psycopg.Connection[Any]) -> None:
+    """Make sure that the schema is the one this program needs.
+
+    Raises:
+        SchemaVersionError: it is missing, older or newer.
+    """
+    found, needed = current(connection), head()
+    if found is None:
+        raise SchemaVersionError("the database holds no inventory yet; `image-sync db upgrade` makes it")
+    if found < needed:
+        raise SchemaVersionError(
+            f"the schema is at revision {found}, older than the {needed} of this program; run `image-sync db upgrade`"
+        )
+    if found > needed:
+        raise SchemaVersionError(
+            f"the schema is at revision {found}, newer than the {needed} of this program; install the newer program"
+        )
+
+
+def upgrade(target: Target, revision: str = "head") -> None:
+    """Migrate, one process at a time.
+
+    Raises:
+        StoreError: it can't be done; nothing is changed then.
+    """
+    with connect(target) as guard:  # holds the lock; the migration has a connection of its own
+        with ours("waiting for another migration"):
+            guard.execute("SELECT set_config('lock_timeout', '60s', false)")
+            guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        _run(target, "upgrade", revision)
+
+
+def downgrade(target: Target, revision: str) -> None:
+    """Go back to an earlier revision; what only later ones can hold is lost."""
+    _run(target, "downgrade", revision)
+
+
+def offline_sql() -> str:
+    """The SQL of all migrations, for review."""
+    import io  # noqa: PLC0415 - with alembic, below
+
+    from alembic import command  # noqa: PLC0415 - takes a third of a second
+
+    config = _config()
+    config.output_buffer = sql = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    return sql.getvalue()
+
+
+def _run(target: Target, verb: str, revision: str) -> None:
+    from alembic import command  # noqa: PLC0415 - takes a third of a second
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - likewise
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    config = _config()
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(libpq_url(target.url)), poolclass=pool.NullPool
+    )
+    with ours("migrating the schema"):
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(target.lock_timeout * 1000)}")
+                config.attributes["connection"] = connection
+                getattr(command, verb)(config, revision)
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.Error):
+                raise error.orig from None
+            raise
+
+
+def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - with alembic, above
+
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    return config
+
+
+def _names() -> list[str]:
+    return [path.name for path in (_folder() / "versions").iterdir() if path.suffix == ".py"]
+
+
+def _folder() -> Path:
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"

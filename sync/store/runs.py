@@ -1,0 +1,188 @@
+"""The record of a run: begun at once, finished with its data, and told the truth about whatever happens."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from sync import __version__
+from sync.domain.plan import Plan, Status
+from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
+from sync.errors import InterruptedRunError, ScopeChangedError, SupersededError
+from sync.store.connect import Target, bounds, ours
+
+Connection = psycopg.Connection[Any]
+
+_MEET = """
+INSERT INTO inventory.sources (name, endpoint, scope) VALUES (%(name)s, %(endpoint)s, %(scope)s)
+ON CONFLICT (name) DO NOTHING
+"""
+_LOOK = "SELECT epoch, scope, clock_timestamp() FROM inventory.sources WHERE name = %(name)s"
+_BEGIN = """
+INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host)
+VALUES (%(name)s, 'running', %(trigger)s, clock_timestamp() + make_interval(secs => %(seconds)s), %(epoch)s,
+        %(version)s, %(host)s)
+RETURNING run, started_at
+"""
+# A run that is past its deadline by a minute is no longer alive: it would have said how it ended.
+_BURY = """
+UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
+       reason = 'the run never said how it ended; its process was killed, or its host went down'
+WHERE source = %(name)s AND status = 'running' AND deadline_at < clock_timestamp() - interval '1 minute'
+"""
+_FAIL = """
+UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s, finished_at = clock_timestamp(),
+       requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
+WHERE run = %(run)s AND status IN ('running', 'abandoned')
+"""
+
+
+def start(connection: Connection, target: Target, source: Source, trigger: str) -> Run:
+    """Put a new run on record, at once.
+
+    Raises:
+        ScopeChangedError: the filter is not the one the inventory was made with; the run is on record as failed.
+    """
+    seconds = {"seconds": source.deadline}
+    facts = {"name": source.name, "endpoint": source.endpoint, "scope": source.scope, "trigger": trigger} | seconds
+    with ours("starting the run"), connection.transaction():
+        connection.execute(bounds(target))
+        connection.execute(_MEET, facts)
+        connection.execute(_BURY, facts)
+        epoch, scope, _now = _one(connection, _LOOK, facts)
+        facts |= {"epoch": epoch, "version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
+        number, started_at = _one(connection, _BEGIN, facts)
+    run = Run(number, source, epoch, started_at)
+    if scope != source.scope:
+        error = _scope_changed(source, scope)
+        fail(connection, run, error, Traffic())
+        raise error
+    return run
+
+
+def look(connection: Connection, source: Source) -> Run:
+    """Make a run that is not on record, for a plan; it writes nothing."""
+    with ours("reading the source"):
+        row = connection.execute(_LOOK, {"name": source.name}).fetchone()
+        if row is None:
+            row = (0, source.scope, _one(connection, "SELECT clock_timestamp()", {})[0])
+    if row[1] != source.scope:
+        raise _scope_changed(source, row[1])
+    return Run(None, source, row[0], row[2])
+
+
+def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffic) -> None:
+    """Put on record why a run ended."""
+    facts = {
+        "run": run.number,
+        "status": _status(error).value,
+        "reason": str(error) or type(error).__name__,
+        "error": type(error).__name__,
+        "requests": traffic.requests,
+        "retries": traffic.retries,
+        "bytes": traffic.bytes,
+    }
+    with ours("recording how the run ended"):
+        connection.execute(_FAIL, facts)
+
+
+_FINISH = """
+UPDATE inventory.runs SET
+    status = %(status)s, reason = %(reason)s, finished_at = clock_timestamp(), effective_at = %(effective_at)s,
+    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s, listed = %(listed)s,
+    total = %(total)s, created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
+    approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
+    quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
+    requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
+WHERE run = %(run)s
+"""
+_PROVEN = "UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s WHERE name = %(name)s"
+# The fence keeps every run that began earlier from committing: whoever of them is still marked as running is either
+# dead, or will soon say itself that it was superseded.
+_OVERTAKE = """
+UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
+       reason = 'the run never said how it ended, and a later one committed'
+WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s AND run <> %(run)s
+"""
+
+
+def finish(connection: Connection, run: Run, outcome: Outcome, approved: int, pages: int) -> None:
+    """Complete the record, in the transaction of its data."""
+    told = outcome.as_json()
+    facts = told | {"approved": approved, "pages": pages, "effective_at": outcome.effective_at}
+    facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
+    connection.execute(_FINISH, facts)
+    connection.execute(_OVERTAKE, facts)
+    if outcome.proven:
+        connection.execute(_PROVEN, facts)
+
+
+def evidence(connection: Connection, run: Run, listing: Listing) -> None:
+    """Write what each answer showed."""
+    anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
+    columns = "run, page, anchor_id, reading, row_offset, rows, first_id, last_id, total, request_id, milliseconds"
+    with connection.cursor() as cursor, cursor.copy(f"COPY inventory.run_pages ({columns}) FROM STDIN") as copy:
+        for n, page in enumerate(listing.pages, 1):
+            anchor = anchors.get(page.offset) if page.reading == listing.readings else None
+            copy.write_row((run.number, n, anchor, *astuple(page)))
+
+
+def outcome_of(
+    run: Run, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic, *, effective_at: datetime | None
+) -> Outcome:
+    """Sum up a run."""
+    comparison = listing.comparison
+    counts = comparison.counts
+    quarantined = len(comparison.unreadable) + plan.quarantined
+    reason = plan.reason or missing.reason or _withheld(listing)
+    same = counts.changed - plan.created - plan.updated - plan.restored - plan.quarantined
+    return Outcome(
+        run=run.number,
+        source=run.source.name,
+        status=Status.WITHHELD if reason else Status.DONE,
+        reason=reason,
+        proven=listing.proof.proven,
+        proof=listing.proof.reason,
+        effective_at=effective_at,
+        listed=counts.received,
+        total=listing.total,
+        plan=plan,
+        unchanged=counts.unchanged + same,
+        duplicates=counts.duplicates,
+        quarantined=quarantined,
+        missing=len(missing.gone) + len(missing.kept),
+        kept=len(missing.kept),
+        misfits=counts.misfits,
+        traffic=traffic,
+        readings=listing.readings,
+    )
+
+
+def _withheld(listing: Listing) -> str:
+    return "" if listing.proof.proven else f"the list is not proven complete: {listing.proof.reason}"
+
+
+def _status(error: BaseException) -> Status:
+    if isinstance(error, SupersededError):
+        return Status.SUPERSEDED
+    return Status.INTERRUPTED if isinstance(error, InterruptedRunError | KeyboardInterrupt) else Status.FAILED
+
+
+def _scope_changed(source: Source, stored: str) -> ScopeChangedError:
+    now, before = source.scope or "no filter", stored or "no filter"
+    return ScopeChangedError(
+        f"the filter of source {source.name} changed from {before} to {now}, so images outside it would seem to be "
+        f"gone; if that is meant: image-sync approve --scope {source.name}"
+    )
+
+
+def _one(connection: Connection, statement: str, facts: dict[str, Any]) -> tuple[Any, ...]:
+    row = connection.execute(statement, facts).fetchone()
+    if row is None:
+        raise SupersededError("the source vanished from the database while the run began; run again")
+    return tuple(row)

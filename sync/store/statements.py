@@ -1,0 +1,199 @@
+"""The statements of the writing transaction; each works on the whole set at once.
+
+``pg_temp.stage`` holds the images whose content differs from what is stored, ``pg_temp.gone`` the deletions that go
+through. Names of columns come from ``domain.fields``; values are always parameters.
+"""
+# ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sync.domain.fields import COLUMNS, FIELDS, Kind
+
+SQL_TYPES = {
+    Kind.TEXT: "text",
+    Kind.INTEGER: "bigint",
+    Kind.BOOLEAN: "boolean",
+    Kind.FLAG: "boolean",
+    Kind.TIME: "timestamptz",
+}
+STAGED = ("seq", *COLUMNS, "extra", "raw_digest", "content_digest")
+STAGED_TYPES = ("bigint", *(SQL_TYPES[field.kind] for field in FIELDS), "text", "bytea", "bytea")
+_ALL = ", ".join(COLUMNS)
+
+
+def _of(alias: str, columns: Collection[str] = COLUMNS) -> str:
+    return ", ".join(f"{alias}.{column}" for column in columns)
+
+
+# A row that the cloud itself lists as deleted.
+_DEAD = "(s.vendor_deleted IS TRUE OR s.status IS NOT DISTINCT FROM 'deleted')"
+_DEAD_IMAGE = _DEAD.replace("s.", "i.")
+
+FENCE = """
+UPDATE inventory.sources
+SET epoch = epoch + 1, effective_at = greatest(clock_timestamp(), effective_at + interval '1 microsecond')
+WHERE name = %(source)s AND epoch = %(epoch)s
+RETURNING effective_at
+"""
+
+KNOWN = f"""
+SELECT coalesce(string_agg(i.raw_digest, ''), ''), coalesce(string_agg(i.content_digest, ''), '')
+FROM inventory.images i WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE})
+"""
+
+LIVE_IDS = """
+SELECT id FROM inventory.images
+WHERE source = %(source)s AND deleted_at IS NULL AND raw_digest = ANY(%(digests)s)
+"""
+
+CREATE_STAGE = (
+    "CREATE TEMPORARY TABLE stage ("
+    + ", ".join(f"{column} {kind}" for column, kind in zip(STAGED, STAGED_TYPES, strict=True))
+    + ") ON COMMIT DROP"
+)
+COPY_STAGE = f"COPY pg_temp.stage ({', '.join(STAGED)}) FROM STDIN (FORMAT binary)"
+
+# What is stored takes part where a listing showed an id both as stored and otherwise.
+STAGE_STORED = f"""
+INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)
+SELECT -1, {_ALL}, extra::text, raw_digest, content_digest FROM inventory.images
+WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
+"""
+# Of two contents of one id the one updated last stands; of equal ones, one is enough.
+DROP_OLDER = """
+DELETE FROM pg_temp.stage s USING pg_temp.stage t
+WHERE s.id = t.id AND s.seq <> t.seq
+  AND (coalesce(s.updated_at, '-infinity') < coalesce(t.updated_at, '-infinity')
+       OR s.content_digest = t.content_digest AND s.seq < t.seq)
+"""
+# Where both were updated last, no one can say which stands: neither is believed.
+CREATE_TIED = """
+CREATE TEMPORARY TABLE tied ON COMMIT DROP AS
+SELECT s.* FROM pg_temp.stage s WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
+"""
+DROP_TIED = """
+WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
+SELECT count(DISTINCT id) FROM dropped
+"""
+QUARANTINE_TIED = """
+INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
+SELECT %(source)s, raw_digest, id, convert_to(to_jsonb(t)::text, 'UTF8'),
+       'the list shows it with two contents of the same updated_at', %(run)s, %(effective_at)s
+FROM pg_temp.tied t WHERE seq >= 0
+ON CONFLICT DO NOTHING
+"""
+QUARANTINE = """
+INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
+VALUES (%(source)s, %(digest)s, %(id)s, %(raw)s, %(reason)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING
+"""
+FINDING = """
+INSERT INTO inventory.findings (source, kind, subject, detail, first_run, first_seen_at)
+VALUES (%(source)s, %(kind)s, %(subject)s, %(detail)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING
+"""
+
+
+def differs(ignore: Collection[str]) -> str:
+    """Condition: staged image ``s`` has other content than stored image ``i``, ignored fields apart."""
+    compared = [field.column for field in FIELDS if field.api not in ignore]
+    names = "ARRAY[" + ", ".join(f"'{name}'" for name in sorted(ignore)) + "]::text[]"
+    return (
+        f"(i.content_digest <> s.content_digest AND ({_of('i', compared)}, coalesce(i.extra, '{{}}') - {names})"
+        f" IS DISTINCT FROM ({_of('s', compared)}, coalesce(s.extra::jsonb, '{{}}') - {names}))"
+    )
+
+
+PLAN = f"""
+SELECT count(*) FILTER (WHERE i.id IS NULL),
+       count(*) FILTER (WHERE (i.deleted_at IS NULL OR {_DEAD}) AND {{differs}}),
+       count(*) FILTER (WHERE i.deleted_at IS NOT NULL AND NOT {_DEAD})
+FROM pg_temp.stage s LEFT JOIN inventory.images i ON i.source = %(source)s AND i.id = s.id
+"""
+
+CLOSE_UPDATED = f"""
+INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)
+SELECT i.source, {_of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
+FROM inventory.images i JOIN pg_temp.stage s ON s.id = i.id
+WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {{differs}}
+"""
+UPDATE = f"""
+UPDATE inventory.images i
+SET {", ".join(f"{column} = s.{column}" for column in COLUMNS if column != "id")}, extra = s.extra::jsonb,
+    raw_digest = s.raw_digest, content_digest = s.content_digest,
+    valid_from = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from ELSE %(effective_at)s END,
+    valid_from_run = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from_run ELSE %(run)s END,
+    deleted_at = CASE WHEN {_DEAD} THEN i.deleted_at END, deleted_run = CASE WHEN {_DEAD} THEN i.deleted_run END,
+    last_seen_at = CASE WHEN {_DEAD} THEN i.last_seen_at END
+FROM pg_temp.stage s
+WHERE i.source = %(source)s AND i.id = s.id AND ({{differs}} OR i.deleted_at IS NOT NULL AND NOT {_DEAD})
+"""
+INSERT = f"""
+INSERT INTO inventory.images (source, {_ALL}, extra, first_seen_at, valid_from, valid_from_run, raw_digest,
+                              content_digest)
+SELECT %(source)s, {_of("s")}, s.extra::jsonb, %(effective_at)s, %(effective_at)s, %(run)s, s.raw_digest,
+       s.content_digest
+FROM pg_temp.stage s
+WHERE NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id)
+"""
+
+# Deletions asked for: missing and confirmed gone, or listed by the cloud itself as deleted.
+CREATE_GONE = "CREATE TEMPORARY TABLE gone (id text PRIMARY KEY, approved boolean NOT NULL) ON COMMIT DROP"
+_CANDIDATE_IDS = f"""
+    SELECT unnest(%(gone)s::text[])
+    UNION SELECT s.id FROM pg_temp.stage s WHERE {_DEAD} AND NOT EXISTS (
+        SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id AND i.deleted_at IS NOT NULL)
+    UNION SELECT h.id FROM inventory.held_deletions h JOIN inventory.images i ON i.source = h.source AND i.id = h.id
+    WHERE h.source = %(source)s AND h.closed_at IS NULL AND i.deleted_at IS NULL AND {_DEAD_IMAGE}
+"""
+FILL_GONE = f"""
+INSERT INTO pg_temp.gone (id, approved)
+SELECT c.id, coalesce(h.approved_at IS NOT NULL, false)
+FROM ({_CANDIDATE_IDS}) AS c (id)
+LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = c.id AND h.closed_at IS NULL
+"""
+CANDIDATES = """
+SELECT (SELECT count(*) FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL),
+       count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE approved),
+       (SELECT coalesce(sum(deleted - approved), 0)::bigint FROM inventory.runs
+        WHERE source = %(source)s AND effective_at > %(effective_at)s - interval '24 hours' AND run <> %(run)s)
+FROM pg_temp.gone
+"""
+HOLD = """
+WITH held AS (DELETE FROM pg_temp.gone WHERE NOT approved RETURNING id)
+INSERT INTO inventory.held_deletions (source, id, run, reason, held_at, last_seen_at)
+SELECT i.source, i.id, %(run)s, %(reason)s, %(effective_at)s, greatest(i.valid_from, src.proven_at)
+FROM held JOIN inventory.images i ON i.source = %(source)s AND i.id = held.id
+JOIN inventory.sources src ON src.name = i.source
+ON CONFLICT DO NOTHING
+"""
+# A version that began in this very run has no period of its own.
+CLOSE_GONE = f"""
+INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)
+SELECT i.source, {_of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
+FROM inventory.images i JOIN pg_temp.gone g ON g.id = i.id
+WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effective_at)s
+"""
+# The last proven list before this one showed the image, unless it was withheld then: the case knows since when.
+DELETE = """
+UPDATE inventory.images i
+SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
+    last_seen_at = coalesce(h.last_seen_at, greatest(i.valid_from, src.proven_at))
+FROM pg_temp.gone g
+JOIN inventory.sources src ON src.name = %(source)s
+LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
+WHERE i.source = %(source)s AND i.id = g.id AND i.deleted_at IS NULL
+"""
+CLOSE_DELETED = """
+UPDATE inventory.held_deletions h
+SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'deleted'
+FROM pg_temp.gone g WHERE h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
+"""
+CLOSE_RETURNED = f"""
+UPDATE inventory.held_deletions h
+SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'returned'
+FROM inventory.images i
+WHERE h.source = %(source)s AND h.closed_at IS NULL AND h.id <> ALL(%(missing)s)
+  AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
+"""
+OPEN_HELD = "SELECT count(*) FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL"

@@ -1,0 +1,251 @@
+"""The tables of schema ``inventory``, for Alembic's drift check and for reading queries.
+
+They are made by the migrations only; a test holds the two against each other. Columns of images come from
+``domain.fields``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from sync.domain.fields import FIELDS, Kind
+from sync.domain.plan import Status
+
+SCHEMA = "inventory"
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
+
+TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.INTEGER: BigInteger(),
+    Kind.BOOLEAN: Boolean(),
+    Kind.FLAG: Boolean(),
+    Kind.TIME: DateTime(timezone=True),
+}
+_STATUSES = ", ".join(f"'{status.value}'" for status in Status)
+
+
+def _moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
+    default = text("clock_timestamp()") if now else None
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default, comment=comment)
+
+
+def _count(name: str, comment: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
+
+
+def _run(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
+    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), nullable=nullable, comment=comment)
+
+
+def _run_unchecked(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
+    """A run in the two large tables, where a foreign key would double the cost of a first load."""
+    return Column(name, BigInteger, nullable=nullable, comment=comment)
+
+
+def _source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
+    reference = [ForeignKey(f"{SCHEMA}.sources.name")] if checked else []
+    comment = "Source the row belongs to"
+    return Column("source", Text, *reference, primary_key=primary_key, nullable=False, comment=comment)
+
+
+def _fields() -> list[Column[object]]:
+    columns = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
+    extra = "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name"
+    return [*columns, Column("extra", JSONB, comment=extra)]
+
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Name of the source in the settings"),
+    Column("api", Text, nullable=False, server_default="iec.v1.images", comment="Which API the source speaks"),
+    Column("endpoint", Text, nullable=False, comment="Address of the API at the last run"),
+    Column(
+        "scope", Text, nullable=False, comment="Filter the inventory was made with, as a query; empty is everything"
+    ),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="Committed runs so far: the fence"),
+    _moment("effective_at", "When the last committed run took effect"),
+    _moment("proven_at", "When the last run whose list was proven complete took effect"),
+    _moment("created_at", "When the source was first seen", nullable=False, now=True),
+    comment="Cloud accounts and endpoints, each with one fixed filter",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", BigInteger, Identity(), primary_key=True, comment="Number of the run"),
+    _source(),
+    Column("status", Text, nullable=False, comment="running, or how the run ended: see docs/database.md"),
+    Column("reason", Text, nullable=False, server_default="", comment="Why it ended so, in words"),
+    Column("trigger", Text, nullable=False, comment="What started it: command, schedule or demo"),
+    _moment("started_at", "When it began", nullable=False, now=True),
+    _moment("deadline_at", "By when it ends, come what may", nullable=False),
+    _moment("finished_at", "When it ended"),
+    _moment("effective_at", "The one moment at which its changes took effect; NULL: it wrote nothing"),
+    Column("epoch", BigInteger, nullable=False, comment="Epoch of the source when the run began"),
+    Column("proven", Boolean, nullable=False, server_default=text("false"), comment="Whether the list was proven"),
+    Column("proof", Text, nullable=False, server_default="", comment="Why the list is or is not proven, in words"),
+    Column("readings", Integer, nullable=False, server_default=text("0"), comment="How often the list was read"),
+    _count("pages", "Answers read, all readings together"),
+    _count("listed", "Rows received in the last reading, duplicates included"),
+    Column("total", BigInteger, comment="Number of images by the cloud's last word"),
+    _count("created", "Images seen for the first time"),
+    _count("updated", "Live images with new content"),
+    _count("restored", "Deleted images that came back"),
+    _count("deleted", "Images marked deleted"),
+    _count("approved", "Of the deleted: those released by a person"),
+    _count("held", "Deletions withheld by the guard, still open after the run"),
+    _count("unchanged", "Images found as stored"),
+    _count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
+    _count("quarantined", "Records that can't be read as an image"),
+    _count("missing", "Live images that were not in the list"),
+    _count("kept", "Of the missing: those not confirmed gone"),
+    _count("misfits", "Values that did not fit their column and went to extra"),
+    _count("requests", "Requests to the cloud"),
+    _count("retries", "Of these: repeated ones"),
+    _count("bytes", "Bytes received"),
+    Column("error", Text, comment="Class of the error that ended the run"),
+    Column("version", Text, nullable=False, comment="Version of the program"),
+    Column("host", Text, nullable=False, comment="Host and process that ran it"),
+    CheckConstraint(f"status IN ({_STATUSES})", name="status"),
+    CheckConstraint("(status IN ('done', 'withheld')) = (effective_at IS NOT NULL)", name="effective"),
+    Index(None, "source", "run"),
+    Index(
+        "runs_source_effective_at_key",
+        "source",
+        "effective_at",
+        unique=True,
+        postgresql_where=text("effective_at IS NOT NULL"),
+    ),
+    comment="One row a run, whatever happened to it",
+)
+
+run_pages = Table(
+    "run_pages",
+    metadata,
+    Column(
+        "run", BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), primary_key=True, autoincrement=False, comment="The run"
+    ),
+    Column("page", Integer, primary_key=True, autoincrement=False, comment="In the order the answers came, from 1"),
+    Column("reading", Integer, nullable=False, comment="Which reading; 0 is the one that confirms deletions"),
+    Column("row_offset", BigInteger, nullable=False, comment="Offset asked for"),
+    Column("rows", Integer, nullable=False, comment="Rows that came"),
+    Column("first_id", Text, comment="Id of the first row"),
+    Column("last_id", Text, comment="Id of the last row"),
+    Column("anchor_id", Text, comment="Id of the row that ties the page to the one before it; see docs/proof.md"),
+    Column("total", BigInteger, comment="Number of images by this answer"),
+    Column("request_id", Text, comment="The gateway's id of the request"),
+    Column("milliseconds", Integer, nullable=False, comment="How long the answer took"),
+    comment="The evidence of runs that changed something or could not be proven: one row an answer",
+)
+
+images = Table(
+    "images",
+    metadata,
+    _source(primary_key=True, checked=False),
+    *_fields(),
+    _moment("first_seen_at", "When the image first entered the inventory", nullable=False),
+    _moment("valid_from", "Since when the content is as it stands here", nullable=False),
+    _moment("deleted_at", "When the image was found to be gone; NULL: it is live"),
+    _moment("last_seen_at", "Of a deleted image: when it was last known to exist"),
+    _run_unchecked("valid_from_run", "Run that found the content as it stands here", nullable=False),
+    _run_unchecked("deleted_run", "Run that found it gone"),
+    Column("raw_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the JSON as the cloud sent it"),
+    Column("content_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the content, canonical"),
+    CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name="deleted"),
+    CheckConstraint("deleted_at >= valid_from", name="order"),
+    postgresql_with={"fillfactor": 85},
+    comment="The current state: live images, and deleted ones as they last were",
+)
+
+image_versions = Table(
+    "image_versions",
+    metadata,
+    _source(primary_key=True, checked=False),
+    *_fields(),
+    Column("valid_from", DateTime(timezone=True), primary_key=True, comment="Since when the content was so"),
+    _moment("valid_to", "Until when, this moment not included", nullable=False),
+    _run_unchecked("valid_from_run", "Run that found this content", nullable=False),
+    _run_unchecked("valid_to_run", "Run that found it changed or gone", nullable=False),
+    CheckConstraint("valid_from < valid_to", name="period"),
+    Index(None, "source", "valid_to"),
+    comment="Every earlier version of an image; the current one is in images",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _source(primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="blake2b (16 bytes) of the record"),
+    Column("id", Text, comment="Id the record bears, if that can be read"),
+    Column("raw", LargeBinary, nullable=False, comment="The record, just as the cloud sent it"),
+    Column("reason", Text, nullable=False, comment="Why it can't be read as an image"),
+    _run("first_run", "Run that met it first", nullable=False),
+    _moment("first_seen_at", "When that was", nullable=False),
+    comment="Records that can't be read as an image, kept raw",
+)
+
+held_deletions = Table(
+    "held_deletions",
+    metadata,
+    _source(primary_key=True),
+    Column("id", Text, primary_key=True, comment="Image whose deletion is withheld"),
+    Column(
+        "run",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.runs.run"),
+        primary_key=True,
+        autoincrement=False,
+        comment="Run that withheld it first",
+    ),
+    Column("reason", Text, nullable=False, comment="Why, in words"),
+    _moment("held_at", "When that was", nullable=False),
+    _moment("last_seen_at", "When the image was last known to exist"),
+    _moment("approved_at", "When a person released the deletion"),
+    Column("approved_by", Text, comment="Who that was"),
+    _moment("closed_at", "When the case was closed"),
+    _run("closed_run", "Run that closed it"),
+    Column("outcome", Text, comment="deleted, or returned: the image was there again"),
+    CheckConstraint("outcome IN ('deleted', 'returned')", name="outcome"),
+    CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
+    Index("held_deletions_open_key", "source", "id", unique=True, postgresql_where=text("closed_at IS NULL")),
+    comment="Deletions withheld by the guard until a person approves them",
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _source(primary_key=True),
+    Column("kind", Text, primary_key=True, comment="contract: the API's answers are not as documented"),
+    Column("subject", Text, primary_key=True, comment="What it is about, such as the name of a field"),
+    Column("detail", Text, nullable=False, comment="What was found, in words"),
+    _run("first_run", "Run that found it first", nullable=False),
+    _moment("first_seen_at", "When that was", nullable=False),
+    comment="What is worth knowing about a source, each told once",
+)

@@ -1,0 +1,159 @@
+"""The writing transaction of a run: fenced, short, and all or nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from sync.domain.compare import Spool
+from sync.domain.plan import Candidates, Plan, guard
+from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
+from sync.errors import SupersededError
+from sync.store import runs, statements
+from sync.store.connect import ours
+
+_ANALYZE_FROM = 5_000  # staged rows from which the planner's guesses cost more than looking
+
+
+class Writing:
+    """Stages, plans, guards, writes and records; between BEGIN and COMMIT of its caller."""
+
+    def __init__(self, connection: psycopg.Connection[Any], run: Run) -> None:
+        self._connection, self._run = connection, run
+        self._facts: dict[str, Any] = {"source": run.source.name, "run": run.number, "epoch": run.epoch}
+        self._staged = 0
+        self._differs = statements.differs(run.source.ignore)
+        self._approved = 0
+
+    def fence(self) -> datetime:
+        """Make sure that no other run of the source committed since this one began.
+
+        Returns:
+            effective_at: the one moment at which this run's changes take effect.
+
+        Raises:
+            SupersededError: one did.
+        """
+        with ours("taking the turn of this run"):
+            row = self._connection.execute(statements.FENCE, self._facts).fetchone()
+        if row is None:
+            raise SupersededError("another run of this source committed meanwhile; this one wrote nothing")
+        self._facts["effective_at"] = row[0]
+        return row[0]  # type: ignore[no-any-return] # timestamptz
+
+    def stage(self, spool: Spool, listing: Listing) -> None:
+        """Bring what changed to the database, and settle what the listing contradicts itself about."""
+        self._listing = listing
+        with ours("staging what changed"):
+            self._staged = len(spool)
+            if self._staged:
+                self._copy(spool)
+
+    def plan(self, missing: Missing) -> Plan:
+        """See what the run would do; the guard decides on its deletions."""
+        with ours("planning"):
+            tied = self._settle() if self._listing.comparison.contradicted else 0
+            created = updated = restored = 0
+            if self._staged:
+                created, updated, restored = self._row(statements.PLAN.format(differs=self._differs))
+            deleted, held, reason = self._plan_deletions(missing)
+        return Plan(created, updated, restored, deleted, held, tied, reason)
+
+    def write(self, plan: Plan) -> None:
+        """Write images and versions, set by set."""
+        with ours("writing images and versions"):
+            if plan.updated or plan.restored:
+                self._do(statements.CLOSE_UPDATED.format(differs=self._differs))
+                self._do(statements.UPDATE.format(differs=self._differs))
+            if plan.created:
+                self._do(statements.INSERT)
+            if plan.held:
+                self._do(statements.HOLD, reason=plan.reason)
+            if plan.deleted:
+                self._do(statements.CLOSE_GONE)
+                self._do(statements.DELETE)
+                self._do(statements.CLOSE_DELETED)
+            if plan.quarantined:
+                self._do(statements.QUARANTINE_TIED)
+            for digest, record in self._listing.comparison.unreadable.items():
+                self._do(
+                    statements.QUARANTINE, digest=digest, id=_stored(record.id), raw=record.raw, reason=record.reason
+                )
+
+    def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
+        """Complete the record of the run."""
+        outcome = runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=self._facts["effective_at"])
+        with ours("recording the run"):
+            self._tell_findings(listing)
+            if listing.proof.proven:
+                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.kept])
+            runs.finish(self._connection, self._run, outcome, self._approved, len(listing.pages))
+            if plan.changes or plan.held or outcome.reason:
+                runs.evidence(self._connection, self._run, listing)
+        return outcome
+
+    def _copy(self, spool: Spool) -> None:
+        self._do(statements.CREATE_STAGE)
+        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_STAGE) as copy:
+            copy.set_types(statements.STAGED_TYPES)
+            for row in spool.rows():
+                copy.write_row(row)
+        if self._staged >= _ANALYZE_FROM:
+            self._do("ANALYZE pg_temp.stage")
+
+    def _settle(self) -> int:
+        self._do(statements.STAGE_STORED, ids=list(self._listing.comparison.contradicted))
+        self._do(statements.DROP_OLDER)
+        self._do(statements.CREATE_TIED)
+        return int(self._row(statements.DROP_TIED)[0])
+
+    def _plan_deletions(self, missing: Missing) -> tuple[int, int, str]:
+        """How many will be deleted, how many held, and why."""
+        if not self._listing.proof.proven or missing.reason:
+            return 0, 0, missing.reason
+        if not (self._staged or missing.gone or self._row(statements.OPEN_HELD)[0]):
+            return 0, 0, ""
+        if not self._staged:
+            self._do(statements.CREATE_STAGE)
+        self._do(statements.CREATE_GONE)
+        self._do(statements.FILL_GONE, gone=list(missing.gone))
+        live, gone, self._approved, day = self._row(statements.CANDIDATES)
+        candidates = Candidates(live, gone, self._approved, day, self._listing.comparison.distinct)
+        reason = guard(candidates, self._run.source.limits)
+        return (self._approved, gone, reason) if reason else (self._approved + gone, 0, "")
+
+    def _tell_findings(self, listing: Listing) -> None:
+        for name in sorted(listing.comparison.unknown):
+            detail = "the cloud sends a field that its document does not name; it is kept in extra"
+            self._do(statements.FINDING, kind="contract", subject=_stored(name), detail=detail)
+
+    def _do(self, statement: str, **facts: object) -> None:
+        self._connection.execute(statement, self._facts | facts)
+
+    def _row(self, statement: str) -> tuple[Any, ...]:
+        row = self._connection.execute(statement, self._facts).fetchone()
+        return row or ()
+
+
+class Planned(Writing):
+    """Stages and plans, and then neither writes nor records."""
+
+    def fence(self) -> datetime:
+        """Take no turn, as nothing will be written."""
+        moment = self._row("SELECT clock_timestamp()")[0]
+        self._facts["effective_at"] = moment
+        return moment  # type: ignore[no-any-return] # timestamptz
+
+    def write(self, plan: Plan) -> None:
+        """Write nothing."""
+
+    def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
+        """Sum up what a run would have done."""
+        return runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=None)
+
+
+def _stored(text: str | None) -> str | None:
+    """Text as PostgreSQL takes it: without NUL and lone surrogates."""
+    return None if text is None else text.replace("\0", "").encode("utf-8", "replace").decode()
