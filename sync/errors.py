@@ -35,9 +35,15 @@ from typing import ClassVar
 
 
 class ImageSyncError(Exception):
-    """Something went wrong; the message says what to do about it."""
+    """Something went wrong; the message says what to do about it.
+
+    Attributes:
+        exit_code: of the command that it ends.
+        run: number of the run that it ended, if one was on record.
+    """
 
     exit_code: ClassVar[int] = 1
+    run: int | None = None
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or type(self).__doc__)

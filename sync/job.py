@@ -12,6 +12,7 @@ from sync.domain.image import Reader
 from sync.domain.plan import Plan
 from sync.domain.proof import judge
 from sync.domain.run import Listing, Missing, Outcome, Reading, Run, Source, Traffic
+from sync.errors import ImageSyncError
 
 Take = Callable[[Answer], None]
 
@@ -83,6 +84,8 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
             return tables.finish(plan, listing, missing, cloud.traffic)
     except BaseException as error:
         store.fail(run, error, cloud.traffic)
+        if isinstance(error, ImageSyncError):
+            error.run = run.number
         raise
 
 

@@ -392,12 +392,13 @@ def upgrade() -> None:
             comment="Answers read, all readings together",
         ),
         sa.Column(
-            "listed",
+            "received",
             sa.BigInteger(),
             server_default=sa.text("0"),
             nullable=False,
-            comment="Rows received in the last reading, duplicates included",
+            comment="Rows that came in the last reading, duplicates included",
         ),
+        sa.Column("listed", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Images among them"),
         sa.Column("total", sa.BigInteger(), nullable=True, comment="Number of images by the cloud's last word"),
         sa.Column(
             "created",

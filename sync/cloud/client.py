@@ -1,31 +1,23 @@
-"""``GET /v1/images``, once: one request, one answer, or one of our errors.
-
-No redirect is followed, since the token would go along. No compressed answer is asked for or taken, since 300 kB of it
-can become 300 MB. Timeouts of the HTTP library are per read, so a deadline of our own bounds the whole answer.
-"""
+"""``GET /v1/images``, once: one request, one answer, or one of our errors."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-import httpx
-
-from sync import __version__
 from sync.cloud.credentials import Credential
-from sync.cloud.failures import failure, request_id_of, unreachable
+from sync.cloud.failures import failure, request_id_of
 from sync.cloud.patience import Patience
+from sync.cloud.wire import Wire
 from sync.domain.run import Traffic
-from sync.errors import BrokenAnswerError, TooLargeError, UnauthorizedError
+from sync.errors import UnauthorizedError
 
 PATH = "/v1/images"
 T = TypeVar("T")
-_ERROR_BYTES = 64 * 1024  # of an error's body, more says nothing more
 _OK = 200
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +52,15 @@ class Client:
         page_bytes: int = 64 << 20,
     ) -> None:
         self.endpoint = endpoint
-        self._credential, self._patience, self._traffic = credential, patience, traffic
-        self._timeout, self._page_bytes = timeout, page_bytes
-        self._renewing = threading.Lock()
-        # Proxies of the environment are for https, where they see no token; see docs/decisions.
-        self._http = httpx.Client(
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"image-sync/{__version__}",
-            },
-            follow_redirects=False,
-            trust_env=endpoint.startswith("https:"),
-        )
+        self._credential, self._patience = credential, patience
+        too_large = f"a page is larger than {page_bytes} bytes; if that is right, raise `page_bytes`"
+        self._wire = Wire(endpoint, patience, traffic, timeout=timeout, most_bytes=page_bytes, too_large=too_large)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
+    def __exit__(self, *unused: object) -> None:
+        self._wire.__exit__(*unused)
 
     def get(self, query: Mapping[str, str], read: Callable[[Body], T]) -> T:
         """Ask, with the run's patience; once more with new credentials if the first are refused.
@@ -90,7 +72,8 @@ class Client:
         Raises:
             CloudError, DeadlineError, InterruptedRunError: see ``sync.errors``.
         """
-        url = f"{self.endpoint}{PATH}?{urlencode(query)}"
+        # A blank becomes %20, never +: signatures cover the query, and read + as itself.
+        url = f"{self.endpoint}{PATH}?{urlencode(query, quote_via=quote)}"
         return self._patience.call(lambda: read(self._get_renewing(url)))
 
     def _get_renewing(self, url: str) -> Body:
@@ -98,41 +81,13 @@ class Client:
         try:
             return self._once(url, proof)
         except UnauthorizedError:
-            with self._renewing:  # whoever comes second finds the new one
-                fresh = self._credential.headers("GET", url)
-                if fresh == proof and not self._credential.renew():
-                    raise
-            return self._once(url, self._credential.headers("GET", url))
+            if not self._credential.renew(proof):
+                raise
+        return self._once(url, self._credential.headers("GET", url))
 
     def _once(self, url: str, proof: Mapping[str, str]) -> Body:
-        self._traffic.requests += 1
-        start = time.monotonic()
-        wait = min(self._timeout, self._patience.remaining())
-        try:
-            with self._http.stream("GET", url, headers=dict(proof), timeout=wait) as response:
-                content = self._read(response)
-        except httpx.HTTPError as error:
-            raise unreachable(error, self.endpoint) from None  # its request holds the token
-        self._traffic.bytes += len(content)
-        if response.status_code != _OK:
-            raise failure(response.status_code, response.headers, content)
-        return Body(content, request_id_of(response.headers), round((time.monotonic() - start) * 1000))
-
-    def _read(self, response: httpx.Response) -> bytes:
-        """Read the body as it comes over the wire, within the caps on bytes and time."""
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise BrokenAnswerError(
-                "the answer is compressed though that was not asked for; is there a proxy in between?"
-            )
-        good = response.status_code == _OK
-        cap = self._page_bytes if good else _ERROR_BYTES
-        parts, size = [], 0
-        for part in response.iter_raw():
-            self._patience.remaining()
-            parts.append(part)
-            size += len(part)
-            if size > cap:
-                if good:
-                    raise TooLargeError(f"a page is larger than {cap} bytes; if that is right, raise `page_bytes`")
-                break
-        return b"".join(parts)
+        reply = self._wire.send("GET", url, proof)
+        if reply.status != _OK:
+            hint = self._credential.explain(reply.headers.get("date")) if reply.status == _UNAUTHORIZED else ""
+            raise failure(reply.status, reply.headers, reply.content, hint=hint)
+        return Body(reply.content, request_id_of(reply.headers), reply.milliseconds)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Credential(Protocol):
-    """One way to prove who asks."""
+    """One way to prove who asks; may be used by several threads."""
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:
         """Headers that prove it for one request.
@@ -17,8 +17,15 @@ class Credential(Protocol):
             url: the whole URL, with its query.
         """
 
-    def renew(self) -> bool:
-        """Get new proof after a 401; False if there is none to be had, or it was tried before in this run."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get other proof after a 401.
+
+        Args:
+            refused: the headers that were refused; another thread may have got new ones meanwhile.
+
+        Returns:
+            whether there is other proof to try; False if there is none to be had.
+        """
 
     def explain(self, date: str | None) -> str:
         """What else may be the cause of a 401, from the server's ``Date``; "" if nothing is."""
@@ -34,7 +41,7 @@ class GivenToken:
         """Give ``X-Auth-Token``."""
         return {"X-Auth-Token": self._token}
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - there is only the one
         """There is only the one."""
         return False
 

@@ -16,18 +16,30 @@ from typing import Any
 import httpx
 
 from sync import errors
+from sync.logs import mask
 
 _SERVER_FAULT = 500
+_MOST_SHOWN = 300  # characters of what a server says
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id")
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.CloudError:
-    """Turn an answer that is not the one asked for into the error that says what to do."""
+def failure(
+    status: int, headers: Mapping[str, str], body: bytes, *, advice: Mapping[int, str] | None = None, hint: str = ""
+) -> errors.CloudError:
+    """Turn an answer that is not the one asked for into the error that says what to do.
+
+    Args:
+        status: of the answer.
+        headers: of the answer.
+        body: of the answer.
+        advice: what to do by status, and by 0 for any other, where the answer is not about images.
+        hint: what else may be the cause.
+    """
     code, text, request_id = _told(body)
     request_id = request_id or request_id_of(headers)
-    facts: dict[str, Any] = {"status": status, "code": code, "request_id": request_id}
-    said = f': the cloud says "{text}"' if text else ""
+    facts: dict[str, Any] = {"status": status, "code": _shown(code), "request_id": _shown(request_id)}
+    said = (f': the cloud says "{_shown(text)}"' if text else "") + (f"; {hint}" if hint else "")
     if status == httpx.codes.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
         return errors.ThrottledError(f"the cloud asks for fewer requests{said}", wait=wait, **facts)
@@ -35,22 +47,20 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> errors.Clou
         return errors.ServerFaultError(f"the cloud has a fault of its own{said}", **facts)
     if status == httpx.codes.BAD_REQUEST and code == "IEC.000000":
         return errors.ServerFaultError(f"the cloud has a fault of its own and asks to try later{said}", **facts)
-    kind, advice = _ADVICE.get(
-        status, (errors.RejectedError, "the cloud rejects the request; check endpoint and filter")
-    )
-    return kind(f"{advice}{said}", **facts)
+    known = {**_ADVICE, **(advice or {})}
+    return _KINDS.get(status, errors.RejectedError)(f"{known.get(status, known[0])}{said}", **facts)
 
 
-_ADVICE: dict[int, tuple[type[errors.CloudError], str]] = {
-    401: (errors.UnauthorizedError, "the cloud refuses the credentials; renew the token, or check user or key"),
-    403: (errors.ForbiddenError, "the credentials may not list images; grant the permission to list IEC images"),
-    404: (errors.RejectedError, "there is no such API at this address; check the endpoint"),
-}
-for _status in (301, 302, 303, 304, 307, 308):
-    _ADVICE[_status] = (
-        errors.RejectedError,
-        "the endpoint sends us elsewhere, and a token is never sent along; set the endpoint to its real address",
-    )
+_KINDS: dict[int, type[errors.CloudError]] = {401: errors.UnauthorizedError, 403: errors.ForbiddenError}
+_ADVICE: dict[int, str] = {
+    0: "the cloud rejects the request; check endpoint and filter",
+    401: "the cloud refuses the credentials; renew the token, or check user or key",
+    403: "the credentials may not list images; grant the permission to list IEC images",
+    404: "there is no such API at this address; check the endpoint",
+} | dict.fromkeys(
+    (301, 302, 303, 304, 307, 308),
+    "the endpoint sends us elsewhere, and a token is never sent along; set the endpoint to its real address",
+)
 
 
 def unreachable(error: Exception, endpoint: str) -> errors.CloudError:
@@ -58,15 +68,25 @@ def unreachable(error: Exception, endpoint: str) -> errors.CloudError:
     name, text = type(error).__name__, str(error) or "no details"
     if isinstance(error, httpx.TimeoutException):
         return errors.ConnectionFailedError(f"{endpoint} does not answer in time ({name}); check network and endpoint")
-    if isinstance(error, httpx.TransportError):
+    if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.LocalProtocolError):
         advice = "check certificate and clock" if "certificate" in text.lower() else "check network and endpoint"
         return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({text}); {advice}")
-    return errors.RejectedError(f"the request to {endpoint} cannot be made ({name}); check the endpoint")
+    # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
+    return errors.RejectedError(f"the request to {endpoint} cannot be made ({name}); check endpoint and credentials")
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """The gateway's id of a request, for the vendor's support."""
     return next((headers[name][:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The moment that a header such as ``Date`` names; None where it names none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _told(body: bytes) -> tuple[str | None, str, str | None]:
@@ -89,7 +109,12 @@ def _told(body: bytes) -> tuple[str | None, str, str | None]:
 def _first(told: dict[str, Any], *names: str) -> str:
     value = next((told[name] for name in names if isinstance(told.get(name), str | int)), "")
     # One line, no control characters: this goes to logs and terminals.
-    return re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", str(value))[:300].strip()
+    return re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", str(value)).strip()
+
+
+def _shown(text: str | None) -> str | None:
+    """As much of the server's words as is shown; servers have been seen to echo secrets."""
+    return mask(text)[:_MOST_SHOWN] if text else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -97,12 +122,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,12}", value):
         return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    moment = http_date(value)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
 
 
 def _window(text: str) -> float | None:

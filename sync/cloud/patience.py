@@ -18,6 +18,7 @@ from sync.errors import DeadlineError, InterruptedRunError, ThrottledError, Tran
 T = TypeVar("T")
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0
+TRIES = 6  # of one request: with the waits between them, some ten seconds; what lasts longer is the next run's
 SHORTEST_THROTTLE = 1.0
 
 
@@ -62,7 +63,7 @@ class Patience:
         """Ask, and ask again where that is worth it.
 
         Raises:
-            TransientError: the budget of retries is used up.
+            TransientError: the tries of this request, or the retries of the run, are used up.
             DeadlineError, InterruptedRunError: see ``remaining``.
             CloudError: what no second try will mend.
         """
@@ -72,9 +73,11 @@ class Patience:
             try:
                 return ask()
             except TransientError as error:
+                attempt += 1
+                if attempt == TRIES:
+                    raise
                 self._count(error)
                 self._postpone(error, attempt)
-            attempt += 1
 
     def _count(self, error: TransientError) -> None:
         with self._lock:
@@ -88,7 +91,7 @@ class Patience:
         if isinstance(error, ThrottledError) and error.wait is not None:
             wait = max(error.wait, SHORTEST_THROTTLE)
         else:
-            wait = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+            wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
             wait = wait / 2 + random.uniform(0, wait / 2)  # noqa: S311 - equal jitter, no secret
         if wait >= self.remaining():
             raise DeadlineError(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sync.errors import InterruptedRunError, SupersededError
+
 
 class Status(Enum):
     """How a run ended, or that it has not yet; the words in ``inventory.runs.status``."""
@@ -21,6 +23,13 @@ class Status(Enum):
     SUPERSEDED = "superseded"  # another run of the source was ahead; nothing was written
     SKIPPED = "skipped"  # not started, because the run before it had not ended
     ABANDONED = "abandoned"  # its process was killed, or it can no longer commit
+
+
+def status_of(error: BaseException) -> Status:
+    """How a run ended that an error ended."""
+    if isinstance(error, SupersededError):
+        return Status.SUPERSEDED
+    return Status.INTERRUPTED if isinstance(error, InterruptedRunError | KeyboardInterrupt) else Status.FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sync.domain.compare import Comparison
+from sync.domain.image import iso
 from sync.domain.plan import Limits, Plan, Status
 from sync.domain.proof import Proof, Verdict
 
@@ -136,6 +137,7 @@ class Outcome:
     proven: bool
     proof: str
     effective_at: datetime | None
+    received: int
     listed: int
     total: int | None
     plan: Plan
@@ -163,7 +165,8 @@ class Outcome:
             "reason": self.reason,
             "proven": self.proven,
             "proof": self.proof,
-            "effective_at": self.effective_at.isoformat() if self.effective_at else None,
+            "effective_at": iso(self.effective_at) if self.effective_at else None,
+            "received": self.received,
             "listed": self.listed,
             "total": self.total,
             "created": plan.created,

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 
 from sync import __version__
-from sync.domain.plan import Plan, Status
+from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
-from sync.errors import InterruptedRunError, ScopeChangedError, SupersededError
+from sync.errors import ScopeChangedError, SupersededError
 from sync.store.connect import Target, bounds, ours
 
 Connection = psycopg.Connection[Any]
@@ -80,7 +80,7 @@ def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffi
     """Put on record why a run ended."""
     facts = {
         "run": run.number,
-        "status": _status(error).value,
+        "status": status_of(error).value,
         "reason": str(error) or type(error).__name__,
         "error": type(error).__name__,
         "requests": traffic.requests,
@@ -94,8 +94,8 @@ def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffi
 _FINISH = """
 UPDATE inventory.runs SET
     status = %(status)s, reason = %(reason)s, finished_at = clock_timestamp(), effective_at = %(effective_at)s,
-    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s, listed = %(listed)s,
-    total = %(total)s, created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
+    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s, received = %(received)s,
+    listed = %(listed)s, total = %(total)s, created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
     quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
@@ -149,7 +149,8 @@ def outcome_of(
         proven=listing.proof.proven,
         proof=listing.proof.reason,
         effective_at=effective_at,
-        listed=counts.received,
+        received=counts.received,
+        listed=counts.received - counts.duplicates,
         total=listing.total,
         plan=plan,
         unchanged=counts.unchanged + same,
@@ -165,12 +166,6 @@ def outcome_of(
 
 def _withheld(listing: Listing) -> str:
     return "" if listing.proof.proven else f"the list is not proven complete: {listing.proof.reason}"
-
-
-def _status(error: BaseException) -> Status:
-    if isinstance(error, SupersededError):
-        return Status.SUPERSEDED
-    return Status.INTERRUPTED if isinstance(error, InterruptedRunError | KeyboardInterrupt) else Status.FAILED
 
 
 def _scope_changed(source: Source, stored: str) -> ScopeChangedError:

@@ -1,0 +1,157 @@
+"""Write docs/settings.md from the settings classes; with --check, only say whether it is stale (exit 1)."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE, Keys, Option, Password, Token, options
+
+PAGE = Path(__file__).with_name("settings.md")
+_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+HEAD = f"""\
+# Settings
+
+<!-- Written by docs/make_settings_page.py from sync/settings/model.py; change them, not this page. -->
+
+Settings come from the environment, from one TOML file, or from both. They are read once, when the program starts;
+everything that is wrong is told in one message, and the exit code is then 2.
+
+## Where a value comes from
+1. An environment variable wins over the settings file.
+2. In the file, a `[[sources]]` table wins over `[defaults]`, which holds for all sources.
+3. What is set nowhere has the default below.
+
+The settings file is the one of `--config`, else the one that `{CONFIG}` names, else `{FILE_NAME}` in the current
+directory, if there is one.
+
+**Sources.** One source can be set by the environment alone; it is called `default`, or what `IMAGE_SYNC_SOURCE` says.
+Where the file has sources, the environment changes one of them: the one that `IMAGE_SYNC_SOURCE` names, or the only
+one. With several sources and no `IMAGE_SYNC_SOURCE`, variables of a source are a mistake, not a guess.
+
+**Files.** Every setting can be read from a file of its own, as mounted secrets are: add `_FILE` to the variable or
+`_file` to the key and give the path. A line break at the end is dropped. A relative path starts at the folder of the
+settings file, or at the current directory when it comes from the environment. A value and its file together are a
+mistake.
+
+**Texts.** Durations are seconds, or text such as `"90s"`, `"15m"`, `"24h"`; sizes are bytes, or text such as `"64MiB"`.
+An empty variable is a mistake, except for a filter or a list, where it means none. An unknown `IMAGE_SYNC_` variable or
+key is a mistake too (the variables that Kubernetes adds for a service named `image-sync` are not).
+"""
+
+CREDENTIALS = """\
+## Credentials of a source
+Exactly one kind. The nearest place that speaks of credentials decides on the kind: first the environment, then
+`[[sources]]`, then `[defaults]`; single values of that kind may still come from a farther place.
+"""
+
+VENDOR = """\
+The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` are taken for every
+source that is given no credentials otherwise. They have no form with `_FILE`.
+"""
+
+EXAMPLE = f"""\
+## Example
+`{FILE_NAME}`, with two sources of one account and the secrets in files beside it:
+
+```toml
+database_url_file = "secrets/database-url"
+log_format = "json"
+
+[defaults]
+endpoint = "https://iecs.myhuaweicloud.com"
+iam_endpoint = "https://iam.myhuaweicloud.com"
+username = "inventory-reader"
+password_file = "secrets/cloud-password"
+domain = "my-account"
+deadline = "10m"
+
+[[sources]]
+name = "private-linux"
+filter = {{ visibility = "private", __os_type = "Linux" }}
+
+[[sources]]
+name = "public"
+filter = "visibility=public"
+ignore_fields = ["updated_at"]
+guard_percent = 50
+```
+
+One source by the environment alone:
+
+```sh
+IMAGE_SYNC_ENDPOINT=https://iecs.myhuaweicloud.com
+IMAGE_SYNC_TOKEN_FILE=/run/secrets/token
+IMAGE_SYNC_FILTER='visibility=private&__os_type=Linux'
+IMAGE_SYNC_DATABASE_URL_FILE=/run/secrets/database-url
+```
+
+## Plain http
+Addresses are `https://`. Plain `http://` is taken to this machine only (`127.0.0.0/8`, `::1`, `localhost`), or where
+`allow_http` is true; the program then warns on every start.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        HEAD,
+        "## The whole program\n" + _table(GENERAL),
+        "## Each source\n" + _table(OF_SOURCE),
+        CREDENTIALS,
+        "### Token\n" + _table(options(Token)),
+        "### User of the identity service (IAM)\n" + _table(options(Password)),
+        "### Access key\n" + _table(options(Keys)),
+        VENDOR,
+        EXAMPLE,
+    ]
+    return "\n".join(parts)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it; 1 if it is stale."""
+    if "--check" not in arguments:
+        PAGE.write_text(page(), encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
+        return 0
+    print(f"{PAGE.name} is stale; run: python docs/{Path(__file__).name}", file=sys.stderr)
+    return 1
+
+
+def _table(wanted: Iterable[Option]) -> str:
+    rows = [f"| `{option.env}` | `{option.key}` | {_default(option)} | {_meaning(option)} |" for option in wanted]
+    return "\n".join(["| environment | TOML | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "required"
+    if option.default is None or option.default == ():
+        return "none"
+    if isinstance(option.default, bool):
+        return f"`{str(option.default).lower()}`"
+    if isinstance(option.default, int | float):
+        return f"`{_measured(option.default, option.about.rule.unit)}`"
+    return f"`{option.default}`"
+
+
+def _measured(number: float, unit: str) -> str:
+    if unit == "bytes":
+        return next(f"{number // size}{name}" for size, name in _UNITS if number % size == 0)
+    return f"{number:.15g}{unit if unit in {'s', '%'} else ''}"
+
+
+def _meaning(option: Option) -> str:
+    rule = option.about.rule
+    secret = " **Secret.**" if rule.secret else ""
+    example = f" Example: `{option.about.example}`." if option.about.example else ""
+    return f"{option.about.meaning}.{secret} Takes {rule.takes}{_unit(rule.unit)}.{example}".replace("|", "\\|")
+
+
+def _unit(unit: str) -> str:
+    return f" ({unit})" if unit not in {"", "s", "bytes"} else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

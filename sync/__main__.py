@@ -1,0 +1,14 @@
+"""``python -m sync`` and ``image-sync``."""
+
+from __future__ import annotations
+
+from sync.cli import command
+
+
+def main() -> None:
+    """Run the command line."""
+    command.main(prog_name="image-sync")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The command line: one module a command, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync import __version__
+
+COMMANDS = {
+    "run": ("sync.cli.run", "run"),
+    "plan": ("sync.cli.run", "plan"),
+    "approve": ("sync.cli.approve", "approve"),
+    "schedule": ("sync.cli.schedule", "schedule"),
+    "status": ("sync.cli.reading", "status"),
+    "history": ("sync.cli.reading", "history"),
+    "as-of": ("sync.cli.reading", "as_of"),
+    "diff": ("sync.cli.reading", "diff"),
+    "db": ("sync.cli.db", "db"),
+    "demo": ("sync.cli.demo", "demo"),
+    "simulate": ("sync.cli.simulate", "simulate"),
+}
+FAILED = 1
+
+
+class _Commands(click.Group):
+    """Finds commands by name, and turns our errors into a sentence and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the same everywhere
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        found: click.Command = getattr(importlib.import_module(module), name)
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from sync.errors import ImageSyncError  # noqa: PLC0415 - with the first command
+
+        try:
+            return super().invoke(ctx)
+        except ImageSyncError as error:
+            if ctx.params.get("debug"):
+                raise
+            say(f"image-sync: {error}")
+            for note in getattr(error, "__notes__", ()):
+                say(f"image-sync: {note}")
+            ctx.exit(error.exit_code)
+
+
+@click.command(cls=_Commands)
+@click.version_option(__version__, prog_name="image-sync")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file; else image-sync.toml, if there is one.")
+@click.option("--debug", is_flag=True, help="Show where an error was raised.")
+@click.pass_context
+def command(ctx: click.Context, config: Path | None, debug: bool) -> None:  # noqa: ARG001, FBT001 - click's way
+    """Keep an inventory of cloud images in PostgreSQL, with its history.
+
+    Settings come from IMAGE_SYNC_* in the environment and from image-sync.toml; see docs/settings.md.
+    """
+    ctx.obj = config
+
+
+def say(text: str) -> None:
+    """Tell a person something, on standard error, with nothing in it that could steer a terminal."""
+    from sync.logs import escape, mask  # noqa: PLC0415
+
+    print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201

@@ -1,0 +1,115 @@
+"""``image-sync demo``: the real job, against a simulated cloud and the job's own PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from sync import job, logs, settings, wiring
+from sync.cli.output import show
+from sync.cli.run import COLUMNS
+from sync.domain.run import Outcome
+from sync.embedded import default_folder, wait_until_stopped
+from sync.errors import UsageError
+from sync.simulator import Simulator, World
+from sync.store.connect import Target
+from sync.store.database import Database
+from sync.store.reading import inventory
+
+IMAGES = 2_500
+SOURCE = "demo"
+_DIFF = ("name", "change", "field", "old", "new")
+_HISTORY = ("valid_from", "valid_to", "valid_from_run", "change", "changes")
+_SHOWN = 12  # rows of the diff
+_SQL = "SELECT os_version, count(*) FROM inventory.images WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="Keep the demo's database here.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same images.")
+def demo(folder: Path | None, seed: int) -> None:
+    """Show a first load, changes, deletions and a return, from a simulated cloud into a real PostgreSQL."""
+    logs.configure("warning")
+    place = _fresh(folder)
+    environ = {"IMAGE_SYNC_DATA_FOLDER": str(place), "IMAGE_SYNC_SOURCE": SOURCE, "PATH": os.environ.get("PATH", "")}
+    with Simulator(World(seed, IMAGES)) as cloud:
+        environ |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token}
+        loaded = wiring.load(environ)
+        with wiring.database(loaded, environ) as target:
+            _tell(f"A simulated cloud with {IMAGES} images is at {cloud.url}, a PostgreSQL of our own in {place}.\n")
+            outcomes = _live(cloud.world, loaded.sources[0], target)
+            _tell("Four runs, each made by `image-sync run`:")
+            show([outcome.as_json() for outcome in outcomes], "table", COLUMNS)
+            _look(outcomes, target)
+    _further(place, outcomes)
+
+
+def _live(world: World, source: settings.Source, target: Target) -> list[Outcome]:
+    """Four days in the life of a cloud, a run after each."""
+    outcomes = [_run(source, target)]
+    world.advance(timedelta(days=1))
+    world.create(6)
+    world.change(9)
+    gone = world.delete(7)
+    outcomes.append(_run(source, target))
+    world.advance(timedelta(days=1))
+    world.change(4)
+    world.restore(len(gone) // 2)
+    outcomes.append(_run(source, target))
+    outcomes.append(_run(source, target))
+    return outcomes
+
+
+def _run(source: settings.Source, target: Target) -> Outcome:
+    with Database(target) as database:
+        database.prepare()
+        with wiring.parts(source, database, threading.Event()) as parts:
+            return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "demo")
+
+
+def _look(outcomes: list[Outcome], target: Target) -> None:
+    first, last = outcomes[0].run or 0, outcomes[-1].run or 0
+    with inventory(target) as found:
+        changes = list(found.diff(found.moment(first), found.moment(last), SOURCE))
+        _tell(f"What changed between runs {first} and {last} (`image-sync diff {first} {last}`), {_SHOWN} rows of it:")
+        show(changes[:_SHOWN], "table", _DIFF)
+        later = found.diff(found.moment(first + 1), found.moment(last), SOURCE)
+        returned = next(row["id"] for row in later if row["change"] == "restored")
+        _tell(f"One image that was gone and came back (`image-sync history {returned}`):")
+        show(found.history(returned, SOURCE), "table", _HISTORY)
+
+
+def _further(place: Path, outcomes: list[Outcome]) -> None:
+    first, last = outcomes[0].run, outcomes[-1].run
+    _tell(f"""To look further:
+  export IMAGE_SYNC_DATA_FOLDER={place}
+  image-sync status
+  image-sync diff {first} {last}
+  image-sync db psql -c "{_SQL}"
+""")
+
+
+def _fresh(folder: Path | None) -> Path:
+    """An empty folder: the one given, or the demo's own, cleared of the demo before.
+
+    Raises:
+        UsageError: the given folder holds something.
+    """
+    if folder is not None:
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty; give the demo a folder of its own")
+        return folder
+    own = default_folder(os.environ).with_name("image-sync-demo")
+    if own.exists():
+        wait_until_stopped(own)
+        shutil.rmtree(own)
+    return own
+
+
+def _tell(text: str) -> None:
+    click.echo(text)

@@ -1,0 +1,91 @@
+"""How results are shown: a table for people, JSON or CSV for programs; always on standard output."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import click
+
+from sync.domain.image import iso
+from sync.logs import escape
+
+_WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
+F = TypeVar("F", bound=Callable[..., Any])
+Row = Mapping[Any, Any]  # by column name
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs a cell that starts so
+
+
+def format_option(function: F) -> F:
+    """Give a command the option ``--format``."""
+    choice = click.Choice(["table", "json", "csv"])
+    return click.option("--format", "style", type=choice, default="table", show_default=True)(function)
+
+
+def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
+    """Show rows: one JSON object a line, CSV with a header, or a table.
+
+    Args:
+        rows: mappings with at least the given columns.
+        style: table, json or csv.
+        columns: which to show, in this order; JSON shows all that a row has.
+    """
+    {"json": _json, "csv": _csv, "table": _table}[style](rows, columns)
+
+
+def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - shows all
+    import msgspec  # noqa: PLC0415 - only for this style
+
+    encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+    for row in rows:
+        sys.stdout.write(encode({name: _instant(value) for name, value in row.items()}).decode() + "\n")
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_harmless(row[name]) for name in columns])
+
+
+def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    from rich import box  # noqa: PLC0415 - only for this style
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    texts = [[row[name] for name in columns] for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for n, name in enumerate(columns):
+        number = all(isinstance(row[n], int | Decimal) and not isinstance(row[n], bool) for row in texts)
+        table.add_column(name.replace("_", " "), overflow="fold", justify="right" if number else "left")
+    for row in texts:
+        table.add_row(*(Text(escape(_text(value))) for value in row))
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
+    console.print(table if texts else "nothing to show")
+
+
+def _instant(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else value
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return iso(value).replace("T", " ")
+    return str(value)
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet runs: it starts with an apostrophe if the text starts dangerously, blanks aside."""
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return "" if value is None else value
+    text = iso(value) if isinstance(value, datetime) else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_DANGEROUS) else text

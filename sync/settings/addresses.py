@@ -1,0 +1,86 @@
+"""Addresses: which URLs are taken for the cloud and for the database, and what of them is secret."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from sync.settings.rules import Rule, WrongValueError
+from sync.settings.secret import Secret
+
+_DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in the query of a URL
+
+
+def endpoint() -> Rule:
+    """The address of a service: scheme, host and port. It is never quoted, because people paste passwords into it."""
+    takes = "https://HOST or https://HOST:PORT, without user, path and query"
+    return Rule(takes=takes, parse=_endpoint, quoted=False)
+
+
+def database_url() -> Rule:
+    """The address of a PostgreSQL database; held with the scheme that libpq and SQLAlchemy both know."""
+    escapes = "with @ : / ? # % of a user or password as %40 %3A %2F %3F %23 %25"
+    takes = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
+    return Rule(takes=takes, parse=_database_url, secret=True)
+
+
+def is_plain_elsewhere(address: str) -> bool:
+    """Whether ``address`` means plain http to another machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def passwords_in(url: str) -> tuple[str, ...]:
+    """The passwords of a database URL, as written and as meant; () where it has none."""
+    parts = _split(url)
+    if parts is None:
+        return ()
+    written = parts.netloc.rpartition("@")[0].partition(":")[2]
+    asked = re.findall(rf"(?:^|&)(?:{'|'.join(_PASSWORDS)})=([^&]*)", parts.query)
+    meant = [word for name in _PASSWORDS for word in parse_qs(parts.query).get(name, ())]
+    return tuple(dict.fromkeys(filter(None, [written, unquote(written), *asked, *meant])))
+
+
+def _endpoint(value: object) -> str | None:
+    parts = _split(value)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS:
+        return None
+    if "@" in parts.netloc:
+        raise WrongValueError("holds a user or password; give credentials in their own settings")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise WrongValueError("holds a path or query; leave out what follows the host and port")
+    host = parts.hostname or ""
+    if ":" not in host and not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", host):
+        return None
+    name = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}"
+
+
+def _database_url(value: object) -> Secret | None:
+    parts = _split(value)
+    if parts is None or parts.scheme not in _DATABASE_SCHEMES or parts.fragment or parts.netloc.count("@") > 1:
+        return None
+    return Secret("postgresql://" + str(value).strip().partition("://")[2])
+
+
+def _split(value: object) -> SplitResult | None:
+    """The parts of a URL; None where it is none. Never raises: a foreign error would quote the password."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value.strip()):
+        return None
+    try:
+        parts = urlsplit(value.strip())
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 or "://" not in value else parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host in {"localhost", "::1"}:
+        return True
+    try:
+        return ":" not in host and ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,200 @@
+"""Where values come from: the environment, the settings file, and files that hold one value each."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, PREFIX, Option, did_you_mean
+from sync.settings.rules import WrongValueError
+
+# Not ours: what Kubernetes and old container links put in every pod beside a service called "image-sync", and the
+# secrets of the simulated cloud.
+_OTHERS = re.compile(
+    r"IMAGE_SYNC_((\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)|SIMULATOR_\w+)"
+)
+_LARGEST_FILE = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value as it was given, and where. ``usable`` is False where a mistake was noted already."""
+
+    value: object = field(repr=False)
+    where: str
+    folder: Path
+    usable: bool = True
+    inline: bool = True
+
+
+Layer = dict[str, Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the environment gives, by the options' keys."""
+
+    general: Layer
+    source: Layer
+    vendor: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the settings file gives; ``readable`` is False where it could not be read at all."""
+
+    general: Layer = field(default_factory=dict)
+    defaults: Layer = field(default_factory=dict)
+    sources: tuple[tuple[str, Layer], ...] = ()
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A table of names and values, what to call it, where relative paths in it start, and how it marks files."""
+
+    table: Mapping[str, object]
+    called: str
+    folder: Path
+    suffix: str
+
+    def label(self, name: str) -> str:
+        return f"{name} ({self.called})"
+
+
+def settings_file(environ: Mapping[str, str], file: Path | None) -> Path | None:
+    """The settings file: the given one, else the one the environment names, else the one that is here."""
+    if file is not None:
+        return file
+    if CONFIG in environ:
+        return Path(environ[CONFIG])
+    here = Path(FILE_NAME)
+    return here if here.is_file() else None
+
+
+def read_environment(environ: Mapping[str, str], mistakes: list[str]) -> Environment:
+    """Take the options out of ``environ``; note what nobody knows."""
+    place = _Place(environ, "environment", Path(), "_FILE")
+    known = [CONFIG, *(name for option in GENERAL + PER_SOURCE for name in (option.env, option.env + "_FILE"))]
+    mistakes.extend(
+        f"{name} (environment): there is no such setting{did_you_mean(name, known)}"
+        for name in environ
+        if name.startswith(PREFIX) and name not in known and not _OTHERS.fullmatch(name)
+    )
+    general = _take(place, {option.env: option for option in GENERAL}, mistakes)
+    source = _take(place, {option.env: option for option in PER_SOURCE}, mistakes)
+    vendor = {option.about.vendor: option for option in OF_CREDENTIALS if option.about.vendor}
+    given = _Place({name: environ[name] for name in vendor if environ.get(name)}, "environment", Path(), "_FILE")
+    return Environment(general, source, _take(given, vendor, mistakes))
+
+
+def read_document(path: Path, mistakes: list[str]) -> Document:
+    """Take the options out of the TOML file at ``path``; note what nobody knows."""
+    content = _parsed(path, mistakes)
+    if content is None:
+        return Document(readable=False)
+    defaults, tables = content.pop("defaults", {}), content.pop("sources", [])
+    if not isinstance(defaults, dict):
+        mistakes.append(f"defaults ({path.name}): must be a table, written [defaults]")
+        defaults = {}
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        mistakes.append(f"sources ({path.name}): must be tables, each written [[sources]]")
+        tables = []
+    shared = tuple(option for option in PER_SOURCE if option.key != "name")
+    return Document(
+        general=_table(content, path.name, path.parent, GENERAL, mistakes),
+        defaults=_table(defaults, f"{path.name}, [defaults]", path.parent, shared, mistakes),
+        sources=tuple(
+            (called, _table(table, called, path.parent, PER_SOURCE, mistakes))
+            for called, table in ((_called(path, number, table), table) for number, table in enumerate(tables, 1))
+        ),
+    )
+
+
+def _parsed(path: Path, mistakes: list[str]) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        mistakes.append(f"{path}: cannot be read as settings file: {error.strerror}")
+    except UnicodeDecodeError:
+        mistakes.append(f"{path}: is no settings file: it is not UTF-8 text")
+    except tomllib.TOMLDecodeError as error:
+        mistakes.append(f"{path}: is no TOML: {error}")
+    except (ValueError, RecursionError):
+        mistakes.append(f"{path}: is no settings file: a number is too long, or tables are nested too deep")
+    return None
+
+
+def _called(path: Path, number: int, table: Mapping[str, object]) -> str:
+    name = table.get("name")
+    known = isinstance(name, str) and name.isprintable() and name
+    return f"{path.name}, [[sources]] {name if known else f'no. {number}'}"
+
+
+def _table(
+    table: Mapping[str, object], called: str, folder: Path, options: Iterable[Option], mistakes: list[str]
+) -> Layer:
+    by_key = {option.key: option for option in options}
+    known = [name for key in by_key for name in (key, f"{key}_file")]
+    place = _Place(table, called, folder, "_file")
+    mistakes.extend(f"{place.label(name)}: {_unknown(name, known)}" for name in table if name not in known)
+    return _take(place, by_key, mistakes)
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    key = name.removesuffix("_file")
+    if key in {option.key for option in GENERAL}:
+        return "does not stand here; move it to the top of the file, above the first [ ]"
+    if key in {option.key for option in PER_SOURCE} and key != "name":
+        return "does not stand here; move it below [[sources]] or [defaults]"
+    tables = ("defaults", "sources")
+    return f"there is no such setting{did_you_mean(name, [*known, *tables])}"
+
+
+def _take(place: _Place, options: Mapping[str, Option], mistakes: list[str]) -> Layer:
+    """The options that ``place`` gives, by key. ``options`` are by the names they have there."""
+    layer: Layer = {}
+    for name, option in options.items():
+        by_file = name + place.suffix
+        used = [each for each in (name, by_file) if each in place.table]
+        if not used:
+            continue
+        given = Given(place.table.get(name), place.label(used[0]), place.folder, inline=name in place.table)
+        try:
+            layer[option.key] = _settled(given, used, place, option)
+        except WrongValueError as error:
+            mistakes.extend(f"{given.where}: {reason}" for reason in error.args)
+            layer[option.key] = Given(None, given.where, place.folder, usable=False)
+    return layer
+
+
+def _settled(given: Given, used: list[str], place: _Place, option: Option) -> Given:
+    if len(used) > 1:
+        raise WrongValueError(f"stands beside {used[1]}; keep one of them")
+    if given.inline:
+        if given.value == "" and not option.about.rule.blank:
+            raise WrongValueError(f"is empty; remove it, or give {option.about.rule.takes}")
+        return given
+    return Given(_content(place.table[used[0]], place.folder), given.where, place.folder, inline=False)
+
+
+def _content(path: object, folder: Path) -> str:
+    """What stands in the file, without its last line break. The path is not quoted: it may be the secret itself."""
+    hint = "give the path of a file that holds the value"
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise WrongValueError(hint)
+    try:
+        with (folder / path).open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise WrongValueError(f"the file cannot be read ({error.strerror}); {hint}") from None
+    if len(content) > _LARGEST_FILE:
+        raise WrongValueError(f"the file is larger than {_LARGEST_FILE} bytes; {hint}")
+    try:
+        text = content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise WrongValueError(f"the file is not UTF-8 text; {hint}") from None
+    if not text:
+        raise WrongValueError(f"the file is empty; {hint}")
+    return text

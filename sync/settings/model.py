@@ -1,0 +1,214 @@
+"""The settings: each option stands here once, with its type, rule, meaning and default.
+
+Names in the environment and in TOML, and the page ``docs/settings.md``, are derived from these classes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, get_args
+
+from sync.errors import SettingsError, UnknownError
+from sync.settings import addresses, rules
+from sync.settings.addresses import passwords_in
+from sync.settings.rules import Rule, choice, duration, percent, size, whole
+from sync.settings.secret import Secret
+
+PREFIX = "IMAGE_SYNC_"
+CONFIG = "IMAGE_SYNC_CONFIG"
+FILE_NAME = "image-sync.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of an option beside its type and default.
+
+    Attributes:
+        rule: what it takes.
+        meaning: what it does, in one line.
+        env: its name in the environment, where that is not ``IMAGE_SYNC_`` and its key.
+        vendor: its name in the vendor's own tools, taken where no credentials are given otherwise.
+        example: a right value, for the page and for messages.
+    """
+
+    rule: Rule
+    meaning: str
+    env: str = ""
+    vendor: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, derived from its line below."""
+
+    key: str
+    env: str
+    about: About
+    default: object
+    required: bool
+    per_source: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A ready token of the cloud; someone else renews it."""
+
+    token: Annotated[Secret, About(rules.header_secret(), "token for the header X-Auth-Token; someone else renews it")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """A user of the cloud's identity service (IAM); the job fetches its tokens itself."""
+
+    iam_endpoint: Annotated[
+        str, About(addresses.endpoint(), "address of the identity service", example="https://iam.myhuaweicloud.com")
+    ]
+    username: Annotated[str, About(rules.line(), "name of the user", example="inventory-reader")]
+    password: Annotated[Secret, About(rules.line_secret(), "password of the user")]
+    domain: Annotated[str, About(rules.line(), "name of the account (IAM domain) of the user", example="my-account")]
+    project: Annotated[
+        str | None, About(rules.line(), "name of the project to ask for; without it the scope is the domain")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """An access key pair; every request is signed."""
+
+    access_key: Annotated[Secret, About(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")]
+    secret_key: Annotated[Secret, About(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")]
+    security_token: Annotated[
+        Secret | None,
+        About(rules.header_secret(), "token of a temporary key pair", vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+    ] = None
+
+
+Credentials = Token | Password | Keys
+KINDS: tuple[type[Token] | type[Password] | type[Keys], ...] = (Token, Password, Keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One cloud account and endpoint with one fixed filter; times in seconds."""
+
+    name: Annotated[str, About(rules.name(), "name of the source; rows carry it", env="IMAGE_SYNC_SOURCE")] = "default"
+    endpoint: Annotated[
+        str, About(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
+    ]
+    credentials: Credentials
+    filter: Annotated[
+        tuple[tuple[str, str], ...], About(rules.query(), "only images that match; a change must be acknowledged")
+    ] = ()
+    concurrency: Annotated[int, About(whole(1, 32, "pages"), "pages read at the same time")] = 4
+    readings: Annotated[int, About(whole(1, 10, "readings"), "tries to read a list that can be proven")] = 3
+    timeout: Annotated[float, About(duration(0.1, 600), "longest wait for an answer to go on")] = 30.0
+    deadline: Annotated[float, About(duration(1, 86400), "longest time of one run")] = 900.0
+    retries: Annotated[int, About(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
+    page_bytes: Annotated[int, About(size(2**10, 2**30), "largest answer that is read")] = 64 * 2**20
+    max_images: Annotated[int, About(whole(1, 10**9, "images"), "longest list that is read")] = 5_000_000
+    guard_images: Annotated[
+        int,
+        About(
+            whole(0, 10**9, "images"),
+            "deletions of a run are held if they are more than this, and more than guard_percent",
+        ),
+    ] = 10
+    guard_percent: Annotated[float, About(percent(), "share of the live images that a run may delete unasked")] = 20.0
+    daily_images: Annotated[int, About(whole(0, 10**9, "images"), "as guard_images, for the deletions of 24 hours")] = (
+        10
+    )
+    daily_percent: Annotated[float, About(percent(), "as guard_percent, for the deletions of 24 hours")] = 20.0
+    confirm_limit: Annotated[
+        int, About(whole(0, 10**6, "images"), "missing images asked for one by one; beyond it the list is read again")
+    ] = 200
+    ignore_fields: Annotated[
+        tuple[str, ...],
+        About(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),
+    ] = ()
+    allow_http: Annotated[bool, About(rules.truth(), "send credentials over plain http to other machines")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set; times in seconds.
+
+    Attributes:
+        file: the settings file that was read, or None.
+        warnings: sentences for the person who runs the job; no secrets in them.
+    """
+
+    database_url: Annotated[
+        Secret | None,
+        About(
+            addresses.database_url(),
+            "the database; without it the job starts its own PostgreSQL",
+            example="postgresql://image_sync@db.example.org/inventory",
+        ),
+    ] = None
+    data_folder: Annotated[Path | None, About(rules.folder(), "where the job's own PostgreSQL keeps its data")] = None
+    log_level: Annotated[str, About(choice("debug", "info", "warning", "error"), "least level that is logged")] = "info"
+    log_format: Annotated[
+        str, About(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
+    ] = "auto"
+    lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
+    statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0
+    connect_timeout: Annotated[float, About(duration(1, 600), "longest wait for a connection to the database")] = 10.0
+    sources: tuple[Source, ...] = ()
+    file: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    def choose(self, names: Iterable[str] = ()) -> tuple[Source, ...]:
+        """The sources of these names, or all of them.
+
+        Raises:
+            SettingsError: no source is set.
+            UnknownError: a name is not among them.
+        """
+        known = {source.name: source for source in self.sources}
+        if not known:
+            raise SettingsError([f"no source is set: give {PREFIX}ENDPOINT and credentials, or [[sources]] in a file"])
+        for name in names:
+            if name not in known:
+                raise UnknownError(
+                    f"There is no source {name!r}{did_you_mean(name, known)}; it is one of {list(known)}."
+                )
+        return tuple(dict.fromkeys(known[name] for name in names)) or self.sources
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret value, for whoever must mask them."""
+        if self.database_url is not None:
+            yield self.database_url.reveal()
+            yield from passwords_in(self.database_url.reveal())
+        for source in self.sources:
+            values = (getattr(source.credentials, field.name) for field in fields(source.credentials))
+            yield from (value.reveal() for value in values if isinstance(value, Secret))
+
+
+def options(cls: type) -> tuple[Option, ...]:
+    """The options of one of the classes above, in their order."""
+    marked = ((field, get_args(field.type)[1]) for field in fields(cls) if hasattr(field.type, "__metadata__"))
+    return tuple(
+        Option(
+            key=field.name,
+            env=about.env or PREFIX + field.name.upper(),
+            about=about,
+            default=None if field.default is MISSING else field.default,
+            required=field.default is MISSING,
+            per_source=cls is not Settings,
+        )
+        for field, about in marked
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known word, or ""."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+GENERAL: tuple[Option, ...] = options(Settings)
+OF_CREDENTIALS: tuple[Option, ...] = tuple(option for kind in KINDS for option in options(kind))
+OF_SOURCE: tuple[Option, ...] = options(Source)
+PER_SOURCE: tuple[Option, ...] = OF_SOURCE + OF_CREDENTIALS

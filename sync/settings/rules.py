@@ -1,0 +1,219 @@
+"""What each kind of setting takes, and how its text or TOML value is read."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from sync.settings.secret import Secret
+
+DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SIZE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_QUOTED = 40
+_TOO_LARGE = 10**18
+
+
+class WrongValueError(ValueError):
+    """A value that its rule does not take; each argument is one reason, and none holds a secret."""
+
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One kind of setting.
+
+    Attributes:
+        takes: what would be right, in words.
+        parse: the value as the program holds it, or None where it is not taken; may raise WrongValueError.
+        unit: unit of the value as the program holds it, or "".
+        secret: whether the value must never be shown.
+        quoted: whether a message may quote what was given.
+        blank: whether an empty text is a value.
+    """
+
+    takes: str
+    parse: Callable[[object], object | None]
+    unit: str = ""
+    secret: bool = False
+    quoted: bool = True
+    blank: bool = False
+
+    def read(self, value: object) -> object:
+        """The value as the program holds it.
+
+        Raises:
+            WrongValueError: the value is not what the rule takes.
+        """
+        result = self.parse(value)
+        if result is None:
+            raise WrongValueError(f"takes {self.takes}{self._but_not(value)}")
+        return result
+
+    def _but_not(self, value: object) -> str:
+        if self.secret or not self.quoted:
+            return " (what was given is not shown)"
+        shown = repr(value)
+        return f", not {shown}" if len(shown) <= _QUOTED else f", not {shown[:_QUOTED]}…"
+
+
+def whole(low: int, high: int, unit: str) -> Rule:
+    """A whole number."""
+
+    def parse(value: object) -> int | None:
+        if isinstance(value, str) and re.fullmatch(r"[0-9][0-9_]{0,17}", value.strip()):
+            value = int(value.strip().replace("_", ""))
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return value if fits and isinstance(value, int) else None
+
+    return Rule(takes=f"a whole number from {low} to {high}", parse=parse, unit=unit)
+
+
+def percent() -> Rule:
+    """A share of a hundred."""
+
+    def parse(value: object) -> float | None:
+        number = _measured(value, {"": 1.0, "%": 1.0})
+        return number if number is not None and 0 <= number <= 100 else None  # noqa: PLR2004 - a hundred per cent
+
+    return Rule(takes="a number from 0 to 100", parse=parse, unit="%")
+
+
+def duration(low: float, high: float) -> Rule:
+    """A length of time in seconds; text may carry a unit."""
+
+    def parse(value: object) -> float | None:
+        seconds = _measured(value, DURATION_UNITS)
+        return seconds if seconds is not None and low <= seconds <= high else None
+
+    takes = f'seconds from {low:g} to {high:g}, or text with a unit such as "90s", "15m" or "24h"'
+    return Rule(takes=takes, parse=parse, unit="s")
+
+
+def size(low: int, high: int) -> Rule:
+    """A number of bytes; text may carry a unit."""
+
+    def parse(value: object) -> int | None:
+        number = _measured(value, SIZE_UNITS)
+        return int(number) if number is not None and low <= number <= high and number == int(number) else None
+
+    takes = f'bytes from {low} to {high}, or text with a unit such as "64MiB"'
+    return Rule(takes=takes, parse=parse, unit="bytes")
+
+
+def truth() -> Rule:
+    """Yes or no."""
+
+    def parse(value: object) -> bool | None:
+        if isinstance(value, str):
+            return TRUTHS.get(value.strip().lower())
+        return value if isinstance(value, bool) else None
+
+    return Rule(takes="true or false", parse=parse)
+
+
+def choice(*words: str) -> Rule:
+    """One of a few words."""
+
+    def parse(value: object) -> str | None:
+        word = value.strip().lower() if isinstance(value, str) else None
+        return word if word in words else None
+
+    return Rule(takes="one of " + ", ".join(words), parse=parse)
+
+
+def name() -> Rule:
+    """A name that is safe in a file name, a URL and a metric."""
+
+    def parse(value: object) -> str | None:
+        return value if isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", value) else None
+
+    return Rule(takes="1 to 63 characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", parse=parse)
+
+
+def line() -> Rule:
+    """One line of text."""
+
+    def parse(value: object) -> str | None:
+        return value if isinstance(value, str) and value.isprintable() and value == value.strip() else None
+
+    return Rule(takes="one line of text without spaces around it", parse=parse)
+
+
+def folder() -> Rule:
+    """A path; a relative one starts at the folder of the settings file, or at the current directory."""
+
+    def parse(value: object) -> Path | None:
+        fits = isinstance(value, str) and value.isprintable() and not value.startswith("~")
+        return Path(value) if fits and isinstance(value, str) else None
+
+    return Rule(takes="a path without ~", parse=parse)
+
+
+def header_secret() -> Rule:
+    """A secret that travels in a header."""
+    return Rule(takes="one word of visible ASCII characters", parse=_secret(r"[!-~]+"), secret=True)
+
+
+def line_secret() -> Rule:
+    """A secret of any characters on one line."""
+    return Rule(takes="one line of text", parse=_secret(r"[^\x00-\x1f\x7f\ud800-\udfff]+"), secret=True)
+
+
+def names() -> Rule:
+    """Several names: a TOML array, or text with commas."""
+
+    def parse(value: object) -> tuple[str, ...] | None:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            return None
+        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+    return Rule(takes="names with commas between them (in TOML also an array)", parse=parse, blank=True)
+
+
+def query() -> Rule:
+    """Query parameters: a TOML table, or text as in a URL; held as pairs in the order of their names."""
+    takes = 'a query string such as "visibility=private&__os_type=Linux" (in TOML also a table of text)'
+    return Rule(takes=takes, parse=_query, blank=True)
+
+
+def _query(value: object) -> tuple[tuple[str, str], ...] | None:
+    pairs = _table_pairs(value) if isinstance(value, Mapping) else _text_pairs(value)
+    if pairs is None or not all(text.isprintable() for pair in pairs for text in pair):
+        return None
+    found = [name for name, _ in pairs]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise WrongValueError(*(f"names {name!r} more than once; keep one" for name in twice))
+    return tuple(sorted(pairs))
+
+
+def _table_pairs(table: Mapping[str, object]) -> list[tuple[str, str]] | None:
+    pairs = [(name, str(part).lower() if isinstance(part, bool) else part) for name, part in table.items()]
+    texts = [(name, part) for name, part in pairs if isinstance(part, str)]
+    return texts if len(texts) == len(pairs) else None
+
+
+def _text_pairs(text: object) -> list[tuple[str, str]] | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict") if text else []
+    except ValueError:
+        return None
+
+
+def _secret(allowed: str) -> Callable[[object], Secret | None]:
+    return lambda value: Secret(value) if isinstance(value, str) and re.fullmatch(allowed, value) else None
+
+
+def _measured(value: object, units: Mapping[str, float]) -> float | None:
+    """A number in the base unit, from a number or from text with one of ``units``; None where it is neither."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)", value.strip())
+        return float(match[1]) * units[match[2]] if match and match[2] in units else None
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
+    return float(value) if fits and isinstance(value, int | float) else None

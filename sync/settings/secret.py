@@ -1,0 +1,48 @@
+"""A value that is never shown."""
+
+import hmac
+from typing import NoReturn
+
+MASK = "***"
+
+
+class Secret:
+    """Text that only ``reveal`` gives out; printing, formatting, JSON and pickle never do."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """The value itself; hand it straight to where it is needed."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.__value.encode(), other.reveal().encode())
+
+    def __hash__(self) -> int:
+        return hash(self.__value)
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("A secret is not stored; hand over where it can be read instead.")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        self.__getstate__()

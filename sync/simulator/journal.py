@@ -1,0 +1,98 @@
+"""What was asked, what was answered and what happened, in one order, so that a test can prove things afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KEPT = 20_000  # events; what is needed for present_throughout is kept beside them and never dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        seq: its place in the one order of all events, from 1.
+        kind: created, changed, deleted, restored, put, removed, answer, token or note.
+        ids: the images concerned; of an answer those it listed.
+        detail: the rest, fit for JSON, without secrets.
+    """
+
+    seq: int
+    kind: str
+    ids: tuple[str, ...] = ()
+    detail: dict[str, object] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """The event as one JSON object."""
+        return {"seq": self.seq, "kind": self.kind, "ids": list(self.ids), **self.detail}
+
+
+class Journal:
+    """All events in order; safe to use from any thread."""
+
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._lock = Lock()
+        self._events: deque[Event] = deque(maxlen=kept)
+        self._counts: Counter[str] = Counter()
+        self._seq = 0
+        self._since: dict[str, int] = {}
+        self._past: list[tuple[str, int, int]] = []
+
+    def note(
+        self,
+        kind: str,
+        ids: Iterable[str] = (),
+        *,
+        came: Iterable[str] = (),
+        went: Iterable[str] = (),
+        **detail: object,
+    ) -> int:
+        """Write an event down; returns its sequence number.
+
+        Args:
+            kind: what happened.
+            ids: the images concerned.
+            came: those of them that are listed from now on.
+            went: those of them that are no longer listed.
+            detail: anything else, fit for JSON.
+        """
+        with self._lock:
+            self._seq += 1
+            self._counts[kind] += 1
+            self._events.append(Event(self._seq, kind, tuple(ids), detail))
+            self._since |= {identity: self._seq for identity in came if identity not in self._since}
+            self._past += [(gone, self._since.pop(gone), self._seq) for gone in went if gone in self._since]
+            return self._seq
+
+    @property
+    def seq(self) -> int:
+        """Number of the latest event, 0 before the first."""
+        return self._seq
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many events of each kind there were, also of those no longer kept."""
+        with self._lock:
+            return dict(self._counts)
+
+    def events(self, since: int = 0, kind: str | None = None) -> list[Event]:
+        """The events after this number, in order; of one kind if one is named."""
+        with self._lock:
+            return [event for event in self._events if event.seq > since and kind in {None, event.kind}]
+
+    def answers(self, since: int = 0) -> list[Event]:
+        """The answers after this number, in order."""
+        return self.events(since, "answer")
+
+    def present_throughout(self, first: int, last: int) -> set[str]:
+        """The ids that were listed from event ``first`` to event ``last`` without a gap."""
+        with self._lock:
+            still = {identity for identity, since in self._since.items() if since <= first}
+            return still | {identity for identity, since, until in self._past if since <= first and until > last}

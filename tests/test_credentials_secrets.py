@@ -1,0 +1,163 @@
+"""What an identity service can answer besides a token: each is one of our errors, bounded, and shows no secret."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from credential_tools import LOGIN, Clock, Recorder, Run, all_text, page, reader
+
+from sync.cloud.credentials import GivenToken
+from sync.cloud.login import log_in
+from sync.cloud.signing import SignedRequests
+from sync.cloud.tokens import IamUser, TokenCache
+from sync.errors import (
+    BrokenAnswerError,
+    CloudError,
+    ConnectionFailedError,
+    ContractError,
+    DeadlineError,
+    RejectedError,
+    ServerFaultError,
+    TooLargeError,
+    UnauthorizedError,
+)
+from sync.logs import mask, protect
+from sync.simulator import TOKENS, Simulator, World, breakage, effects
+
+PASSWORD = LOGIN.password
+TOKEN = "canary-token-0123456789"
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+GOOD = b'{"token": {"expires_at": "2026-11-25T12:00:00.000000Z", "issued_at": "2026-11-24T12:00:00.000000Z"}}'
+
+
+def life(body: bytes, headers: dict[str, str] | None = None) -> float:
+    """Seconds that a token lives which comes with this body and these headers."""
+    with Recorder(201, {"X-Subject-Token": TOKEN, **(headers or {})}, body) as iam:
+        run, user = Run(), IamUser(iam.url, "reader", PASSWORD, "acme")
+        return log_in(user, run.patience, run.traffic, timeout=10, clock=Clock(5.0)).life
+
+
+@pytest.mark.parametrize(
+    ("error", "effect"),
+    [
+        (UnauthorizedError, effects.status(401, message=f"wrong: {PASSWORD}", style="iam")),
+        (CloudError, effects.status(403, message=f"locked: {PASSWORD}", style="iam")),
+        (RejectedError, effects.status(404, style="html")),
+        (RejectedError, effects.status(302, location="http://127.0.0.1:9/")),
+        (ServerFaultError, effects.status(503, message=f'{{"password": "{PASSWORD}"}}', style="iec")),
+        (BrokenAnswerError, effects.body(PASSWORD)),
+        (BrokenAnswerError, effects.garbage("deep")),
+        (BrokenAnswerError, effects.garbage("list")),
+        (BrokenAnswerError, breakage.gzip(1)),
+        (TooLargeError, breakage.endless()),
+        (ConnectionFailedError, breakage.drop()),
+        (ConnectionFailedError, breakage.drop("body", 10)),
+        (BrokenAnswerError, breakage.truncate(10)),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_login_that_fails_shows_no_secret(error: type[CloudError], effect: effects.Effect) -> None:
+    """Neither the error nor anything it came from shows the password or a token, even where the service echoes it."""
+    protect(PASSWORD)
+    with Simulator(World(1, 0), login=LOGIN) as simulator:
+        simulator.faults.add(effect, times=None, path=TOKENS)
+        run = Run(retries=0)
+        credential = run.token(simulator)
+        with run.client(simulator, credential) as client, pytest.raises(error) as caught:
+            page(client)
+
+    shown = all_text(caught.value)
+    assert "canary" not in shown
+    assert "httpx." not in "".join(f"{type(part).__module__}." for part in chain(caught.value))
+
+
+def chain(error: BaseException | None) -> list[BaseException]:
+    """An error and all it came from."""
+    return [error, *chain(error.__cause__ or error.__context__)] if error else []
+
+
+@pytest.mark.parametrize("value", ["", "canary token", "canary-tokén", "canary\ttoken"])
+def test_a_token_that_is_none_is_refused(value: str) -> None:
+    """What can't travel in a header is refused before the HTTP library would quote it in an error."""
+    with Recorder(201, {"X-Subject-Token": value}, GOOD) as iam, Simulator(World(1, 0)) as simulator:
+        run = Run()
+        credential = run.token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
+        with run.client(simulator, credential) as client, pytest.raises(ContractError) as caught:
+            page(client)
+
+    assert "canary" not in all_text(caught.value)
+
+
+def test_a_given_token_that_can_not_be_sent_is_not_quoted() -> None:
+    """The HTTP library's error quotes such a header; ours does not."""
+    with Simulator(World(1, 0)) as simulator:
+        run = Run(retries=0)
+        with run.client(simulator, GivenToken("canary\ntoken")) as client, pytest.raises(RejectedError) as caught:
+            page(client)
+
+    assert "canary" not in all_text(caught.value)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """Neither password nor token goes where an answer points to."""
+    with Recorder(201, {"X-Subject-Token": TOKEN}, GOOD) as elsewhere:
+        moved = {"Location": f"{elsewhere.url}/v3/auth/tokens"}
+        with Recorder(307, moved) as iam, Simulator(World(1, 0)) as simulator:
+            credential = Run().token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
+            with pytest.raises(RejectedError, match="sends us elsewhere"):
+                credential.headers("GET", simulator.url)
+        with Recorder(302, moved) as api:
+            run = Run()
+            for credential in (GivenToken(TOKEN), SignedRequests("ak", "sk")):
+                with run.client(api, credential) as client, pytest.raises(RejectedError, match="sends us elsewhere"):
+                    page(client)
+
+        assert (len(iam.asked), len(api.asked), elsewhere.asked) == (1, 2, [])
+
+
+def test_no_repr_shows_a_secret() -> None:
+    """Credentials, users, tokens and the cache can be printed; the logs mask a token from the moment it is there."""
+    with Simulator(World(1, 0), login=LOGIN) as simulator:
+        cache, run = TokenCache(), Run()
+        credential = run.token(simulator, cache)
+        token = credential.headers("GET", simulator.url)["X-Auth-Token"]
+        account = cache.account(reader(simulator))
+    parts = [credential, cache, account, account.token, reader(simulator), SignedRequests("ak", "canary-sk", "canary")]
+
+    assert not [part for part in map(repr, parts) if "canary" in part or token in part]
+    assert mask(f"got {token}") == "got ***"
+
+
+def test_who_waits_gives_up_with_its_run() -> None:
+    """Who waits for another's login still ends at the deadline of its own run, and asks nothing."""
+    with Simulator(World(1, 0), login=LOGIN) as simulator:
+        cache = TokenCache()
+        with cache.account(reader(simulator)).turn, pytest.raises(DeadlineError):
+            Run(0.3).token(simulator, cache).headers("GET", simulator.url)
+
+        assert simulator.identity.token_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "date", "seconds"),
+    [
+        (GOOD, NOW, 86_400),
+        (b'{"token": {"expires_at": "2026-11-24T12:00:03.500000Z"}}', NOW, 3.5),
+        (b'{"token": {"expires_at": "2026-11-24T20:00:10+08:00"}}', NOW, 10),
+        (b'{"token": {"expires_at": "2026-11-24T12:00:10"}}', NOW, 10),
+        (GOOD, None, 86_400),
+        (GOOD, NOW.replace(hour=13), 86_400 - 3_600),
+        (b'{"token": {"expires_at": "2026-11-24T11:59:59Z"}}', NOW, math.inf),
+        (b'{"token": {"expires_at": "soon"}}', NOW, math.inf),
+        (b'{"token": {"expires_at": 7}}', NOW, math.inf),
+        (b'{"token": {}}', NOW, math.inf),
+    ],
+)
+def test_life_is_told_by_the_services_own_clock(body: bytes, date: datetime | None, seconds: float) -> None:
+    """Seconds to live come from the service's own times, whatever this machine's clock says; or they are not known."""
+    headers = {"Date": format_datetime(date, usegmt=True)} if date else {}
+
+    assert life(body, headers) == seconds

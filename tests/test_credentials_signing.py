@@ -1,0 +1,173 @@
+"""Request signatures are the vendor's, cover what is really sent, are never repeated, and a wrong clock is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import quote, urlencode
+
+import httpx
+import pytest
+from credential_tools import Clock, Run, page, statuses
+from huaweicloudsdkcore.auth.credentials import GlobalCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.cloud.signing import SignedRequests
+from sync.errors import UnauthorizedError
+from sync.simulator import Keys, Simulator, World, breakage
+
+KEYS = Keys("AKSIMULATED", "canary-sk")
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+WORD = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+HOST = st.sampled_from(["iecs.myhuaweicloud.com", "127.0.0.1:8080", "[::1]:99", "a.b:443"])
+SEGMENT = TEXT.filter(lambda text: text not in {".", ".."} and "/" not in text)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """A cloud of three images that knows a key pair."""
+    with Simulator(World(1, 3), keys=KEYS) as simulator:
+        yield simulator
+
+
+def vendor(host: str, path: str, query: list[tuple[str, str]], date: str, keys: Keys) -> str:
+    """What the vendor's own signer puts into ``Authorization``."""
+    request = SdkRequest("GET", "https", host, path, None, query, {"X-Sdk-Date": date}, "")
+    credentials = GlobalCredentials(keys.access, keys.secret, "account-id")
+    if keys.security_token:
+        credentials = credentials.with_security_token(keys.security_token)
+    signed = credentials.sign_request(request)
+    return str(signed.header_params["Authorization"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    host=HOST,
+    path=st.lists(SEGMENT, max_size=3),
+    query=st.lists(st.tuples(TEXT.filter(bool), TEXT), max_size=5),
+    moment=st.integers(0, 4_000_000_000),
+    keys=st.builds(Keys, WORD, WORD, st.none() | WORD),
+)
+def test_signatures_are_the_vendors(
+    host: str, path: list[str], query: list[tuple[str, str]], moment: int, keys: Keys
+) -> None:
+    """Any host, path, query, moment and keys are signed as the vendor's own code signs them."""
+    resource = "/v1" + "".join(f"/{quote(part, safe='')}" for part in path)
+    url = f"https://{host}{resource}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+    signer = SignedRequests(keys.access, keys.secret, keys.security_token, domain_id="account-id", clock=Clock(moment))
+    headers = signer.headers("GET", url)
+
+    expected = vendor(headers["Host"], resource, query, headers["X-Sdk-Date"], keys)
+    assert headers["Authorization"] == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(host=HOST, query=st.dictionaries(TEXT.filter(bool), TEXT, max_size=5))
+def test_what_is_signed_is_what_is_sent(host: str, query: dict[str, str]) -> None:
+    """The HTTP library sends the signed Host header once, and a query that decodes to the parameters meant."""
+    url = f"https://{host}/v1/images?{urlencode(query, quote_via=quote)}"
+    headers = SignedRequests("ak", "sk").headers("GET", url)
+    sent = httpx.Request("GET", url, headers=dict(headers))
+
+    assert sent.headers.get_list("host") == [headers["Host"]] == [httpx.Request("GET", url).headers["host"]]
+    assert b"+" not in sent.url.raw_path
+    assert dict(sent.url.params.multi_items()) == query
+
+
+@settings(max_examples=60, deadline=None)
+@given(query=st.fixed_dictionaries({"name": TEXT, "id": TEXT}))
+def test_any_filter_passes_the_gate(simulator: Simulator, query: dict[str, str]) -> None:
+    """Whatever the values of a filter, the signature of the request that arrives is right."""
+    run = Run()
+    with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
+        assert json.loads(page(client, **query)) == {"images": [], "total": 0}
+
+
+def test_temporary_keys_bring_their_token() -> None:
+    """The security token of temporary keys is sent and signed, and so is the account where it is given."""
+    keys = Keys("AKTEMP", "sk", "sts")
+    with Simulator(World(1, 3), keys=keys) as simulator:
+        run = Run()
+        credential = SignedRequests("AKTEMP", "sk", "sts", domain_id="account")
+        with run.client(simulator, credential) as client:
+            assert len(json.loads(page(client))["images"]) == 3
+        signed = credential.headers("GET", simulator.url)
+        with run.client(simulator, SignedRequests("AKTEMP", "sk")) as client, pytest.raises(UnauthorizedError):
+            page(client)
+
+    assert signed["X-Domain-Id"] == "account"
+    assert "SignedHeaders=host;x-domain-id;x-sdk-date;x-security-token," in signed["Authorization"]
+
+
+def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
+    """A refused signature is not repeated, even when the clock has moved on, since failures lock the key."""
+    moments = iter(range(1_000))
+
+    def ticking() -> float:
+        return datetime.now(UTC).timestamp() + next(moments)
+
+    before = len(statuses(simulator))
+    run = Run()
+    wrong = SignedRequests(KEYS.access, "wrong", clock=ticking)
+    with (
+        run.client(simulator, wrong) as client,
+        pytest.raises(UnauthorizedError, match="verify aksk signature fail") as caught,
+    ):
+        page(client)
+
+    assert statuses(simulator)[before:] == [401]
+    assert "clock" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(16, "16 minutes behind the cloud's"), (-16, "16 minutes ahead of the cloud's")]
+)
+def test_a_wrong_clock_is_named(minutes: int, words: str) -> None:
+    """Where the two clocks are too far apart, the error says by how much, which way, and what to do."""
+    with Simulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
+        credential = SignedRequests(KEYS.access, KEYS.secret)
+        with Run().client(simulator, credential) as client, pytest.raises(UnauthorizedError) as caught:
+            page(client)
+
+        assert statuses(simulator) == [401]
+    assert "clock skew" in str(caught.value)
+    assert words in str(caught.value)
+    assert "set the clock (NTP)" in str(caught.value)
+
+
+@pytest.mark.parametrize("minutes", [-14, 14])
+def test_a_clock_within_the_window_will_do(minutes: int) -> None:
+    """Fourteen minutes either way are accepted."""
+    with Simulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
+        run = Run()
+        with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
+            assert page(client)
+
+
+def test_only_a_date_that_can_be_read_says_something() -> None:
+    """No date, no sentence; nor from one that is no date, or is near."""
+    credential = SignedRequests("ak", "sk", clock=Clock(1_000_000_000))
+    near = format_datetime(datetime.fromtimestamp(1_000_000_100, UTC), usegmt=True)
+
+    for date in (None, "", "junk", "Mon, 99 Foo 99999999999999999999 99:99:99 GMT", near):
+        assert credential.explain(date) == ""
+
+
+def test_a_page_repeated_is_signed_again(simulator: Simulator) -> None:
+    """A request that broke on the way is sent again with a signature of its own moment."""
+    stamps: list[float] = []
+
+    def clock() -> float:
+        stamps.append(datetime.now(UTC).timestamp() + len(stamps))
+        return stamps[-1]
+
+    simulator.faults.add(breakage.drop())
+    run = Run()
+    with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret, clock=clock)) as client:
+        assert page(client)
+
+    assert len(stamps) == 2

@@ -1,0 +1,216 @@
+"""Secrets of the settings: read from files, never shown."""
+
+import copy
+import dataclasses
+import json
+import pickle
+import traceback
+from pathlib import Path
+
+import pytest
+
+from sync.errors import SettingsError
+from sync.settings import Secret, Settings, Token, load
+
+CANARY = "c4n4ry-Zq7"
+ENDPOINT = {"IMAGE_SYNC_ENDPOINT": "https://iecs.myhuaweicloud.com"}
+
+
+def read(environ: dict[str, str], file: Path | None = None) -> Settings:
+    """Settings of this environment and file."""
+    return load(environ, file=file, filters={}, fields=())
+
+
+def message(environ: dict[str, str], file: Path | None = None) -> str:
+    """The whole traceback of the mistakes, causes included."""
+    with pytest.raises(SettingsError) as caught:
+        read(environ, file)
+    return "".join(traceback.format_exception(caught.value))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_only_reveal_shows_a_secret() -> None:
+    """Printing, formatting, copying into other shapes and JSON never show the value."""
+    secret = Secret(CANARY)
+
+    shown = [repr(secret), str(secret), f"{secret:>40} {secret!r} {secret!s}", repr([secret]), str({"a": secret})]
+    shown += [repr(copy.deepcopy(secret)), json.dumps({"a": secret}, default=str), repr(dir(secret))]
+
+    assert CANARY not in "".join(shown)
+    assert secret.reveal() == CANARY
+    assert (secret == Secret(CANARY), secret == Secret("other"), secret == CANARY) == (True, False, False)
+
+
+@pytest.mark.parametrize("store", [pickle.dumps, json.dumps, lambda secret: secret.__getstate__()])
+def test_a_secret_is_not_stored(store: object) -> None:
+    """Pickle and plain JSON refuse a secret without naming its value."""
+    with pytest.raises(TypeError) as caught:
+        store(Secret(CANARY))  # type: ignore[operator] # each of them is called
+
+    assert CANARY not in str(caught.value)
+
+
+def test_settings_show_no_secret() -> None:
+    """Neither settings nor their sources show a secret, however they are turned into text."""
+    settings = read(
+        ENDPOINT
+        | {
+            "IMAGE_SYNC_ACCESS_KEY": f"{CANARY}1",
+            "IMAGE_SYNC_SECRET_KEY": f"{CANARY}2",
+            "IMAGE_SYNC_SECURITY_TOKEN": f"{CANARY}3",
+            "IMAGE_SYNC_DATABASE_URL": f"postgresql://u:{CANARY}4@h/d?password={CANARY}5%20",
+        }
+    )
+
+    assert CANARY not in f"{settings!r} {settings} {dataclasses.asdict(settings)}"
+    assert {f"{CANARY}{number}" for number in (1, 2, 3, 4)} | {f"{CANARY}5 "} <= set(settings.secrets())
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "PASSWORD", "ACCESS_KEY", "SECRET_KEY", "SECURITY_TOKEN", "DATABASE_URL"])
+@pytest.mark.parametrize("value", [f"{CANARY}\n{CANARY}", f"http://u:{CANARY}/{CANARY}#@[::1"])
+def test_mistakes_show_no_secret(name: str, value: str) -> None:
+    """A secret that is not taken is told without its value, with every other mistake beside it."""
+    told = message(ENDPOINT | {f"IMAGE_SYNC_{name}": value, "IMAGE_SYNC_READINGS": "x", "IMAGE_SYNC_USERNAME": "u"})
+
+    assert "IMAGE_SYNC_READINGS" in told
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "PASSWORD", "SECRET_KEY", "DATABASE_URL"])
+def test_a_secret_given_as_path_is_not_shown(name: str) -> None:
+    """Who puts the secret itself where its file belongs is told so, and the secret stays out of the message."""
+    told = message(ENDPOINT | {f"IMAGE_SYNC_{name}_FILE": CANARY})
+
+    assert f"IMAGE_SYNC_{name}_FILE (environment): the file cannot be read" in told
+    assert "give the path of a file" in told
+    assert CANARY not in told
+
+
+def test_broken_toml_shows_no_secret(here: Path) -> None:
+    """A file that is no TOML, or no text, is told by its line and without its content."""
+    file = here / "some.toml"
+
+    file.write_text(f"a = 1\ntoken = {CANARY}\n")
+    told = message({}, file)
+    file.write_bytes(f"token = '{CANARY}'".encode() + b"\xff")
+    told_of_bytes = message({}, file)
+
+    assert "line 2" in told
+    assert "UTF-8" in told_of_bytes
+    assert CANARY not in told + told_of_bytes
+
+
+def test_toml_mistakes_show_no_secret(here: Path) -> None:
+    """Secrets of the wrong type, or with a wrong character, are not quoted from the file either."""
+    file = here / "some.toml"
+    file.write_text(f"""
+        database_url = ["{CANARY}"]
+        [[sources]]
+        token = {{ value = "{CANARY}" }}
+        [[sources]]
+        name = "b"
+        secret_key = "{CANARY} "
+    """)
+
+    told = message({}, file)
+
+    assert told.count("is not shown") == 3
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize(
+    ("content", "value"), [(b"abc", "abc"), (b"abc\n", "abc"), (b"abc\r\n", "abc"), (b"  a\n\n", None), (b"a b", None)]
+)
+def test_secret_of_a_file(here: Path, content: bytes, value: str | None) -> None:
+    """One line break at the end of a secret's file is dropped; what does not fit a header is a mistake."""
+    (here / "token").write_bytes(content)
+    environ = ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": "token"}
+
+    if value is None:
+        assert "IMAGE_SYNC_TOKEN_FILE (environment): takes one word" in message(environ)
+    else:
+        assert read(environ).sources[0].credentials == Token(token=Secret(value))
+
+
+def test_every_setting_of_a_file(here: Path) -> None:
+    """Settings that are no secrets can come from files too, in the environment and in TOML."""
+    (here / "endpoint").write_text("https://iecs.example.com\n")
+    (here / "number").write_text("7\n")
+    file = here / "image-sync.toml"
+    file.write_text("lock_timeout_file = 'number'\n[[sources]]\ntoken = 't'\nreadings_file = 'number'")
+    file.chmod(0o600)
+
+    settings = read({"IMAGE_SYNC_ENDPOINT_FILE": str(here / "endpoint")})
+
+    source = settings.sources[0]
+    assert (source.endpoint, source.readings, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
+
+
+def test_path_of_the_file_of_a_secret(here: Path) -> None:
+    """A relative path in the settings file starts at that file's folder."""
+    (here / "sub").mkdir()
+    (here / "sub" / "token").write_text("abc")
+    (here / "sub" / "some.toml").write_text("[[sources]]\nendpoint = 'https://a.example'\ntoken_file = 'token'")
+
+    settings = read({}, here / "sub" / "some.toml")
+
+    assert settings.sources[0].credentials == Token(token=Secret("abc"))
+
+
+def test_files_that_do_not_work(here: Path) -> None:
+    """An empty, binary, large or absent file, and a folder, are mistakes that show no content."""
+    (here / "empty").write_text("\n")
+    (here / "binary").write_bytes(CANARY.encode() + b"\xff")
+    (here / "large").write_text(CANARY * 10_000)
+    (here / "folder").mkdir()
+    reasons = {"empty": "empty", "binary": "UTF-8", "large": "larger", "absent": "No such", "folder": "directory"}
+
+    told = {name: message(ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": name}) for name in reasons}
+
+    assert all(reason in told[name] for name, reason in reasons.items())
+    assert all("1 setting to mend" in text for text in told.values())
+    assert CANARY not in "".join(told.values())
+
+
+def test_value_and_file_together(here: Path) -> None:
+    """A value and its file at one place are a mistake; at two places the nearer one wins."""
+    (here / "token").write_text("file")
+    file = here / "some.toml"
+    file.write_text("[[sources]]\nendpoint = 'https://a.example'\ntoken_file = 'token'")
+
+    both = message(ENDPOINT | {"IMAGE_SYNC_TOKEN": CANARY, "IMAGE_SYNC_TOKEN_FILE": "token"})
+    over = read({"IMAGE_SYNC_TOKEN": "nearer"}, file).sources[0].credentials
+
+    assert "stands beside IMAGE_SYNC_TOKEN_FILE; keep one of them" in both
+    assert CANARY not in both
+    assert over == Token(token=Secret("nearer"))
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "warned"),
+    [
+        ("database_url = 'postgresql://u:p@h/d'", 0o644, True),
+        ("database_url = 'postgresql://u:p@h/d'", 0o640, False),
+        ("database_url = 'postgresql://u@h/d'", 0o644, False),
+        ("[defaults]\ntoken = 't'", 0o604, True),
+        ("[defaults]\ntoken_file = 'token'", 0o644, False),
+        ("log_level = 'info'", 0o644, False),
+    ],
+)
+def test_file_that_everyone_may_read(here: Path, line: str, mode: int, *, warned: bool) -> None:
+    """A settings file with a secret in it that everyone may read comes with a warning."""
+    (here / "token").write_text("t")
+    file = here / "some.toml"
+    file.write_text(line)
+    file.chmod(mode)
+
+    warnings = read({}, file).warnings
+
+    assert bool(warnings) is warned
+    assert not warned or "chmod o-r" in warnings[0]

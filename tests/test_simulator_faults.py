@@ -1,0 +1,207 @@
+"""Faults of the simulated cloud: what they make of an answer, and which answers they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from simulator_client import ask, ids, send
+
+from sync.errors import UsageError
+from sync.simulator import TOKENS, Simulator, World
+from sync.simulator.breakage import drip, drop
+from sync.simulator.effects import (
+    body,
+    garbage,
+    hidden,
+    images,
+    offset_ignored,
+    reformatted,
+    status,
+    throttled,
+    total,
+    total_missing,
+    total_off,
+)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A cloud of 20 images."""
+    with Simulator(World(1, 20)) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("retry_after", [None, "7", "-1", "Wed, 21 Oct 2037 07:28:00 GMT", "soon"])
+def test_throttling_is_told_in_the_gateways_words(simulator: Simulator, retry_after: str | None) -> None:
+    """429 names its window in the text; Retry-After comes exactly as given, or not at all; the next answer is good."""
+    simulator.faults.add(throttled(200, "5 minute", retry_after=retry_after))
+    reply = ask(simulator)
+
+    assert reply.status == 429
+    assert reply.json["error_code"] == "APIGW.0308"
+    assert "policy user over ratelimit,limit:200,time:5 minute" in reply.json["error_msg"]
+    assert reply.json["request_id"] == reply.headers["X-Request-Id"]
+    assert reply.headers.get("Retry-After") == retry_after
+    assert ask(simulator).status == 200
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (400, "IEC.000000"),
+        (401, "APIGW.0301"),
+        (403, "APIGW.0302"),
+        (404, "APIGW.0101"),
+        (500, "IEC.000000"),
+        (502, "APIGW.0201"),
+        (503, "APIGW.0201"),
+        (504, "APIGW.0201"),
+    ],
+)
+def test_statuses_have_the_vendors_shape(simulator: Simulator, number: int, code: str) -> None:
+    """Each status comes with the error code the vendor gives it; code, text and style can be others."""
+    simulator.faults.add(status(number))
+    simulator.faults.add(status(number, code="X.1", message="no", style="iec"))
+    simulator.faults.add(status(number, style="html"))
+    simulator.faults.add(status(number, style="iam", message="no"))
+    usual, own, page, iam = (ask(simulator) for _ in range(4))
+
+    assert {reply.status for reply in (usual, own, page, iam)} == {number}
+    assert usual.json["error_code"] == code
+    assert own.json == {"error_msg": "no", "error_code": "X.1"}
+    assert page.headers["Content-Type"] == "text/html"
+    assert page.body.startswith(b"<html>")
+    assert iam.json["error"]["message"] == "no"
+
+
+def test_a_redirect_says_where_to(simulator: Simulator) -> None:
+    """302 carries the Location given."""
+    simulator.faults.add(status(302, location="http://127.0.0.1:9/"))
+    reply = ask(simulator)
+
+    assert (reply.status, reply.headers["Location"]) == (302, "http://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize("kind", ["html", "nan", "duplicate_keys", "deep", "empty", "error", "list", "text"])
+def test_garbage_comes_as_a_success(simulator: Simulator, kind: str) -> None:
+    """Each kind of garbage comes with 200, as JSON, and is no page with an image this world has."""
+    simulator.faults.add(garbage(kind))
+    reply = ask(simulator)
+
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/json"
+    assert not any(name.encode() in reply.body for name in simulator.world.truth())
+
+
+def test_bodies_come_byte_for_byte(simulator: Simulator) -> None:
+    """A given body is served as it is."""
+    simulator.faults.add(body(b"\xff\x00"))
+    simulator.faults.add(body("[1]", "text/plain"))
+
+    assert ask(simulator).body == b"\xff\x00"
+    assert ask(simulator).headers["Content-Type"] == "text/plain"
+
+
+def test_images_and_total_can_be_anything(simulator: Simulator) -> None:
+    """``images`` and ``total`` take each of the wrong forms; the other member stays."""
+    wrong = [images("null"), images("missing"), images("object"), images("empty")]
+    wrong += [total(-1), total("20"), total(None), total(1.5), total_off(3), total_off(-1), total_missing()]
+    for effect in wrong:
+        simulator.faults.add(effect)
+    first = [ask(simulator).json for _ in range(4)]
+    second = [ask(simulator).json for _ in range(7)]
+
+    assert first == [
+        {"images": None, "total": 20},
+        {"total": 20},
+        {"images": {}, "total": 20},
+        {"images": [], "total": 0},
+    ]
+    assert [page.get("total", "missing") for page in second] == [-1, "20", None, 1.5, 23, 19, "missing"]
+    assert all(len(page["images"]) == 20 for page in second)
+
+
+def test_offset_can_be_ignored(simulator: Simulator) -> None:
+    """The first page comes for every offset."""
+    simulator.faults.add(offset_ignored(), times=None)
+    first = ids(ask(simulator, limit=5))
+
+    assert all(ids(ask(simulator, limit=5, offset=offset)) == first for offset in (5, 10, 100))
+
+
+def test_a_replica_may_not_know_all(simulator: Simulator) -> None:
+    """Hidden images are missing from list and total, where the rule says so, and found elsewhere."""
+    name = ids(ask(simulator))[3]
+    simulator.faults.add(hidden([name]), times=None, offset=0)
+
+    assert name not in ids(ask(simulator))
+    assert ask(simulator).json["total"] == 19
+    assert len(ids(ask(simulator, offset=1))) == 19
+
+
+def test_reformatted_is_the_same_in_other_bytes(simulator: Simulator) -> None:
+    """The same content comes in new bytes each time."""
+    plain = ask(simulator)
+    simulator.faults.add(reformatted(), times=None)
+    replies = [ask(simulator) for _ in range(3)]
+
+    assert all(reply.json == plain.json for reply in replies)
+    assert len({plain.body, *(reply.body for reply in replies)}) == 4
+
+
+def test_faults_queue_up_and_constant_ones_stay(simulator: Simulator) -> None:
+    """Counted faults hit one request each in their order; a constant one hits all of them as well; clear ends both."""
+    simulator.faults.add(total_off(1), times=None)
+    simulator.faults.add(status(500), times=2)
+    simulator.faults.add(status(503))
+    seen = [ask(simulator) for _ in range(4)]
+
+    assert [reply.status for reply in seen] == [500, 500, 503, 200]
+    assert seen[3].json["total"] == 21
+    assert simulator.journal.answers()[0].detail["faults"] == ["total_off", "status 500"]
+    simulator.faults.clear()
+    assert ask(simulator).json["total"] == 20
+
+
+def test_faults_find_their_request(simulator: Simulator) -> None:
+    """A fault can wait for the n-th request, an offset, an id or another path."""
+    name = ids(ask(simulator))[0]
+    simulator.faults.add(status(500), nth=3, times=2)
+    assert [ask(simulator).status for _ in range(5)] == [200, 200, 500, 500, 200]
+    simulator.faults.add(status(500), offset=10)
+    assert [ask(simulator, offset=offset).status for offset in (0, 10, 10)] == [200, 500, 200]
+    simulator.faults.add(status(500), offset=0)
+    assert [ask(simulator).status, ask(simulator).status] == [500, 200]
+    simulator.faults.add(status(500), id=name)
+    assert [ask(simulator, id="x").status, ask(simulator, id=name).status] == [200, 500]
+    simulator.faults.add(status(429), path=TOKENS)
+    assert ask(simulator).status == 200
+    assert send(simulator.url, "POST", TOKENS, {}, b"{}").status == 429
+
+
+def test_the_world_may_change_between_two_answers(simulator: Simulator) -> None:
+    """The hook runs before each answer is looked up, with the request, and its changes are in that answer."""
+    asked = []
+    simulator.faults.before_answer = lambda request: (asked.append(request.query), simulator.world.delete())
+    totals = [ask(simulator, limit=limit).json["total"] for limit in (1, 2, 3)]
+
+    assert totals == [19, 18, 17]
+    assert asked == ["limit=1", "limit=2", "limit=3"]
+
+
+def test_effects_that_do_not_exist_are_named(simulator: Simulator) -> None:
+    """A mistake in a fault is a sentence of our own, when it is added."""
+    for wrong in (
+        lambda: garbage("x"),
+        lambda: images("x"),
+        lambda: drop("tail"),
+        lambda: drip(0),
+        lambda: status(500, style="x"),
+    ):
+        with pytest.raises(UsageError):
+            wrong()
+    with pytest.raises(UsageError, match="no effect flood"):
+        simulator.faults.add_named("flood", {})
+    with pytest.raises(UsageError, match="cannot be understood"):
+        simulator.faults.add_named("delay", {"hours": 1})
