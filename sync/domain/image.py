@@ -8,6 +8,7 @@ another zone or with more zeros.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 
 from sync.domain.fields import FIELDS, Field, Kind
+from sync.errors import ContractError
 
 Value = str | int | bool | datetime | None
 DIGEST_BYTES = 16
@@ -77,10 +79,14 @@ class Reader:
         self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore)
 
     def read(self, raw: bytes) -> Image | Unreadable:
-        """Read one image from its JSON text."""
+        """Read one image from its JSON text.
+
+        Raises:
+            ContractError: an object in it has a key twice.
+        """
         record = _decode(raw)
         if isinstance(record, str):
-            return Unreadable(raw, record)
+            return Unreadable(raw, record, _id_all_the_same(raw))
         if reason := _no_id(record.get("id")):
             return Unreadable(raw, reason)
         if reason := _nul(raw, record):
@@ -107,6 +113,32 @@ def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dic
     return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
 
 
+def strict_json(text: bytes) -> Any:
+    """Decode JSON in which no object has a key twice: which of the two holds is anyone's guess.
+
+    Raises:
+        ContractError: one has.
+        ValueError: it is no JSON; NaN and Infinity are none.
+    """
+    return json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ContractError("the answer has an object with the same key twice, so no one can say which value holds")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _may_have_twins(raw: bytes, keys: int) -> bool:
+    """Whether a closer look is due: a compact object without objects in it shows its keys by their colons."""
+    return raw.count(b'":') != keys or b'" ' in raw or b'"\n' in raw or b'"\t' in raw or b'"\r' in raw
+
+
 def _decode(raw: bytes) -> dict[str, Any] | str:
     if len(raw) > MAX_RECORD:
         return f"larger than {MAX_RECORD} bytes"
@@ -114,7 +146,20 @@ def _decode(raw: bytes) -> dict[str, Any] | str:
         record = _json(raw)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return f"not valid JSON: {error}"
-    return record if isinstance(record, dict) else "not a JSON object"
+    if not isinstance(record, dict):
+        return "not a JSON object"
+    if _may_have_twins(raw, len(record)):
+        strict_json(raw)
+    return record
+
+
+def _id_all_the_same(raw: bytes) -> str | None:
+    """The id of a record that is unreadable for another reason, so that the image is not taken to be missing."""
+    try:
+        found = json.loads(raw.decode("utf-8", "replace"))["id"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return None if _no_id(found) else str(found)
 
 
 def _no_id(value: object) -> str:
