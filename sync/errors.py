@@ -194,7 +194,7 @@ class DeadlineError(ImageSyncError):
 
 
 class InterruptedRunError(ImageSyncError):
-    """The run was ended from outside before it was done."""
+    """The run was stopped from outside; nothing was written, and the next run starts afresh."""
 
 
 class SupersededError(ImageSyncError):

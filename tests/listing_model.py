@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
 
 from sync.domain.listing import Page, Row, Scan, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -304,6 +304,14 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
     assert not any(tally.steady for tally in tallies)
 
 
+def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
+    """Where rows came from behind the total, the list ending there later does not make up for it."""
+    verdict = read_written({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
+
+    assert verdict.seams[-1].offset + verdict.seams[-1].count == 9
+    assert verdict.total is None
+
+
 class Rows(list[Row]):
     """A list that can be watched for being forgotten."""
 
@@ -320,10 +328,9 @@ def rows(text: str) -> list[Row]:
     return [Row(word[0], None if word[1:] == "?" else at(int(word[1:]))) for word in text.split()]
 
 
-def read_written(pages: dict[int, str]) -> Verdict:
+def read_written(pages: dict[int, str], total: int = 11) -> Verdict:
     """Read a list from written answers of up to six rows."""
     scan = Scan(limit=6, overlap=2)
-    total = max(offset + len(text.split()) for offset, text in pages.items())
     while (offset := scan.ask()) is not None:
         scan.answer(Page(offset, rows(pages[offset]), total))
     return scan.verdict()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +15,6 @@ from listing_model import Cloud, chance, read
 
 from sync.domain.listing import Proof, Row, judge
 from sync.errors import ContractError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from random import Random
 
 Change = tuple[int, str, int]  # after which answer, what, and at which minute or place
 

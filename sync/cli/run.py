@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ from sync import job, logs, wiring
 from sync.cli import say
 from sync.cli.output import format_option, show
 from sync.cli.progress import progress
+from sync.cli.stopping import Stop, stopping
 from sync.domain.plan import Status, status_of
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
@@ -65,13 +62,11 @@ def sync(config: Path | None, names: tuple[str, ...], style: str, trigger: str, 
     return worst([code for code, _row in told])
 
 
-def one(
-    source: Source, target: Target, stop: threading.Event, trigger: str, store: type[Database]
-) -> tuple[int, dict[str, Any]]:
+def one(source: Source, target: Target, stop: Stop, trigger: str, store: type[Database]) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
     with logs.bind(source=source.name):
         try:
-            with store(target) as database, progress(source.name) as tick:
+            with store(target) as database, stop.telling(database.cancel), progress(source.name) as tick:
                 database.prepare()
                 with wiring.parts(source, database, stop, tick) as parts:
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
@@ -81,18 +76,6 @@ def one(
             return error.exit_code, dict.fromkeys(FACTS) | told
         _tell(outcome)
         return outcome.exit_code, outcome.as_json()
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, so that a run ends cleanly."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def worst(codes: list[int]) -> int:

@@ -12,8 +12,9 @@ import click
 
 from sync import logs, scheduler, wiring
 from sync.cli import say
-from sync.cli.run import one, stopping
+from sync.cli.run import one
 from sync.cli.simulate import seconds
+from sync.cli.stopping import stopping
 from sync.store.database import Database
 
 _log = logs.get(__name__)

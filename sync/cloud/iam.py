@@ -51,7 +51,7 @@ class IamToken:
         """
         token = self._account.token
         if token is None or not self._lasts(token):
-            if True:
+            with self._turn():
                 token = self._best()
         return {_HEADER: token.value}
 

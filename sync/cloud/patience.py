@@ -49,9 +49,7 @@ class Patience:
             InterruptedRunError: the run was stopped from outside.
         """
         if self._stop.is_set():
-            raise InterruptedRunError(
-                "the run was stopped from outside; nothing was written, and the next run starts afresh"
-            )
+            raise InterruptedRunError
         left = self._ends - time.monotonic()
         if left <= 0:
             raise DeadlineError(

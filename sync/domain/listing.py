@@ -13,15 +13,11 @@ says the list ends.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from sync.domain.anchors import Page, Row
-from sync.domain.chain import Chain
+from sync.domain.chain import Chain, Piece
 from sync.domain.proof import Proof, Seam, Tally, Verdict, judge
 from sync.errors import ContractError
-
-if TYPE_CHECKING:
-    from sync.domain.chain import Piece
 
 __all__ = ["Page", "Proof", "Row", "Scan", "Seam", "Tally", "Verdict", "judge"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
 
 from sync.domain.compare import Known
 from sync.domain.run import Run, Source, Traffic
-from sync.errors import OutcomeUnknownError, StoreError
+from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
 from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
@@ -29,12 +29,19 @@ class Database:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.connection: psycopg.Connection[Any] = connect(target)
+        self._cancelled = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+
+    def cancel(self) -> None:
+        """End the statement under way, and the run with it; may be called from a signal handler or another thread."""
+        self._cancelled = True
+        with suppress(psycopg.Error):
+            self.connection.cancel_safe(timeout=2)
 
     def prepare(self) -> None:
         """Make the schema in an empty database; refuse one of another version.
@@ -52,7 +59,7 @@ class Database:
 
     def known(self, run: Run) -> Known:
         """The digests of what is stored, in one query."""
-        with ours("reading what is stored"):
+        with self._doing("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
             row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
         return Known(*(row or ()))
@@ -62,7 +69,7 @@ class Database:
         if not raw_digests:
             return []
         facts = {"source": run.source.name, "digests": list(raw_digests)}
-        with ours("looking up what the list does not show"):
+        with self._doing("looking up what the list does not show"):
             return [row[0] for row in self.connection.execute(statements.LIVE_IDS, facts)]
 
     @contextmanager
@@ -78,8 +85,9 @@ class Database:
             self.connection.execute(bounds(self.target))
         try:
             tables = Writing(self.connection, run)
-            tables.fence()
-            yield tables
+            with self._interruptible():
+                tables.fence()
+                yield tables
         except BaseException:
             self._roll_back()
             raise
@@ -93,6 +101,21 @@ class Database:
             runs.fail(self.connection, run, error, traffic)
         except StoreError as second:
             error.add_note(f"nor could that be recorded: {second}")
+
+    @contextmanager
+    def _doing(self, step: str) -> Iterator[None]:
+        with self._interruptible(), ours(step):
+            yield
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """A statement that was cancelled because the run was stopped is no fault of the database."""
+        try:
+            yield
+        except StoreError as error:
+            if self._cancelled:
+                raise InterruptedRunError from error
+            raise
 
     def _commit(self, run: Run) -> None:
         try:

@@ -94,8 +94,9 @@ def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffi
 _FINISH = """
 UPDATE inventory.runs SET
     status = %(status)s, reason = %(reason)s, finished_at = clock_timestamp(), effective_at = %(effective_at)s,
-    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s, received = %(received)s,
-    listed = %(listed)s, total = %(total)s, created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
+    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s,
+    received = %(received)s, listed = %(listed)s, total = %(total)s,
+    created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
     quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s

@@ -1,0 +1,60 @@
+# One command for everything; all of it works on a fresh machine with Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+.PHONY: help demo test test-fast lint format lock wheel docs clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(VENV)/.demo ## see a real sync happen: simulated cloud, own PostgreSQL, the real job
+	$(BIN)/image-sync demo
+
+test: $(VENV)/.dev ## run all tests (they start their own PostgreSQL servers)
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev ## run the tests that take no more than a moment
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/.dev ## check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.dev ## write the pages that are made from the code
+	$(BIN)/python docs/make_settings_page.py
+
+lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresses
+	$(LOCK) pyproject.toml -o requirements/core.txt
+	$(LOCK) pyproject.toml --extra local --extra demo -o requirements/local.txt
+	$(LOCK) pyproject.toml --extra local --extra demo --group dev -o requirements/dev.txt
+	printf 'hatchling\n' | $(LOCK) - -c requirements/dev.txt -o requirements/build.txt
+
+wheel: $(VENV)/.demo ## build the wheel into dist/
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## remove what was built
+	rm -rf $(VENV) dist build
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made requirements/local.txt requirements/build.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/local.txt -r requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
