@@ -9,12 +9,32 @@ from random import Random
 
 from sync.domain.listing import Page, Row, Scan, Verdict
 
+CLAIMS = {
+    "missing": lambda _true: None,
+    "zero": lambda _true: 0,
+    "one less": lambda true: true - 1,
+    "half": lambda true: true // 2,
+    "never above a page": lambda true: min(true, 50),
+    "one more": lambda true: true + 1,
+    "double": lambda true: true * 2,
+    "huge": lambda _true: 10**12,
+}
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def at(minute: int) -> datetime:
     """Return a time of creation."""
     return START + timedelta(minutes=minute)
+
+
+def rows(text: str) -> list[Row]:
+    """Return rows from their ids and minutes: "a0 b1"; "?" for a time that cannot be read."""
+    return [Row(word[0], None if word[1:] == "?" else at(int(word[1:]))) for word in text.split()]
+
+
+def fingerprint(seen: set[Row]) -> int:
+    """Return the same for the same ids."""
+    return hash(frozenset(row.id for row in seen))
 
 
 def chance(seed: int) -> Random:
@@ -116,3 +136,56 @@ def read(
         change(answers)
     assert scan.done, "the scan wants nothing and is not done"
     return scan.verdict(), seen
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Everything that may vary about a cloud and its reader.
+
+    Attributes:
+        count: images at the start.
+        span: they were created in so many different minutes.
+        limit: rows asked for.
+        overlap: of neighbouring pages.
+        window: questions in flight.
+        churn: chance of changes after an answer.
+        cap: "none", "fixed" or "varying".
+        claim: what total says: "true", "missing", or how far it is off.
+        steady_ties: ties keep their order.
+        seed: of chance.
+    """
+
+    count: int
+    span: int
+    limit: int
+    overlap: int
+    window: int
+    churn: float
+    cap: str
+    claim: str | int
+    steady_ties: bool
+    seed: int
+
+
+def cloud_of(weather: Weather, rng: Random) -> Cloud:
+    """Make the cloud for some weather."""
+    minutes = [rng.randrange(weather.span) for _ in range(weather.count)]
+    least = weather.overlap + 1
+    fixed = rng.randint(least, weather.limit)
+    caps = {"none": lambda: weather.limit, "fixed": lambda: fixed, "varying": lambda: rng.randint(least, weather.limit)}
+
+    def claim(true: int) -> int | None:
+        if isinstance(weather.claim, int):
+            return max(0, true + weather.claim)
+        return true if weather.claim == "true" else None
+
+    return Cloud(minutes, None if weather.steady_ties else rng, caps[weather.cap], claim)
+
+
+def maybe_change(cloud: Cloud, rng: Random, weather: Weather) -> None:
+    """Create or delete up to two images."""
+    for _ in range(rng.choice((0, 1, 1, 2)) if rng.random() < weather.churn else 0):
+        if cloud.rows and rng.random() < 0.5:
+            cloud.delete(rng.randrange(len(cloud.rows)))
+        else:
+            cloud.insert(rng.randrange(weather.span))

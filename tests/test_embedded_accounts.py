@@ -65,6 +65,7 @@ def test_data_keeps_its_account(folder: Path) -> None:
 
 
 @needs_root
+@pytest.mark.slow
 def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
     """An ordinary user's server runs as that user, from ~/.local/share/image-sync, open to nobody else."""
     account = account_without_rights()
@@ -79,6 +80,7 @@ def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
 
 
 @needs_root
+@pytest.mark.slow
 def test_ordinary_user_may_choose_where_its_data_lives(shelf: Shelf) -> None:
     """XDG_DATA_HOME moves the data."""
     account = account_without_rights()

@@ -12,6 +12,7 @@ import pytest
 from embedded_tools import AS_ROOT, Shelf, ask, do, leave, postmaster, said, until, watchers
 
 from sync.embedded import embedded, wait_until_stopped
+from sync.embedded.locks import is_free
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -
     until(lambda: not watchers(folder))
 
 
+@pytest.mark.slow
 def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
     """A holder gets a server again after kill -9 of the postmaster, with all that was committed."""
     with embedded(folder) as server:
@@ -58,6 +60,7 @@ def test_killed_server_and_watcher_are_replaced(folder: Path) -> None:
             assert len(watchers(folder)) == 1
 
 
+@pytest.mark.slow
 def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> None:
     """No second server starts on the data while a process of the killed one still lives."""
     with embedded(folder) as server:
@@ -65,6 +68,8 @@ def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> Non
         (checkpointer,) = _children(postmaster(folder), "checkpointer")
         os.kill(checkpointer, signal.SIGSTOP)
         os.kill(postmaster(folder), signal.SIGKILL)
+        until(lambda: not _children(postmaster(folder), "walwriter"))
+        assert not is_free(folder / "server.lock")
         release = threading.Timer(0.5, os.kill, [checkpointer, signal.SIGCONT])
         release.start()
 
@@ -88,6 +93,7 @@ def test_orphaned_server_gets_a_watcher(shelf: Shelf, folder: Path) -> None:
     until(lambda: not watchers(folder))
 
 
+@pytest.mark.slow
 def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
     """A watcher that did not start the server itself notices its end too."""
     with embedded(folder) as server:
@@ -122,17 +128,24 @@ def test_stale_files_that_name_a_living_process(folder: Path) -> None:
     stranger.wait()
 
 
+@pytest.mark.slow
 def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
-    """A first start that is killed while it makes the data leaves nothing in the way of the next."""
+    """The next start waits for what is left of a first start that was killed, then clears up after it."""
     user = shelf.user(fresh_folder)
     until(lambda: list(fresh_folder.glob("postgres-*.new-*/PG_VERSION")))
+    (initdb,) = _children(user.pid, "initdb")
+    os.kill(initdb, signal.SIGSTOP)
     user.kill()
+    user.wait()
+    assert not is_free(fresh_folder / "guard.lock")
+    os.kill(initdb, signal.SIGCONT)
 
     with embedded(fresh_folder) as server:
         assert ask(server.url, "SELECT 1") == 1
         assert [path.name for path in fresh_folder.glob("postgres-*")] == ["postgres-18"]
 
 
+@pytest.mark.slow
 def test_kill_of_everything_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
     """The same where PostgreSQL's programs are killed as well, as when the machine goes down."""
     user = shelf.user(fresh_folder)
@@ -161,6 +174,7 @@ def test_failed_start_quotes_the_log(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="root fills a small disk")
+@pytest.mark.slow
 def test_full_disk_is_named(shelf: Shelf) -> None:
     """A first start on a full disk says so, and works once there is space."""
     disk = shelf.path / "disk"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from listing_model import Cloud, chance, read
+from listing_model import Cloud, Weather, chance, cloud_of, fingerprint, maybe_change, read
 
 from sync.domain.listing import Proof, Row, judge
 from sync.errors import ContractError
@@ -100,35 +99,6 @@ def playing(cloud: Cloud, placement: tuple[Change, ...]) -> Callable[[int], None
     return change
 
 
-@dataclass(frozen=True)
-class Weather:
-    """Everything that may vary about a cloud and its reader.
-
-    Attributes:
-        count: images at the start.
-        span: they were created in so many different minutes.
-        limit: rows asked for.
-        overlap: of neighbouring pages.
-        window: questions in flight.
-        churn: chance of changes after an answer.
-        cap: "none", "fixed" or "varying".
-        claim: what total says: "true", "missing", or how far it is off.
-        steady_ties: ties keep their order.
-        seed: of chance.
-    """
-
-    count: int
-    span: int
-    limit: int
-    overlap: int
-    window: int
-    churn: float
-    cap: str
-    claim: str | int
-    steady_ties: bool
-    seed: int
-
-
 WEATHER = st.builds(
     Weather,
     count=st.integers(0, 60),
@@ -185,35 +155,11 @@ def prove(weather: Weather) -> tuple[Proof, set[Row]]:
             )
         except ContractError:
             break
-        proof, before = judge(verdict, len(seen), hash(frozenset(row.id for row in seen)), before)
+        proof, before = judge(verdict, len(seen), fingerprint(seen), before)
         if proof.proven:
             return proof, (cloud.alive if proof.by == "anchors" else cloud.alive & alive) - seen
         alive = cloud.alive
     return proof, set()
-
-
-def cloud_of(weather: Weather, rng: Random) -> Cloud:
-    """Make the cloud for some weather."""
-    minutes = [rng.randrange(weather.span) for _ in range(weather.count)]
-    least = weather.overlap + 1
-    fixed = rng.randint(least, weather.limit)
-    caps = {"none": lambda: weather.limit, "fixed": lambda: fixed, "varying": lambda: rng.randint(least, weather.limit)}
-
-    def claim(true: int) -> int | None:
-        if isinstance(weather.claim, int):
-            return max(0, true + weather.claim)
-        return true if weather.claim == "true" else None
-
-    return Cloud(minutes, None if weather.steady_ties else rng, caps[weather.cap], claim)
-
-
-def maybe_change(cloud: Cloud, rng: Random, weather: Weather) -> None:
-    """Create or delete up to two images."""
-    for _ in range(rng.choice((0, 1, 1, 2)) if rng.random() < weather.churn else 0):
-        if cloud.rows and rng.random() < 0.5:
-            cloud.delete(rng.randrange(len(cloud.rows)))
-        else:
-            cloud.insert(rng.randrange(weather.span))
 
 
 @pytest.mark.parametrize("order", ["desc", "id", "shuffled"])
@@ -249,7 +195,7 @@ def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
         before = None
         for _ in range(2):
             verdict, seen = read(cloud, limit=4, overlap=2, pick=rng.randrange, change=lambda _, c=cloud: swap(c, rng))
-            proof, before = judge(verdict, len(seen), hash(frozenset(row.id for row in seen)), before)
+            proof, before = judge(verdict, len(seen), fingerprint(seen), before)
             lost = cloud.alive - seen
             wrong_once += before.steady and bool(lost)
         twice += proof.by == "count"

@@ -85,11 +85,11 @@ def _canonical(method: str, target: httpx.URL, signed: Mapping[str, str], names:
 
 
 def _canonical_path(path: str) -> str:
-    encoded = quote(unquote_to_bytes(path), safe="~/")
+    encoded = quote(unquote_to_bytes(path), safe="/")
     return encoded if encoded.endswith("/") else f"{encoded}/"
 
 
 def _canonical_query(query: str) -> str:
     pairs = (piece.partition("=") for piece in query.split("&") if piece)
     decoded = sorted((unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs)
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in decoded)
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in decoded)

@@ -8,8 +8,8 @@ distinct ids came. Two readings that are steady and saw the same set of ids S, o
 list.
 
 Why: let M be the moment of the last answer of the first reading. Each id in S was seen at or before M, and again
-after M. An id that is gone does not come back meanwhile, so all of S existed at M. The list then had ``total``
-images, as many as S has; so S was the list at M, and whatever existed the whole time is in S. Order, ties and offsets
+after M. An id that is gone does not come back meanwhile, so all of S existed at M. The list then had ``total`` images,
+as many as S has; so S was the list at M, and whatever existed during both readings is in S. Order, ties and offsets
 play no part.
 
 It rests on two things that anchors do not need: ``total`` was right at M, and no id went and came back between the

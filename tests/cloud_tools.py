@@ -1,0 +1,232 @@
+"""What the tests of reading share: a reader of a cloud, an inventory that is synced from it, and a look at its tables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sync import job, wiring
+from sync.cloud.client import Client
+from sync.cloud.credentials import GivenToken
+from sync.cloud.images import ImageList
+from sync.cloud.patience import Patience
+from sync.domain.answer import Answer
+from sync.domain.run import Outcome, Reading, Traffic
+from sync.errors import ImageSyncError
+from sync.settings import Source, Token
+from sync.settings.secret import Secret
+from sync.simulator import Simulator
+from sync.simulator.answers import Request
+from sync.simulator.effects import Effect
+from sync.store.connect import Target
+from sync.store.database import Database
+
+E = TypeVar("E", bound=ImageSyncError)
+TOKEN = "canary-token"
+LONG = 3600.0  # seconds that no test waits: what ends before was not ended by this limit
+TABLES = ("images", "image_versions", "held_deletions", "quarantine", "findings", "sources", "run_pages")
+
+
+@dataclass
+class Reader:
+    """Reads the list of a cloud without a database: one run's worth of patience.
+
+    Attributes:
+        url: the endpoint.
+        token: what is sent as ``X-Auth-Token``.
+        rows: what came in all answers, in the order the answers came.
+        ticks: what was told of progress.
+    """
+
+    url: str
+    token: str = TOKEN
+    scope: str = ""
+    seconds: float = LONG
+    retries: int = 20
+    timeout: float = LONG
+    page_bytes: int = 64 << 20
+    concurrency: int = 4
+    max_images: int = 5_000_000
+
+    def __post_init__(self) -> None:
+        self.stop = threading.Event()
+        self.traffic = Traffic()
+        self.rows: list[str] = []
+        self.ticks: list[tuple[int, int | None]] = []
+
+    @classmethod
+    def of(cls, cloud: Simulator, **changes: Any) -> Reader:
+        """A reader of a simulated cloud."""
+        return cls(cloud.url, cloud.token, **changes)
+
+    @contextmanager
+    def images(self) -> Iterator[ImageList]:
+        """The list, for as long as the block lasts."""
+        patience = Patience(self.seconds, self.retries, self.traffic, self.stop)
+        client = Client(
+            self.url,
+            GivenToken(self.token),
+            patience,
+            self.traffic,
+            timeout=self.timeout,
+            page_bytes=self.page_bytes,
+        )
+        with client:
+            yield ImageList(
+                client,
+                self.scope,
+                patience,
+                self.traffic,
+                concurrency=self.concurrency,
+                max_images=self.max_images,
+                progress=lambda done, total: self.ticks.append((done, total)),
+            )
+
+    def read(self) -> Reading:
+        """Read the whole list once."""
+        with self.images() as images:
+            return images.read(self._take, 1)
+
+    def ask(self, ids: Sequence[str]) -> dict[str, Answer]:
+        """Ask for each id by name."""
+        with self.images() as images:
+            return dict(images.ask(ids))
+
+    def fails(self, kind: type[E]) -> E:
+        """Read a list that cannot be read; why it cannot."""
+        with pytest.raises(kind) as caught:
+            self.read()
+        assert type(caught.value) is kind
+        return caught.value
+
+    def _take(self, answer: Answer) -> None:
+        self.rows += [row.id for row in answer.page.rows]
+
+
+class Inventory:
+    """The inventory of one simulated cloud, in a database of its own.
+
+    Args:
+        target: the database.
+        cloud: the cloud.
+        options: settings of the source that are not the usual ones.
+    """
+
+    def __init__(self, target: Target, cloud: Simulator, **options: Any) -> None:
+        self._target, self.stop = target, threading.Event()
+        self.source = Source(
+            name="edge",
+            endpoint=cloud.url,
+            credentials=Token(token=Secret(cloud.token)),
+            **({"deadline": LONG, "timeout": LONG} | options),
+        )
+
+    def run(self, **changes: Any) -> Outcome:
+        """Sync once, with other settings if given."""
+        with Database(self._target) as store, wiring.parts(replace(self.source, **changes), store, self.stop) as parts:
+            outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+        _check_sums(outcome)
+        record = self.last_run()
+        assert (record["status"], record["reason"]) == (outcome.status.value, outcome.reason)
+        return outcome
+
+    def fails(self, kind: type[E], **changes: Any) -> E:
+        """Sync in vain; why. The run is on record with the reason, and no other table changed."""
+        before = self.dump()
+        with pytest.raises(kind) as caught:
+            self.run(**changes)
+        record = self.last_run()
+
+        assert type(caught.value) is kind
+        assert self.dump() == before
+        assert record["run"] == caught.value.run
+        assert record["status"] in ("failed", "interrupted")
+        assert (record["reason"], record["error"]) == (str(caught.value), kind.__name__)
+        assert record["finished_at"] is not None
+        assert record["effective_at"] is None
+        return caught.value
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table but ``runs``; a source counts from its first committed run on."""
+        query = "SELECT to_jsonb(t)::text AS row FROM inventory.{} t {} ORDER BY 1"
+        return {
+            table: self.all(query.format(table, "WHERE epoch > 0" if table == "sources" else "")) for table in TABLES
+        }
+
+    def live(self) -> set[str]:
+        """The ids of the live images."""
+        return {row["id"] for row in self.all("SELECT id FROM inventory.images WHERE deleted_at IS NULL")}
+
+    def deleted(self) -> set[str]:
+        """The ids of the deleted images."""
+        return {row["id"] for row in self.all("SELECT id FROM inventory.images WHERE deleted_at IS NOT NULL")}
+
+    def last_run(self) -> dict[str, Any]:
+        """The record of the last run."""
+        return self.all("SELECT * FROM inventory.runs ORDER BY run DESC LIMIT 1")[0]
+
+    def all(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        with psycopg.connect(self._target.url, row_factory=dict_row) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+def names(query: str) -> bool:
+    """Whether a request asks for one image by its id."""
+    return "id" in dict(parse_qsl(query))
+
+
+def gap(ids: Sequence[str]) -> Effect:
+    """The list leaves these ids out, though they are there when they are asked for by name."""
+    unseen = frozenset(ids)
+    return Effect("gap", ask=lambda query: query if _by_id(query) else replace(query, hidden=unseen))
+
+
+def filter_ignored() -> Effect:
+    """The cloud does not heed the filter ``id``: it answers with the first page of all."""
+    return Effect("filter ignored", ask=lambda query: replace(query, filters=()) if _by_id(query) else query)
+
+
+def only_by_id(effect: Effect) -> Effect:
+    """The same effect, on questions for one id and on no others."""
+    return replace(
+        effect, answer=lambda answer, request: effect.answer(answer, request) if names(request.query) else answer
+    )
+
+
+def questions(cloud: Simulator, since: int = 0) -> tuple[int, int]:
+    """How many requests for pages, and for single ids, the cloud has answered."""
+    asked = [names(str(event.detail["query"])) for event in cloud.journal.answers(since)]
+    return asked.count(False), asked.count(True)
+
+
+def before_answer(cloud: Simulator, nth: int, act: Callable[[], object]) -> None:
+    """Do this before the nth request about images is answered, counted from now."""
+    seen = 0
+
+    def hook(_: Request) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == nth:
+            act()
+
+    cloud.faults.before_answer = hook
+
+
+def _by_id(query: Any) -> bool:
+    return any(name == "id" for name, _ in query.filters)
+
+
+def _check_sums(outcome: Outcome) -> None:
+    """Received = created + updated + restored + unchanged + duplicates + quarantined, in every run."""
+    plan = outcome.plan
+    kinds = plan.created + plan.updated + plan.restored + outcome.unchanged + outcome.duplicates + outcome.quarantined
+    assert outcome.received == kinds

@@ -1,0 +1,173 @@
+"""A small HTTP server that a test scripts byte by byte, for what the simulated cloud cannot do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+from typing import Self
+
+PATIENCE = 30  # seconds; only a test that fails waits so long
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it came.
+
+    Attributes:
+        line: the first line, such as ``GET /v1/images HTTP/1.1``.
+        headers: values by name in lower case.
+    """
+
+    line: str
+    headers: Mapping[str, str]
+
+    @property
+    def target(self) -> str:
+        """What was asked for."""
+        return self.line.split(" ")[1]
+
+
+Script = Callable[[socket.socket, Asked], object]
+
+
+class HttpServer:
+    """Hands each request to the script, which writes to the connection whatever it likes.
+
+    The connection stays open for another request if the script returns True, and is closed otherwise.
+
+    Args:
+        script: answers; called from one thread a connection.
+        tls: to speak TLS.
+
+    Attributes:
+        asked: all requests so far, in order.
+        connections: how many there were, those included that never asked anything.
+        closing: set when the server ends; what a script waits for should end with it.
+    """
+
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+        self.asked: list[Asked] = []
+        self.connections = 0
+        self.closing = Event()
+        self._script, self._tls = script, tls
+        self._lock = Lock()
+        self._open: dict[socket.socket, Thread] = {}
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = Thread(target=self._accept, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        shut(self._listener)
+        self._thread.join(PATIENCE)
+        self._listener.close()
+        with self._lock:
+            running = list(self._open.items())
+        for connection, _thread in running:
+            shut(connection)
+        for _connection, thread in running:
+            thread.join(PATIENCE)
+
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = Thread(target=self._serve, args=(connection,), daemon=True)
+            with self._lock:
+                self.connections += 1
+                self._open[connection] = thread
+            thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        connection = plain
+        with suppress(OSError):  # the client is gone, or refuses the certificate
+            if self._tls:
+                connection = self._tls.wrap_socket(plain, server_side=True)
+            while (asked := _read(connection)) and not self.closing.is_set():
+                with self._lock:
+                    self.asked.append(asked)
+                if self._script(connection, asked) is not True:
+                    break
+        with self._lock:
+            del self._open[plain]
+        connection.close()
+        plain.close()
+
+
+def reply(
+    body: object = b"", *, status: int = 200, headers: Mapping[str, str] | None = None, sized: bool = True
+) -> bytes:
+    """The bytes of an answer; what is not bytes is sent as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    told = {"Content-Type": "application/json", **(headers or {})}
+    told |= {"Content-Length": str(len(content))} if sized else {"Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    return f"HTTP/1.1 {status} Told\r\n{head}\r\n".encode() + content
+
+
+def always(answer: bytes) -> Script:
+    """The same answer to everything, on a connection that stays open."""
+
+    def script(connection: socket.socket, _: Asked) -> bool:
+        connection.sendall(answer)
+        return True
+
+    return script
+
+
+def shut(connection: socket.socket) -> None:
+    """End a connection for both sides."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket) -> None:
+    """Make the end of this connection a TCP reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def tunnel(connection: socket.socket, port: int) -> None:
+    """Be a proxy that was asked to CONNECT: carry bytes to a port of this machine and back until one side ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as there:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = Thread(target=_carry, args=(there, connection), daemon=True)
+        back.start()
+        _carry(connection, there)
+        back.join(PATIENCE)
+
+
+def _carry(source: socket.socket, drain: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            drain.sendall(data)
+    shut(source)
+    shut(drain)
+
+
+def _read(connection: socket.socket) -> Asked | None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = connection.recv(65_536)
+        if not data:
+            return None
+        head += data
+    line, *fields = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    named = (field.partition(":") for field in fields)
+    return Asked(line, {name.strip().lower(): value.strip() for name, _, value in named})

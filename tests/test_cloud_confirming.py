@@ -1,0 +1,235 @@
+"""A missing image is asked for by name: only a clear answer that it is not there says so; anything else keeps the row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import pytest
+from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
+from http_server import HttpServer, always, reply
+
+from sync.domain.plan import Status
+from sync.domain.run import Outcome
+from sync.errors import ForbiddenError
+from sync.simulator import Simulator, World, breakage, effects
+from sync.store.connect import Target
+
+
+def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
+    """Exactly the ids, each once, without the filter of the source; what is there comes as it is, what is gone empty."""
+    gone, there = cloud.world.delete(3), sorted(cloud.world.truth())[:3]
+    odd = ["a b+c&d=/é"]
+    told = Reader.of(cloud, scope="visibility=private").ask([*gone, *there, *odd])
+    asked = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
+
+    assert sorted(query["id"] for query in asked) == sorted([*gone, *there, *odd])
+    assert all(set(query) == {"id"} for query in asked)
+    assert {wanted for wanted in told if not told[wanted].images} == {*gone, *odd}
+    assert [msgspec.json.decode(told[wanted].images[0])["id"] for wanted in there] == there
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"images": [], "total": 1},
+        {"images": [], "total": 1200},
+        {"images": [{"id": "another"}], "total": 1},
+        {"images": [{"id": "wanted"}, {"id": "another"}], "total": 2},
+        {"images": [{"id": None}], "total": 1},
+        {"images": [{"id": 7}], "total": 1},
+        {"images": [{}], "total": 1},
+        {"images": [None], "total": 1},
+        {"images": ["wanted"], "total": 1},
+        {"images": None, "total": 0},
+        {"images": {}, "total": 0},
+        {"total": 0},
+        {},
+        [],
+        None,
+        {"error_code": "IEC.000000", "error_msg": "Internal error"},
+        {"image": {"id": "wanted"}},
+    ],
+    ids=str,
+)
+def test_an_answer_that_could_mean_anything_confirms_nothing(body: object) -> None:
+    """Only an answer that clearly lacks the image says that it is gone."""
+    with HttpServer(always(reply(body))) as server:
+        told = Reader(server.url, retries=0).ask(["wanted"])
+
+    assert told == {}
+
+
+def test_an_ignored_filter_confirms_nothing(cloud: Simulator) -> None:
+    """A cloud that answers a question for one id with a page of all says nothing about it."""
+    cloud.faults.add(filter_ignored(), times=None)
+
+    assert Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]]) == {}
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+def test_questions_stop_where_the_next_would_fail_as_well(cloud: Simulator, status: int) -> None:
+    """After a refusal or a fault that stays, no more ids are asked for than are under way; none counts as gone."""
+    cloud.faults.add(only_by_id(effects.status(status)), times=None)
+    told = Reader.of(cloud, retries=0, concurrency=2).ask([str(n) for n in range(100)])
+
+    assert told == {}
+    assert questions(cloud)[1] <= 4
+
+
+def test_questions_go_on_where_one_is_refused(cloud: Simulator) -> None:
+    """A cloud that dislikes one id still answers for the others."""
+    cloud.faults.add(effects.status(400, code="IEC.000006"), id="2", times=None)
+    told = Reader.of(cloud).ask(["1", "2", "3"])
+
+    assert sorted(told) == ["1", "3"]
+
+
+@pytest.fixture
+def small() -> Iterator[Simulator]:
+    """A cloud of 60 images: one page."""
+    with Simulator(World(seed=2, size=60)) as simulator:
+        yield simulator
+
+
+def kept(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:
+    """A run after one image really went, and the question for it ended so; the image must be live still."""
+    inventory = Inventory(target, cloud, **options)
+    inventory.run()
+    gone = cloud.world.delete(1)
+    cloud.world.change(2)
+    cloud.faults.add(only_by_id(effect), times=None)
+    since = cloud.journal.seq
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted, outcome.plan.held) == (1, 1, 0, 0)
+    assert outcome.plan.updated == 2
+    assert set(gone) <= inventory.live()
+    assert not inventory.deleted()
+    assert questions(cloud, since)[1] <= 1 + outcome.traffic.retries
+    return outcome
+
+
+def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Simulator) -> None:
+    """A gap in the list deletes nothing, and the answer by name is as good as a row of the list."""
+    inventory = Inventory(target, small)
+    inventory.run()
+    unseen = [*small.world.truth()][:5]
+    small.faults.add(gap(unseen), times=None)
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (5, 5, 0)
+    assert outcome.proven
+    assert set(unseen) <= inventory.live()
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.status(400),
+        effects.status(401),
+        effects.status(403),
+        effects.status(404),
+        effects.status(429),
+        effects.status(500),
+        effects.status(504),
+        effects.status(302, location="http://127.0.0.1:9/"),
+        effects.garbage("html"),
+        effects.garbage("error"),
+        effects.garbage("list"),
+        effects.garbage("empty"),
+        effects.garbage("duplicate_keys"),
+        effects.body('{"images": [], "total": 1}'),
+        effects.body('{"images": null, "total": 0}'),
+        breakage.drop(),
+        breakage.drop("body", 5),
+        breakage.truncate(5),
+        breakage.gzip(),
+    ],
+    ids=lambda effect: effect.name,
+)
+def test_a_question_that_fails_keeps_the_image(target: Target, small: Simulator, effect: effects.Effect) -> None:
+    """Refused, throttled, broken, ambiguous: the image stays, and the rest of the run goes through."""
+    kept(target, small, effect, retries=0)
+
+
+def test_a_question_without_an_answer_keeps_the_image(target: Target, small: Simulator) -> None:
+    """A question that is never answered ends by its timeout."""
+    kept(target, small, breakage.black_hole(), retries=0, timeout=0.5)
+
+
+def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> None:
+    """Where the cloud answers a question for one id with all others, nothing is deleted."""
+    inventory = Inventory(target, small)
+    inventory.run()
+    gone = small.world.delete(1)
+    small.faults.add(filter_ignored(), times=None)
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (1, 1, 0)
+    assert set(gone) <= inventory.live()
+
+
+def test_only_what_is_clearly_gone_is_deleted(target: Target, small: Simulator) -> None:
+    """Of several missing images those go that are clearly gone; the one whose question fails stays."""
+    inventory = Inventory(target, small)
+    inventory.run()
+    gone = sorted(small.world.delete(4))
+    small.faults.add(effects.status(400, code="IEC.000006"), id=gone[1], times=None)
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (4, 1, 3)
+    assert inventory.deleted() == {*gone} - {gone[1]}
+    assert outcome.status is Status.DONE
+
+
+def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target, small: Simulator) -> None:
+    """The question comes after the list; what it finds counts."""
+    inventory = Inventory(target, small)
+    inventory.run()
+    gone = small.world.delete(1)
+    before_answer(small, 2, lambda: small.world.restore(1))
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (1, 1, 0)
+    assert set(gone) <= inventory.live()
+
+
+def test_many_missing_images_are_confirmed_by_a_second_reading(target: Target, small: Simulator) -> None:
+    """Above the limit the list is read once more instead of hundreds of questions; both must lack the image."""
+    inventory = Inventory(target, small, confirm_limit=3)
+    inventory.run()
+    gone = small.world.delete(4)
+    since = small.journal.seq
+    outcome = inventory.run()
+
+    assert questions(small, since) == (2, 0)
+    assert inventory.deleted() == set(gone)
+    assert outcome.plan.deleted == 4
+
+
+def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, small: Simulator) -> None:
+    """Where the second reading is no proof, all missing images are kept."""
+    inventory = Inventory(target, small, confirm_limit=3)
+    inventory.run()
+    small.world.delete(4)
+    small.faults.add(
+        effects.Effect("other order", ask=lambda q: replace(q, sort_key="name", limit=20)), nth=2, times=None
+    )
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (4, 4, 0)
+    assert not inventory.deleted()
+
+
+def test_a_second_reading_that_fails_fails_the_run(target: Target, small: Simulator) -> None:
+    """No list, no deletion; nothing is half written."""
+    inventory = Inventory(target, small, confirm_limit=3)
+    inventory.run()
+    small.world.delete(4)
+    small.faults.add(effects.status(403), nth=2, times=None)
+
+    assert inventory.fails(ForbiddenError).status == 403

@@ -1,0 +1,262 @@
+"""Whatever the cloud says instead of a list becomes one error, which says what to do and names what the cloud said."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from cloud_tools import Reader
+from http_server import HttpServer, always, reply
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync import logs
+from sync.cloud.failures import failure, http_date, unreachable
+from sync.errors import (
+    CloudError,
+    ConnectionFailedError,
+    ForbiddenError,
+    RejectedError,
+    ServerFaultError,
+    ThrottledError,
+    TransientError,
+    UnauthorizedError,
+)
+from sync.simulator import Simulator, effects
+
+SHAPES = {
+    "iec": {"error_msg": "said so", "error_code": "X.1"},
+    "gateway": {"error_msg": "said so", "error_code": "X.1", "request_id": "abc"},
+    "iam": {"error": {"code": "X.1", "message": "said so", "title": "No"}},
+    "camel": {"errorCode": "X.1", "errorMsg": "said so"},
+    "list": [{"errorCode": "X.1", "errorMsg": "said so"}],
+}
+
+
+def failed(status: int, body: object = b"", **headers: str) -> CloudError:
+    """The error that an answer becomes."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return failure(status, httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()}), content)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (204, RejectedError),
+        (302, RejectedError),
+        (304, RejectedError),
+        (400, RejectedError),
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (404, RejectedError),
+        (413, RejectedError),
+        (414, RejectedError),
+        (429, ThrottledError),
+        (494, RejectedError),
+        (500, ServerFaultError),
+        (502, ServerFaultError),
+        (503, ServerFaultError),
+        (504, ServerFaultError),
+        (599, ServerFaultError),
+    ],
+)
+def test_the_status_decides(status: int, kind: type[CloudError]) -> None:
+    """One code of the gateway, APIGW.0201, comes with many statuses: it is the status that makes the error."""
+    error = failed(status, {"error_msg": "no", "error_code": "APIGW.0201", "request_id": "abc"})
+
+    assert type(error) is kind
+    assert (error.status, error.code, error.request_id) == (status, "APIGW.0201", "abc")
+    assert f"HTTP {status}, APIGW.0201, request abc" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "transient"), [("IEC.000000", True), ("IEC.000006", False), ("IEC.000007", False), ("IEC.000008", False)]
+)
+def test_only_one_400_passes_by_itself(code: str, transient: bool) -> None:  # noqa: FBT001 - the outcome
+    """400 IEC.000000 means "internal, retry later"; any other 400 is the last word."""
+    assert isinstance(failed(400, {"error_msg": "no", "error_code": code}), TransientError) is transient
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_is_understood(shape: str) -> None:
+    """Code and text are found in each of the shapes in which this cloud says no."""
+    error = failed(400, SHAPES[shape])
+
+    assert error.code == "X.1"
+    assert 'the cloud says "said so"' in str(error)
+
+
+def test_a_web_page_is_called_one() -> None:
+    """HTML comes from something in between; none of it is shown."""
+    error = failed(503, b"\n <html><body>Log in to CoolNet</body></html>")
+
+    assert "a web page, perhaps of a proxy in between" in str(error)
+    assert "CoolNet" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"[[]]",
+        b"{}",
+        b'"no"',
+        b"7",
+        b'{"error": null}',
+        b'{"error_code": {"a": 1}, "error_msg": ["no"], "request_id": null}',
+        b"\xff\xfe\x00",
+        b"\x1f\x8b\x08",
+        b"[" * 100_000,
+        b'{"error_code": ' + b"9" * 5_000 + b"}",
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_a_body_that_says_nothing_is_no_trouble(body: bytes) -> None:
+    """Whatever the body is, the status is told."""
+    error = failed(403, body)
+
+    assert type(error) is ForbiddenError
+    assert "grant the permission" in str(error)
+    assert error.code is None
+
+
+def test_the_words_of_a_server_cannot_reach_the_terminal() -> None:
+    """Control characters, colours and line breaks are taken out of what a server says, and it is cut."""
+    error = failed(400, {"error_msg": "a\x1b[31mred\r\nlog line\u202e" + "x" * 10_000, "error_code": "E\n1"})
+
+    assert str(error).isprintable()
+    assert len(str(error)) < 600
+
+
+def test_a_secret_that_a_server_echoes_is_masked() -> None:
+    """Servers have been seen to quote the token they refuse."""
+    logs.protect("canary-s3cret-token")
+
+    assert "canary-s3cret-token" not in str(failed(401, {"error_msg": "bad token canary-s3cret-token"}))
+
+
+def test_the_request_id_of_a_header_is_told() -> None:
+    """Where the body has no id of the request, the header's is told."""
+    assert failed(500, b"", X_Request_Id="r-1").request_id == "r-1"
+    assert failed(500, {"request_id": "r-2"}, X_Request_Id="r-1").request_id == "r-2"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("policy user over ratelimit,limit:200,time:5 minute", 300),
+        ("policy ip over ratelimit,limit:5,time:1 second", 1),
+        ("policy user over ratelimit,limit:5,time:2 hour", 7200),
+        ("policy user over ratelimit,limit:5,time:1 day", 86_400),
+        ("policy user over ratelimit,limit:5,time:5 fortnight", None),
+        ("policy user over ratelimit", None),
+        ("time:999999999999 day", None),
+    ],
+)
+def test_the_window_is_read_from_the_text(text: str, seconds: float | None) -> None:
+    """429 names the window in its text, and that is how long to wait."""
+    error = failed(429, {"error_msg": text, "error_code": "APIGW.0308"})
+
+    assert isinstance(error, ThrottledError)
+    assert error.wait == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        (" 7 ", 7),
+        ("315360000", 315_360_000),
+        ("-1", 300),
+        ("1.5", 300),
+        ("soon", 300),
+        ("", 300),
+        ("9" * 40, 300),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 300),
+        ("Wed, 99 Oct 2037 07:28:00 GMT", 300),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", 300),
+        ("nan", 300),
+    ],
+)
+def test_retry_after_counts_where_it_makes_sense(value: str, seconds: float) -> None:
+    """Retry-After in seconds goes before the window in the text; what is no sensible wait does not."""
+    error = failed(429, {"error_msg": "time:5 minute"}, Retry_After=value)
+
+    assert isinstance(error, ThrottledError)
+    assert error.wait == seconds
+
+
+def test_retry_after_can_be_a_date() -> None:
+    """A date of HTTP is the moment to wait for."""
+    then = datetime.now(UTC) + timedelta(minutes=10)
+    error = failed(429, b"", Retry_After=format_datetime(then, usegmt=True))
+
+    assert isinstance(error, ThrottledError)
+    assert error.wait is not None
+    assert 500 < error.wait <= 600
+
+
+@given(st.text(alphabet=st.sampled_from('0123456789 :,-+GMTZOctWed()\\"\0é'), max_size=40))
+def test_no_date_is_trouble(text: str) -> None:
+    """Whatever a header says, it is a moment with a zone or None."""
+    moment = http_date(text)
+
+    assert moment is None or moment.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in vars(httpx).values()
+        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and not kind.__subclasses__()
+    ],
+)
+def test_every_error_of_the_library_becomes_ours(kind: type[httpx.RequestError]) -> None:
+    """None is forgotten, and none shows the request it holds."""
+    request = httpx.Request("GET", "http://127.0.0.1/", headers={"X-Auth-Token": "canary-token"})
+    error = unreachable(kind("text", request=request), "https://iec.example.org")
+
+    assert isinstance(error, CloudError)
+    assert isinstance(error, ConnectionFailedError) is not isinstance(error, RejectedError)
+    assert "https://iec.example.org" in str(error)
+    assert "canary-token" not in str(error)
+
+
+def test_each_status_ends_a_reading_in_its_own_way(cloud: Simulator) -> None:
+    """Over HTTP: what no second try mends is asked for once, and the message tells the gateway's words and id."""
+    for status, kind in ((401, UnauthorizedError), (403, ForbiddenError), (404, RejectedError), (413, RejectedError)):
+        cloud.faults.add(effects.status(status))
+        reader = Reader.of(cloud)
+        error = reader.fails(kind)
+
+        assert reader.traffic.requests == 1
+        assert error.status == status
+        assert error.request_id == cloud.journal.answers()[-1].detail["request_id"]
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed(status: int) -> None:
+    """The other place is never asked, so the token cannot get there; the message says what to set."""
+    with HttpServer(always(reply({"images": [], "total": 0}))) as elsewhere:
+        answer = reply(status=status, headers={"Location": f"{elsewhere.url}/v1/images"})
+        with HttpServer(always(answer)) as endpoint:
+            error = Reader(endpoint.url).fails(RejectedError)
+
+    assert elsewhere.connections == 0
+    assert len(endpoint.asked) == 1
+    assert status == 300 or "set the endpoint to its real address" in str(error)
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "//", "", "http://[", "gopher://127.0.0.1/"])
+def test_a_strange_redirect_is_an_error_like_any_other(location: str) -> None:
+    """The address in a redirect is not even looked at."""
+    with HttpServer(always(reply(status=302, headers={"Location": location}))) as endpoint:
+        error = Reader(endpoint.url).fails(RejectedError)
+
+    assert error.status == 302

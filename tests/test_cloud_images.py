@@ -1,0 +1,262 @@
+"""The list is read as a whole or not at all, whatever a cloud does with limit, offset, total and ties."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from random import Random
+from urllib.parse import parse_qsl
+
+import pytest
+from cloud_tools import Reader, before_answer, questions
+from http_server import Asked, HttpServer, reply
+
+from sync.domain.proof import judge
+from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
+from sync.simulator import START, Simulator, World, effects
+from sync.simulator.catalog import Catalog, stamp
+
+TOTALS = {
+    "one too small": (effects.total_off(-1), "total says 1199, but 1200 images are there"),
+    "much too small": (effects.total_off(-700), "total says 500, but 990 images are there"),
+    "zero": (effects.total(0), "total says 0, but 500 images are there"),
+    "one too big": (effects.total_off(1), "total says 1201"),
+    "much too big": (effects.total_off(10**9), "total says 1000001200"),
+    "beyond 64 bits": (effects.total(10**30), "total"),
+    "missing": (effects.total_missing(), "no usable total"),
+    "null": (effects.total(None), "no usable total"),
+    "negative": (effects.total(-1), "no usable total"),
+    "digits in text": (effects.total("1200"), "no usable total"),
+    "text": (effects.total("many"), "no usable total"),
+    "a fraction": (effects.total(1200.0), "no usable total"),
+    "a truth": (effects.total(value=True), "no usable total"),
+    "a list": (effects.total([1200]), "no usable total"),
+    "an object": (effects.total({"count": 1200}), "no usable total"),
+}
+
+
+def chance(seed: int) -> Random:
+    """A source of chance that is the same in every run."""
+    return Random(seed)  # noqa: S311 - no secret depends on it
+
+
+def tied(count: int, *, before: int = 0, after: int = 0) -> World:
+    """A world with so many images of one ``created_at``, and others before and after it."""
+    world, catalog = World(size=0), Catalog(chance(3))
+    moments = [START - timedelta(days=1, minutes=n) for n in range(before)]
+    moments += [START] * count + [START + timedelta(days=1, minutes=n) for n in range(after)]
+    for moment in moments:
+        world.put(catalog.image(moment, until=START + timedelta(days=9)))
+    return world
+
+
+def test_a_quiet_list_is_read_once(cloud: Simulator) -> None:
+    """1,200 images take three pages that overlap by ten rows, sorted and sized as asked; nothing is asked twice."""
+    reader = Reader.of(cloud, scope="visibility=private&name=a+b%26c", retries=0)
+    everything = Reader.of(cloud, retries=0)
+    reader.read()
+    reading = everything.read()
+    first, *pages = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
+
+    assert first == {
+        "visibility": "private",
+        "name": "a b&c",
+        "sort_key": "created_at",
+        "sort_dir": "asc",
+        "limit": "500",
+        "offset": "0",
+    }
+    assert sorted(int(page["offset"]) for page in pages) == [0, 490, 980]
+    assert reading.verdict.complete
+    assert set(everything.rows) == set(cloud.world.truth())
+    assert len(everything.rows) == 1200 + 2 * 10
+    assert everything.traffic.requests == 3
+    assert everything.traffic.retries == 0
+
+
+def test_each_answer_leaves_evidence(cloud: Simulator) -> None:
+    """Every page is on record with its rows, its edges, its total and the gateway's id of the request."""
+    reading = Reader.of(cloud).read()
+    served = {str(event.detail["request_id"]): event for event in cloud.journal.answers()}
+
+    assert {page.request_id for page in reading.pages} == set(served)
+    for page in reading.pages:
+        event = served[str(page.request_id)]
+        assert (page.first_id, page.last_id) == (event.ids[0], event.ids[-1])
+        assert (page.rows, page.total, page.reading) == (len(event.ids), 1200, 1)
+    assert sum(page.rows for page in reading.pages) == 1220
+
+
+def test_progress_is_told_after_each_answer(cloud: Simulator) -> None:
+    """What came so far and the cloud's total, once an answer."""
+    reader = Reader.of(cloud, concurrency=1)
+    reader.read()
+
+    assert reader.ticks == [(500, 1200), (1000, 1200), (1220, 1200)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 499, 500, 501, 990, 991])
+def test_every_size_is_read_to_its_end(size: int) -> None:
+    """Lists that fill pages exactly, or by one too many or too few, are complete."""
+    with Simulator(World(4, size)) as cloud:
+        reader = Reader.of(cloud)
+        verdict = reader.read().verdict
+
+    assert verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+    assert verdict.total == size
+
+
+@pytest.mark.parametrize("cap", [1, 3, 10, 11, 100, 499])
+def test_a_smaller_page_than_asked_is_no_end(cap: int) -> None:
+    """A server that caps the page silently is read to the end, by what came back."""
+    with Simulator(World(5, 40 if cap < 100 else 1200), page_cap=cap) as cloud:
+        reader = Reader.of(cloud)
+        verdict = reader.read().verdict
+
+    assert set(reader.rows) == set(cloud.world.truth())
+    assert verdict.complete is (cap > 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pages_of_changing_size_are_all_read(cloud: Simulator, seed: int) -> None:
+    """Each answer holds another number of rows, and still none is missing and the list is proven."""
+    rng = chance(seed)
+
+    def cap(_: object) -> None:
+        cloud.listing.page_cap = rng.randrange(20, 500)
+
+    cloud.faults.before_answer = cap
+    reader = Reader.of(cloud)
+    verdict = reader.read().verdict
+
+    assert verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 32])
+def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int) -> None:
+    """The first page again and again is a failure after at most two more requests."""
+    cloud.faults.add(effects.offset_ignored(), times=None)
+    error = Reader.of(cloud, concurrency=concurrency).fails(ContractError)
+
+    assert "ignores the offset" in str(error)
+    assert questions(cloud) == (3, 0)
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_total_is_evidence_and_not_the_truth(cloud: Simulator, name: str) -> None:
+    """Whatever total says, all is read and proven by the images themselves, and the doubt is told."""
+    effect, doubt = TOTALS[name]
+    cloud.faults.add(effect, times=None)
+    reader = Reader.of(cloud)
+    verdict = reader.read().verdict
+
+    assert verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+    assert verdict.total is None
+    assert doubt in "; ".join(verdict.doubts)
+    assert reader.traffic.requests <= 3 + 1 + reader.concurrency
+
+
+@pytest.mark.parametrize("kind", ["null", "missing", "object"])
+def test_no_list_of_images_is_no_empty_list(cloud: Simulator, kind: str) -> None:
+    """An answer without a list of images is refused, not taken for one that is empty; and not asked for again."""
+    cloud.faults.add(effects.images(kind))
+    error = Reader.of(cloud).fails(ContractError)
+
+    assert "no list of images" in str(error)
+    assert questions(cloud) == (1, 0)
+
+
+def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
+    """Images of one created_at change places in every answer; the pages are joined by others."""
+    with Simulator(tied(300, before=400, after=400), unstable_ties=True) as cloud:
+        reader = Reader.of(cloud)
+        verdict = reader.read().verdict
+
+    assert verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+
+
+def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
+    """More than a page of one created_at in the same order each time: two equal readings with the right total prove it."""
+    with Simulator(tied(1100, before=50)) as cloud:
+        first, second = Reader.of(cloud), Reader.of(cloud)
+        one, two = first.read().verdict, second.read().verdict
+        once, tally = judge(one, len(set(first.rows)), 7)
+        twice, _ = judge(two, len(set(second.rows)), 7, tally)
+
+    assert not one.complete
+    assert not once.proven
+    assert (twice.proven, twice.by) == (True, "count")
+    assert set(second.rows) == set(cloud.world.truth())
+
+
+def test_a_page_full_of_ties_in_new_order_is_never_called_complete() -> None:
+    """Where ties change places between the pages, images are missed, and the count shows it."""
+    with Simulator(tied(1100, before=50), unstable_ties=True) as cloud:
+        reader = Reader.of(cloud)
+        verdict = reader.read().verdict
+        proof, tally = judge(verdict, len(set(reader.rows)), 7)
+
+    assert set(reader.rows) < set(cloud.world.truth())
+    assert not proof.proven
+    assert not tally.steady
+
+
+@pytest.mark.parametrize("key", ["name", "status"])
+def test_a_list_in_another_order_is_never_called_complete(cloud: Simulator, key: str) -> None:
+    """A cloud that sorts otherwise than asked is read, but not proven by the order it does not have."""
+    sort = effects.Effect("sorted otherwise", ask=lambda query: effects.replace(query, sort_key=key))
+    cloud.faults.add(sort, times=None)
+    verdict = Reader.of(cloud).read().verdict
+
+    assert not verdict.complete
+    assert "not sorted by created_at" in verdict.reason
+
+
+def test_no_more_than_so_many_images_are_read() -> None:
+    """A list that never ends is given up, and is not complete."""
+
+    def endless(connection: socket.socket, asked: Asked) -> bool:
+        offset = int(dict(parse_qsl(asked.target.partition("?")[2]))["offset"])
+        moments = ((n, stamp(START + timedelta(seconds=n))) for n in range(offset, offset + 500))
+        connection.sendall(reply({"images": [{"id": str(n), "created_at": at} for n, at in moments], "total": 10**12}))
+        return True
+
+    with HttpServer(endless) as server:
+        verdict = Reader(server.url, max_images=5_000).read().verdict
+
+    assert not verdict.complete
+    assert "the end of the list was not reached" in verdict.reason
+    assert len(server.asked) <= 11
+
+
+def test_one_page_that_cannot_be_had_ends_the_reading(cloud: Simulator) -> None:
+    """There is no list with a hole in it."""
+    cloud.faults.add(effects.status(403), offset=490, times=None)
+    error = Reader.of(cloud).fails(ForbiddenError)
+
+    assert error.status == 403
+    assert questions(cloud)[0] <= 4
+
+
+def test_a_fault_that_stays_is_asked_about_a_bounded_number_of_times(cloud: Simulator) -> None:
+    """Pages plus retries is the most that is ever asked; here one page fails for ever."""
+    cloud.faults.add(effects.status(500), offset=490, times=None)
+    reader = Reader.of(cloud, retries=2)
+    reader.fails(ServerFaultError)
+
+    assert reader.traffic.retries == 2
+    assert questions(cloud)[0] == reader.traffic.requests <= 3 + 2
+
+
+def test_a_reading_that_is_stopped_asks_for_nothing_more(cloud: Simulator) -> None:
+    """Once the run is told to stop, no new page is asked for."""
+    reader = Reader.of(cloud, concurrency=1)
+    before_answer(cloud, 2, reader.stop.set)
+    error = reader.fails(InterruptedRunError)
+
+    assert "stopped" in str(error) or "ended" in str(error)
+    assert questions(cloud) == (2, 0)

@@ -1,0 +1,107 @@
+"""What joins two pages, and when two readings together prove a listing."""
+
+from __future__ import annotations
+
+import pytest
+from listing_model import CLAIMS, Cloud, fingerprint, read, rows
+
+from sync.domain.anchors import anchor
+from sync.domain.listing import Page, Scan, Tally, Verdict, judge
+
+
+@pytest.mark.parametrize(
+    ("first", "mend", "second"),
+    [
+        ("a0 b1 c2 d3 e9 f9", "c2 d3 e9 f9 g9 h9", "e9 f9 g9 h9 i9 j9"),  # d3 joins the left, nothing the right
+        ("a0 b1 c2 d2 e2 f2", "c2 d2 e2 f2 g7 h8", "e2 f2 g7 h8 i9 j9"),  # g7 joins the right, nothing the left
+    ],
+)
+def test_a_mending_page_must_join_both_sides(first: str, mend: str, second: str) -> None:
+    """A page centred on a seam that shares an anchor with one side only proves nothing."""
+    verdict = read_written({0: first, 4: second, 2: mend, 8: "i9 j9 k10"})
+
+    assert not verdict.complete
+    assert verdict.mended == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        ("a0 b1 c2 d3 e4 f5", "e4 f5 g6", True),
+        ("a0 b1 c2 d3 e4 f5", "f5 g6 h7", False),  # f5 stands at the edge of both: something may tie with it
+        ("a0 b1 c2 d3 e4 f4", "e4 f4 g4", False),
+        ("a0 b1 c2 d3 e3 f4", "e3 f4 g4", False),
+        ("a0 b1 c2 d3 e4 f5", "x4 f5 g6", True),
+        ("a0 b1 c2 d3 e4 f?", "e4 f? g6", False),
+        ("a0 b1 c2 d? e4 f5", "e4 f5 g?", False),
+        ("a0 b1 c2 d3 e4 f5", "g6 h7 i8", False),
+    ],
+)
+def test_an_anchor_stands_strictly_between_its_neighbours(first: str, second: str, joined: bool) -> None:  # noqa: FBT001 - a table
+    """Two pages are joined by a row that one of them shows between two readable, different times, and by no other."""
+    left, right = Page(0, rows(first), None), Page(4, rows(second), None)
+
+    assert (anchor(left, right, 4) is not None) == joined
+
+
+def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
+    """A list of one time, longer than a page, is proven by two readings that saw the same as total says."""
+    cloud = Cloud([0] * 120)
+    first, seen = read(cloud, limit=50, overlap=10, window=4)
+    again, seen_again = read(cloud, limit=50, overlap=10, window=4)
+
+    proof, tally = judge(first, len(seen), fingerprint(seen))
+    second_proof, _ = judge(again, len(seen_again), fingerprint(seen_again), tally)
+
+    assert (proof.proven, proof.by) == (False, "")
+    assert "only in this reading" in proof.reason
+    assert (second_proof.proven, second_proof.by) == (True, "count")
+
+
+@pytest.mark.parametrize(
+    ("total", "distinct", "before", "reason"),
+    [
+        (5, 5, None, "only in this reading"),
+        (5, 5, Tally(steady=False, distinct=5, fingerprint=1), "only in this reading"),
+        (5, 5, Tally(steady=True, distinct=5, fingerprint=2), "other images"),
+        (5, 5, Tally(steady=True, distinct=4, fingerprint=1), "other images"),
+        (5, 4, Tally(steady=True, distinct=4, fingerprint=1), "not a steady total"),
+        (None, 5, Tally(steady=True, distinct=5, fingerprint=1), "not a steady total"),
+    ],
+)
+def test_what_a_proof_by_count_lacks_is_said(
+    total: int | None, distinct: int, before: Tally | None, reason: str
+) -> None:
+    """Anything short of two steady readings of the same images is no proof, and the reason names it."""
+    verdict = Verdict(complete=False, reason="no anchor", seams=(), mended=0, total=total, doubts=())
+
+    proof, _ = judge(verdict, distinct, 1, before)
+
+    assert not proof.proven
+    assert reason in proof.reason
+
+
+@pytest.mark.parametrize("claim", ["missing", "one less", "one more", "never above a page"])
+def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
+    """Where total was seen to be wrong, no number of ids makes it steady."""
+    verdict, seen = read(Cloud([0] * 120, claim=CLAIMS[claim]), limit=50, overlap=10)
+
+    tallies = [judge(verdict, distinct, 0)[1] for distinct in range(len(seen) + 3)]
+
+    assert not any(tally.steady for tally in tallies)
+
+
+def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
+    """Where rows came from behind the total, the list ending there later does not make up for it."""
+    verdict = read_written({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
+
+    assert verdict.seams[-1].offset + verdict.seams[-1].count == 9
+    assert verdict.total is None
+
+
+def read_written(pages: dict[int, str], total: int = 11) -> Verdict:
+    """Read a list from written answers of up to six rows."""
+    scan = Scan(limit=6, overlap=2)
+    while (offset := scan.ask()) is not None:
+        scan.answer(Page(offset, rows(pages[offset]), total))
+    return scan.verdict()
