@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -13,13 +14,15 @@ from urllib.parse import urlencode
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS
 from sync.domain.plan import Limits
-from sync.domain.run import Source
+from sync.domain.run import Source, Traffic
 from sync.embedded import default_folder, embedded
 from sync.store.connect import Target
 
 if TYPE_CHECKING:
     from sync.cloud.credentials import Credential
     from sync.cloud.images import ImageList
+    from sync.cloud.patience import Patience
+    from sync.cloud.tokens import TokenCache
     from sync.store.database import Database
     from sync.store.spool import FileSpool
 
@@ -72,14 +75,13 @@ def parts(
     from sync.cloud.client import Client  # noqa: PLC0415
     from sync.cloud.images import ImageList  # noqa: PLC0415
     from sync.cloud.patience import Patience  # noqa: PLC0415
-    from sync.domain.run import Traffic  # noqa: PLC0415
     from sync.store.spool import FileSpool  # noqa: PLC0415
 
     source, traffic, spool = source_of(given), Traffic(), FileSpool()
     patience = Patience(given.deadline, given.retries, traffic, stop)
     client = Client(
         given.endpoint,
-        credential(given),
+        _credential(given, patience, traffic),
         patience,
         traffic,
         timeout=given.timeout,
@@ -115,13 +117,28 @@ def source_of(given: settings.Source) -> Source:
     )
 
 
-def credential(given: settings.Source) -> Credential:
-    """The credential of a source."""
-    from sync.cloud.credentials import GivenToken  # noqa: PLC0415
+def _credential(given: settings.Source, patience: Patience, traffic: Traffic) -> Credential:
+    """What proves to the cloud who asks; a login is kept for the next run of this process."""
+    from sync.cloud.credentials import GivenToken  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.iam import IamToken  # noqa: PLC0415
+    from sync.cloud.signing import SignedRequests  # noqa: PLC0415
+    from sync.cloud.tokens import IamUser  # noqa: PLC0415
 
-    if isinstance(given.credentials, settings.Token):
-        return GivenToken(given.credentials.token.reveal())
-    raise NotImplementedError
+    own = given.credentials
+    if isinstance(own, settings.Token):
+        return GivenToken(own.token.reveal())
+    if isinstance(own, settings.Keys):
+        extra = own.security_token.reveal() if own.security_token else None
+        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra)
+    user = IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
+    return IamToken(user, _logins(), patience, traffic, timeout=given.timeout)
+
+
+@cache
+def _logins() -> TokenCache:
+    from sync.cloud.tokens import TokenCache  # noqa: PLC0415 - with the HTTP library
+
+    return TokenCache()
 
 
 def _target(loaded: settings.Settings, url: str) -> Target:

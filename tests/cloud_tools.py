@@ -1,4 +1,4 @@
-"""What the tests of reading share: a reader of a cloud, an inventory that is synced from it, and a look at its tables."""
+"""What the tests of reading share: a reader of a cloud, and an inventory that is synced from one and looked into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A missing image is asked for by name: only a clear answer that it is not there says so; anything else keeps the row."""
+"""A missing image is asked for by name: only a clear answer that it is not there says so, else the row stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sync.store.connect import Target
 
 
 def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
-    """Exactly the ids, each once, without the filter of the source; what is there comes as it is, what is gone empty."""
+    """Exactly the ids, each once, without the filter of the source; what is gone comes back empty."""
     gone, there = cloud.world.delete(3), sorted(cloud.world.truth())[:3]
     odd = ["a b+c&d=/é"]
     told = Reader.of(cloud, scope="visibility=private").ask([*gone, *there, *odd])

@@ -180,7 +180,7 @@ def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
 
 
 def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
-    """More than a page of one created_at in the same order each time: two equal readings with the right total prove it."""
+    """Over a page of one created_at, in the same order each time: two equal readings with the right total are proof."""
     with Simulator(tied(1100, before=50)) as cloud:
         first, second = Reader.of(cloud), Reader.of(cloud)
         one, two = first.read().verdict, second.read().verdict

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -56,18 +56,34 @@ def psql(config: Path | None, arguments: tuple[str, ...]) -> None:
     if loaded.database_url is None:
         with embedded(loaded.data_folder or default_folder(os.environ)) as server:
             sys.exit(server.run("psql", *arguments))
-    sys.exit(_external(loaded.database_url.reveal(), arguments))
+    _external(loaded.database_url.reveal(), arguments)
 
 
-def _external(url: str, arguments: tuple[str, ...]) -> int:
-    """Run the psql of the machine; the password goes by environment, so that no process list shows it."""
+def _external(url: str, arguments: tuple[str, ...]) -> NoReturn:
+    """Become the psql of the machine; the password goes by environment, so that no process list shows it.
+
+    Raises:
+        UsageError: there is none, or it can't be told the secrets of this URL.
+    """
     program = shutil.which("psql")
     if program is None:
         raise UsageError("there is no psql on this machine; install PostgreSQL's client")
-    parts = urlsplit(libpq_url(url))
-    environ = dict(os.environ)
-    if parts.password is not None:
-        environ["PGPASSWORD"] = unquote(parts.password)
-        user, _, host = parts.netloc.rpartition("@")
-        parts = parts._replace(netloc=f"{user.partition(':')[0]}@{host}")
-    return subprocess.run([program, urlunsplit(parts), *arguments], env=environ, check=False).returncode  # noqa: S603
+    open_url, password = _parted(libpq_url(url))
+    environ = os.environ | ({} if password is None else {"PGPASSWORD": password})
+    # In our place: Ctrl-C then cancels psql's query, and does not end us and psql with us.
+    os.execve(program, [program, open_url, *arguments], environ)  # noqa: S606 - no shell
+
+
+def _parted(url: str) -> tuple[str, str | None]:
+    """The URL without its password, and the password; in the query it counts for more than before the host."""
+    parts = urlsplit(url)
+    query = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    named = {unquote(name): unquote(value) for name, _, value in query}
+    if named.get("sslpassword"):
+        raise UsageError("psql can't be given the sslpassword unseen; take a key without one, or start psql yourself")
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, before = user.partition(":")
+    kept = "&".join("".join(pair) for pair in query if unquote(pair[0]) != "password")
+    # Put together by hand: the library drops the // of a URL without a host.
+    open_url = f"{parts.scheme}://{f'{name}@' if name else ''}{host}{parts.path}{f'?{kept}' if kept else ''}"
+    return open_url, named.get("password") or unquote(before) or None

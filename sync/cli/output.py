@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +20,8 @@ from sync.logs import escape
 _WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Mapping[Any, Any]  # by column name
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs a cell that starts so
+# A spreadsheet runs a cell that starts so; the last four are the wide forms, which some take for the narrow ones.
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def format_option(function: F) -> F:
@@ -34,6 +38,8 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
         style: table, json or csv.
         columns: which to show, in this order; JSON shows all that a row has.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
     {"json": _json, "csv": _csv, "table": _table}[style](rows, columns)
 
 
@@ -65,7 +71,9 @@ def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:
         table.add_column(name.replace("_", " "), overflow="fold", justify="right" if number else "left")
     for row in texts:
         table.add_row(*(Text(escape(_text(value))) for value in row))
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
+    plain = bool(os.environ.get("NO_COLOR"))  # the library would leave the bold type
+    width = None if sys.stdout.isatty() else _WIDE
+    console = Console(file=sys.stdout, width=width, color_system=None if plain else "auto")
     console.print(table if texts else "nothing to show")
 
 
@@ -80,6 +88,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return iso(value).replace("T", " ")
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 
@@ -87,5 +97,5 @@ def _harmless(value: Any) -> Any:
     """A cell that no spreadsheet runs: it starts with an apostrophe if the text starts dangerously, blanks aside."""
     if value is None or isinstance(value, bool | int | float | Decimal):
         return "" if value is None else value
-    text = iso(value) if isinstance(value, datetime) else str(value)
+    text = iso(value) if isinstance(value, datetime) else _text(value)
     return f"'{text}" if text.lstrip(" ").startswith(_DANGEROUS) else text

@@ -19,6 +19,7 @@ from sync.store.database import Database
 
 _log = logs.get(__name__)
 _LEAST = 1.0  # seconds
+_MOST = 366 * 86_400.0
 
 
 @click.command()
@@ -28,8 +29,8 @@ _LEAST = 1.0  # seconds
 @click.pass_obj
 def schedule(config: Path | None, every: float, names: tuple[str, ...], wait_first: bool) -> None:  # noqa: FBT001
     """Sync every source at an interval; SIGTERM ends the runs cleanly."""
-    if every < _LEAST:
-        raise click.BadParameter("the shortest interval is 1s", param_hint="--every")
+    if not _LEAST <= every <= _MOST:
+        raise click.BadParameter("the interval is from 1s to 366d", param_hint="--every")
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:

@@ -1,0 +1,403 @@
+"""Answers that break on their way are never taken for a list: cuts, resets, silence, floods, encodings and garbage."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from cloud_tools import LONG, Reader, before_answer, questions
+from http_server import Asked, HttpServer, always, reply, reset
+from servers import environment
+
+from sync.errors import (
+    BrokenAnswerError,
+    CloudError,
+    ConnectionFailedError,
+    ContractError,
+    DeadlineError,
+    InterruptedRunError,
+    RejectedError,
+    ServerFaultError,
+    TooLargeError,
+    TransientError,
+)
+from sync.simulator import Simulator, World, breakage, effects
+
+PAGE = {
+    "images": [{"id": str(n), "name": "Bäume", "created_at": f"2024-01-0{n}T00:00:00Z"} for n in (1, 2)],
+    "total": 2,
+}
+BODY = json.dumps(PAGE).encode()
+
+
+@pytest.fixture
+def small() -> Iterator[Simulator]:
+    """A cloud of 60 images: one page."""
+    with Simulator(World(seed=2, size=60)) as simulator:
+        yield simulator
+
+
+def test_a_cut_body_is_never_a_list() -> None:
+    """A body that ends with its connection is cut after each number of bytes: each cut is noticed, only the whole is one."""
+    cuts = iter(range(len(BODY) + 1))
+
+    def cut(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(reply(BODY[: next(cuts)], sized=False))
+
+    with HttpServer(cut) as server:
+        for _ in range(len(BODY)):
+            Reader(server.url, retries=0).fails(BrokenAnswerError)
+        whole = Reader(server.url, retries=0)
+
+        assert whole.read().verdict.complete
+    assert whole.rows == ["1", "2"]
+
+
+@pytest.mark.parametrize("abrupt", [True, False], ids=["reset", "closed"])
+def test_a_connection_that_breaks_is_never_a_list(abrupt: bool) -> None:  # noqa: FBT001 - both ways to end
+    """The same with a length told, so that the bytes break off anywhere in head and body, by a reset or a close."""
+    answer = reply(PAGE)
+    cuts = iter(range(0, len(answer), 5))
+
+    def broken(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(answer[: next(cuts)])
+        if abrupt:
+            reset(connection)
+
+    with HttpServer(broken) as server:
+        for _ in range(0, len(answer), 5):
+            Reader(server.url, retries=0).fails(ConnectionFailedError)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        breakage.drop(),
+        breakage.drop(reset=False),
+        breakage.drop("head", 40),
+        breakage.drop("body", 0),
+        breakage.drop("body", 10_000),
+        breakage.drop("body", 10_000, reset=False),
+        breakage.truncate(0),
+        breakage.truncate(10_000),
+        breakage.gzip(),
+        effects.garbage("html"),
+        effects.garbage("empty"),
+        effects.status(500),
+        effects.status(502),
+        effects.status(503, style="html"),
+        effects.status(504),
+        effects.status(400, code="IEC.000000"),
+    ],
+    ids=lambda effect: effect.name,
+)
+def test_what_broke_once_is_asked_for_again(small: Simulator, effect: effects.Effect) -> None:
+    """One broken answer costs one retry and nothing else."""
+    small.faults.add(effect)
+    reader = Reader.of(small)
+
+    assert reader.read().verdict.complete
+    assert set(reader.rows) == set(small.world.truth())
+    assert (reader.traffic.requests, reader.traffic.retries) == (2, 1)
+
+
+def test_a_connection_lost_between_pages_is_made_anew(cloud: Simulator) -> None:
+    """A server may end a connection that was kept, in order or by a reset, whenever it likes."""
+    pages: list[bytes] = []
+    with Reader.of(cloud, concurrency=1).images() as images:
+        images.read(lambda answer: pages.append(b"[" + b",".join(map(bytes, answer.images)) + b"]"), 1)
+    served = iter(pages)
+
+    def one_a_connection(connection: socket.socket, asked: Asked) -> None:
+        connection.sendall(reply(b'{"images":' + next(served) + b',"total":1200}'))
+        if "offset=490" in asked.target:
+            reset(connection)
+
+    with HttpServer(one_a_connection) as server:
+        reader = Reader(server.url, concurrency=1)
+        verdict = reader.read().verdict
+
+    assert verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+    assert server.connections >= 3
+
+
+def test_silence_ends_by_the_timeout(small: Simulator) -> None:
+    """A server that takes the question and never answers is given up, and told as such."""
+    small.faults.add(breakage.black_hole(), times=None)
+    error = Reader.of(small, timeout=0.2, retries=1).fails(ConnectionFailedError)
+
+    assert "does not answer in time" in str(error)
+    assert questions(small) == (2, 0)
+
+
+def test_silence_ends_by_the_deadline(small: Simulator) -> None:
+    """No timeout is as long as that the run could outlive its deadline."""
+    small.faults.add(breakage.black_hole(), times=None)
+    error = Reader.of(small, seconds=0.5).fails(DeadlineError)
+
+    assert "deadline of 0.5 s" in str(error)
+
+
+@pytest.mark.parametrize("rate", [1, 1000])
+def test_a_slow_body_ends_by_the_deadline(small: Simulator, rate: int) -> None:
+    """Each byte comes well within the timeout, and would go on for hours; the run ends by its deadline all the same."""
+    small.faults.add(breakage.drip(rate), times=None)
+
+    Reader.of(small, seconds=0.7).fails(DeadlineError)
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"]
+)
+def test_a_slow_answer_ends_by_the_deadline_wherever_it_is_slow(start: bytes) -> None:
+    """The same in the status line, in a header and in the body."""
+
+    def slow(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(start)
+        while not server.closing.wait(0.02):
+            connection.sendall(b"H")
+
+    with HttpServer(slow) as server:
+        Reader(server.url, seconds=0.7).fails(DeadlineError)
+
+
+def test_a_slow_error_ends_by_the_deadline(small: Simulator) -> None:
+    """The body of an error is bounded in time as well."""
+    small.faults.add(breakage.drip(10), times=None)
+    small.faults.add(effects.status(403), times=None)
+
+    Reader.of(small, seconds=0.7).fails(DeadlineError)
+
+
+@pytest.mark.parametrize(
+    "effect", [breakage.black_hole(), breakage.drip(10), effects.status(500)], ids=lambda e: e.name
+)
+def test_a_stop_ends_any_wait(small: Simulator, effect: effects.Effect) -> None:
+    """Nothing but the stop can end this reading in time: timeout and deadline are an hour away."""
+    reader = Reader.of(small, retries=1000)
+    small.faults.add(effect, times=None)
+    before_answer(small, 1, reader.stop.set)
+    error = reader.fails(InterruptedRunError)
+
+    assert error.exit_code == 1
+    assert questions(small)[0] <= 1
+
+
+def test_a_stop_ends_the_wait_that_a_throttling_cloud_asked_for(small: Simulator) -> None:
+    """An hour's window does not keep a run that is told to stop."""
+    reader = Reader.of(small, seconds=10 * LONG)
+    small.faults.add(effects.throttled(1, "2 hour"), times=None)
+    before_answer(small, 1, reader.stop.set)
+
+    reader.fails(InterruptedRunError)
+
+
+@pytest.mark.parametrize(("padding", "layers"), [(0, 1), (300, 1), (1, 2)], ids=["plain", "bomb", "twice"])
+def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layers: int) -> None:
+    """What was not asked for is not unpacked: not a byte of it is taken."""
+    small.faults.add(breakage.gzip(padding, layers), times=None)
+    reader = Reader.of(small, retries=0)
+    error = reader.fails(BrokenAnswerError)
+
+    assert "compressed" in str(error)
+    assert reader.traffic.bytes == 0
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, gzip"])
+def test_a_packed_transfer_is_refused(coding: str) -> None:
+    """The other way to pack an answer is refused as well."""
+    answer = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
+    with HttpServer(always(answer)) as server:
+        Reader(server.url, retries=0).fails(ConnectionFailedError)
+
+
+def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
+    """No more than `page_bytes` is taken; the message names the setting."""
+    small.faults.add(breakage.endless(), times=None)
+    reader = Reader.of(small, page_bytes=1 << 20)
+    error = reader.fails(TooLargeError)
+
+    assert "raise `page_bytes`" in str(error)
+    assert reader.traffic.requests == 1
+
+
+def test_an_endless_error_is_cut_off(small: Simulator) -> None:
+    """Of an error no more is read than is worth telling; its status still counts."""
+    small.faults.add(effects.status(403), times=None)
+    small.faults.add(breakage.endless(), times=None)
+
+    assert "grant the permission" in str(Reader.of(small).fails(CloudError.__subclasses__()[2]))
+
+
+@pytest.mark.slow
+def test_no_flood_takes_much_memory(small: Simulator) -> None:
+    """With the usual limits a process stays under 200 MB, whatever comes: an endless body on four connections."""
+    small.faults.add(breakage.endless(), times=None, nth=2)
+    small.listing.page_cap = 20
+    program = (
+        "import resource, sys\n"
+        "from cloud_tools import Reader\n"
+        "from sync.errors import TooLargeError\n"
+        "Reader(sys.argv[1], sys.argv[2]).fails(TooLargeError)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", program, small.url, small.token]
+    done = subprocess.run(command, env=environment(PYTHONPATH="tests:."), capture_output=True, check=True, text=True)
+
+    assert int(done.stdout) < 200 * 1024
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("nan", BrokenAnswerError),
+        ("deep", BrokenAnswerError),
+        ("empty", BrokenAnswerError),
+        ("html", BrokenAnswerError),
+        ("duplicate_keys", ContractError),
+        ("error", ContractError),
+        ("list", ContractError),
+        ("text", ContractError),
+    ],
+)
+def test_garbage_with_200_is_never_a_list(small: Simulator, kind: str, error: type[CloudError]) -> None:
+    """Each kind of garbage is an error that says what came; what may have broken on the way is asked for again."""
+    small.faults.add(effects.garbage(kind), times=None)
+    reader = Reader.of(small, retries=1)
+    reader.fails(error)
+
+    assert questions(small) == (2 if issubclass(error, TransientError) else 1, 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"images": [], "total": 0, "images": [{"id": "1"}]}',
+        b'{"images": [{"id": "1"}], "total": 1, "total": 0}',
+        b'{"images": [{"id": "1"}], "total": 1, "imag\\u0065s": []}',
+        b'{"images": [], "total": NaN}',
+        b'{"images": [], "total": Infinity}',
+        b'{"images": [], "total": -Infinity}',
+        b'{"images": [], "total": 01}',
+        b'{"images": [], "total": 0',
+        b'{"images": [], "total": 0}}',
+        b'{"images": [], "total": 0} {"images": [], "total": 0}',
+        b'{"images": [], "total": 0, "note": "\xff\xfe"}',
+        b"{'images': [], 'total': 0}",
+        b'{"images": [,], "total": 0}',
+        b'{"images": [], "total": 0, // nothing\n}',
+        b"\x00",
+    ],
+    ids=lambda body: body.decode("latin-1"),
+)
+def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
+    """A body that a lenient reader would take for an empty list is refused."""
+    with HttpServer(always(reply(body))) as server, pytest.raises(CloudError) as caught:
+        Reader(server.url, retries=0).read()
+
+    assert type(caught.value) in (BrokenAnswerError, ContractError)
+
+
+def test_no_server_at_all_is_told() -> None:
+    """Where nothing listens, the message names the endpoint and what to check."""
+    with HttpServer(always(b"")) as server:
+        url = server.url
+    error = Reader(url, retries=0).fails(ConnectionFailedError)
+
+    assert url in str(error)
+    assert "check network and endpoint" in str(error)
+
+
+@pytest.mark.parametrize("host", ["image-sync.invalid", "a..b", "a" * 64 + ".example"])
+def test_a_name_that_is_nowhere_is_told(host: str) -> None:
+    """A host that cannot be found, or that cannot be a name, is an error of ours like any other."""
+    with pytest.raises((ConnectionFailedError, RejectedError), match=host[:8]):
+        Reader(f"http://{host}", retries=0).read()
+
+
+def test_the_next_address_of_a_name_is_tried(small: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with a dead IPv6 address and a live IPv4 address is reached."""
+    port, ask = int(small.url.rpartition(":")[2]), socket.getaddrinfo
+
+    def both(host: str | bytes | None, *rest: object, **named: object) -> list[tuple[object, ...]]:
+        dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
+        return (
+            [dead, *ask("127.0.0.1", port, type=socket.SOCK_STREAM)]
+            if host == "two.test"
+            else ask(host, *rest, **named)
+        )  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    reader = Reader(f"http://two.test:{port}", small.token, retries=0)
+
+    assert reader.read().verdict.complete
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x16\x03\x01\x02\x00", b"HTTP/1.1 2000 OK\r\n\r\n"])
+def test_what_is_no_http_is_told(answer: bytes) -> None:
+    """Another protocol on the port is an error that names the endpoint."""
+
+    def other(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(answer)
+
+    with HttpServer(other) as server:
+        error = Reader(server.url, retries=0).fails(ConnectionFailedError)
+
+    assert server.url in str(error)
+
+
+@pytest.mark.parametrize("extra", [b"A: b\r\n" * 20_000, b"A: " + b"b" * 200_000 + b"\r\n"], ids=["many", "long"])
+def test_endless_headers_are_cut_off(extra: bytes) -> None:
+    """A head of more than some 100 kB is refused."""
+    answer = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
+    with HttpServer(always(answer)) as server:
+        Reader(server.url, retries=0).fails(ConnectionFailedError)
+
+
+def test_an_early_hint_is_passed_over() -> None:
+    """Interim answers (1xx) before the real one do no harm."""
+
+    def hinting(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + reply(PAGE))
+
+    with HttpServer(hinting) as server:
+        assert Reader(server.url, retries=0).read().verdict.complete
+
+
+def test_a_body_in_chunks_is_read(small: Simulator) -> None:
+    """A gateway may send the body in chunks; cut between two of them, it is no list."""
+    chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (BODY[:9], BODY[9:50], BODY[50:]))
+    head = reply(b"", headers={"Transfer-Encoding": "chunked"}, sized=False)
+    with HttpServer(always(head + chunks + b"0\r\n\r\n")) as server:
+        assert Reader(server.url, retries=0).read().verdict.complete
+
+    def cut(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(head + chunks)
+
+    with HttpServer(cut) as server:
+        Reader(server.url, retries=0).fails(ConnectionFailedError)
+
+
+def test_an_answer_that_nobody_asked_for_is_not_taken(small: Simulator) -> None:
+    """Two answers to one question: the second is not taken for the answer to the next question."""
+    stale = reply({"images": [], "total": 0})
+
+    def twice(connection: socket.socket, asked: Asked) -> bool:
+        connection.sendall(reply(PAGE) + stale if len(server.asked) == 1 else reply(PAGE))
+        return True
+
+    with HttpServer(twice) as server, Reader(server.url, retries=2).images() as images:
+        told = [images.ask(["1"]) for _ in range(2)]
+
+    assert told == [{}, {}]
+
+
+def test_a_server_fault_with_no_body_is_told() -> None:
+    """A bare 502 is a fault of the cloud."""
+    with HttpServer(always(reply(status=502))) as server:
+        assert Reader(server.url, retries=0).fails(ServerFaultError).status == 502
