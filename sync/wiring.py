@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +63,7 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
         yield _target(loaded, loaded.database_url.reveal())
         return
     with embedded(loaded.data_folder or default_folder(environ)) as server:
-        yield _target(loaded, server.url)
+        yield replace(_target(loaded, server.url), before=server.ensure)
 
 
 @contextmanager

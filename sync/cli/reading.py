@@ -20,6 +20,7 @@ from sync.errors import UnknownError, UsageError
 from sync.store.reading import Inventory, inventory
 
 STATUS = ("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held", "quarantined")
+FINDING = "{source}: {subject}: {detail}, since run {first_run}"
 HELD = ("source", "run", "id", "name", "held_at", "last_seen_at", "approved_at", "reason")
 HISTORY = ("source", "valid_from", "valid_to", "valid_from_run", "change", "changes")
 DIFF = ("source", "id", "name", "change", "field", "old", "new")
@@ -37,13 +38,15 @@ def status(config: Path | None, held: bool, style: str) -> None:  # noqa: FBT001
         if held:
             show(found.held(), style, HELD)
             return
-        rows = found.status()
+        rows, told = found.status(), found.findings()
         show(rows, style, STATUS)
     for row in rows if style == "table" else ():
         if row["reason"] or row["proof"]:
             say(f"{row['source']}: {row['reason'] or 'proven: ' + row['proof']}")
         if row["held"]:
             say(f"{row['source']}: {row['held']} deletions wait for a person: image-sync status --held")
+    for finding in told if style == "table" else ():
+        say(FINDING.format_map(finding))
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,12 +22,14 @@ class Target:
         connect_timeout: seconds.
         lock_timeout: seconds a statement may wait for a lock.
         statement_timeout: seconds a statement may take.
+        before: called before each connection; starts a server of our own that was killed.
     """
 
     url: str
     connect_timeout: int = 10
     lock_timeout: float = 10.0
     statement_timeout: float = 300.0
+    before: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return "Target(...)"
@@ -44,6 +46,7 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
     Raises:
         DatabaseUnavailableError: it can't be opened.
     """
+    target.before()
     try:
         connection = psycopg.connect(
             libpq_url(target.url),

@@ -16,7 +16,7 @@ from sync.domain.fields import COLUMNS
 from sync.errors import UnknownError
 from sync.store import migrate
 from sync.store.connect import Target, connect, translated
-from sync.store.tables import held_deletions, image_versions, images, quarantine, runs, sources
+from sync.store.tables import findings, held_deletions, image_versions, images, quarantine, runs, sources
 
 Row = Mapping[Any, Any]  # by column name
 CONTENT = (*COLUMNS, "extra")
@@ -43,11 +43,17 @@ class Inventory:
             _count(images, images.c.deleted_at.is_not(None)).label("deleted"),
             _count(held_deletions, held_deletions.c.closed_at.is_(None)).label("held"),
             _count(quarantine, literal(True)).label("quarantined"),  # noqa: FBT003 - SQL's TRUE
+            _count(findings, literal(True)).label("findings"),  # noqa: FBT003 - SQL's TRUE
             runs.c.proof,
             runs.c.reason,
         ]
         joined = sources.outerjoin(runs, runs.c.run == last)
         return self._all(select(*columns).select_from(joined).order_by(sources.c.name))
+
+    def findings(self) -> list[Row]:
+        """What is worth knowing about the sources."""
+        columns = [findings.c[name] for name in ("source", "kind", "subject", "detail", "first_run", "first_seen_at")]
+        return self._all(select(*columns).order_by(findings.c.first_run, findings.c.subject))
 
     def held(self) -> list[Row]:
         """Deletions that wait for a person."""

@@ -93,6 +93,13 @@ INSERT INTO inventory.findings (source, kind, subject, detail, first_run, first_
 VALUES (%(source)s, %(kind)s, %(subject)s, %(detail)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING
 """
 
+# Which columns, told of images before this run, no updated image has any more.
+VANISHED = f"""
+SELECT {", ".join(f"count(v.{column}) > 0 AND count(s.{column}) = 0" for column in COLUMNS)}
+FROM pg_temp.stage s JOIN inventory.image_versions v
+  ON v.source = %(source)s AND v.id = s.id AND v.valid_to_run = %(run)s
+"""
+
 
 def differs(ignore: Collection[str]) -> str:
     """Condition: staged image ``s`` has other content than stored image ``i``, ignored fields apart."""

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from sync.domain.compare import Spool
+from sync.domain.fields import FIELDS
 from sync.domain.plan import Candidates, Plan, guard
 from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
 from sync.errors import SupersededError
@@ -86,7 +87,7 @@ class Writing:
         """Complete the record of the run."""
         outcome = runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=self._facts["effective_at"])
         with ours("recording the run"):
-            self._tell_findings(listing)
+            self._tell_findings(plan, listing)
             if listing.proof.proven:
                 self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.kept])
             runs.finish(self._connection, self._run, outcome, self._approved, len(listing.pages))
@@ -124,10 +125,17 @@ class Writing:
         reason = guard(candidates, self._run.source.limits)
         return (self._approved, gone, reason) if reason else (self._approved + gone, 0, "")
 
-    def _tell_findings(self, listing: Listing) -> None:
+    def _tell_findings(self, plan: Plan, listing: Listing) -> None:
+        """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""
+        came = "the cloud sends a field that its document does not name; it is kept in extra"
         for name in sorted(listing.comparison.unknown):
-            detail = "the cloud sends a field that its document does not name; it is kept in extra"
-            self._do(statements.FINDING, kind="contract", subject=_stored(name), detail=detail)
+            self._do(statements.FINDING, kind="contract", subject=_stored(name), detail=came)
+        if plan.updated * 2 <= listing.comparison.distinct:
+            return  # too few changed to say that a field went
+        went = "the cloud does not send this field any more"
+        for field, gone in zip(FIELDS, self._row(statements.VANISHED), strict=True):
+            if gone:
+                self._do(statements.FINDING, kind="contract", subject=field.api, detail=went)
 
     def _do(self, statement: str, **facts: object) -> None:
         self._connection.execute(statement, self._facts | facts)
