@@ -11,7 +11,7 @@ from sync.domain.compare import Comparison, Known, Spool
 from sync.domain.image import Reader
 from sync.domain.plan import Plan
 from sync.domain.proof import judge
-from sync.domain.run import Listing, Missing, Outcome, Reading, Run, Source, Traffic
+from sync.domain.run import Listing, Missing, Outcome, PageEvidence, Reading, Run, Source, Traffic
 from sync.errors import ImageSyncError
 
 Take = Callable[[Answer], None]
@@ -116,13 +116,11 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
     if reason := _doubt(listing):
         return Missing(kept=tuple(ids), reason=reason)
     if len(ids) > run.source.confirm_limit:
-        gone = _absent(ids, cloud)
-    else:
-        answers = cloud.ask(ids)
-        for answer in answers.values():
-            comparison.take(answer)
-        gone = {wanted for wanted in answers if not answers[wanted].images}
-    return Missing(tuple(sorted(gone)), kept=tuple(wanted for wanted in ids if wanted not in gone))
+        return _absent(ids, cloud)
+    answers = cloud.ask(ids)
+    for answer in answers.values():
+        comparison.take(answer)
+    return _missing(ids, {wanted for wanted in answers if not answers[wanted].images})
 
 
 def _doubt(listing: Listing) -> str:
@@ -133,8 +131,12 @@ def _doubt(listing: Listing) -> str:
     return f"{nameless} records bear no readable id, so any image might be one of them" if nameless else ""
 
 
-def _absent(ids: Sequence[str], cloud: Cloud) -> set[str]:
+def _missing(ids: Sequence[str], gone: set[str], pages: Iterable[PageEvidence] = ()) -> Missing:
+    return Missing(tuple(sorted(gone)), kept=tuple(wanted for wanted in ids if wanted not in gone), pages=tuple(pages))
+
+
+def _absent(ids: Sequence[str], cloud: Cloud) -> Missing:
     """Many are missing: a second proven listing says of each whether it is gone."""
     absent = set(ids)
     reading = cloud.read_all(lambda answer: absent.difference_update(row.id for row in answer.page.rows))
-    return absent if reading.verdict.complete else set()
+    return _missing(ids, absent if reading.verdict.complete else set(), reading.pages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -86,11 +87,12 @@ def _look(outcomes: list[Outcome], target: Target) -> None:
 
 def _further(place: Path, outcomes: list[Outcome]) -> None:
     first, last = outcomes[0].run, outcomes[-1].run
+    program = "image-sync" if shutil.which("image-sync") else sys.argv[0]
     _tell(f"""To look further:
   export IMAGE_SYNC_DATA_FOLDER={place}
-  image-sync status
-  image-sync diff {first} {last}
-  image-sync db psql -c "{_SQL}"
+  {program} status
+  {program} diff {first} {last}
+  {program} db psql -c "{_SQL}"
 """)
 
 

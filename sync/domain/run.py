@@ -119,11 +119,13 @@ class Missing:
         gone: the ids that were confirmed gone.
         kept: those that were not: they answered, or no one could say.
         reason: why none may be deleted in this run, or "".
+        pages: the evidence of the second listing, where one was read.
     """
 
     gone: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     reason: str = ""
+    pages: tuple[PageEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from sync.errors import UnknownError
-from sync.store.connect import Target, bounds, connect, ours
+from sync.store.connect import Target, bounded, connect
 
 _APPROVE = """
 UPDATE inventory.held_deletions SET approved_at = clock_timestamp(), approved_by = %(who)s
@@ -48,6 +48,5 @@ def acknowledge(target: Target, source: str, scope: str) -> None:
 
 
 def _change(connection: psycopg.Connection[Any], target: Target, statement: str, facts: dict[str, Any]) -> int:
-    with ours("recording the approval"), connection.transaction():
-        connection.execute(bounds(target))
+    with bounded(connection, target, "recording the approval"):
         return connection.execute(statement, facts).rowcount

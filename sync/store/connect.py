@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
@@ -78,6 +79,14 @@ def bounds(target: Target) -> str:
         f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
         "set_config('TimeZone', 'UTC', true)"
     )
+
+
+@contextmanager
+def bounded(connection: psycopg.Connection[Any], target: Target, step: str) -> Iterator[None]:
+    """A transaction that no lock and no statement keeps waiting longer than the settings allow."""
+    with ours(step), connection.transaction():
+        connection.execute(bounds(target))
+        yield
 
 
 @contextmanager

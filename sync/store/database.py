@@ -12,7 +12,7 @@ from sync.domain.compare import Known
 from sync.domain.run import Run, Source, Traffic
 from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
 from sync.store import migrate, runs, statements
-from sync.store.connect import Target, bounds, connect, ours, translated
+from sync.store.connect import Target, bounded, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
 
 
@@ -59,7 +59,7 @@ class Database:
 
     def known(self, run: Run) -> Known:
         """The digests of what is stored, in one query."""
-        with self._doing("reading what is stored"):
+        with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
             row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
         return Known(*(row or ()))
@@ -69,7 +69,7 @@ class Database:
         if not raw_digests:
             return []
         facts = {"source": run.source.name, "digests": list(raw_digests)}
-        with self._doing("looking up what the list does not show"):
+        with self._bounded("looking up what the list does not show"):
             return [row[0] for row in self.connection.execute(statements.LIVE_IDS, facts)]
 
     @contextmanager
@@ -98,13 +98,13 @@ class Database:
         try:
             if self.connection.broken:
                 self.connection = connect(self.target)
-            runs.fail(self.connection, run, error, traffic)
+            runs.fail(self.connection, self.target, run, error, traffic)
         except StoreError as second:
             error.add_note(f"nor could that be recorded: {second}")
 
     @contextmanager
-    def _doing(self, step: str) -> Iterator[None]:
-        with self._interruptible(), ours(step):
+    def _bounded(self, step: str) -> Iterator[None]:
+        with self._interruptible(), bounded(self.connection, self.target, step):
             yield
 
     @contextmanager

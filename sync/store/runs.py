@@ -14,7 +14,7 @@ from sync import __version__
 from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
 from sync.errors import ScopeChangedError, SupersededError
-from sync.store.connect import Target, bounds, ours
+from sync.store.connect import Target, bounded, ours
 
 Connection = psycopg.Connection[Any]
 
@@ -50,8 +50,7 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     """
     seconds = {"seconds": source.deadline}
     facts = {"name": source.name, "endpoint": source.endpoint, "scope": source.scope, "trigger": trigger} | seconds
-    with ours("starting the run"), connection.transaction():
-        connection.execute(bounds(target))
+    with bounded(connection, target, "starting the run"):
         connection.execute(_MEET, facts)
         connection.execute(_BURY, facts)
         epoch, scope, _now = _one(connection, _LOOK, facts)
@@ -60,7 +59,7 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     run = Run(number, source, epoch, started_at)
     if scope != source.scope:
         error = _scope_changed(source, scope)
-        fail(connection, run, error, Traffic())
+        fail(connection, target, run, error, Traffic())
         raise error
     return run
 
@@ -76,7 +75,7 @@ def look(connection: Connection, source: Source) -> Run:
     return Run(None, source, row[0], row[2])
 
 
-def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffic) -> None:
+def fail(connection: Connection, target: Target, run: Run, error: BaseException, traffic: Traffic) -> None:
     """Put on record why a run ended."""
     facts = {
         "run": run.number,
@@ -87,7 +86,7 @@ def fail(connection: Connection, run: Run, error: BaseException, traffic: Traffi
         "retries": traffic.retries,
         "bytes": traffic.bytes,
     }
-    with ours("recording how the run ended"):
+    with bounded(connection, target, "recording how the run ended"):
         connection.execute(_FAIL, facts)
 
 
@@ -123,12 +122,12 @@ def finish(connection: Connection, run: Run, outcome: Outcome, approved: int, pa
         connection.execute(_PROVEN, facts)
 
 
-def evidence(connection: Connection, run: Run, listing: Listing) -> None:
+def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
     anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
     columns = "run, page, anchor_id, reading, row_offset, rows, first_id, last_id, total, request_id, milliseconds"
     with connection.cursor() as cursor, cursor.copy(f"COPY inventory.run_pages ({columns}) FROM STDIN") as copy:
-        for n, page in enumerate(listing.pages, 1):
+        for n, page in enumerate([*listing.pages, *missing.pages], 1):
             anchor = anchors.get(page.offset) if page.reading == listing.readings else None
             copy.write_row((run.number, n, anchor, *astuple(page)))
 

@@ -90,9 +90,9 @@ class Writing:
             self._tell_findings(plan, listing)
             if listing.proof.proven:
                 self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.kept])
-            runs.finish(self._connection, self._run, outcome, self._approved, len(listing.pages))
+            runs.finish(self._connection, self._run, outcome, self._approved, len(listing.pages) + len(missing.pages))
             if plan.changes or plan.held or outcome.reason:
-                runs.evidence(self._connection, self._run, listing)
+                runs.evidence(self._connection, self._run, listing, missing)
         return outcome
 
     def _copy(self, spool: Spool) -> None:
