@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import grp
 import hashlib
 import json
+import os
+import pwd
 import subprocess
 import sys
 import venv
@@ -79,8 +82,15 @@ class Keystone:
         self._python, self._folder = python, folder
         settings = _SETTINGS.format(folder=folder, lifetime=LIFETIME, attempts=ATTEMPTS)
         (folder / "keystone.conf").write_text(settings)
-        for command in ("db_sync", "fernet_setup", "receipt_setup"):
-            self._manage(command)
+        owner = (
+            "--keystone-user",
+            pwd.getpwuid(os.getuid()).pw_name,
+            "--keystone-group",
+            grp.getgrgid(os.getgid()).gr_name,
+        )
+        self._manage("db_sync")
+        self._manage("fernet_setup", *owner)
+        self._manage("receipt_setup", *owner)
         self._manage("bootstrap", "--bootstrap-password", ADMIN, "--bootstrap-public-url", "http://127.0.0.1/v3/")
         with (folder / "server.log").open("w") as log:
             self._process = subprocess.Popen(
@@ -126,7 +136,7 @@ class Keystone:
         found: dict[str, Any] = self.ask("GET", "/v3/auth/tokens", subject=token).get("token", {})
         return found
 
-    def ask(self, method: str, target: str, body: object = None, *, subject: str = "") -> Any:  # noqa: ANN401 - its JSON
+    def ask(self, method: str, target: str, body: object = None, *, subject: str = "") -> Any:
         """Ask as the administrator."""
         headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
         reply = send(

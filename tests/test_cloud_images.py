@@ -134,6 +134,15 @@ def test_pages_of_changing_size_are_all_read(cloud: Simulator, seed: int) -> Non
     assert set(reader.rows) == set(cloud.world.truth())
 
 
+def test_a_server_that_ignores_the_limit_is_read(cloud: Simulator) -> None:
+    """All rows in one answer are a list as well."""
+    cloud.faults.add(effects.Effect("no limit", ask=lambda query: effects.replace(query, limit=10**6)), times=None)
+    reader = Reader.of(cloud)
+
+    assert reader.read().verdict.complete
+    assert set(reader.rows) == set(cloud.world.truth())
+
+
 @pytest.mark.parametrize("concurrency", [1, 4, 32])
 def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int) -> None:
     """The first page again and again is a failure after at most two more requests."""

@@ -135,8 +135,8 @@ def _no_constant(name: str) -> None:
 
 
 def _may_have_twins(raw: bytes, keys: int) -> bool:
-    """Whether a closer look is due: a compact object without objects in it shows its keys by their colons."""
-    return raw.count(b'":') != keys or b'" ' in raw or b'"\n' in raw or b'"\t' in raw or b'"\r' in raw
+    """Whether a closer look is due: where no blank stands before a colon, there are at most as many keys as '":'."""
+    return raw.count(b'":') != keys or b" :" in raw or b"\n:" in raw or b"\t:" in raw or b"\r:" in raw
 
 
 def _decode(raw: bytes) -> dict[str, Any] | str:
