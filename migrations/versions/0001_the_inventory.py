@@ -352,7 +352,12 @@ def upgrade() -> None:
         "runs",
         sa.Column("run", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="Number of the run"),
         sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("status", sa.Text(), nullable=False, comment="running, or how the run ended: see docs/database.md"),
+        sa.Column(
+            "status",
+            sa.Text(),
+            nullable=False,
+            comment="running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another run was ahead; skipped: not started; abandoned: its process was killed",
+        ),
         sa.Column("reason", sa.Text(), server_default="", nullable=False, comment="Why it ended so, in words"),
         sa.Column("trigger", sa.Text(), nullable=False, comment="What started it: command, schedule or demo"),
         sa.Column(

@@ -152,6 +152,7 @@ _CANDIDATE_IDS = f"""
         SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id AND i.deleted_at IS NOT NULL)
     UNION SELECT h.id FROM inventory.held_deletions h JOIN inventory.images i ON i.source = h.source AND i.id = h.id
     WHERE h.source = %(source)s AND h.closed_at IS NULL AND i.deleted_at IS NULL AND {_DEAD_IMAGE}
+      AND NOT EXISTS (SELECT FROM pg_temp.stage s WHERE s.id = i.id)
 """
 FILL_GONE = f"""
 INSERT INTO pg_temp.gone (id, approved)

@@ -49,6 +49,11 @@ TYPES: dict[Kind, TypeEngine[Any]] = {
 }
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
 
+_STATUS_COMMENT = (
+    "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another "
+    "run was ahead; skipped: not started; abandoned: its process was killed"
+)
+
 
 def _moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
     default = text("clock_timestamp()") if now else None
@@ -101,7 +106,7 @@ runs = Table(
     metadata,
     Column("run", BigInteger, Identity(), primary_key=True, comment="Number of the run"),
     _source(),
-    Column("status", Text, nullable=False, comment="running, or how the run ended: see docs/database.md"),
+    Column("status", Text, nullable=False, comment=_STATUS_COMMENT),
     Column("reason", Text, nullable=False, server_default="", comment="Why it ended so, in words"),
     Column("trigger", Text, nullable=False, comment="What started it: command, schedule or demo"),
     _moment("started_at", "When it began", nullable=False, now=True),
