@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from sync.store.database import Database
 E = TypeVar("E", bound=ImageSyncError)
 TOKEN = "canary-token"
 LONG = 3600.0  # seconds that no test waits: what ends before was not ended by this limit
+_names = itertools.count(1)
 TABLES = ("images", "image_versions", "held_deletions", "quarantine", "findings", "sources", "run_pages")
 
 
@@ -112,7 +114,7 @@ class Reader:
 
 
 class Inventory:
-    """The inventory of one simulated cloud, in a database of its own.
+    """The inventory of one simulated cloud: a source of its own in a database that tests may share.
 
     Args:
         target: the database.
@@ -122,8 +124,10 @@ class Inventory:
 
     def __init__(self, target: Target, cloud: Simulator, **options: Any) -> None:
         self._target, self.stop = target, threading.Event()
+        name = f"edge-{next(_names)}"
+        self._mine = f"source = '{name}'"
         self.source = Source(
-            name="edge",
+            name=name,
             endpoint=cloud.url,
             credentials=Token(token=Secret(cloud.token)),
             **({"deadline": LONG, "timeout": LONG} | options),
@@ -155,7 +159,7 @@ class Inventory:
         return caught.value
 
     def dump(self) -> dict[str, list[Any]]:
-        """Every row of every table but ``runs``; a source counts from its first committed run on."""
+        """Every row of every table but ``runs``, of all sources; these count from their first committed run on."""
         query = "SELECT to_jsonb(t)::text AS row FROM inventory.{} t {} ORDER BY 1"
         return {
             table: self.all(query.format(table, "WHERE epoch > 0" if table == "sources" else "")) for table in TABLES
@@ -163,15 +167,23 @@ class Inventory:
 
     def live(self) -> set[str]:
         """The ids of the live images."""
-        return {row["id"] for row in self.all("SELECT id FROM inventory.images WHERE deleted_at IS NULL")}
+        return {row["id"] for row in self.images("id") if not row["gone"]}
 
     def deleted(self) -> set[str]:
         """The ids of the deleted images."""
-        return {row["id"] for row in self.all("SELECT id FROM inventory.images WHERE deleted_at IS NOT NULL")}
+        return {row["id"] for row in self.images("id") if row["gone"]}
+
+    def images(self, columns: str) -> list[dict[str, Any]]:
+        """These columns of all its images, and whether each is gone."""
+        return self.all(f"SELECT {columns}, deleted_at IS NOT NULL AS gone FROM inventory.images WHERE {self._mine}")
+
+    def versions(self, columns: str) -> list[dict[str, Any]]:
+        """These columns of all earlier versions of its images."""
+        return self.all(f"SELECT {columns} FROM inventory.image_versions WHERE {self._mine}")
 
     def last_run(self) -> dict[str, Any]:
         """The record of the last run."""
-        return self.all("SELECT * FROM inventory.runs ORDER BY run DESC LIMIT 1")[0]
+        return self.all(f"SELECT * FROM inventory.runs WHERE {self._mine} ORDER BY run DESC LIMIT 1")[0]
 
     def all(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query."""

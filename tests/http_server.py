@@ -97,7 +97,7 @@ class HttpServer:
 
     def _serve(self, plain: socket.socket) -> None:
         connection = plain
-        with suppress(OSError):  # the client is gone, or refuses the certificate
+        try:
             if self._tls:
                 connection = self._tls.wrap_socket(plain, server_side=True)
             while (asked := _read(connection)) and not self.closing.is_set():
@@ -105,10 +105,13 @@ class HttpServer:
                     self.asked.append(asked)
                 if self._script(connection, asked) is not True:
                     break
-        with self._lock:
-            del self._open[plain]
-        connection.close()
-        plain.close()
+        except OSError:
+            return  # the client is gone, or refuses the certificate
+        finally:
+            with self._lock:
+                del self._open[plain]
+            connection.close()
+            plain.close()
 
 
 def reply(

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
 from http_server import HttpServer, always, reply
+from servers import Server
 
 from sync.domain.plan import Status
 from sync.domain.run import Outcome
@@ -86,6 +87,12 @@ def test_questions_go_on_where_one_is_refused(cloud: Simulator) -> None:
     told = Reader.of(cloud).ask(["1", "2", "3"])
 
     assert sorted(told) == ["1", "3"]
+
+
+@pytest.fixture(scope="module")
+def target(server_newest: Server) -> Target:
+    """One database for all tests of this file; each syncs a source of its own."""
+    return Target(server_newest.migrated())
 
 
 @pytest.fixture

@@ -91,11 +91,12 @@ def test_a_token_that_is_none_is_refused(value: str) -> None:
     assert "canary" not in all_text(caught.value)
 
 
-def test_a_given_token_that_can_not_be_sent_is_not_quoted() -> None:
+@pytest.mark.parametrize("token", ["canary\ntoken", "canary-tokén"])
+def test_a_given_token_that_can_not_be_sent_is_not_quoted(token: str) -> None:
     """The HTTP library's error quotes such a header; ours does not."""
     with Simulator(World(1, 0)) as simulator:
         run = Run(retries=0)
-        with run.client(simulator, GivenToken("canary\ntoken")) as client, pytest.raises(RejectedError) as caught:
+        with run.client(simulator, GivenToken(token)) as client, pytest.raises(RejectedError) as caught:
             page(client)
 
     assert "canary" not in all_text(caught.value)

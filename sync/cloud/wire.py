@@ -81,7 +81,7 @@ class Wire:
         try:
             with self._http.stream(method, url, headers=dict(headers), content=content, timeout=wait) as response:
                 body = self._read(response)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: what can be no host or no header
             problem = unreachable(error, self.endpoint)
         else:
             self._traffic.bytes += len(body)

@@ -48,22 +48,21 @@ def check(connection: psycopg.Connection[Any]) -> None:
         raise SchemaVersionError(
             f"the schema is at revision {found}, older than the {needed} of this program; run `image-sync db upgrade`"
         )
-    if found > needed:
-        raise SchemaVersionError(
-            f"the schema is at revision {found}, newer than the {needed} of this program; install the newer program"
-        )
+    _refuse_newer(found)
 
 
 def upgrade(target: Target, revision: str = "head") -> None:
     """Migrate, one process at a time.
 
     Raises:
+        SchemaVersionError: it is newer than the program.
         StoreError: it can't be done; nothing is changed then.
     """
     with connect(target) as guard:  # holds the lock; the migration has a connection of its own
         with ours("waiting for another migration"):
             guard.execute("SELECT set_config('lock_timeout', '60s', false)")
             guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        _refuse_newer(current(guard))
         _run(target, "upgrade", revision)
 
 
@@ -82,6 +81,13 @@ def offline_sql() -> str:
     config.output_buffer = sql = io.StringIO()
     command.upgrade(config, "head", sql=True)
     return sql.getvalue()
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > head():
+        raise SchemaVersionError(
+            f"the schema is at revision {found}, newer than the {head()} of this program; install the newer program"
+        )
 
 
 def _run(target: Target, verb: str, revision: str) -> None:

@@ -50,8 +50,8 @@ TYPES: dict[Kind, TypeEngine[Any]] = {
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
 
 _STATUS_COMMENT = (
-    "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another "
-    "run was ahead; skipped: not started; abandoned: its process was killed"
+    "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: "
+    "another run was ahead; skipped: not started; abandoned: its process was killed"
 )
 
 

@@ -1,0 +1,252 @@
+"""A simulated cloud account for the state machine, and what it showed while a run was reading it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from sync import settings
+from sync.domain.fields import FIELDS, Kind
+from sync.settings.secret import Secret
+from sync.simulator import Simulator, World
+from sync.simulator.catalog import Catalog, Document, stamp
+
+TOKEN = "canary-token-8d1f"
+CONFIRM_LIMITS = (200, 2)
+PRIVATE = (("visibility", "private"),)
+_KINDS = {each.api: each.kind for each in FIELDS}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image as the cloud shows it at one moment.
+
+    Attributes:
+        id: its id, or None where no one can read it.
+        text: its content, the same for whatever is to be read as equal.
+        dead: the cloud itself calls it deleted.
+        readable: it can be stored as an image.
+        private: it is in the one filter the machine uses.
+    """
+
+    id: str | None
+    text: str
+    dead: bool
+    readable: bool
+    private: bool
+
+
+State = Mapping[str | None, Sequence[Shown]]
+"""What a cloud shows at one moment, by id; under None what bears no id."""
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The content of an image, the same for whatever is to be read as equal; written apart from the code it checks."""
+    plain = {name: _plain(name, value) for name, value in document.items()}
+    return json.dumps({name: value for name, value in plain.items() if value is not None}, sort_keys=True)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    if _KINDS.get(name) is Kind.TIME:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return moment.astimezone(UTC).isoformat()
+    if isinstance(value, str) and _KINDS.get(name) is not Kind.TEXT:
+        return {"true": True, "false": False}.get(value, value)
+    return value
+
+
+@lru_cache(maxsize=5_000)
+def _shown(body: bytes) -> Shown:
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        return Shown(None, "", dead=False, readable=False, private=True)
+    name = document.get("id")
+    return Shown(
+        id=name,
+        text=canonical(document),
+        dead=document.get("deleted") is True or document.get("status") == "deleted",
+        readable=isinstance(name, str) and "\\u0000" not in body.decode(),
+        private=document.get("visibility") == "private",
+    )
+
+
+@dataclass
+class Watch:
+    """What a cloud showed from one moment on.
+
+    Attributes:
+        states: one for each moment at which that may have changed.
+        first: number of the last event in the cloud's journal before.
+        account: whose cloud it is.
+        midway: what is done just before the given questions are answered.
+    """
+
+    account: Account
+    midway: Mapping[int, Callable[[], object]]
+    first: int
+    states: list[State]
+    questions: int = 0
+
+    @property
+    def still(self) -> bool:
+        """Nothing changed."""
+        return all(state == self.states[0] for state in self.states)
+
+    def throughout(self) -> set[str]:
+        """The ids that were listed the whole time without a gap, by the cloud's own journal."""
+        journal = self.account.world.journal
+        return journal.present_throughout(self.first, journal.seq)
+
+    def asked_in_vain(self) -> set[str]:
+        """The ids that were asked for by name and not found."""
+        answers = self.account.world.journal.answers(self.first)
+        questions = [str(each.detail["query"]) for each in answers if each.detail["status"] == 200 and not each.ids]
+        return {query.removeprefix("id=") for query in questions if query.startswith("id=")}
+
+
+@dataclass
+class Account:
+    """One source of the machine: its cloud and its settings.
+
+    Attributes:
+        name: of the source.
+        options: its settings, but for name, endpoint, credentials and filter.
+        scope: its filter.
+        put: keys of the images that were put there one by one.
+    """
+
+    name: str
+    simulator: Simulator
+    options: dict[str, Any]
+    scope: tuple[tuple[str, str], ...] = ()
+    put: list[str] = field(default_factory=list)
+    _watches: list[Watch] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._rng = Random(self.name)  # noqa: S311 - a story, not a secret
+        self._catalog = Catalog(self._rng)
+
+    @property
+    def world(self) -> World:
+        """Its images."""
+        return self.simulator.world
+
+    @property
+    def asks_by_name(self) -> bool:
+        """Every missing image is asked for by name, however many there are."""
+        return bool(self.options["confirm_limit"] == max(CONFIRM_LIMITS))
+
+    def settings(self) -> settings.Source:
+        """Its settings as a person would make them."""
+        token = settings.Token(token=Secret(TOKEN))
+        return settings.Source(
+            name=self.name, endpoint=self.simulator.url, credentials=token, filter=self.scope, **self.options
+        )
+
+    def shows(self) -> State:
+        """What it shows now."""
+        found: dict[str | None, list[Shown]] = {}
+        with self.world.lock:
+            for entry in self.world.entries():
+                shown = _shown(entry.body)
+                found.setdefault(shown.id, []).append(shown)
+        return found
+
+    @contextmanager
+    def watched(self, midway: Mapping[int, Callable[[], object]]) -> Iterator[Watch]:
+        """Note what it shows while a run reads it; in the end nothing goes wrong any more."""
+        watch = Watch(self, midway, self.world.journal.seq, [self.shows()])
+        self._watches.append(watch)
+        self.simulator.faults.before_answer = lambda _request: self._heed_question(watch)
+        try:
+            yield watch
+        finally:
+            self.simulator.faults.clear()
+            self.look()
+            self._watches.remove(watch)
+
+    def look(self) -> None:
+        """Note what it shows now, as something may have happened."""
+        for watch in self._watches:
+            watch.states.append(self.shows())
+
+    def _heed_question(self, watch: Watch) -> None:
+        watch.questions += 1
+        if change := watch.midway.get(watch.questions):
+            change()
+            self.look()
+
+    def tie(self, count: int) -> None:
+        """New images, all created at the same moment as one that was there before."""
+        moments = [entry.created for entry in self.world.entries() if entry.created > 0]
+        created = datetime(2026, 1, 1, tzinfo=UTC)
+        if moments:
+            created = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._rng.choice(moments))
+        for _ in range(count):
+            self._put(self._document(created))
+
+    def spoil(self, kind: str, *, known: bool) -> None:
+        """A record that cannot be stored; under the id of a good one, or under a new one."""
+        document = self._some() if known else None
+        document = dict(document or self._document(self.world.now))
+        if kind == "no object":
+            self._put(b"[1, 2]")
+            return
+        if kind == "no id":
+            del document["id"]
+        else:
+            document["name"] = "a\0b"
+        self._put(document)
+
+    def contradict(self, *, newer: bool) -> None:
+        """A second record beside a good one, of the same id and other content."""
+        document = self._some()
+        if document is not None:
+            later = datetime.fromisoformat(str(document["updated_at"])) + timedelta(hours=1)
+            again: Document = {"name": f"other {self._rng.random()}"}
+            self._put(document | again | ({"updated_at": stamp(later)} if newer else {}), twice=True)
+
+    def bury(self) -> None:
+        """A live image that the cloud itself now lists as deleted."""
+        document = self._some()
+        if document is not None:
+            self._put(document | {"status": "deleted", "deleted": True, "deleted_at": stamp(self.world.now)})
+
+    def take_back(self, count: int) -> None:
+        """Some of what was put there is gone again."""
+        for _ in range(min(count, len(self.put))):
+            self.world.remove(self.put.pop(self._rng.randrange(len(self.put))))
+
+    def _some(self) -> Document | None:
+        good = [shown.id for shows in self.shows().values() for shown in shows if shown.readable and not shown.dead]
+        return dict(self.world.truth()[str(self._rng.choice(good))]) if good else None
+
+    def _document(self, created: datetime) -> Document:
+        return self._catalog.image(created, until=max(created, self.world.now)) | {"x_new": {"depth": [1, 2.5]}}
+
+    def _put(self, image: Document | bytes, *, twice: bool = False) -> None:
+        self.put.append(self.world.put(image, twice=twice))
+
+
+CHANGES: dict[str, Callable[[Account, int], object]] = {
+    "create": lambda account, count: account.world.create(count),
+    "change": lambda account, count: account.world.change(count),
+    "delete": lambda account, count: account.world.delete(count),
+    "restore": lambda account, count: account.world.restore(count),
+    "swap": lambda account, count: (account.world.delete(count), account.world.create(count)),
+    "tie": lambda account, count: account.tie(count),
+    "bury": lambda account, _count: account.bury(),
+    "contradict": lambda account, count: account.contradict(newer=count % 2 == 0),
+    "spoil": lambda account, count: account.spoil(("no id", "NUL", "no object")[count % 3], known=count % 2 == 0),
+    "take back": lambda account, count: account.take_back(count),
+    "take all back": lambda account, _count: account.take_back(len(account.put)),
+}
+"""What may happen at any moment, also between two answers."""

@@ -1,0 +1,47 @@
+"""What is stored after an undisturbed and proven run of a cloud that stood still: exactly what it showed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from machine_clouds import Shown
+from machine_told import Told
+
+
+def exact(told: Told) -> Iterator[str]:
+    """1: of a cloud that stood still, everything is as it showed it."""
+    shows, before = told.watch.states[-1], told.before.live(told.source)
+    after = told.after.live(told.source)
+    all_done = not told.record["held"] and not told.record["reason"]
+    for name in {*shows, *before, *after} - {None}:
+        expected = _expected(told, list(shows.get(name, ())), before.get(str(name)))
+        if not all_done and name in before:
+            expected |= {before[str(name)]} if None in expected else set()
+        if not all_done and any(one.dead for one in shows.get(name, ())):
+            continue
+        if after.get(str(name)) not in expected:
+            yield f"{name} is stored as {after.get(str(name))}, and should be one of {expected}"
+
+
+def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | None]:
+    """The contents an image may have after a run; None if it may be absent."""
+    good = [one for one in shown if one.readable]
+    outside = [one for one in shown if told.scope and not one.private]
+    if not shown:
+        return {None}
+    if outside or len(good) < len(shown):  # asked for by name, or beside something unreadable
+        texts = {None if one.dead else one.text for one in good}
+        return {before, *texts} if before or len(outside) < len(shown) else {None}
+    stored = [Shown("", before, dead=False, readable=True, private=True)] if before else []
+    others = stored if len({one.text for one in good}) > 1 else []  # where a list contradicts itself
+    newest = max(_updated(one) for one in (*good, *others))
+    chosen = {one.text: one for one in (*others, *good) if _updated(one) == newest}
+    if len(chosen) > 1:
+        return {before}
+    (one,) = chosen.values()
+    return {None} if one.dead else {one.text}
+
+
+def _updated(shown: Shown) -> str:
+    return str(json.loads(shown.text).get("updated_at"))

@@ -1,0 +1,89 @@
+"""What the state machine lets go wrong between the job and its cloud, and where it lets another run come between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from machine_clouds import Account
+
+from sync.domain.compare import Known
+from sync.domain.run import Run
+from sync.simulator import breakage, effects
+from sync.simulator.effects import Effect
+from sync.simulator.listing import Query
+from sync.store.connect import Target
+from sync.store.database import Database
+from sync.store.writing import Writing
+
+FAULTS: dict[str, Effect] = {
+    "302": effects.status(302, location="http://127.0.0.1:9/"),
+    "400, later": effects.status(400),
+    "401": effects.status(401),
+    "403": effects.status(403),
+    "429": effects.status(429, retry_after="1"),
+    "503": effects.status(503),
+    "reset": breakage.drop(),
+    "reset in the body": breakage.drop("body", 40),
+    "cut short": breakage.truncate(60),
+    "a web page": effects.garbage("html"),
+    "an error as 200": effects.garbage("error"),
+    "null": effects.images("null"),
+    "offset ignored": effects.offset_ignored(),
+}
+TOTALS: dict[str, Effect] = {
+    "total too large": effects.total_off(3),
+    "total too small": effects.total_off(-3),
+    "no total": effects.total_missing(),
+    "total as text": effects.total("many"),
+}
+
+
+def hide(account: Account, count: int) -> None:
+    """Leave some images out of every list; who asks for them by name is told the truth."""
+    ids = [name for name in account.shows() if name][:count]
+
+    def ask(query: Query) -> Query:
+        named = any(name == "id" for name, _value in query.filters)
+        return query if named else replace(query, hidden=frozenset(ids))
+
+    account.simulator.faults.add(Effect("hidden from lists", ask=ask), times=None)
+
+
+class Overtaken(Database):
+    """A database that lets something happen at one step of its run.
+
+    Args:
+        target: where it is.
+        step: known, live_ids or writing: what the something comes just before.
+        something: happens once.
+    """
+
+    def __init__(self, target: Target, step: str, something: Callable[[], object]) -> None:
+        super().__init__(target)
+        self._step, self._something = step, something
+
+    def known(self, run: Run) -> Known:
+        """What is stored, after the something if this is its step."""
+        self._happen("known")
+        return super().known(run)
+
+    def live_ids(self, run: Run, raw_digests: Sequence[bytes]) -> list[str]:
+        """The ids of the live images, after the something if this is its step."""
+        self._happen("live_ids")
+        return super().live_ids(run, raw_digests)
+
+    @contextmanager
+    def writing(self, run: Run) -> Iterator[Writing]:
+        """The writing transaction, after the something if this is its step."""
+        self._happen("writing")
+        with super().writing(run) as tables:
+            yield tables
+
+    def _happen(self, step: str) -> None:
+        if step == self._step:
+            self._step = ""
+            self._something()
+
+

@@ -1,0 +1,147 @@
+"""All tables of the inventory at one moment, and a database whose clock can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from machine_clouds import canonical
+from psycopg.rows import dict_row
+
+from sync.domain.fields import FIELDS
+
+Row = dict[str, Any]
+KEYS: dict[str, tuple[str, ...]] = {
+    "sources": ("name",),
+    "runs": ("run",),
+    "run_pages": ("run", "page"),
+    "images": ("source", "id"),
+    "image_versions": ("source", "id", "valid_from"),
+    "quarantine": ("source", "digest"),
+    "held_deletions": ("source", "id", "run"),
+    "findings": ("source", "kind", "subject"),
+}
+# Names that are not qualified find this clock before PostgreSQL's own: the database of the machine can be ahead of its
+# processes or behind them, and jump.
+CLOCK = """
+CREATE SCHEMA clock;
+CREATE TABLE clock.ahead (seconds double precision NOT NULL);
+INSERT INTO clock.ahead VALUES (0);
+CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS 'SELECT pg_catalog.clock_timestamp() + (SELECT make_interval(secs => seconds) FROM clock.ahead)';
+"""
+
+
+def give_clock(connection: psycopg.Connection[Any], database: str) -> None:
+    """Have new sessions of a database read a clock that ``set_clock`` sets."""
+    connection.execute(CLOCK)
+    connection.execute(f"ALTER DATABASE {database} SET search_path = clock, pg_catalog")  # type: ignore[arg-type]
+
+
+def set_clock(connection: psycopg.Connection[Any], seconds: float) -> None:
+    """Set the clock ahead of the real one; behind it, if negative."""
+    connection.execute("UPDATE clock.ahead SET seconds = %s", [seconds])
+
+
+@dataclass
+class Tables:
+    """Every row of every table, with the ``xmin`` that tells when it was last written.
+
+    Attributes:
+        rows: by table and primary key.
+        now: the database's clock.
+    """
+
+    now: datetime
+    rows: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> dict[int, Row]:
+        """The runs by number."""
+        return {key[0]: row for key, row in self.rows["runs"].items()}
+
+    @property
+    def images(self) -> dict[tuple[Any, ...], Row]:
+        """The images by source and id."""
+        return self.rows["images"]
+
+    @property
+    def versions(self) -> dict[tuple[Any, ...], Row]:
+        """The earlier versions by source, id and beginning."""
+        return self.rows["image_versions"]
+
+    def live(self, source: str) -> dict[str, str]:
+        """Content of the live images of a source, by id."""
+        return {row["id"]: self.content("images", key) for key, row in self._live if row["source"] == source}
+
+    def as_of(self, source: str, moment: datetime) -> dict[str, str]:
+        """Content of the images of a source that existed at a moment, by id."""
+        past = [
+            (row["id"], self.content("image_versions", key))
+            for key, row in self.versions.items()
+            if row["source"] == source and row["valid_from"] <= moment < row["valid_to"]
+        ]
+        now = [
+            (row["id"], self.content("images", key))
+            for key, row in self._live
+            if row["source"] == source and row["valid_from"] <= moment
+        ]
+        assert len(dict(past + now)) == len(past + now), f"two versions of one image at {moment}"
+        return dict(past + now)
+
+    def content(self, table: str, key: tuple[Any, ...]) -> str:
+        """The content of an image or a version, as the cloud would send it."""
+        texts = self._texts
+        if (table, key) not in texts:
+            row = self.rows[table][key]
+            document = {each.api: row[each.column] for each in FIELDS}
+            texts[table, key] = canonical(document | (row["extra"] or {}))
+        return texts[table, key]
+
+    def open_cases(self, source: str) -> dict[str, Row]:
+        """Withheld deletions of a source that still wait, by id."""
+        rows = self.rows["held_deletions"].values()
+        return {row["id"]: row for row in rows if row["source"] == source and row["closed_at"] is None}
+
+    def of_source(self, source: str) -> dict[str, dict[tuple[Any, ...], Row]]:
+        """Every row that belongs to a source."""
+        of = {number: row["source"] for number, row in self.runs.items()}
+        return {
+            table: {key: row for key, row in rows.items() if _owner(table, row, of) == source}
+            for table, rows in self.rows.items()
+        }
+
+    @cached_property
+    def _live(self) -> list[tuple[tuple[Any, ...], Row]]:
+        return [(key, row) for key, row in self.images.items() if row["deleted_at"] is None]
+
+    @cached_property
+    def _texts(self) -> dict[tuple[str, tuple[Any, ...]], str]:
+        return {}
+
+
+def read_tables(connection: psycopg.Connection[Any]) -> Tables:
+    """Read all of them."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        now = cursor.execute("SELECT clock.clock_timestamp() AS now").fetchone()
+        assert now is not None
+        tables = Tables(now["now"])
+        for table, key in KEYS.items():
+            found = cursor.execute(f"SELECT *, xmin::text FROM inventory.{table}").fetchall()  # type: ignore[arg-type]
+            tables.rows[table] = {tuple(row[name] for name in key): row for row in found}
+    return tables
+
+
+def plain(rows: Iterable[Row]) -> list[Row]:
+    """Rows without the mark of who wrote them."""
+    return [{name: value for name, value in row.items() if name != "xmin"} for row in rows]
+
+
+def _owner(table: str, row: Row, of_run: dict[int, str]) -> str:
+    if table == "run_pages":
+        return of_run[row["run"]]
+    return str(row["name"] if table == "sources" else row["source"])

@@ -1,0 +1,64 @@
+"""One run, seen from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from machine_clouds import Watch
+from machine_tables import Row, Tables
+
+from sync.domain.run import Outcome
+
+
+@dataclass(frozen=True)
+class Told:
+    """One run.
+
+    Attributes:
+        watch: what its cloud showed meanwhile.
+        number: of its record, or None where there is none.
+        before: the tables when no other run could still come between.
+        after: the tables now.
+        clock: by the database, before it began.
+        outcome: what it returned.
+        error: what it raised; neither of the two is there if it was killed.
+        lie: what its cloud lied about; see ``test_state_machine``.
+        certain: nothing was done to it, and its cloud showed the truth.
+    """
+
+    watch: Watch
+    number: int | None
+    before: Tables
+    after: Tables
+    clock: datetime
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    lie: str = ""
+    certain: bool = False
+
+    @property
+    def source(self) -> str:
+        """Name of its source."""
+        return self.watch.account.name
+
+    @property
+    def scope(self) -> str:
+        """Its filter."""
+        return urlencode(self.watch.account.scope)
+
+    @property
+    def record(self) -> Row:
+        """Its record."""
+        return self.after.runs[self.number] if self.number in self.after.runs else {}
+
+    @property
+    def committed(self) -> bool:
+        """It wrote."""
+        return self.record.get("effective_at") is not None
+
+    @property
+    def gone(self) -> set[str]:
+        """The ids that it marked deleted."""
+        return self.before.live(self.source).keys() - self.after.live(self.source).keys()

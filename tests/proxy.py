@@ -1,0 +1,160 @@
+"""A TCP proxy in front of PostgreSQL that sees each statement pass, and can lose it, or its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from enum import Enum
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+_START = 8  # bytes of the length and the code that a first message begins with
+_KEY = b"K"  # the server tells its process id
+_TELLING = {b"Q": 0, b"P": 1}  # messages that hold a statement, and how many names stand before it
+
+
+class Lose(Enum):
+    """What is lost on the way; the connection breaks then."""
+
+    REQUEST = "the statement never arrives"
+    REPLY = "the statement is carried out, and its answer never comes"
+
+
+Hook = Callable[["Passing"], Lose | None]
+
+
+class Passing:
+    """A message on its way to the server.
+
+    Attributes:
+        statement: its SQL; "" for the rows of a COPY.
+        pid: the process of the server that will carry it out.
+    """
+
+    def __init__(self, statement: str, pid: int) -> None:
+        self.statement, self.pid = statement, pid
+
+
+class Proxy:
+    """Listens on a port of its own and hands everything on, statement by statement.
+
+    Attributes:
+        before: called before a statement goes on, in the proxy's thread; what it returns is lost.
+        refusing: new connections are closed at once.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._behind = (parts.hostname or "", parts.port or 0)
+        self._user, self._database = parts.username, parts.path
+        self.before: Hook = lambda _: None
+        self.refusing = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    @property
+    def url(self) -> str:
+        """The database, by way of the proxy."""
+        port = self._listener.getsockname()[1]
+        return f"postgresql://{self._user}@127.0.0.1:{port}{self._database}?sslmode=disable&gssencmode=disable"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _start(self, what: Callable[[], None]) -> None:
+        thread = threading.Thread(target=what, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.refusing:
+                client.close()
+                continue
+            pair = _Pair(self, client, socket.create_connection(self._behind))
+            self._open |= {pair.client, pair.server}
+            self._start(pair.to_server)
+            self._start(pair.to_client)
+
+
+class _Pair:
+    """One connection, on both sides of the proxy."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+        self.proxy, self.client, self.server = proxy, client, server
+        self._pid = 0
+        self._swallow = threading.Event()
+
+    def to_server(self) -> None:
+        """Hand on what the client says, asking the hook before each statement."""
+        with contextlib.suppress(OSError), self.server:
+            start = _exactly(self.client, _START)
+            self.server.sendall(start + _exactly(self.client, struct.unpack("!I", start[:4])[0] - _START))
+            while True:
+                kind, message = _message(self.client)
+                lost = self._told(kind, message)
+                if lost is Lose.REQUEST:
+                    self._break()
+                    return
+                if lost is Lose.REPLY:
+                    self._swallow.set()
+                self.server.sendall(message)
+
+    def to_client(self) -> None:
+        """Hand on what the server says, until an answer is to be lost."""
+        with contextlib.suppress(OSError), self.client:
+            while True:
+                kind, message = _message(self.server)
+                if kind == _KEY:
+                    self._pid = struct.unpack("!I", message[5:9])[0]
+                if self._swallow.is_set():
+                    self._break()
+                    return
+                self.client.sendall(message)
+
+    def _told(self, kind: bytes, message: bytes) -> Lose | None:
+        if kind not in (b"Q", b"P", b"d"):
+            return None
+        names = _TELLING.get(kind)
+        text = "" if names is None else message[5:].split(b"\0")[names].decode()
+        return self.proxy.before(Passing(text, self._pid))
+
+    def _break(self) -> None:
+        for one in (self.client, self.server):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _message(source: socket.socket) -> tuple[bytes, bytes]:
+    head = _exactly(source, 5)
+    return head[:1], head + _exactly(source, struct.unpack("!I", head[1:])[0] - 4)
+
+
+def _exactly(source: socket.socket, size: int) -> bytes:
+    found = bytearray()
+    while len(found) < size:
+        more = source.recv(size - len(found))
+        if not more:
+            raise OSError("the connection ended")
+        found += more
+    return bytes(found)

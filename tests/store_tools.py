@@ -1,0 +1,101 @@
+"""One simulated cloud and its inventory, looked through after every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Self, TypeVar
+
+import psycopg
+from cloud_tools import Inventory
+from invariants import Past, check, truth
+from servers import Server
+
+from sync import job, wiring
+from sync.domain.run import Outcome
+from sync.errors import ImageSyncError
+from sync.simulator import Simulator, World
+from sync.store.connect import Target
+from sync.store.database import Database
+
+E = TypeVar("E", bound=ImageSyncError)
+
+
+class Edge:
+    """A small cloud, a database, and the runs between them; every run is followed by a look at the invariants.
+
+    Args:
+        server: where the database is made.
+        size: images at the start.
+        show_deleted: the cloud goes on listing what it deleted.
+        options: settings of the source that are not the usual ones.
+    """
+
+    def __init__(self, server: Server, size: int = 40, *, show_deleted: bool = False, **options: Any) -> None:
+        self.cloud = Simulator(World(seed=3, size=size, show_deleted=show_deleted))
+        self.world = self.cloud.world
+        self.server, self.url = server, server.migrated()
+        self.target = Target(self.url)
+        self.inventory = Inventory(self.target, self.cloud, **options)
+        self.connection = psycopg.connect(self.url, autocommit=True)
+        self.past = Past()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self.cloud.close()
+
+    def run(self, **changes: Any) -> Outcome:
+        """Sync once, with other settings if given."""
+        outcome = self.inventory.run(**changes)
+        self.check()
+        if outcome.proven and not (outcome.reason or outcome.kept or outcome.quarantined):
+            assert outcome.effective_at is not None
+            assert truth(self.connection, outcome.source, self.world.truth().values(), outcome.effective_at) == []
+        return outcome
+
+    def fails(self, kind: type[E], **changes: Any) -> E:
+        """Sync in vain; why."""
+        error = self.inventory.fails(kind, **changes)
+        self.check()
+        return error
+
+    def check(self) -> None:
+        """No invariant is violated, and the past is as it was."""
+        assert check(self.connection) == []
+        assert self.past.check(self.connection) == []
+
+    @contextmanager
+    def parts(self, url: str = "", **changes: Any) -> Iterator[tuple[Database, wiring.Parts]]:
+        """The parts of one run, for a test that looks between its steps."""
+        given = replace(self.inventory.source, **changes)
+        with (
+            Database(Target(url or self.url)) as store,
+            wiring.parts(given, store, self.inventory.stop) as parts,
+        ):
+            yield store, parts
+
+    def run_by(self, url: str, **changes: Any) -> Outcome:
+        """Sync once through another way to the database."""
+        with self.parts(url, **changes) as (_, parts):
+            return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+
+    def rows(self, query: str, *facts: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return self.connection.execute(query, facts or None).fetchall()
+
+    def value(self, query: str, *facts: Any) -> Any:
+        """The one value of a query."""
+        return self.rows(query, *facts)[0][0]
+
+    def do(self, statement: str, *facts: Any) -> None:
+        """Carry out a statement."""
+        self.connection.execute(statement, facts or None)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record of the last run."""
+        return self.inventory.last_run()

@@ -1,0 +1,190 @@
+"""What a user is told when something is wrong, and what is written then: a record of the run and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_tools import FAST, Done, Job, ask, dump, finished, with_password, without
+from servers import Server
+
+from sync.simulator import Simulator, World, effects
+from sync.simulator.effects import Effect
+from sync.store.connect import Target
+
+NOWHERE = "127.0.0.1:1"  # a port that no server has
+
+
+@pytest.fixture(scope="module")
+def synced(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Simulator]]:
+    """A job that ran once, and its cloud; shared by tests that only fail."""
+    with Simulator(World(seed=1, size=30)) as cloud:
+        job = Job(tmp_path_factory.mktemp("failures"), server_newest.migrated(), cloud, **FAST)
+        assert job("run").code == 0
+        yield job, cloud
+
+
+FAILURES = {
+    "forbidden": (effects.status(403), "ForbiddenError", "HTTP 403"),
+    "not found": (effects.status(404), "RejectedError", "HTTP 404"),
+    "fault": (effects.status(500), "ServerFaultError", "fault of its own"),
+    "unavailable": (effects.status(503, style="html"), "ServerFaultError", "HTTP 503"),
+    "throttled": (effects.throttled(), "ThrottledError", "fewer requests"),
+    "redirect": (effects.status(302, location="https://login.example.org/"), "RejectedError", "HTTP 302"),
+    "web page": (effects.garbage("html"), "BrokenAnswerError", "JSON"),
+    "no list": (effects.images("missing"), "ContractError", "images"),
+    "null list": (effects.images("null"), "ContractError", "images"),
+}
+
+
+@pytest.mark.parametrize(("effect", "error", "said"), FAILURES.values(), ids=FAILURES)
+def test_answer_that_is_no_list(synced: tuple[Job, Simulator], effect: Effect, error: str, said: str) -> None:
+    """Whatever the cloud answers instead of its list: exit code 1, a sentence, a record; no other table changes."""
+    job, cloud = synced
+    before = dump(job.url)
+    cloud.faults.add(effect, times=None)
+    done = job("run", "--format", "json", **FAST)
+    cloud.faults.clear()
+
+    assert_recorded(job, done, before, error, said)
+
+
+def test_refused_credentials(synced: tuple[Job, Simulator]) -> None:
+    """A stale token: exit code 1, and the advice to renew it."""
+    job, _ = synced
+    before = dump(job.url)
+    done = job("run", "--format", "json", IMAGE_SYNC_TOKEN="stale-token")
+
+    assert_recorded(job, done, before, "UnauthorizedError", "renew the token")
+
+
+def test_unreachable_endpoint(synced: tuple[Job, Simulator]) -> None:
+    """Nobody listens there: exit code 1, and the address that was tried."""
+    job, _ = synced
+    before = dump(job.url)
+    done = job("run", "--format", "json", IMAGE_SYNC_ENDPOINT=f"http://{NOWHERE}")
+
+    assert_recorded(job, done, before, "ConnectionFailedError", f"{NOWHERE} cannot be reached")
+
+
+def assert_recorded(job: Job, done: Done, before: dict[str, list[str]], error: str, said: str) -> None:
+    """Assert that a run failed, said why in one line, is on record with the same reason, and wrote nothing else."""
+    reason = done.row["reason"]
+    assert (done.code, done.row["status"]) == (1, "failed")
+    assert said in reason
+    assert said in done.err
+    assert len([line for line in done.err.splitlines() if said in line]) == 1
+    assert "Traceback" not in done.err
+    told = ask(
+        job.url, "SELECT concat_ws('|', status, error, reason) FROM inventory.runs WHERE run = %s", done.row["run"]
+    )
+    assert told == f"failed|{error}|{reason}"
+    assert without(dump(job.url), "runs", "runs_run_seq") == without(before, "runs", "runs_run_seq")
+
+
+def test_unreachable_database(synced: tuple[Job, Simulator]) -> None:
+    """Nobody listens there: exit code 1 from every command, the reason, and never the password."""
+    job, cloud = synced
+    since = cloud.journal.seq
+    url = f"postgresql://user:not-to-be-seen@{NOWHERE}/inventory"
+    started = [job.start(*command, IMAGE_SYNC_DATABASE_URL=url) for command in (["run"], ["status"], ["db", "check"])]
+    done = [finished(process) for process in started]
+
+    assert [each.code for each in done] == [1, 1, 1]
+    assert all("the database can't be reached" in each.err for each in done)
+    assert not any("not-to-be-seen" in each.out + each.err or "Traceback" in each.err for each in done)
+    assert cloud.journal.seq == since
+
+
+def test_wrong_database_password(synced: tuple[Job, Simulator], server: Server) -> None:
+    """The server refuses: exit code 1, its reason, and never the password."""
+    job, _ = synced
+    url = with_password(server, "careful", "the-right-one")
+    wrong = job("run", IMAGE_SYNC_DATABASE_URL=url.format("a-wrong-one"))
+    right = job("run", IMAGE_SYNC_DATABASE_URL=url.format("the-right-one"))
+
+    assert wrong.code == 1
+    assert "password authentication failed" in wrong.err
+    assert "a-wrong-one" not in wrong.out + wrong.err
+    assert right.code == 0
+
+
+def test_every_mistake_in_the_settings_is_named_at_once(tmp_path: Path) -> None:
+    """Settings that are wrong or missing: exit code 2, each named, nothing on standard output."""
+    wrong = {
+        "IMAGE_SYNC_LOG_LEVEL": "loud",
+        "IMAGE_SYNC_TIMEOUT": "soon",
+        "IMAGE_SYNC_CONCURENCY": "4",
+        "IMAGE_SYNC_DATABASE_URL": "mysql://user:not-to-be-seen@db/x",
+        "IMAGE_SYNC_TOKEN_FILE": "/nonexistent/token",
+        "IMAGE_SYNC_FILTER": "colour=red",
+    }
+    done = Job(tmp_path, **wrong)("run")
+
+    assert (done.code, done.out) == (2, "")
+    assert "7 settings to mend" in done.err
+    assert all(name in done.err for name in [*wrong, "IMAGE_SYNC_ENDPOINT", "did you mean IMAGE_SYNC_CONCURRENCY"])
+    assert "not-to-be-seen" not in done.err
+
+
+USAGE = [
+    [],
+    ["no-such-command"],
+    ["run", "--format", "xml"],
+    ["run", "--source", "nobody"],
+    ["--config", "/nonexistent.toml", "run"],
+    ["approve"],
+    ["approve", "word"],
+    ["approve", "--scope", "default"],
+    ["schedule", "--every", "0.5s"],
+    ["schedule", "--every", "99999999999d"],
+    ["demo", "--folder", "/"],
+    ["simulate", "--user", "me"],
+]
+
+
+def test_what_cannot_be_understood_is_told_by_exit_code_2(synced: tuple[Job, Simulator]) -> None:
+    """Every kind of usage that makes no sense: exit code 2, a sentence, no data, no traceback, nothing written."""
+    job, _ = synced
+    before = dump(job.url)
+    done = {" ".join(command): finished(job.start(*command)) for command in USAGE}
+
+    assert {name: each.code for name, each in done.items()} == dict.fromkeys(done, 2)
+    assert not any(each.out or "Traceback" in each.err for each in done.values())
+    assert all(each.err for each in done.values())
+    assert dump(job.url) == before
+
+
+def test_traceback_is_shown_to_those_who_ask_for_it(synced: tuple[Job, Simulator]) -> None:
+    """With --debug an error is shown with the place it was raised at, without it as a sentence."""
+    job, _ = synced
+    plain, debug = job("history", "no-such-id"), job("--debug", "history", "no-such-id")
+
+    assert plain.code == 2
+    assert plain.err.startswith("image-sync: no image no-such-id was ever seen")
+    assert len(plain.err.splitlines()) == 1
+    assert "Traceback" in debug.err
+    assert "sync/store/reading.py" in debug.err
+
+
+def test_database_without_the_inventory_is_told_apart(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """Commands that only read make nothing in an empty database: exit code 2, and what makes the schema."""
+    job = Job(tmp_path, server.empty(), cloud)
+    done = [job(*command) for command in (["plan"], ["status"], ["db", "check"], ["approve", "1"])]
+
+    assert [each.code for each in done] == [2, 2, 2, 2]
+    assert all("image-sync db" in each.err for each in done)
+    assert ask(job.url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'inventory'") == 0
+
+
+def test_empty_list_is_never_believed(tmp_path: Path, target: Target, cloud: Simulator) -> None:
+    """A list without images where some are live: exit code 4, every deletion held, none made."""
+    job = Job(tmp_path, target.url, cloud)
+    job("run")
+    cloud.faults.add(effects.images("empty"), times=None)
+    done = job("run", "--format", "json")
+
+    assert (done.code, done.row["deleted"]) == (4, 0)
+    assert "an empty list is never believed" in done.err
+    assert ask(job.url, "SELECT count(*) FROM inventory.images WHERE deleted_at IS NULL") == 1200

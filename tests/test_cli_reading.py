@@ -1,0 +1,197 @@
+"""The commands that read: ``status``, ``history``, ``as-of`` and ``diff``, by moments and by runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+from cli_tools import Job, dump, finished
+from servers import Server
+
+from sync.domain.fields import COLUMNS
+from sync.simulator import Simulator, World
+
+# What a terminal, a console library and a spreadsheet would each obey.
+NASTY = "=1+1 \x1b[31mred\x07 [bold red]x[/] \u202eevil\nnext line\u200b\x9b31m"
+
+
+class Past(NamedTuple):
+    """A database that five runs filled, and what the cloud held at each."""
+
+    job: Job
+    truths: list[dict[str, dict[str, Any]]]
+    moments: list[str]
+    returned: str
+    gone: str
+
+
+@pytest.fixture(scope="module")
+def past(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    """Five runs: the first load, changes, deletions, a return, and an image with a nasty name."""
+    with Simulator(World(seed=3, size=60)) as cloud:
+        world = cloud.world
+        job = Job(tmp_path_factory.mktemp("reading"), server_newest.migrated(), cloud)
+        truths, moments = [], []
+
+        def run() -> None:
+            done = job("run", "--format", "json")
+            assert done.code == 0
+            truths.append(world.truth())
+            moments.append(done.row["effective_at"])
+
+        run()
+        world.change(5)
+        world.create(4)
+        run()
+        gone = world.delete(6)
+        run()
+        returned = world.restore(2)
+        run()
+        world.put({**next(iter(world.truth().values())), "id": "nasty", "name": NASTY, "new_field": {"a": [1, None]}})
+        run()
+        yield Past(job, truths, moments, returned[0], next(name for name in gone if name not in returned))
+
+
+def test_as_of_a_run_is_what_the_cloud_held_then(past: Past) -> None:
+    """By the number of a run, by its moment, and by any moment before the next, the images are those of that run."""
+    just_before = (datetime.fromisoformat(past.moments[3]) - timedelta(microseconds=1)).isoformat()
+    asked = ("3", past.moments[2], just_before, "2020-01-01")
+    by_run, by_moment, until_the_next, long_ago = (past.job("as-of", when, "--format", "json") for when in asked)
+
+    assert {row["id"]: (row["name"], row["min_disk"]) for row in by_run.rows} == {
+        name: (image["name"], image["min_disk"]) for name, image in past.truths[2].items()
+    }
+    assert by_moment.out == until_the_next.out == by_run.out
+    assert (long_ago.code, long_ago.out) == (0, "")
+
+
+def test_as_of_now_in_every_style(past: Past) -> None:
+    """All columns in CSV and JSON, the main ones in a table, of all images that exist; --source narrows it."""
+    table, text, lines = (past.job("as-of", "now", "--format", style) for style in ("table", "csv", "json"))
+    one = past.job("as-of", "now", "--source", "default", "--format", "json")
+    rows = list(csv.DictReader(io.StringIO(text.out)))
+
+    assert len(rows) == len(lines.rows) == len(past.truths[-1]) == table.out.count("default")
+    assert list(rows[0]) == ["source", *COLUMNS]
+    assert one.out == lines.out
+    assert (table.err, text.err, lines.err) == ("", "", "")
+
+
+def test_diff_of_runs_tells_every_changed_field(past: Past) -> None:
+    """Between two runs: what came, what went, and each field that differs, old and new."""
+    rows = past.job("diff", "1", "3", "--format", "json").rows
+    first, third = past.truths[0], past.truths[2]
+
+    assert {row["id"] for row in rows if row["change"] == "created"} == third.keys() - first.keys()
+    assert {row["id"] for row in rows if row["change"] == "deleted"} == first.keys() - third.keys()
+    changed = {(row["id"], row["field"], row["old"], row["new"]) for row in rows if row["change"] == "updated"}
+    names = {name for name in first.keys() & third.keys() if first[name] != third[name]}
+    assert {each[0] for each in changed} == names
+    for name in names:
+        if first[name]["name"] != third[name]["name"]:
+            assert (name, "name", first[name]["name"], third[name]["name"]) in changed
+    assert past.job("diff", past.moments[0], past.moments[2], "--format", "json").rows == rows
+
+
+def test_diff_of_a_moment_with_itself_is_empty(past: Past) -> None:
+    """Nothing changed between a run and itself; a return is told as one; now is meant where no second moment is given."""
+    same = past.job("diff", "2", "2", "--format", "json")
+    later = past.job("diff", "3", "--format", "json")
+
+    assert (same.code, same.out) == (0, "")
+    assert {row["change"] for row in later.rows if row["id"] == past.returned} == {"restored"}
+    assert "nasty" in {row["id"] for row in later.rows}
+
+
+def test_history_of_an_image_that_went_and_came_back(past: Past) -> None:
+    """Each version has its period and what made it; the gap between two is where the image was gone."""
+    rows = past.job("history", past.returned, "--format", "json").rows
+
+    assert [row["change"] for row in rows][0 :: len(rows) - 1] == ["created", "restored"]
+    assert rows[-1]["valid_to"] is None
+    assert (rows[-2]["valid_to"], rows[-1]["valid_from"]) == (past.moments[2], past.moments[3])
+    assert [row["valid_from_run"] for row in rows] == sorted(row["valid_from_run"] for row in rows)
+    assert past.job("history", past.gone, "--format", "json").rows[-1]["valid_to"] == past.moments[2]
+
+
+def test_status_tells_whether_the_inventory_can_be_trusted(past: Past) -> None:
+    """The last run, how old the proof is, and how many images live, are deleted, and are withheld."""
+    status, held = past.job("status", "--format", "json"), past.job("status", "--held")
+    table = past.job("status")
+
+    row = status.row
+    assert (row["source"], row["run"], row["status"], row["live"], row["held"]) == (
+        *("default", 5, "done"),
+        len(past.truths[-1]),
+        0,
+    )
+    assert row["deleted"] == 4
+    assert row["proven_seconds_ago"] >= 0
+    assert (held.code, held.out.strip()) == (0, "nothing to show")
+    assert "default: proven: " in table.err
+
+
+WRONG = [
+    (["history", "no-such-id"], "no image no-such-id was ever seen"),
+    (["history", "nasty", "--source", "nobody"], "there is no source nobody"),
+    (["as-of", "now", "--source", "nobody"], "it knows default"),
+    (["as-of", "6"], "there is no run 6; the newest is 5"),
+    (["as-of", "999999999999999999"], "there is no run"),
+    (["as-of", "2026-02-30"], "2026-02-30 is no moment"),
+    (["diff", "2", "1"], "give the earlier moment first"),
+]
+
+
+def test_what_is_not_there_is_told_by_exit_code_2(past: Past) -> None:
+    """Unknown ids, sources, runs and moments: exit code 2, one sentence, no data."""
+    done = [finished(past.job.start(*command)) for command, _ in WRONG]
+
+    assert [each.code for each in done] == [2] * len(WRONG)
+    for each, (_, said) in zip(done, WRONG, strict=True):
+        assert said in each.err
+        assert (each.out, len(each.err.splitlines())) == ("", 1)
+
+
+def test_reading_writes_nothing(past: Past) -> None:
+    """No row and no sequence moves, whatever is read."""
+    before = dump(past.job.url)
+    codes = [past.job(*command).code for command in (["status"], ["history", "nasty"], ["as-of", "now"], ["diff", "1"])]
+
+    assert codes == [0, 0, 0, 0]
+    assert dump(past.job.url) == before
+
+
+def test_names_steer_neither_terminal_nor_spreadsheet(past: Past) -> None:
+    """Escapes, markup, line breaks and marks that turn text around are shown as text; a formula is none in CSV."""
+    table = past.job("as-of", "now").out
+    _, terminal = past.job.on_terminal("diff", "4")
+    cells = csv.DictReader(io.StringIO(past.job("as-of", "now", "--format", "csv").out))
+    rows = past.job("as-of", "now", "--format", "json").rows
+
+    shown = r"=1+1 \x1b[31mred\x07 [bold red]x[/] \u202eevil\nnext line\u200b\x9b31m"
+    assert shown in table
+    assert not any(char in table for char in "\x1b\x07\u202e\u200b\x9b")
+    assert "\x1b[31m" not in terminal
+    assert not any(char in terminal for char in "\x07\u202e\u200b\x9b")
+    assert next(row["name"] for row in cells if row["id"] == "nasty") == f"'{NASTY}"
+    assert next(row["name"] for row in rows if row["id"] == "nasty") == NASTY
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+def test_output_fits_every_terminal_and_pipe(past: Past, style: str) -> None:
+    """A terminal that can't write a name gets it escaped; a reader that goes early is no error to tell of."""
+    ascii_only = past.job("as-of", "now", "--format", style, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    command = f"{sys.executable} -m sync as-of now --format {style} | true"
+    piped = subprocess.run(
+        command, shell=True, env=past.job.environ(), cwd=past.job.folder, capture_output=True, text=True, check=False
+    )
+
+    assert (ascii_only.code, ascii_only.err) == (0, "")
+    assert ascii_only.out.isascii()
+    assert "Traceback" not in piped.stderr

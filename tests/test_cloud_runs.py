@@ -1,0 +1,314 @@
+"""Whole runs against a cloud that fails: no list, no deletion; the run is on record and no other table changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from cloud_tools import Inventory, before_answer, gap, questions
+from servers import Server
+
+from sync.domain.plan import Status
+from sync.errors import (
+    BrokenAnswerError,
+    ConnectionFailedError,
+    ContractError,
+    DeadlineError,
+    ForbiddenError,
+    ImageSyncError,
+    InterruptedRunError,
+    RejectedError,
+    ScopeChangedError,
+    ServerFaultError,
+    ThrottledError,
+    TooLargeError,
+    UnauthorizedError,
+)
+from sync.simulator import Simulator, World, breakage, effects
+from sync.store.connect import Target
+
+Effect = effects.Effect
+
+FAILING: dict[str, tuple[Effect, type[ImageSyncError], str]] = {
+    "401": (effects.status(401), UnauthorizedError, "renew the token"),
+    "403": (effects.status(403), ForbiddenError, "grant the permission"),
+    "404": (effects.status(404), RejectedError, "no such API"),
+    "413": (effects.status(413), RejectedError, "check endpoint and filter"),
+    "302": (effects.status(302, location="http://127.0.0.1:9/"), RejectedError, "sends us elsewhere"),
+    "429": (effects.status(429), ThrottledError, "asks for fewer requests"),
+    "429, 5 minutes": (effects.throttled(), DeadlineError, "asks for fewer requests"),
+    "500": (effects.status(500), ServerFaultError, "fault of its own"),
+    "502, HTML": (effects.status(502, style="html"), ServerFaultError, "web page"),
+    "503": (effects.status(503), ServerFaultError, "fault of its own"),
+    "504": (effects.status(504), ServerFaultError, "fault of its own"),
+    "400 IEC.000000": (effects.status(400), ServerFaultError, "asks to try later"),
+    "400 IEC.000006": (effects.status(400, code="IEC.000006"), RejectedError, "check endpoint and filter"),
+    "HTML": (effects.garbage("html"), BrokenAnswerError, "proxy or a portal"),
+    "NaN": (effects.garbage("nan"), BrokenAnswerError, "not complete JSON"),
+    "deep": (effects.garbage("deep"), BrokenAnswerError, "not complete JSON"),
+    "nothing": (effects.garbage("empty"), BrokenAnswerError, "not complete JSON"),
+    "a key twice": (effects.garbage("duplicate_keys"), ContractError, ""),
+    "an error with 200": (effects.garbage("error"), ContractError, "no list of images"),
+    "a JSON list": (effects.garbage("list"), ContractError, "no list of images"),
+    "images null": (effects.images("null"), ContractError, "no list of images"),
+    "images missing": (effects.images("missing"), ContractError, "no list of images"),
+    "images an object": (effects.images("object"), ContractError, "no list of images"),
+    "cut short": (breakage.truncate(300), BrokenAnswerError, "not complete JSON"),
+    "reset": (breakage.drop(), ConnectionFailedError, "check network and endpoint"),
+    "reset in the body": (breakage.drop("body", 300), ConnectionFailedError, "check network and endpoint"),
+    "gzip": (breakage.gzip(), BrokenAnswerError, "compressed"),
+    "endless": (breakage.endless(), TooLargeError, "raise `page_bytes`"),
+    "silence": (breakage.black_hole(), ConnectionFailedError, "does not answer in time"),
+    "offset ignored": (effects.offset_ignored(), ContractError, "ignores the offset"),
+}
+
+
+@pytest.fixture(scope="module")
+def target(server_newest: Server) -> Target:
+    """One database for all tests of this file; each syncs a source of its own."""
+    return Target(server_newest.migrated())
+
+
+@pytest.fixture
+def capped() -> Iterator[Simulator]:
+    """A cloud of 90 images in pages of 40: three pages, overlaps counted."""
+    with Simulator(World(seed=2, size=90), page_cap=40) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_second_page_that_fails_writes_nothing(target: Target, capped: Simulator, name: str) -> None:
+    """The first page is good, the others never: the run fails, on record, in words, and every table is as it was."""
+    effect, kind, words = FAILING[name]
+    inventory = Inventory(target, capped)
+    inventory.run()
+    capped.world.churn(30)
+    capped.faults.add(effect, nth=2, times=None)
+    since = capped.journal.seq
+    error = inventory.fails(kind, retries=1, timeout=0.5, deadline=60, page_bytes=1 << 20)
+
+    assert words in str(error)
+    assert error.exit_code == 1
+    assert questions(capped, since)[0] <= 1 + 4 + 1
+    assert inventory.last_run()["requests"] <= 1 + 4 + 1
+
+
+def test_the_run_after_a_failed_one_catches_up(target: Target, capped: Simulator) -> None:
+    """A failed run leaves nothing behind that the next one would trip over."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    capped.world.churn(10)
+    capped.faults.add(effects.status(403), nth=2)
+    inventory.fails(ForbiddenError)
+    outcome = inventory.run()
+
+    assert outcome.status is Status.DONE
+    assert inventory.live() == set(capped.world.truth())
+
+
+def test_a_first_run_that_fails_leaves_an_empty_inventory(target: Target, capped: Simulator) -> None:
+    """Nothing is stored of a list that was not read to its end."""
+    capped.faults.add(effects.status(403), nth=2, times=None)
+    inventory = Inventory(target, capped)
+    inventory.fails(ForbiddenError)
+
+    assert inventory.live() == set()
+
+
+@pytest.mark.parametrize("size", [5, 60, 300])
+def test_an_empty_list_deletes_nothing(target: Target, size: int) -> None:
+    """After a good run the cloud shows nothing, with total 0: all is withheld, and the exit code says so."""
+    with Simulator(World(seed=3, size=size)) as cloud:
+        inventory = Inventory(target, cloud)
+        inventory.run()
+        before = inventory.dump()
+        cloud.faults.add(effects.images("empty"), times=None)
+        outcome = inventory.run()
+        again = inventory.run()
+        after = inventory.dump()
+        cloud.faults.clear()
+        healed = inventory.run()
+
+    assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
+    assert (outcome.plan.deleted, outcome.plan.held) == (0, size)
+    assert "an empty list is never believed" in outcome.reason
+    assert again.exit_code == 4
+    assert (after["images"], after["image_versions"]) == (before["images"], before["image_versions"])
+    assert (healed.status, healed.plan.held, healed.unchanged) == (Status.DONE, 0, size)
+
+
+def test_an_empty_list_without_total_0_is_not_even_proven(target: Target, capped: Simulator) -> None:
+    """An empty first page that contradicts its own total proves nothing."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    before = inventory.dump()
+    capped.faults.add(effects.body('{"images": [], "total": 90}'), times=None)
+    outcome = inventory.run()
+    after = inventory.dump()
+
+    assert (outcome.exit_code, outcome.proven, outcome.plan.deleted, outcome.plan.held) == (4, False, 0, 0)
+    assert outcome.kept == 90
+    assert outcome.readings == 3
+    assert [after[table] for table in ("images", "image_versions", "held_deletions")] == [
+        before[table] for table in ("images", "image_versions", "held_deletions")
+    ]
+
+
+def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: Target, capped: Simulator) -> None:
+    """Sorted otherwise, and a total that does not fit: what came new is stored, what is missing stays, exit code 4."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    gone, new = capped.world.delete(3), capped.world.create(2)
+    capped.faults.add(Effect("sorted otherwise", ask=lambda q: effects.replace(q, sort_key="name")), times=None)
+    capped.faults.add(effects.total_off(1), times=None)
+    outcome = inventory.run()
+
+    assert (outcome.exit_code, outcome.proven, outcome.readings) == (4, False, 3)
+    assert "not proven complete" in outcome.reason
+    assert (outcome.plan.created, outcome.plan.deleted, outcome.kept) == (2, 0, 3)
+    assert {*gone, *new} <= inventory.live()
+
+
+@pytest.mark.parametrize("total", [10**30, 2**63, 2**63 - 1, 0, "many"])
+def test_no_total_keeps_a_run_from_writing(target: Target, capped: Simulator, total: object) -> None:
+    """Whatever total says, the images that came are stored."""
+    capped.faults.add(effects.total(total), times=None)
+    inventory = Inventory(target, capped)
+    outcome = inventory.run()
+
+    assert (outcome.status, outcome.plan.created) == (Status.DONE, 90)
+
+
+def test_most_images_gone_are_held(target: Target, capped: Simulator) -> None:
+    """60 % vanish: each deletion is held, what was created and changed goes through."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    capped.world.delete(54)
+    capped.world.create(3)
+    capped.world.change(4)
+    outcome = inventory.run()
+
+    assert (outcome.exit_code, outcome.plan.held, outcome.plan.deleted) == (4, 54, 0)
+    assert "54 of 93 images are gone" in outcome.reason or "54 of 90 images are gone" in outcome.reason
+    assert outcome.plan.created + outcome.plan.updated >= 3
+    assert len(inventory.live()) == 93
+
+
+def test_a_slow_drain_is_stopped_by_the_days_budget(target: Target) -> None:
+    """5 % a run is under the limit of each run; within a day no more than a fifth goes without a person's word."""
+    with Simulator(World(seed=5, size=100)) as cloud:
+        inventory = Inventory(target, cloud)
+        inventory.run()
+        outcomes = []
+        for _ in range(12):
+            cloud.world.delete(5)
+            outcomes.append(inventory.run())
+
+    assert [outcome.exit_code for outcome in outcomes] == [0] * 4 + [4] * 8
+    assert "within 24 hours" in outcomes[4].reason
+    assert len(inventory.deleted()) == 20
+    assert outcomes[-1].plan.held == 40
+
+
+def test_the_same_image_twice_is_one_row(target: Target, capped: Simulator) -> None:
+    """A row that comes twice is counted and harmless; of two contents the one updated last stands."""
+    same, newer = [dict(document) for document in list(capped.world.truth().values())[:2]]
+    newer |= {"name": "the newer one", "updated_at": "2030-01-01T00:00:00Z"}
+    capped.world.put(same, twice=True)
+    capped.world.put(newer, twice=True)
+    inventory = Inventory(target, capped)
+    outcome = inventory.run()
+    names = {row["id"]: row["name"] for row in inventory.images("id, name")}
+
+    assert (outcome.plan.created, outcome.quarantined) == (90, 0)
+    assert outcome.duplicates >= 2
+    assert names[str(newer["id"])] == "the newer one"
+
+
+def test_two_contents_updated_at_once_are_quarantined(target: Target, capped: Simulator) -> None:
+    """Where no one can say which of two contents stands, neither is believed, and nothing is deleted for it."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    document = dict(next(iter(capped.world.truth().values())))
+    capped.world.put(document | {"name": "one"}, twice=True)
+    capped.world.put(document | {"name": "another"}, twice=True)
+    outcome = inventory.run()
+
+    assert outcome.quarantined >= 1
+    assert outcome.plan.deleted == 0
+    assert len(inventory.live()) == 90
+
+
+def test_bytes_that_are_no_text_touch_no_other_image(target: Target, capped: Simulator) -> None:
+    """An image whose name is not UTF-8 goes into quarantine; the others are stored."""
+    capped.world.put(b'{"id": "bad", "name": "\xff\xfe", "created_at": "2024-01-01T00:00:00Z"}')
+    outcome = Inventory(target, capped).run()
+
+    assert (outcome.plan.created, outcome.quarantined) == (90, 1)
+
+
+def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, capped: Simulator) -> None:
+    """Images that left the filter are not deleted ones: the run waits for a person's word."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    since = capped.journal.seq
+    error = inventory.fails(ScopeChangedError, filter=(("visibility", "private"),))
+
+    assert error.exit_code == 2
+    assert "approve --scope edge-" in str(error)
+    assert questions(capped, since) == (0, 0)
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["listed as deleted", "not listed"])
+def test_the_vendors_word_for_deleted_is_kept_apart(target: Target, shown: bool) -> None:  # noqa: FBT001 - both clouds
+    """Deleted images are found, whether the cloud still lists them as deleted or no longer; they may come back."""
+    with Simulator(World(seed=6, size=60, show_deleted=shown)) as cloud:
+        inventory = Inventory(target, cloud)
+        inventory.run()
+        gone = cloud.world.delete(3)
+        first = inventory.run()
+        rows = [row for row in inventory.images("vendor_deleted, vendor_deleted_at IS NOT NULL AS told") if row["gone"]]
+        cloud.world.restore(3)
+        second = inventory.run()
+
+    assert first.plan.deleted == 3
+    assert rows == [{"vendor_deleted": shown, "told": shown, "gone": True}] * 3
+    assert (second.plan.restored, second.plan.deleted) == (3, 0)
+    assert set(gone) <= inventory.live()
+    assert {row["id"] for row in inventory.versions("id")} == set(gone)
+
+
+def test_a_gap_in_the_list_is_told_apart_from_a_deletion(target: Target, capped: Simulator) -> None:
+    """One really gone, one only left out: the first is deleted, the second kept, in the same run."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    gone = capped.world.delete(1)
+    unseen = Random(1).sample(sorted(capped.world.truth()), 1)  # noqa: S311 - an example
+    capped.faults.add(gap(unseen), times=None)
+    outcome = inventory.run()
+
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (2, 1, 1)
+    assert inventory.deleted() == set(gone)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_a_run_that_is_stopped_while_reading_says_so(target: Target, capped: Simulator, nth: int) -> None:
+    """The stop comes while a page, or a question for an id, is never answered: interrupted, nothing written."""
+    inventory = Inventory(target, capped, concurrency=1)
+    inventory.run()
+    capped.world.delete(2)
+    capped.faults.add(breakage.black_hole(), nth=nth, times=None)
+    before_answer(capped, nth, inventory.stop.set)
+    inventory.fails(InterruptedRunError)
+
+    assert inventory.last_run()["status"] == "interrupted"
+
+
+def test_a_run_that_takes_too_long_says_so(target: Target, capped: Simulator) -> None:
+    """The deadline ends a run that is fed drop by drop."""
+    inventory = Inventory(target, capped)
+    inventory.run()
+    capped.faults.add(breakage.drip(50), times=None)
+
+    assert "deadline of 1 s" in str(inventory.fails(DeadlineError, deadline=1.0))

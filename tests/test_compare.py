@@ -1,0 +1,258 @@
+"""A listing held against what is stored: every row is counted once, and nothing changed passes for unchanged."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+from builders import answer, encoded, image, read
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.domain.compare import Comparison, Known
+from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
+from sync.store.spool import FileSpool
+
+Record = dict[str, Any] | bytes
+NAMES = "abcdef"
+
+
+def known(*stored: Record) -> Known:
+    """The digests of some stored images."""
+    texts = [record if isinstance(record, bytes) else encoded(record) for record in stored]
+    return Known(b"".join(map(raw_digest, texts)), b"".join(read(text).content for text in texts))
+
+
+def compared(pages: Sequence[Sequence[Record]], *stored: Record, ignore: tuple[str, ...] = ()) -> Comparison:
+    """A listing of these pages, held against these stored images."""
+    comparison = Comparison(known(*stored), FileSpool(), Reader(ignore))
+    for page in pages:
+        comparison.take(answer(*page))
+    return comparison
+
+
+def spooled(comparison: Comparison) -> list[str]:
+    """The ids that went to the spool, in order."""
+    with closing(comparison.spool) as spool:
+        return [row[1] for row in spool.rows()]
+
+
+records = st.one_of(
+    st.builds(lambda name, value: image(name, name=value), st.sampled_from(NAMES), st.sampled_from(["old", "new", "x"])),
+    st.builds(lambda name: encoded(image(name, name="old")).replace(b'":', b'" :'), st.sampled_from(NAMES)),
+    st.sampled_from(
+        [b'{"name":"nameless"}', b'{"id":7}', b'{"id":"a","name":"\\u0000"}', b"null", b"[]", b'{"id":"a","n":1e9999}']
+    ),
+)
+listings = st.lists(st.lists(records, max_size=6), max_size=4)
+stores = st.sets(st.sampled_from(NAMES)).map(lambda names: [image(name, name="old") for name in sorted(names)])
+
+
+@given(listings, stores)
+def test_every_row_is_counted_once(pages: list[list[Record]], stored: list[Record]) -> None:
+    """Received = unchanged + changed + duplicates + unreadable, whatever comes, in whatever order, how often ever."""
+    comparison = compared(pages, *stored)
+    counts = comparison.counts
+
+    assert counts.received == sum(map(len, pages))
+    assert counts.received == counts.unchanged + counts.changed + counts.duplicates + len(comparison.unreadable)
+
+
+@given(listings, stores)
+def test_ids_are_counted_once(pages: list[list[Record]], stored: list[Record]) -> None:
+    """The distinct ids are those of the records that can be read; each is listed, and no other."""
+    comparison = compared(pages, *stored)
+    came = {_id(record) for page in pages for record in page} - {""}
+
+    assert comparison.distinct == len(came)
+    assert all(comparison.lists(name) == (name in came | _borne(comparison)) for name in NAMES)
+
+
+@given(listings, stores)
+def test_what_is_unlisted_was_not_there(pages: list[list[Record]], stored: list[Record]) -> None:
+    """A stored image is unlisted exactly if it did not come as it is stored."""
+    comparison = compared(pages, *stored)
+    same = {_id(record) for page in pages for record in page if _name(record) == "old"}
+
+    unlisted = comparison.known.unlisted()
+
+    assert sorted(unlisted) == sorted(raw_digest(encoded(one)) for one in stored if _id(one) not in same)
+
+
+@given(listings, stores)
+def test_contradictions_are_ids_with_two_contents(pages: list[list[Record]], stored: list[Record]) -> None:
+    """An id that came with more than one content is told, and no other."""
+    comparison = compared(pages, *stored)
+    contents: dict[str, set[str]] = {}
+    for record in (record for page in pages for record in page if _id(record)):
+        contents.setdefault(_id(record), set()).add(_name(record))
+
+    assert comparison.contradicted == {name for name, found in contents.items() if len(found) > 1}
+
+
+@given(listings, stores, st.randoms(use_true_random=False))
+def test_the_order_of_pages_is_no_matter(pages: list[list[Record]], stored: list[Record], rng: Any) -> None:
+    """Pages come in any order: the counts that are told, and the set of ids, are the same."""
+    mixed = rng.sample(pages, len(pages))
+
+    one, other = compared(pages, *stored), compared(mixed, *stored)
+
+    assert one.fingerprint() == other.fingerprint()
+    assert one.distinct == other.distinct
+    assert one.contradicted == other.contradicted
+    assert one.unreadable.keys() == other.unreadable.keys()
+
+
+def test_known_bytes_are_not_parsed() -> None:
+    """An image whose bytes are stored is unchanged, even if it could not be read as one."""
+    raw = encoded(image("a"))
+    store = Known(raw_digest(raw), bytes(DIGEST_BYTES))
+    comparison = Comparison(store, FileSpool(), Reader())
+
+    comparison.take(answer(raw))
+
+    assert comparison.counts.unchanged == 1
+    assert store.unlisted() == []
+
+
+def test_other_bytes_of_the_same_content_are_unchanged() -> None:
+    """F12: written in another way, an image is still the stored one."""
+    comparison = compared([[encoded(image("a")).replace(b'":', b'" :')]], image("a"), image("b"))
+
+    assert (comparison.counts.unchanged, comparison.counts.changed) == (1, 0)
+    assert comparison.known.unlisted() == [raw_digest(encoded(image("b")))]
+
+
+def test_changes_and_news_go_to_the_spool_once() -> None:
+    """What pages share is kept once; what is unchanged is not kept at all."""
+    pages = [[image("a"), image("b", name="new")], [image("b", name="new"), image("c")]]
+
+    comparison = compared(pages, image("a"), image("b"))
+
+    assert spooled(comparison) == ["b", "c"]
+    assert comparison.counts.duplicates == 1
+
+
+def test_a_contradiction_keeps_all_its_contents() -> None:
+    """A12: both contents go to the spool, for the database to settle; the stored one stays where it is."""
+    pages = [[image("a"), image("a", name="new"), image("b", name="x"), image("b", name="y")]]
+
+    comparison = compared(pages, image("a"))
+
+    assert spooled(comparison) == ["a", "b", "b"]
+    assert comparison.contradicted == {"a", "b"}
+    assert comparison.distinct == 2
+
+
+def test_unreadable_records_are_kept_raw_and_once() -> None:
+    """A record that is no image is kept by its bytes; the same again is a duplicate."""
+    raw = b'{"name":"nameless"}'
+
+    comparison = compared([[raw, raw], [raw]])
+
+    assert [record.raw for record in comparison.unreadable.values()] == [raw]
+    assert comparison.counts.duplicates == 2
+
+
+def test_an_unreadable_record_still_lists_its_id() -> None:
+    """An image that can't be read is not missing."""
+    comparison = compared([[b'{"id":"a","name":"\\u0000"}']])
+
+    assert comparison.lists("a")
+    assert not comparison.lists("b")
+    assert comparison.distinct == 0
+
+
+def test_unknown_fields_are_told() -> None:
+    """F07: names of fields that the document does not have, of what is new or changed; misfits are no such fields."""
+    comparison = compared([[image("a", new=1, min_disk="x"), image("b", other="")]])
+
+    assert comparison.unknown == {"new", "other"}
+    assert comparison.counts.misfits == 1
+
+
+def test_an_ignored_change_is_no_change() -> None:
+    """What differs in an ignored field alone is unchanged."""
+    raw = encoded(image("a"))
+    store = Known(raw_digest(raw), read(raw, ("updated_at",)).content)
+    comparison = Comparison(store, FileSpool(), Reader(("updated_at",)))
+
+    comparison.take(answer(image("a", updated_at="2026-01-01T00:00:00Z")))
+
+    assert comparison.counts.unchanged == 1
+
+
+def test_a_fresh_reading_marks_afresh() -> None:
+    """What one reading saw says nothing of the next."""
+    store = known(image("a"))
+    comparison = Comparison(store, FileSpool(), Reader())
+    comparison.take(answer(image("a")))
+
+    assert store.unlisted() == []
+    assert len(store.fresh().unlisted()) == 1
+
+
+def test_digests_that_begin_alike_are_told_apart() -> None:
+    """The first halves are only an index: digests that share one are held against each other whole."""
+    half = b"\x01" * 8
+    digests = [half + bytes([n]) * 8 for n in range(5)]
+    store = Known(b"".join(reversed(digests)), bytes(DIGEST_BYTES) * 5)
+
+    assert [store.find(digest) for digest in digests] == [4, 3, 2, 1, 0]
+    assert store.find(half + b"\xff" * 8) is None
+    assert store.find(b"\x00" * 16) is None
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16) | st.integers(0, 9).map(lambda n: b"\7" * 15 + bytes([n]))))
+def test_every_digest_is_found_where_it_is(digests: set[bytes]) -> None:
+    """Each of any set of digests, and none that is not in it."""
+    order = list(digests)
+    store = Known(b"".join(order), b"".join(order))
+
+    assert [store.find(digest) for digest in order] == list(range(len(order)))
+    assert [store.find_content(digest) for digest in order] == list(range(len(order)))
+    assert store.find(b"\x08" * 16) == (order.index(b"\x08" * 16) if b"\x08" * 16 in digests else None)
+
+
+def test_nothing_is_known_of_a_new_source() -> None:
+    """No digests, no finds, nothing unlisted."""
+    store = Known()
+
+    assert (len(store), store.find(bytes(16)), store.find_content(bytes(16)), store.unlisted()) == (0, None, None, [])
+
+
+@pytest.mark.slow
+def test_a_million_digests_are_small() -> None:
+    """What a run keeps of a stored image is under 60 bytes, both indexes built: under 60 MB of a million."""
+    count = 200_000
+    raws, contents = os.urandom(count * DIGEST_BYTES), os.urandom(count * DIGEST_BYTES)
+
+    tracemalloc.start()
+    store = Known(bytes(bytearray(raws)), bytes(bytearray(contents)))
+    store.find_content(bytes(DIGEST_BYTES))
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(store) == count
+    assert kept < 60 * count
+    assert peak < 160 * count
+
+
+def _id(record: Record) -> str:
+    """The id of a record that can be read, else ""."""
+    found = Reader().read(record if isinstance(record, bytes) else encoded(record))
+    return getattr(found, "id", None) or "" if not hasattr(found, "reason") else ""
+
+
+def _name(record: Record) -> str:
+    if not _id(record):
+        return ""
+    return str(read(record).values[1])
+
+
+def _borne(comparison: Comparison) -> set[str | None]:
+    return {record.id for record in comparison.unreadable.values()}

@@ -1,0 +1,517 @@
+"""One image: what is read as equal has one digest, what is not has another, and nothing the cloud sent is lost."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from builders import SAMPLE, canonical, encoded, image, read
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
+from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
+from sync.errors import ContractError
+
+# --- what a test needs ----------------------------------------------------------------------------------------------
+
+
+def columns(document: dict[str, Any] | bytes) -> dict[str, Any]:
+    """The typed columns of an image, by name."""
+    return dict(zip(COLUMNS, read(document).values, strict=True))
+
+
+def back(document: dict[str, Any] | bytes) -> dict[str, Any]:
+    """The image as JSON again."""
+    found = read(document)
+    return to_json(dict(zip(COLUMNS, found.values, strict=True)), found.extra)
+
+
+def digest(document: dict[str, Any] | bytes, *ignore: str) -> bytes:
+    """The digest of the content."""
+    return read(document, ignore).content
+
+
+def unreadable(raw: bytes) -> Unreadable:
+    """A record that is no image."""
+    found = Reader().read(raw)
+    assert isinstance(found, Unreadable), found
+    assert found.raw == raw
+    return found
+
+
+names = st.sampled_from([*BY_API, "related_job_id", "new_field", "%s", "{}", "'); drop table images --"])
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x or 0.0)
+times = st.datetimes(timezones=st.just(UTC)).map(iso) | st.sampled_from(
+    ["2020-12-30T03:23:29+08:00", "2020-12-30 03:23:29", "2020-12-30T03:23:29.1234567Z", "0001-01-01T00:00:00+01:00"]
+)
+scalars = st.none() | st.booleans() | numbers | texts | times | st.sampled_from(["true", "false", "", "40", "040", "-0"])
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+ids = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=MAX_ID).filter(
+    lambda text: not any(character.isspace() for character in text)
+)
+documents = st.builds(lambda rest, name: rest | {"id": name}, st.dictionaries(names | texts, values), ids)
+
+
+# --- the document's own example -------------------------------------------------------------------------------------
+
+
+def test_the_sample_fills_its_columns() -> None:
+    """Every column of the example, with its type."""
+    assert {name: value for name, value in columns(SAMPLE).items() if value is not None} == {
+        "id": "633724a7-4a4e-11eb-8f73-fa1640aee23e",
+        "name": "ces",
+        "status": "active",
+        "disk_format": "zvhd2",
+        "min_disk": 40,
+        "min_ram": 0,
+        "owner": "2b76febbe5d34eac85d26435c1f15809",
+        "protected": False,
+        "visibility": "private",
+        "created_at": datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC),
+        "updated_at": datetime(2020, 12, 30, 3, 30, 36, tzinfo=UTC),
+        "self_link": "/v1/self/633724a7-4a4e-11eb-8f73-fa1640aee23e",
+        "vendor_deleted": False,
+        "virtual_env_type": "FusionCompute",
+        "imagetype": "private",
+        "platform": "CentOS",
+        "os_type": "Linux",
+        "os_version": "CentOS 7.4 64bit",
+        "isregistered": True,
+        "support_arm": True,
+        "hw_firmware_type": "uefi",
+        "data_source": "instance:a7c6deda-99eb-4f58-b7b4-04a36b75401b",
+        "support_gpu_t4": True,
+    }
+
+
+def test_the_sample_comes_back_exactly() -> None:
+    """Columns to JSON gives the example, letter by letter, with nothing in extra."""
+    found = read(SAMPLE)
+
+    assert back(SAMPLE) == SAMPLE
+    assert json.dumps(back(SAMPLE), sort_keys=True) == json.dumps(SAMPLE, sort_keys=True)
+    assert found.extra == {}
+    assert found.misfits == 0
+
+
+# --- nothing is lost ------------------------------------------------------------------------------------------------
+
+
+@given(documents)
+def test_any_image_comes_back(document: dict[str, Any]) -> None:
+    """Whatever fields an image has, known or not, of the right type or not: its JSON is given back."""
+    found = back(document)
+
+    assert canonical(_through_json(found)) == canonical(_through_json(document))
+
+
+@given(documents)
+def test_misfits_are_counted_and_kept_as_they_came(document: dict[str, Any]) -> None:
+    """A value is in its column or in extra under the API's name, never in both."""
+    found = read(document)
+    typed = dict(zip((field.api for field in FIELDS), found.values, strict=True))
+
+    assert found.misfits == len(found.extra.keys() & BY_API.keys())
+    for name in found.extra:
+        assert typed.get(name) is None
+        assert _through_json(found.extra)[name] == _through_json(document)[name]
+
+
+@pytest.mark.parametrize(
+    ("api", "value"),
+    [
+        ("min_disk", 2**63),
+        ("min_disk", -(2**63) - 1),
+        ("min_disk", 40.0),
+        ("min_disk", 1.5),
+        ("min_disk", True),
+        ("min_disk", "forty"),
+        ("min_disk", "040"),
+        ("min_disk", "+40"),
+        ("min_disk", " 40"),
+        ("min_disk", "1e3"),
+        ("min_disk", "9223372036854775808"),
+        ("min_disk", [40]),
+        ("protected", 1),
+        ("protected", "yes"),
+        ("protected", "True"),
+        ("__support_kvm", 0),
+        ("__support_kvm", "TRUE"),
+        ("name", 5),
+        ("name", True),
+        ("name", {"zh": "x"}),
+        ("created_at", 1609298609),
+        ("created_at", "2020-12-30"),
+        ("created_at", "yesterday"),
+        ("deleted_at", "0000-00-00T00:00:00Z"),
+        ("updated_at", "2020-12-30T23:59:60Z"),
+        ("updated_at", "2020-02-30T00:00:00Z"),
+        ("updated_at", "2020-12-30T03:23:29.1234567Z"),
+        ("updated_at", "2020-12-30T03:23:29.123456789Z"),
+        ("updated_at", "2020-12-30T03:23:29z"),
+        ("updated_at", "2020-12-30T24:00:00Z"),
+        ("updated_at", "0001-01-01T00:00:00+00:01"),
+        ("updated_at", "9999-12-31T23:59:59-00:01"),
+        ("updated_at", "10000-01-01T00:00:00Z"),
+    ],
+)
+def test_what_does_not_fit_goes_to_extra(api: str, value: Any) -> None:
+    """F04, F10: the column stays empty, the value is kept as it came, and the run counts it."""
+    found = read(image(**{api: value}))
+
+    assert dict(zip(COLUMNS, found.values, strict=True))[BY_API[api].column] is None
+    assert _through_json(found.extra) == _through_json({api: value})
+    assert found.misfits == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"1.0", "1.0"),
+        (b"-1.50", "-1.50"),
+        (b"1e400", "1E+400"),
+        (b"0.1000000000000000055511151231257827", "0.1000000000000000055511151231257827"),
+        (b"123456789012345678901234567890", "123456789012345678901234567890"),
+    ],
+)
+def test_numbers_keep_every_digit(text: bytes, expected: str) -> None:
+    """F04: no number of the cloud passes through a float."""
+    found = read(b'{"id":"a","new":%s,"min_disk":%s}' % (text, text))
+
+    assert str(found.extra["new"]) == expected
+    assert not isinstance(found.extra["new"], float)
+
+
+@pytest.mark.parametrize("value", ["'); drop table inventory.images; --", "%s %(x)s", "{}", "=1+1", "\t\r\n", "\\"])
+def test_texts_are_taken_as_they_are(value: str) -> None:
+    """F13: nothing in a name means anything."""
+    assert columns(image(name=value))["name"] == value
+    assert back(image(name=value))["name"] == value
+
+
+@pytest.mark.parametrize("value", ["", None, ...])
+@pytest.mark.parametrize("field", FIELDS[1:], ids=lambda field: field.api)
+def test_a_value_may_be_missing(field: Any, value: Any) -> None:
+    """Absent, null and "" are no misfits in any field; the vendor's deleted_at comes back as the API writes it."""
+    found = read(image(**{field.api: value}))
+    given_back = back(image(**{field.api: value}))
+
+    assert found.misfits == 0
+    assert given_back.get(field.api, "") == ""
+    assert (field.api in given_back) == (field.blank or (field.kind is Kind.TEXT and value == ""))
+
+
+# --- what is read as equal, and what is not ---------------------------------------------------------------------------
+
+
+def _shuffled(document: dict[str, Any]) -> bytes:
+    pairs = list(document.items())
+    Random(5).shuffle(pairs)
+    return encoded(dict(pairs))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        pytest.param(_shuffled(SAMPLE), id="order of keys"),
+        pytest.param(json.dumps(SAMPLE, indent=3).encode(), id="blanks"),
+        pytest.param(b" \t\r\n" + encoded(SAMPLE) + b"\n", id="blanks around"),
+        pytest.param(encoded(SAMPLE).replace(b'"ces"', b'"\\u0063\\u0065s"'), id="escapes"),
+        pytest.param(encoded(SAMPLE).replace(b"/v1", b"\\/v1"), id="escaped slash"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-30T11:23:29+08:00"}, id="time zone"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-29T22:23:29-0500"}, id="time zone without colon"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-30T03:23:29"}, id="no time zone"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-30 03:23:29Z"}, id="no T"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-30T03:23:29.000Z"}, id="zeros"),
+        pytest.param(SAMPLE | {"created_at": "2020-12-30T03:23:29.000000000+00:00"}, id="more zeros"),
+        pytest.param(SAMPLE | {"min_disk": "40"}, id="number as text"),
+        pytest.param(SAMPLE | {"__isregistered": "true"}, id="boolean as text"),
+        pytest.param(SAMPLE | {"__support_arm": True}, id="flag as boolean"),
+        pytest.param(SAMPLE | {"protected": "false"}, id="false as text"),
+        pytest.param(SAMPLE | {"deleted_at": None}, id="null for nothing"),
+        pytest.param(image(SAMPLE["id"], deleted_at=...), id="absent for nothing"),
+        pytest.param(SAMPLE | {"relation_job_id": ""}, id="nothing for absent"),
+        pytest.param(SAMPLE | {"__support_kvm": None}, id="null for an absent flag"),
+        pytest.param(SAMPLE | {"related_job_id": ""}, id="an unknown field without a value"),
+    ],
+)
+def test_the_same_content_has_the_same_digest(same: dict[str, Any] | bytes) -> None:
+    """F09, F10, F12: another way of writing is no change, though the bytes differ."""
+    raw = same if isinstance(same, bytes) else encoded(same)
+
+    assert digest(same) == digest(SAMPLE)
+    assert raw_digest(raw) != raw_digest(encoded(SAMPLE))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"id": "other"}, id="id"),
+        pytest.param({"name": "Ces"}, id="case"),
+        pytest.param({"name": "ces "}, id="blank behind"),
+        pytest.param({"name": "c\u00e9s"}, id="letter"),
+        pytest.param({"name": "ce\u0301s"}, id="letter, composed otherwise"),
+        pytest.param({"min_disk": 41}, id="number"),
+        pytest.param({"min_disk": 40.0}, id="number of another kind"),
+        pytest.param({"min_ram": None}, id="0 is not nothing"),
+        pytest.param({"protected": True}, id="boolean"),
+        pytest.param({"protected": None}, id="false is not nothing"),
+        pytest.param({"__support_arm": "false"}, id="flag"),
+        pytest.param({"__support_arm": ...}, id="flag absent"),
+        pytest.param({"created_at": "2020-12-30T03:23:30Z"}, id="second"),
+        pytest.param({"created_at": "2020-12-30T03:23:29.000001Z"}, id="microsecond"),
+        pytest.param({"created_at": "2020-12-30T03:23:29+01:00"}, id="another zone, another instant"),
+        pytest.param({"updated_at": SAMPLE["created_at"]}, id="the other time"),
+        pytest.param({"deleted_at": "2020-12-30T03:23:29Z"}, id="vendor's deletion"),
+        pytest.param({"new": 0}, id="an unknown field"),
+        pytest.param({"new": []}, id="an unknown list"),
+        pytest.param({"new": False}, id="an unknown false"),
+        pytest.param({"platform": "CentOS"}, id="a column's name that is no field"),
+    ],
+)
+def test_other_content_has_another_digest(other: dict[str, Any]) -> None:
+    """Every real change is seen."""
+    assert digest(image(**({"id": SAMPLE["id"]} | other))) != digest(SAMPLE)
+
+
+@given(documents, documents)
+def test_digests_are_equal_exactly_for_equal_content(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Two images have one digest if and only if the columns and extra say the same."""
+    other = other | {"id": one["id"]}
+
+    assert (digest(one) == digest(other)) == (_meaning(one) == _meaning(other))
+
+
+@given(documents, st.randoms(use_true_random=False))
+def test_the_order_of_keys_is_no_content(document: dict[str, Any], rng: Random) -> None:
+    """At no depth; the order of a list is."""
+    assert digest(json.dumps(_mixed(document, rng)).encode()) == digest(document)
+
+
+def test_the_order_of_a_list_is_content() -> None:
+    """Tags in another order are another value: only the cloud knows whether order matters to it."""
+    assert digest(image(tags=["a", "b"])) != digest(image(tags=["b", "a"]))
+
+
+def test_a_field_may_be_ignored() -> None:
+    """A change of ignored fields alone, known or not, leaves the digest; they are stored all the same."""
+    changed = image(updated_at="2026-01-01T00:00:00Z", new="b")
+
+    assert digest(changed, "updated_at", "new") == digest(image(new="a"), "updated_at", "new")
+    assert digest(changed, "updated_at") != digest(image(new="a"), "updated_at")
+    assert columns(changed)["updated_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert read(changed, ("updated_at", "new")).extra == {"new": "b"}
+
+
+def test_two_images_are_never_the_same_image() -> None:
+    """Even if the id is among the ignored fields."""
+    assert digest(image("a"), "id", "self") != digest(image("b"), "id", "self")
+
+
+# --- what is no image -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (..., "no id"),
+        (None, "no id"),
+        ("", "no id"),
+        (7, "not text"),
+        (True, "not text"),
+        (["a"], "not text"),
+        ({"a": 1}, "not text"),
+        ("a b", "blanks"),
+        (" a", "blanks"),
+        ("a\n", "blanks"),
+        ("a\u00a0b", "blanks"),
+        ("a\u2028", "blanks"),
+        ("a\0", "blanks"),
+        ("a\x7f", "control"),
+        ("x" * (MAX_ID + 1), "longer"),
+        ("x" * 12_000, "longer"),
+    ],
+)
+def test_a_record_needs_an_id(value: Any, reason: str) -> None:
+    """F06, F03: without an id that can be trusted a record is no image, and bears no id."""
+    found = unreadable(encoded(image(id=value)) if value is not ... else b'{"name":"nameless"}')
+
+    assert reason in found.reason
+    assert found.id is None
+
+
+def test_the_longest_id_is_taken() -> None:
+    """255 characters are an id, whatever script they are of."""
+    assert read(image("\u6587" * MAX_ID)).id == "\u6587" * MAX_ID
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"id":"a","name":"x\\u0000y"}', id="NUL in a name"),
+        pytest.param(b'{"id":"a","new":{"k":["x\\u0000"]}}', id="NUL deep in an unknown field"),
+        pytest.param(b'{"id":"a","new":{"k\\u0000":1}}', id="NUL in a key"),
+        pytest.param(b'{"id":"a","name":"\\ud800"}', id="half a pair"),
+        pytest.param(b'{"id":"a","name":"\\udc00\\ud800"}', id="a pair the wrong way round"),
+        pytest.param(b'{"id":"a","name":"\xff\xfe"}', id="no UTF-8"),
+        pytest.param(b'{"id":"a","name":"\xc0\xaf"}', id="overlong UTF-8"),
+        pytest.param(b'{"id":"a","name":"\xed\xa0\x80"}', id="half a pair in UTF-8"),
+        pytest.param(b'{"id":"a","min_disk":' + b"9" * 5000 + b"}", id="5,000 digits"),
+        pytest.param(b'{"id":"a","min_disk":1e1001}', id="beyond all reason"),
+        pytest.param(b'{"id":"a","min_disk":-1e-1001}', id="below all reason"),
+    ],
+)
+def test_a_record_that_cannot_be_stored_keeps_its_id(raw: bytes) -> None:
+    """F01, F02, F04: the record is set aside, and the image it is of is not taken to be missing."""
+    assert unreadable(raw).id == "a"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"null",
+        b"7",
+        b"[]",
+        b'"a"',
+        b"{",
+        b'{"id":"a"',
+        b'{"id":"a",}',
+        b"{'id':'a'}",
+        b'{"id":"a"} x',
+        b'{"id":"a","n":01}',
+    ],
+)
+def test_what_is_no_object_is_no_image(raw: bytes) -> None:
+    """Something else than a JSON object is set aside."""
+    assert unreadable(raw).id is None
+
+
+@pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity", b"nul", b"True"])
+def test_words_that_are_no_json_are_refused(word: bytes) -> None:
+    """F05: NaN and its like never reach a column."""
+    assert "JSON" in unreadable(b'{"id":"a","min_disk":%s}' % word).reason
+
+
+@pytest.mark.parametrize("spacing", [b"", b" ", b"\n"])
+@pytest.mark.parametrize(
+    "pairs",
+    [b'"id":"a","id":"b"', b'"id":"a","name":"x","name":"y"', b'"id":"a","new":{"k":1,"k":2}', b'"id":"a","\\u0069d":"b"'],
+)
+def test_no_key_comes_twice(pairs: bytes, spacing: bytes) -> None:
+    """F05: two values under one key, and no one can say which holds."""
+    with pytest.raises(ContractError, match="same key twice"):
+        Reader().read(b"{" + pairs.replace(b'":', b'"' + spacing + b":") + b"}")
+
+
+def test_a_record_has_a_size() -> None:
+    """F03: one MiB is taken, a byte more is set aside."""
+    empty = len(encoded(image(name="")))
+
+    assert read(image(name="x" * (MAX_RECORD - empty))).misfits == 0
+    assert "larger" in unreadable(encoded(image(name="x" * (MAX_RECORD - empty + 1)))).reason
+
+
+@pytest.mark.parametrize("depth", [300, 600, 2_000, 200_000])
+@pytest.mark.parametrize("core", [b'"x"', b'"\\u0000"', b'{"a":1,"b":2}'])
+def test_nesting_ends_nothing(depth: int, core: bytes) -> None:
+    """F05: a record of any depth is an image or is set aside; it never ends the run."""
+    raw = b'{"id":"a","new":' + b"[" * depth + core + b"]" * depth + b"}"
+
+    found = Reader().read(raw)
+
+    assert isinstance(found, Unreadable) or found.id == "a"
+
+
+@given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_bytes_end_the_reading(raw: bytes) -> None:
+    """Whatever stands where an image should be, it is an image or is set aside."""
+    for record in (raw, b'{"id":"a","name":"' + raw + b'"}', b'{"id":' + raw + b"}"):
+        try:
+            found = Reader().read(record)
+        except ContractError:
+            continue
+        assert isinstance(found, Unreadable) or found.id
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_a_time_is_an_instant(moment: datetime) -> None:
+    """Written in any zone, an instant is read as itself, to the microsecond."""
+    try:
+        expected = moment.astimezone(UTC)
+    except OverflowError:
+        return
+    offset = moment.utcoffset()
+    if offset is None or offset.total_seconds() % 60:
+        return
+
+    assert parse_time(moment.isoformat()) == expected
+    assert parse_time(iso(moment)) == expected
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59Z"])
+def test_far_times_are_times(text: str) -> None:
+    """The first and the last moment that a timestamp has come back as they were."""
+    assert back(image(created_at=text))["created_at"] == text
+
+
+@pytest.mark.parametrize("text", ["٢٠٢٠-12-30T03:23:29Z", "2020-12-30T03:23:29.٥Z", "２０２０-12-30T03:23:29Z"])
+def test_times_are_written_in_ascii(text: str) -> None:
+    """Digits of other scripts are kept as they came."""
+    assert read(image(created_at=text)).extra == {"created_at": text}
+
+
+@pytest.mark.parametrize("text", ["1٢", "４0"])
+def test_numbers_are_written_in_ascii(text: str) -> None:
+    """Digits of other scripts are kept as they came."""
+    assert read(image(min_disk=text)).extra == {"min_disk": text}
+
+
+# --- below ------------------------------------------------------------------------------------------------------------
+
+
+def _through_json(document: Any) -> Any:
+    """The same after JSON: numbers exactly, so that 1 and 1.0 are told apart by their text."""
+    return json.loads(json.dumps(document, default=_number_text), parse_float=str, parse_int=str)
+
+
+def _number_text(number: Any) -> Any:
+    assert isinstance(number, Decimal)
+    return float(number)
+
+
+def _meaning(document: dict[str, Any]) -> Any:
+    """What columns and extra say; whatever is read as equal is equal here."""
+    found = read(document)
+    typed = tuple(None if value == "" else (type(value), value) for value in found.values)
+    return typed, _told({name: _loose(value) for name, value in found.extra.items()})
+
+
+def _loose(value: Any) -> Any:
+    return {"": None, "true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _told(extra: dict[str, Any]) -> str:
+    kept = {name: value for name, value in extra.items() if value is not None}
+    return json.dumps(kept, sort_keys=True, default=lambda number: {"decimal": str(number)})
+
+
+def _mixed(value: Any, rng: Random) -> Any:
+    if isinstance(value, dict):
+        pairs = [(name, _mixed(item, rng)) for name, item in value.items()]
+        rng.shuffle(pairs)
+        return dict(pairs)
+    if isinstance(value, list):
+        return [_mixed(item, rng) for item in value]
+    assert not isinstance(value, float) or math.isfinite(value)
+    return value

@@ -1,0 +1,285 @@
+"""The schema: made by migrations alone, up and down, with rows in it, by one process at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from servers import Server, environment
+from store_tools import Edge
+
+from sync.domain.fields import FIELDS
+from sync.errors import DatabaseBusyError, SchemaVersionError
+from sync.store import migrate
+from sync.store.connect import Target, connect
+from sync.store.database import Database, Planning
+from sync.store.tables import SCHEMA, metadata
+
+CHECKOUT = Path(__file__).parent.parent
+TABLES = {"sources", "runs", "run_pages", "images", "image_versions", "quarantine", "held_deletions", "findings"}
+
+# Everything a database knows of the schema, made comparable.
+SHAPE = """
+SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
+       coalesce(pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity::text, col_description(c.oid, a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'inventory'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'alembic_version'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', NULL
+FROM pg_constraint WHERE connamespace = 'inventory'::regnamespace AND contype <> 'n'
+  AND conrelid::regclass::text NOT LIKE '%alembic%'
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef, '', '', NULL FROM pg_indexes
+WHERE schemaname = 'inventory' AND tablename <> 'alembic_version'
+UNION ALL
+SELECT 'table', relname, relkind::text, coalesce(reloptions::text, ''), '', '', obj_description(oid)
+FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind IN ('r', 'v') AND relname <> 'alembic_version'
+UNION ALL
+SELECT 'function', p.proname, '', pg_get_functiondef(p.oid), '', '', obj_description(p.oid)
+FROM pg_proc p WHERE p.pronamespace = 'inventory'::regnamespace
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def empty(each_server: Server) -> Target:
+    """A new database without an inventory."""
+    return Target(each_server.empty(), lock_timeout=0.3)
+
+
+@pytest.fixture
+def connection(empty: Target) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to it."""
+    with connect(empty) as opened:
+        yield opened
+
+
+def shape(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """The schema as the database tells it."""
+    return connection.execute(SHAPE).fetchall()
+
+
+def test_up_down_and_up_again(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Down leaves nothing of the inventory behind, and up again gives the same schema to the letter."""
+    migrate.upgrade(empty)
+    first = shape(connection)
+    migrate.downgrade(empty, "base")
+
+    assert shape(connection) == []
+    assert migrate.current(connection) is None
+
+    migrate.upgrade(empty)
+
+    assert shape(connection) == first
+    assert migrate.current(connection) == migrate.head()
+
+
+def test_every_step_down_and_up_keeps_the_rows_it_can(each_server: Server) -> None:
+    """With rows in every table, each revision can be left and come back to; the first keeps nothing, the others all."""
+    with Edge(each_server, 30) as edge:
+        edge.run()
+        edge.world.put(b'{"name":"nameless"}')
+        edge.world.churn(20)
+        edge.run()
+        revisions = sorted(name[:4] for name in migrate._names() if name[:4].isdecimal())
+
+        for below, revision in zip(["base", *revisions], revisions, strict=False):
+            if below == "base":
+                continue
+            before = edge.inventory.dump()
+            migrate.downgrade(edge.target, below)
+            assert migrate.current(edge.connection) == below
+            migrate.upgrade(edge.target, revision)
+            assert edge.inventory.dump() == before
+        migrate.downgrade(edge.target, "base")
+        migrate.upgrade(edge.target)
+
+        assert edge.value("SELECT count(*) FROM inventory.images") == 0
+
+
+def test_tables_are_as_the_program_thinks(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """No drift between the migrations and the tables in the code: types, defaults, constraints, indexes, comments."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - only here
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - only here
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only here
+
+    migrate.upgrade(empty)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty.url), poolclass=pool.NullPool)
+    options = {
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+        "version_table_schema": SCHEMA,
+        "compare_server_default": True,
+        "compare_type": True,
+    }
+    with engine.connect() as opened:
+        differences = compare_metadata(MigrationContext.configure(opened, opts=options), metadata)
+
+    assert differences == []
+    migrated = shape(connection)
+    connection.execute("DROP SCHEMA inventory CASCADE; CREATE SCHEMA inventory")
+    with engine.begin() as opened:
+        metadata.create_all(opened)
+
+    made = shape(connection)
+    assert [row for row in migrated if row[0] in ("constraint", "index", "table") or row[1] in TABLES] == made
+
+
+def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Every table, view, column and function says what it is; columns of images name the API's field."""
+    migrate.upgrade(empty)
+    rows = [row for row in shape(connection) if row[0] in ("column", "table", "function")]
+
+    assert [row[:3] for row in rows if not row[-1]] == []
+    assert {row[1] for row in rows if row[0] == "table"} >= TABLES
+    comments = {(row[1], row[2]): row[-1] for row in rows if row[0] == "column"}
+    for field in FIELDS:
+        assert comments["images", field.column] == comments["image_versions", field.column] == field.comment
+
+
+def test_the_folder_of_migrations_is_found(tmp_path: Path) -> None:
+    """From anywhere: the migrations stand beside the program, not in the folder one happens to be in."""
+    code = "from sync.store import migrate; print(migrate.head(), 'CREATE TABLE inventory.images' in migrate.offline_sql())"
+    environ = environment(PYTHONPATH=str(CHECKOUT))
+
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, check=True)
+
+    assert told.stdout.decode().split() == [migrate.head(), "True"]
+
+
+def test_the_sql_for_review_does_the_same(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """What `db upgrade --sql` prints, carried out by hand, makes the schema that the program makes."""
+    connection.execute(migrate.offline_sql())  # type: ignore[arg-type]
+    by_hand = shape(connection)
+    migrate.check(connection)
+    connection.execute("DROP SCHEMA inventory CASCADE")
+    migrate.upgrade(empty)
+
+    assert by_hand == shape(connection)
+
+
+def test_migrating_twice_changes_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """An upgrade of what is up to date is nothing."""
+    migrate.upgrade(empty)
+    before = connection.execute("SELECT max(xmin::text::bigint) FROM pg_class").fetchone()
+
+    migrate.upgrade(empty)
+
+    assert connection.execute("SELECT max(xmin::text::bigint) FROM pg_class").fetchone() == before
+
+
+def test_processes_migrate_one_at_a_time(each_server: Server) -> None:
+    """Three first runs at once on an empty database: each finds the schema made, none fails."""
+    url = each_server.empty()
+    code = (
+        "import sys; from sync.store.connect import Target; from sync.store.database import Database\n"
+        "with Database(Target(sys.argv[1])) as store: store.prepare()"
+    )
+    environ = environment(PYTHONPATH=str(CHECKOUT))
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    told = [process.communicate()[1].decode() for process in started]
+
+    assert [process.returncode for process in started] == [0, 0, 0], told
+    with psycopg.connect(url) as opened:
+        assert opened.execute("SELECT version_num FROM inventory.alembic_version").fetchall() == [(migrate.head(),)]
+
+
+def test_a_lock_does_not_keep_a_migration_waiting(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """D04: where somebody holds a table, the migration ends soon, and has changed nothing."""
+    migrate.upgrade(empty)
+    before = shape(connection)
+    with psycopg.connect(empty.url) as other:
+        other.execute("LOCK TABLE inventory.images IN ACCESS SHARE MODE")
+        with pytest.raises(DatabaseBusyError, match="migrating the schema"):
+            migrate.downgrade(empty, "base")
+
+    assert shape(connection) == before
+    migrate.check(connection)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [("0000", "revision 0000, older than the {head}"), ("9999", "revision 9999, newer than the {head}")],
+)
+def test_another_version_is_refused(each_server: Server, found: str, told: str) -> None:
+    """D16: a run, a plan and a reader refuse a schema of another version, naming both, and write nothing."""
+    with Edge(each_server, 5) as edge:
+        edge.run()
+        edge.do("UPDATE inventory.alembic_version SET version_num = %s", found)
+        before = edge.inventory.dump()
+
+        for kind in (Database, Planning):
+            with kind(edge.target) as store, pytest.raises(SchemaVersionError) as caught:
+                store.prepare()
+            assert told.format(head=migrate.head()) in str(caught.value)
+            assert caught.value.exit_code == 2
+        assert edge.inventory.dump() == before
+
+
+def test_an_upgrade_of_a_newer_schema_is_refused(each_server: Server) -> None:
+    """D16: an older program never touches a newer schema, and says so in a sentence."""
+    target = Target(each_server.migrated())
+    with connect(target) as opened:
+        opened.execute("UPDATE inventory.alembic_version SET version_num = '9999'")
+        before = shape(opened)
+
+        with pytest.raises(SchemaVersionError, match="revision 9999, newer"):
+            migrate.upgrade(target)
+
+        assert shape(opened) == before
+
+
+def test_a_plan_makes_no_schema(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A plan writes nothing, not even an empty inventory."""
+    with Planning(empty) as store, pytest.raises(SchemaVersionError, match="no inventory yet"):
+        store.prepare()
+
+    assert connection.execute("SELECT to_regnamespace('inventory')").fetchone() == (None,)
+
+
+def test_a_migration_that_fails_leaves_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A migration is one transaction: broken in its middle, it was never begun."""
+    connection.execute("CREATE SCHEMA inventory CREATE TABLE run_pages (x int)")
+
+    with pytest.raises(Exception, match="already exists"):
+        migrate.upgrade(empty)
+
+    assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'inventory'").fetchone() == (1,)
+    connection.execute("DROP SCHEMA inventory CASCADE")
+    migrate.upgrade(empty)
+    migrate.check(connection)
+
+
+def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
+    """D16: its process gone in the middle, the next one finds what was there before."""
+    url = each_server.empty()
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA inventory")
+        with psycopg.connect(url) as holder:
+            # The migration waits for this table's name, and is killed there.
+            holder.execute("CREATE TABLE inventory.sources (x int)")
+            code = (
+                "import sys; from sync.store import migrate; from sync.store.connect import Target\n"
+                "migrate.upgrade(Target(sys.argv[1], lock_timeout=60))"
+            )
+            process = subprocess.Popen([sys.executable, "-c", code, url], env=environment(PYTHONPATH=str(CHECKOUT)))
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            while admin.execute(waiting).fetchone() == (0,):
+                assert process.poll() is None
+            process.kill()
+            process.wait()
+            holder.rollback()
+    target = Target(url)
+
+    migrate.upgrade(target)
+
+    with connect(target) as opened:
+        migrate.check(opened)
