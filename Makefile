@@ -37,6 +37,7 @@ lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresse
 	$(LOCK) pyproject.toml -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra local --extra demo -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra local --extra demo --group dev -o requirements/dev.txt
+	printf 'keystone==30.0.0\n' | $(LOCK) - -o requirements/keystone.txt
 	printf 'hatchling\neditables\n' | $(LOCK) - -c requirements/dev.txt -o requirements/build.txt
 
 wheel: $(VENV)/.demo ## build the wheel into dist/

@@ -129,7 +129,7 @@ def _credential(given: settings.Source, patience: Patience, traffic: Traffic) ->
         return GivenToken(own.token.reveal())
     if isinstance(own, settings.Keys):
         extra = own.security_token.reveal() if own.security_token else None
-        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra)
+        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
     user = IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
     return IamToken(user, _logins(), patience, traffic, timeout=given.timeout)
 

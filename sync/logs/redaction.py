@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
@@ -26,6 +27,7 @@ _SHAPES = (
 _PATTERNS = tuple((re.compile(pattern), masked) for pattern, masked in _SHAPES)
 _DEEPEST = 6
 _SHORTEST = 4  # shorter ones would mask half of every line, and hide nothing
+_protecting = threading.Lock()
 _protected: tuple[str, ...] = ()  # longest first, so that no part of a secret is left beside the mask of another
 
 
@@ -34,7 +36,8 @@ def protect(secret: str) -> None:
     global _protected  # noqa: PLW0603 - logging is one for the whole process, and so is what it must hide
     lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST]
     forms = {form for text in (secret, secret.strip(), *lines) if len(text) >= _SHORTEST for form in _forms(text)}
-    _protected = tuple(sorted({*_protected, *forms}, key=len, reverse=True))
+    with _protecting:
+        _protected = tuple(sorted({*_protected, *forms}, key=len, reverse=True))
 
 
 def mask(text: str) -> str:

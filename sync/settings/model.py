@@ -83,6 +83,10 @@ class Keys:
         Secret | None,
         About(rules.header_secret(), "token of a temporary key pair", vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"),
     ] = None
+    domain_id: Annotated[
+        str | None,
+        About(rules.line(), "id of the account; global services ask for it", vendor="HUAWEICLOUD_SDK_DOMAIN_ID"),
+    ] = None
 
 
 Credentials = Token | Password | Keys
