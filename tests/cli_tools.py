@@ -152,11 +152,6 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def asked(cloud: Simulator, since: int) -> bool:
-    """Whether the cloud was asked for images since then."""
-    return any(event.kind == "answer" for event in cloud.journal.events(since))
-
-
 def with_password(server: Server, name: str, password: str) -> str:
     """A new role of the server that needs this password; the URL of an empty database with a placeholder for it."""
     url = server.empty()

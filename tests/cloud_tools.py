@@ -95,7 +95,7 @@ class Reader:
     def read(self) -> Reading:
         """Read the whole list once."""
         with self.images() as images:
-            return images.read(self._take, 1)
+            return images.read(self.take, 1)
 
     def ask(self, ids: Sequence[str]) -> dict[str, Answer]:
         """Ask for each id by name."""
@@ -109,7 +109,8 @@ class Reader:
         assert type(caught.value) is kind
         return caught.value
 
-    def _take(self, answer: Answer) -> None:
+    def take(self, answer: Answer) -> None:
+        """Take one answer."""
         self.rows += [row.id for row in answer.page.rows]
 
 

@@ -168,8 +168,8 @@ def _read(connection: socket.socket) -> Asked | None:
     head = b""
     while b"\r\n\r\n" not in head:
         data = connection.recv(65_536)
-        if not data:
-            return None
+        if not data or not (head + data)[:1].isalpha():
+            return None  # the client is gone, or does not speak HTTP
         head += data
     line, *fields = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
     named = (field.partition(":") for field in fields)

@@ -11,12 +11,13 @@ from machine_exact import exact
 from machine_tables import Row, plain
 from machine_told import Told
 
-from sync.errors import InterruptedRunError, SupersededError
+from sync import wiring
+from sync.errors import ImageSyncError, InterruptedRunError, SupersededError
 
 
 def check_run(told: Told) -> list[str]:
     """Every way in which a run did what it must not, in words."""
-    parts: list[Callable[[Told], Iterator[str]]] = [_record, _others, _append_only]
+    parts: list[Callable[[Told], Iterator[str]]] = [_record, _standing, _others, _append_only]
     if told.committed:
         parts += [_moment, _counts, _untouched, _deletions, _guard, _content]
         parts += [exact] if told.certain and told.watch.still and told.record["proven"] else []
@@ -28,19 +29,20 @@ def check_run(told: Told) -> list[str]:
 def _record(told: Told) -> Iterator[str]:
     """14: what the run said and what is on record are the same."""
     if told.outcome is not None:
-        for name, value in told.outcome.as_json().items():
-            stored = told.record.get(name)
-            value = told.outcome.effective_at if name == "effective_at" else value
-            if stored != value:
-                yield f"it said {name} {value}, and {stored} is on record"
+        said = told.outcome.as_json() | {"effective_at": told.outcome.effective_at}
+        for name, value in said.items():
+            if told.record.get(name) != value:
+                yield f"it said {name} {value}, and {told.record.get(name)} is on record"
         if told.outcome.exit_code != {"done": 0, "withheld": 4}.get(told.record.get("status", "")):
             yield f"it ends with {told.outcome.exit_code}, and {told.record.get('status')} is on record"
-    elif told.error is not None and told.number is not None and getattr(told.error, "run", None) is not None:
-        status = _status(told.error)
-        if told.record.get("status") != status:
-            yield f"it raised {told.error!r}, and {told.record.get('status')} is on record"
-        if told.record.get("error") != type(told.error).__name__:
-            yield f"it raised {told.error!r}, and {told.record.get('error')} is on record"
+    elif isinstance(told.error, ImageSyncError) and told.error.run is not None:
+        found = (told.record.get("status"), told.record.get("error"))
+        if found != (_status(told.error), type(told.error).__name__):
+            yield f"it raised {told.error!r}, and {found} is on record"
+
+
+def _standing(told: Told) -> Iterator[str]:
+    """14: a failed run wrote nothing, and no run before a committed one is said to be under way."""
     if told.error is not None and told.committed:
         yield f"it raised {told.error!r}, and yet it wrote"
     earlier = [n for n, run in told.after.runs.items() if run["source"] == told.source and n < (told.number or 0)]
@@ -157,14 +159,14 @@ def _deletions(told: Told) -> Iterator[str]:
         return
     if wrong := told.gone & told.watch.throughout() - dead:
         yield f"{wrong} were deleted, and were there the whole time"
-    by_name = told.record["missing"] <= told.watch.account.options["confirm_limit"]
+    by_name = told.record["missing"] <= told.watch.account.settings().confirm_limit
     if by_name and (wrong := told.gone - dead - told.watch.asked_in_vain()):
         yield f"{wrong} were deleted and not asked for"
 
 
 def _guard(told: Told) -> Iterator[str]:
     """8: more than the limits is only deleted if a person said so, and what is held says so."""
-    options, cases = told.watch.account.options, told.before.open_cases(told.source)
+    limits, cases = wiring.source_of(told.watch.account.settings()).limits, told.before.open_cases(told.source)
     deleted = {key[1] for key, row in told.after.images.items() if row["deleted_run"] == told.number}
     approved = {name for name in deleted if name in cases and cases[name]["approved_at"] is not None}
     live = len(told.before.live(told.source))
@@ -176,8 +178,8 @@ def _guard(told: Told) -> Iterator[str]:
     )
     unasked = len(deleted - approved)
     wanted = unasked + told.record["held"]
-    beyond = _beyond(wanted, live, options["guard_images"], options["guard_percent"])
-    beyond |= _beyond(wanted + day, live + day, options["daily_images"], options["daily_percent"])
+    beyond = _beyond(wanted, live, limits.images, limits.percent)
+    beyond |= _beyond(wanted + day, live + day, limits.day_images, limits.day_percent)
     if told.record["approved"] != len(approved):
         yield f"{told.record['approved']} approved are on record, and {len(approved)} were"
     if unasked and beyond:

@@ -47,5 +47,5 @@ class Child:
         """Wait until it ended: exit code, what it told of its run, and all it printed."""
         out, err = self.process.communicate(timeout=60)
         code = self.process.returncode
-        told = json.loads(out) if out and code >= 0 else []
-        return code, told[0] if told else {}, out + err + self.command
+        told = json.loads(out) if out and code >= 0 else {}
+        return code, told[0] if isinstance(told, list) else told, out + err + self.command

@@ -11,8 +11,9 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
+from builders import canonical
+
 from sync import settings
-from sync.domain.fields import FIELDS, Kind
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
@@ -20,7 +21,6 @@ from sync.simulator.catalog import Catalog, Document, stamp
 TOKEN = "canary-token-8d1f"
 CONFIRM_LIMITS = (200, 2)
 PRIVATE = (("visibility", "private"),)
-_KINDS = {each.api: each.kind for each in FIELDS}
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,9 @@ State = Mapping[str | None, Sequence[Shown]]
 """What a cloud shows at one moment, by id; under None what bears no id."""
 
 
-def canonical(document: Mapping[str, Any]) -> str:
-    """The content of an image, the same for whatever is to be read as equal; written apart from the code it checks."""
-    plain = {name: _plain(name, value) for name, value in document.items()}
-    return json.dumps({name: value for name, value in plain.items() if value is not None}, sort_keys=True)
-
-
-def _plain(name: str, value: Any) -> Any:
-    if value is None or value == "":
-        return None
-    if _KINDS.get(name) is Kind.TIME:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return moment.astimezone(UTC).isoformat()
-    if isinstance(value, str) and _KINDS.get(name) is not Kind.TEXT:
-        return {"true": True, "false": False}.get(value, value)
-    return value
+def content(document: Mapping[str, Any]) -> str:
+    """The content of an image, the same for whatever is to be read as equal."""
+    return json.dumps(canonical(document), default=lambda moment: moment.astimezone(UTC).isoformat(), sort_keys=True)
 
 
 @lru_cache(maxsize=5_000)
@@ -71,7 +59,7 @@ def _shown(body: bytes) -> Shown:
     name = document.get("id")
     return Shown(
         id=name,
-        text=canonical(document),
+        text=content(document),
         dead=document.get("deleted") is True or document.get("status") == "deleted",
         readable=isinstance(name, str) and "\\u0000" not in body.decode(),
         private=document.get("visibility") == "private",
@@ -140,9 +128,14 @@ class Account:
         return self.simulator.world
 
     @property
+    def watching(self) -> int:
+        """How many runs are reading it now."""
+        return len(self._watches)
+
+    @property
     def asks_by_name(self) -> bool:
         """Every missing image is asked for by name, however many there are."""
-        return bool(self.options["confirm_limit"] == max(CONFIRM_LIMITS))
+        return bool(self.settings().confirm_limit == max(CONFIRM_LIMITS))
 
     def settings(self) -> settings.Source:
         """Its settings as a person would make them."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from machine_clouds import Account
+from proxy import Lose, Passing
 
 from sync.domain.compare import Known
 from sync.domain.run import Run
@@ -38,6 +39,27 @@ TOTALS: dict[str, Effect] = {
     "no total": effects.total_missing(),
     "total as text": effects.total("many"),
 }
+
+
+class Strike:
+    """Lets the connection to the database break at the n-th message of the job.
+
+    Args:
+        nth: 1 is the next message.
+        lose: the message itself, or its answer.
+        action: done just before.
+    """
+
+    def __init__(self, nth: int, lose: Lose, action: Callable[[], object] = lambda: None) -> None:
+        self._left, self._lose, self._action = nth, lose, action
+
+    def __call__(self, _message: Passing) -> Lose | None:
+        """Count a message; called by the proxy."""
+        self._left -= 1
+        if self._left:
+            return None
+        self._action()
+        return self._lose
 
 
 def hide(account: Account, count: int) -> None:
@@ -85,5 +107,3 @@ class Overtaken(Database):
         if step == self._step:
             self._step = ""
             self._something()
-
-

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from machine_clouds import canonical
+from machine_clouds import content
 from psycopg.rows import dict_row
 
 from sync.domain.fields import FIELDS
@@ -99,7 +99,7 @@ class Tables:
         if (table, key) not in texts:
             row = self.rows[table][key]
             document = {each.api: row[each.column] for each in FIELDS}
-            texts[table, key] = canonical(document | (row["extra"] or {}))
+            texts[table, key] = content(document | (row["extra"] or {}))
         return texts[table, key]
 
     def open_cases(self, source: str) -> dict[str, Row]:

@@ -51,7 +51,7 @@ class Told:
     @property
     def record(self) -> Row:
         """Its record."""
-        return self.after.runs[self.number] if self.number in self.after.runs else {}
+        return self.after.runs.get(self.number or 0, {})
 
     @property
     def committed(self) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -102,19 +102,20 @@ class _Pair:
 
     def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self.proxy, self.client, self.server = proxy, client, server
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each message is sent alone
         self._pid = 0
         self._swallow = threading.Event()
 
     def to_server(self) -> None:
         """Hand on what the client says, asking the hook before each statement."""
-        with contextlib.suppress(OSError), self.server:
+        with self.server, self._breaking():
             start = _exactly(self.client, _START)
             self.server.sendall(start + _exactly(self.client, struct.unpack("!I", start[:4])[0] - _START))
             while True:
                 kind, message = _message(self.client)
                 lost = self._told(kind, message)
                 if lost is Lose.REQUEST:
-                    self._break()
                     return
                 if lost is Lose.REPLY:
                     self._swallow.set()
@@ -122,13 +123,12 @@ class _Pair:
 
     def to_client(self) -> None:
         """Hand on what the server says, until an answer is to be lost."""
-        with contextlib.suppress(OSError), self.client:
+        with self.client, self._breaking():
             while True:
                 kind, message = _message(self.server)
                 if kind == _KEY:
                     self._pid = struct.unpack("!I", message[5:9])[0]
                 if self._swallow.is_set():
-                    self._break()
                     return
                 self.client.sendall(message)
 
@@ -139,7 +139,11 @@ class _Pair:
         text = "" if names is None else message[5:].split(b"\0")[names].decode()
         return self.proxy.before(Passing(text, self._pid))
 
-    def _break(self) -> None:
+    @contextlib.contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """Both sides learn that it is over: to close a socket on which a thread waits tells nobody."""
+        with contextlib.suppress(OSError):
+            yield
         for one in (self.client, self.server):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

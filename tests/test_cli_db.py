@@ -34,7 +34,7 @@ def test_upgrade_makes_the_schema_that_check_wants(job: Job) -> None:
 
 
 def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
-    """The SQL that is printed, run by a person with psql, leaves nothing for the program to do; no database is needed."""
+    """The SQL that is printed, run by a person with psql, leaves nothing to do; printing it needs no database."""
     shown = Job(job.folder)("db", "upgrade", "--sql")
     subprocess.run(
         ["psql", "-q", "-v", "ON_ERROR_STOP=1", job.url], input=shown.out, text=True, check=True, env=job.environ()
@@ -46,8 +46,8 @@ def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
 
 @pytest.mark.parametrize("form", ["before the host", "in the query"])
 def test_psql_shows_the_password_to_no_process_list(job: Job, server: Server, form: str) -> None:
-    """psql logs in with the password of the URL, wherever it stands there, and no process bears it in its arguments."""
-    role = f"shell_{form.split()[0]}"
+    """The password of the URL lets psql in, wherever it stands there, and no process bears it in its arguments."""
+    role = f"shell_{form.split(maxsplit=1)[0]}"
     url = with_password(server, role, PASSWORD).format(PASSWORD.replace(" ", "%20"))
     if form == "in the query":
         url = url.replace(f":{PASSWORD.replace(' ', '%20')}@", "@") + f"?password={PASSWORD.replace(' ', '%20')}"

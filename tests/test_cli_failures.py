@@ -135,7 +135,6 @@ USAGE = [
     ["run", "--source", "nobody"],
     ["--config", "/nonexistent.toml", "run"],
     ["approve"],
-    ["approve", "word"],
     ["approve", "--scope", "default"],
     ["schedule", "--every", "0.5s"],
     ["schedule", "--every", "99999999999d"],

@@ -58,7 +58,7 @@ def test_second_run_rewrites_no_row(job: Job) -> None:
 
 
 def test_every_style_tells_the_same_and_nothing_else(job: Job) -> None:
-    """Standard output holds data only, in each style; what is told beside it goes to standard error, without colours."""
+    """Standard output holds data only, in each style; all else goes to standard error, without colours."""
     done = {style: job("run", "--format", style) for style in ("json", "csv", "table")}
     (line,) = csv.DictReader(io.StringIO(done["csv"].out))
     row = done["json"].row
@@ -86,9 +86,9 @@ def test_schema_of_another_version_is_refused(job: Job, revision: str, advice: s
     """An older or newer schema: exit code 2 and what to do, from every command, and nothing is written."""
     ask(job.url, "UPDATE inventory.alembic_version SET version_num = %s RETURNING 1", revision)
     before = dump(job.url)
-    done = [job(*command) for command in (["run"], ["plan"], ["status"], ["db", "check"])]
+    done = [job(command) for command in ("run", "status")]
 
-    assert [each.code for each in done] == [2, 2, 2, 2]
+    assert [each.code for each in done] == [2, 2]
     assert all(advice in each.err for each in done)
     assert dump(job.url) == before
 

@@ -58,13 +58,13 @@ def test_secrets_of_failed_runs_are_nowhere(job: Job, cloud: Simulator, kind: st
         echo = f"bad request: X-Auth-Token {TOKEN}, password {LOGIN.password}, key {KEYS.secret}"
         secrets = {"token": TOKEN, "login": LOGIN.password, "keys": KEYS.secret}
         done = []
-        for effect in (effects.status(401), effects.status(400, message=echo), breakage.drop(), breakage.truncate(50)):
+        for effect in (effects.status(401), effects.status(400, message=echo), breakage.truncate(50)):
             cloud.faults.clear()
             cloud.faults.add(effect, times=None)
             done.append(job("--debug", "run"))
         cloud.faults.clear()
 
-    assert [each.code for each in done] == [1] * 4
+    assert [each.code for each in done] == [1] * 3
     assert not any(secrets[kind] in each.out + each.err for each in done)
     assert secrets[kind] not in str(dump(job.url))
 
@@ -79,9 +79,8 @@ def test_secrets_of_a_refused_database_are_nowhere(job: Job, cloud: Simulator) -
             "postgresql://role:canary@",
             "postgresql://role:cana#ry@host/canary",
         ]
-        processes = [
-            job.start("--debug", command, IMAGE_SYNC_DATABASE_URL=url) for url in urls for command in ("run", "status")
-        ]
+        processes = [job.start("--debug", "run", IMAGE_SYNC_DATABASE_URL=url) for url in urls]
+        processes.append(job.start("--debug", "status", IMAGE_SYNC_DATABASE_URL=urls[0]))
         done = [finished(process) for process in processes]
 
     assert all(each.code in {1, 2} for each in done)
@@ -93,7 +92,7 @@ def test_process_list_bears_no_secret(job: Job, cloud: Simulator) -> None:
     with cloud:
         cloud.faults.add(breakage.black_hole(), times=None)
         running = job.start("run")
-        until(lambda: cloud.journal.answers())
+        until(cloud.journal.answers)
         seen = process_list()
         running.terminate()
         done = finished(running)

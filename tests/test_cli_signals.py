@@ -35,7 +35,7 @@ def test_run_that_waits_for_the_cloud_ends_when_told(
     """Exit code 1 at once, the run on record as interrupted, no other table changed."""
     cloud.faults.add(effect, times=None)
     running = job.start("run", "--format", "json")
-    until(lambda: cloud.journal.answers())
+    until(cloud.journal.answers)
     before = dump(job.url)
     running.send_signal(number)
     done = finished(running)
@@ -74,7 +74,7 @@ def test_of_two_runs_at_once_one_wins(job: Job, cloud: Simulator) -> None:
 
 
 def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) -> None:
-    """kill -9 in the middle of the transaction: nothing of it is there, and the next run makes it good."""
+    """By kill -9 in the middle of the transaction: nothing of it is there, and the next run makes it good."""
     with psycopg.connect(job.url) as other:
         other.execute("LOCK TABLE inventory.images IN SHARE MODE")
         running = job.start("run")
@@ -92,7 +92,7 @@ def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) ->
 
 @pytest.mark.slow
 def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, target: Target) -> None:
-    """kill -9 wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
+    """By kill -9, wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
     chance = Random()  # noqa: S311 - moments, not secrets
     with Simulator(World(seed=1, size=1200), latency=0.05) as cloud:
         job = Job(tmp_path, target.url, cloud)
@@ -136,7 +136,7 @@ def test_schedule_ends_the_run_that_is_under_way(job: Job, cloud: Simulator) -> 
     """SIGTERM while a run waits for the cloud: the run is on record as interrupted, and the exit code is 0."""
     cloud.faults.add(breakage.black_hole(), times=None)
     running = job.start("schedule", "--every", "1h")
-    until(lambda: cloud.journal.answers())
+    until(cloud.journal.answers)
     running.send_signal(signal.SIGTERM)
     done = finished(running)
 

@@ -13,7 +13,7 @@ from http_server import Asked, HttpServer, reply
 
 from sync.domain.proof import judge
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
-from sync.simulator import START, Simulator, World, effects
+from sync.simulator import START, Simulator, World, breakage, effects
 from sync.simulator.catalog import Catalog, stamp
 
 TOTALS = {
@@ -143,10 +143,18 @@ def test_a_server_that_ignores_the_limit_is_read(cloud: Simulator) -> None:
     assert set(reader.rows) == set(cloud.world.truth())
 
 
-@pytest.mark.parametrize("concurrency", [1, 4, 32])
-def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int) -> None:
-    """The first page again and again is a failure after at most two more requests."""
+@pytest.mark.parametrize(
+    ("concurrency", "late"),
+    [
+        (1, 9),
+        (4, 3),
+        pytest.param(4, 2, marks=pytest.mark.xfail(reason="a third is asked after one echo, while one is under way")),
+    ],
+)
+def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int, late: int) -> None:
+    """The first page again and again is a failure after at most two more requests, whichever answer is late."""
     cloud.faults.add(effects.offset_ignored(), times=None)
+    cloud.faults.add(breakage.delay(0.3), nth=late)
     error = Reader.of(cloud, concurrency=concurrency).fails(ContractError)
 
     assert "ignores the offset" in str(error)

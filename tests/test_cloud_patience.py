@@ -154,6 +154,7 @@ def test_a_stop_goes_before_the_deadline() -> None:
         ("1 second", "Thu, 01 Jan 2150 00:00:00 GMT"),
         ("1 second", format_datetime(datetime.now(UTC) + timedelta(minutes=9), usegmt=True)),
     ],
+    ids=[str(n) for n in range(9)],
 )
 def test_a_window_that_does_not_fit_ends_the_run(small: Simulator, window: str, retry_after: str | None) -> None:
     """Where the cloud asks for a longer rest than the deadline leaves, it is asked once and left alone."""

@@ -54,6 +54,7 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
             autocommit=True,
             connect_timeout=target.connect_timeout,
             application_name="image-sync",
+            client_encoding="UTF8",  # whatever PGCLIENTENCODING says: names of any script must arrive
             # Prepared statements do not survive a pooler that hands out another connection each transaction.
             prepare_threshold=None,
         )
@@ -73,11 +74,14 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def bounds(target: Target) -> str:
-    """Statement that bounds the waits of the transaction it stands in; holds through a pooler, as SET would not."""
+    """Statement that bounds the waits of the transaction it stands in, and has times told as the driver reads them.
+
+    It holds through a pooler, as SET would not.
+    """
     lock, statement = int(target.lock_timeout * 1000), int(target.statement_timeout * 1000)
     return (
         f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
-        "set_config('TimeZone', 'UTC', true)"
+        "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)"
     )
 
 

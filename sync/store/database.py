@@ -161,7 +161,7 @@ class Planning(Database):
 
     def start(self, source: Source, trigger: str) -> Run:  # noqa: ARG002 - there is no record to say it in
         """Begin a run that is not on record."""
-        return runs.look(self.connection, source)
+        return runs.look(self.connection, self.target, source)
 
     @contextmanager
     def writing(self, run: Run) -> Iterator[Writing]:

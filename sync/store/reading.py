@@ -160,7 +160,7 @@ def inventory(target: Target) -> Iterator[Inventory]:
     try:
         with engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).exec_driver_sql(
-                "SELECT set_config('TimeZone', 'UTC', true)"
+                "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)"
             )
             yield Inventory(connection)
     except DBAPIError as error:

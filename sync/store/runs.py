@@ -14,7 +14,7 @@ from sync import __version__
 from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
 from sync.errors import ScopeChangedError, SupersededError
-from sync.store.connect import Target, bounded, ours
+from sync.store.connect import Target, bounded
 
 Connection = psycopg.Connection[Any]
 
@@ -64,9 +64,9 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     return run
 
 
-def look(connection: Connection, source: Source) -> Run:
+def look(connection: Connection, target: Target, source: Source) -> Run:
     """Make a run that is not on record, for a plan; it writes nothing."""
-    with ours("reading the source"):
+    with bounded(connection, target, "reading the source"):
         row = connection.execute(_LOOK, {"name": source.name}).fetchone()
         if row is None:
             row = (0, source.scope, _one(connection, "SELECT clock_timestamp()", {})[0])

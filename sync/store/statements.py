@@ -150,8 +150,8 @@ _CANDIDATE_IDS = f"""
     SELECT unnest(%(gone)s::text[])
     UNION SELECT s.id FROM pg_temp.stage s WHERE {_DEAD} AND NOT EXISTS (
         SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id AND i.deleted_at IS NOT NULL)
-    UNION SELECT h.id FROM inventory.held_deletions h JOIN inventory.images i ON i.source = h.source AND i.id = h.id
-    WHERE h.source = %(source)s AND h.closed_at IS NULL AND i.deleted_at IS NULL AND {_DEAD_IMAGE}
+    UNION SELECT i.id FROM inventory.images i
+    WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {_DEAD_IMAGE} AND i.id <> ALL(%(doubtful)s)
       AND NOT EXISTS (SELECT FROM pg_temp.stage s WHERE s.id = i.id)
 """
 FILL_GONE = f"""
@@ -204,4 +204,8 @@ FROM inventory.images i
 WHERE h.source = %(source)s AND h.closed_at IS NULL AND h.id <> ALL(%(missing)s)
   AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
 """
-OPEN_HELD = "SELECT count(*) FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL"
+# Listed as deleted by the cloud itself, and stored so by a run that withheld deletions.
+ANY_DEAD = f"""
+SELECT EXISTS (
+    SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {_DEAD_IMAGE})
+"""

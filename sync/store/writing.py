@@ -114,16 +114,22 @@ class Writing:
         """How many will be deleted, how many held, and why."""
         if not self._listing.proof.proven or missing.reason:
             return 0, 0, missing.reason
-        if not (self._staged or missing.gone or self._row(statements.OPEN_HELD)[0]):
+        if not (self._staged or missing.gone or self._row(statements.ANY_DEAD)[0]):
             return 0, 0, ""
         if not self._staged:
             self._do(statements.CREATE_STAGE)
         self._do(statements.CREATE_GONE)
-        self._do(statements.FILL_GONE, gone=list(missing.gone))
+        self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=self._doubtful(missing))
         live, gone, self._approved, day = self._row(statements.CANDIDATES)
         candidates = Candidates(live, gone, self._approved, day, self._listing.comparison.distinct)
         reason = guard(candidates, self._run.source.limits)
         return (self._approved, gone, reason) if reason else (self._approved + gone, 0, "")
+
+    def _doubtful(self, missing: Missing) -> list[str]:
+        """Images of which this listing does not say for certain that they still are as stored."""
+        comparison = self._listing.comparison
+        unreadable = (_stored(record.id) for record in comparison.unreadable.values())
+        return [*missing.kept, *comparison.contradicted, *(name for name in unreadable if name is not None)]
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""

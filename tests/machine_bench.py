@@ -1,0 +1,206 @@
+"""Two sources with a cloud each, one database behind a proxy, and the judgement on every run that is made there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import psycopg
+from invariants import check
+from machine_checks import check_run
+from machine_child import Child
+from machine_clouds import CHANGES, TOKEN, Account
+from machine_faults import Strike
+from machine_past import Moment, check_past, check_told_past
+from machine_tables import Tables, give_clock, read_tables
+from machine_told import Told
+from proxy import Lose, Passing, Proxy
+from servers import Server
+
+from sync import job, wiring
+from sync.domain.run import Outcome
+from sync.errors import ImageSyncError
+from sync.simulator import Simulator, World
+from sync.store.connect import Target
+from sync.store.database import Database
+
+PASSWORD = "canary-password-71c0"
+Change = tuple[str, int]
+OPTIONS: dict[str, Any] = {"concurrency": 1, "retries": 0}
+WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "show_deleted": False}
+
+
+class Bench:
+    """Where runs are made, disturbed and judged.
+
+    Args:
+        server: where the database will be.
+        first: the world of the first source.
+        second: that of the second.
+        options: settings of the first source.
+        others: those of the second.
+        seed: chooses the images.
+
+    Attributes:
+        happened: what was met so far, by kind.
+        tables: as they were before the latest run, or are after it.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        first: Mapping[str, Any] = WORLD,
+        second: Mapping[str, Any] = WORLD,
+        options: Mapping[str, Any] = OPTIONS,
+        others: Mapping[str, Any] = OPTIONS,
+        seed: int = 1,
+    ) -> None:
+        self.happened: Counter[str] = Counter()
+        self._server, self._open, self._past = server, ExitStack(), list[Moment]()
+        self._database = server.migrated().rpartition("/")[2]
+        url = server.url(self._database)
+        self.admin = self._open.enter_context(psycopg.connect(url, autocommit=True))
+        give_clock(self.admin, self._database)
+        self._proxy = self._open.enter_context(Proxy(url))
+        self.target = Target(self._proxy.url.replace("owner@", f"owner:{PASSWORD}@"))
+        self.accounts = {
+            "first": self._account("first", first, options, seed),
+            "second": self._account("second", second, others, seed + 1),
+        }
+        self.tables = read_tables(self.admin)
+
+    def change(self, who: str, *changes: Change) -> None:
+        """Have something happen to the images of a source."""
+        for kind, number in changes:
+            CHANGES[kind](self.accounts[who], number)
+        self.accounts[who].look()
+
+    def strike(self, nth: int, lose: Lose) -> None:
+        """Break the next run's connection to the database at its n-th message."""
+        self._proxy.before = Strike(nth, lose)
+
+    def run(
+        self,
+        who: str,
+        midway: Mapping[int, Change] | None = None,
+        *,
+        lie: str = "",
+        fault: Callable[[Account], object] | None = None,
+        store: Callable[[Target], Database] = Database,
+    ) -> Told:
+        """Run the job for one source, and judge it.
+
+        Args:
+            who: the source.
+            midway: what happens to its images just before the n-th question is answered.
+            lie: what its cloud lies about: "empty", "total", "hidden" or nothing.
+            fault: makes its cloud fail.
+            store: makes the database as the run sees it.
+        """
+        account = self.accounts[who]
+        disturbed = bool(fault or lie or store is not Database or isinstance(self._proxy.before, Strike))
+        self.tables = read_tables(self.admin)
+        known, clock = set(self.tables.runs), self.tables.now
+        changes = {nth: lambda change=change: self.change(who, change) for nth, change in (midway or {}).items()}
+        with account.watched(changes) as watch:
+            if fault is not None:
+                fault(account)
+            outcome, error = self.sync(account, store)
+        after = self._settled()
+        number = min((n for n, run in after.runs.items() if n not in known and run["source"] == who), default=None)
+        told = Told(watch, number, self.tables, after, clock, outcome, error, lie, certain=not disturbed)
+        self._judge(told)
+        return told
+
+    def run_child(self, who: str, nth: int, *, at_question: bool) -> None:
+        """Run the real program, and kill it at the n-th question to the cloud or message to the database."""
+        self.tables = read_tables(self.admin)
+        child = Child(self.accounts[who], self.target.url)
+        midway = {nth: child.kill} if at_question else {}
+        if not at_question:
+            self._proxy.before = Strike(nth, Lose.REPLY if nth % 2 else Lose.REQUEST, child.kill)
+        with self.accounts[who].watched(midway) as watch:
+            code, said, printed = child.end()
+        after = self._settled()
+        number = max((n for n in after.runs if n not in self.tables.runs), default=None)
+        told = Told(watch, number, self.tables, after, self.tables.now)
+        self._judge(told)
+        self.happened["killed"] += code < 0
+        assert TOKEN.encode() not in printed
+        assert PASSWORD.encode() not in printed
+        status = told.record.get("status")
+        if code >= 0 and said.get("run") is not None:
+            assert (said["run"], said["status"]) == (number, status)
+            assert code == {"done": 0, "withheld": 4, "superseded": 3}.get(str(status), 1)
+
+    def sync(
+        self, account: Account, store: Callable[[Target], Database]
+    ) -> tuple[Outcome | None, ImageSyncError | None]:
+        """The job as the command line runs it: what it returned, or raised."""
+        try:
+            with store(self.target) as database:
+                database.prepare()
+                with wiring.parts(account.settings(), database, threading.Event()) as parts:
+                    return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command"), None
+        except ImageSyncError as error:
+            return None, error
+
+    def close(self) -> None:
+        """The past is told as it was, and no secret is in any table; then everything ends."""
+        try:
+            text = repr(read_tables(self.admin).rows)
+            flaws = [f"15: {secret} is stored" for secret in (TOKEN, PASSWORD) if secret in text]
+            _nothing_wrong(flaws + check_told_past(self.target, self._past))
+        finally:
+            self._open.close()
+            with psycopg.connect(self._server.url(), autocommit=True) as admin:
+                admin.execute(f"DROP DATABASE {self._database} WITH (FORCE)")  # type: ignore[arg-type]
+
+    def _account(self, name: str, world: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Account:
+        images = World(seed, world["size"], show_deleted=world["show_deleted"])
+        cloud = Simulator(images, token=TOKEN, page_cap=world["page_cap"], unstable_ties=world["unstable_ties"])
+        return Account(name, self._open.enter_context(cloud), dict(options))
+
+    def _settled(self) -> Tables:
+        """The tables when no message is lost any more, and no session is busy whose client is gone."""
+        self._proxy.before = _nothing
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'image-sync'"
+        around = sum(account.watching for account in self.accounts.values())
+        for attempt in count():
+            row: Sequence[Any] = self.admin.execute(query, [self._database]).fetchone() or ()
+            if row[0] <= around:
+                return read_tables(self.admin)
+            assert attempt < 5_000, "a session of the job never ended"
+            time.sleep(0.002)
+        raise AssertionError
+
+    def _judge(self, told: Told) -> None:
+        if told.committed:
+            self._past.append(Moment(told.source, told.record["effective_at"], told.after.live(told.source)))
+        _nothing_wrong(check(self.admin) + check_run(told) + check_past(told.after, self._past))
+        self.tables = told.after
+        record = told.record
+        names = ("proven", "created", "updated", "restored", "deleted", "approved", "held", "quarantined", "kept")
+        met = {
+            str(record.get("status")): True,
+            **{name: bool(record.get(name)) for name in names},
+            "runs": True,
+            "unproven": told.committed and not record["proven"],
+            "several pages": (record.get("pages") or 0) > 1,
+            "drifting and proven": bool(record.get("proven")) and not told.watch.still,
+        }
+        self.happened += Counter({name: int(value) for name, value in met.items()})
+
+
+def _nothing(_message: Passing) -> None:
+    """Let every message pass."""
+
+
+def _nothing_wrong(flaws: list[str]) -> None:
+    assert not flaws, "\n".join(flaws)

@@ -1,0 +1,346 @@
+"""Whatever breaks between the job and PostgreSQL, and wherever: all of a run is written, or none of it, and it says which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from proxy import Lose, Passing, Proxy
+from servers import Server
+from store_tools import Edge
+
+from sync.domain.plan import Status
+from sync.domain.run import Outcome
+from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, SupersededError
+from sync.store.connect import Target
+from sync.store.database import Database
+
+
+@pytest.fixture
+def edge(each_server: Server) -> Iterator[Edge]:
+    """A source with something of every kind to write."""
+    with Edge(each_server) as made:
+        made.run()
+        made.world.delete(3)
+        made.run()
+        made.world.restore(2)
+        made.world.delete(2)
+        made.world.change(5)
+        made.world.create(3)
+        yield made
+
+
+def admin(edge: Edge, pid: int) -> None:
+    """End a process of the server as an administrator does, and see it gone."""
+    with psycopg.connect(edge.url, autocommit=True) as opened:
+        opened.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+def at(number: int, act: Callable[[Passing], Lose | None]) -> Callable[[Passing], Lose | None]:
+    """Act at so many statements (and rows of COPY) from the BEGIN of the writing transaction on; 0 is BEGIN."""
+    seen = -1
+
+    def hook(passing: Passing) -> Lose | None:
+        nonlocal seen
+        begins = passing.statement == "BEGIN" and not passing.statement.startswith("SELECT")
+        # The short transactions before it hold no fence; the writing one is told by it.
+        if seen < 0 and "epoch = epoch + 1" in passing.statement:
+            seen = 1
+        elif seen >= 0:
+            seen += 1
+        if seen == number and not begins:
+            seen = 10**6
+            return act(passing)
+        return None
+
+    return hook
+
+
+def complete(outcome: Outcome) -> bool:
+    """The run did all that was to do."""
+    plan = outcome.plan
+    return (plan.created, plan.updated, plan.restored, plan.deleted) == (3, 5, 2, 2)
+
+
+@pytest.mark.slow
+def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
+    """D01, I2: killed before any one statement of the writing transaction, no table has changed but the record."""
+    kills = 0
+    with Proxy(edge.url) as proxy:
+        while True:
+            before, killed = edge.inventory.dump(), []
+
+            def kill(passing: Passing, killed: list[str] = killed) -> None:
+                killed.append(passing.statement)
+                admin(edge, passing.pid)
+
+            proxy.before = at(kills + 1, kill)
+            if not _fails(edge, proxy):
+                break
+            kills += 1
+            assert killed
+            assert edge.inventory.dump() == before
+            assert edge.record["status"] == "failed", killed
+            edge.check()
+
+    assert kills > 15
+    edge.check()
+
+
+@pytest.mark.slow
+def test_a_connection_lost_at_any_statement_leaves_nothing(edge: Edge) -> None:
+    """D01, I2: the same where the network breaks, before the statement arrives or before its answer does."""
+    for lose in Lose:
+        with Proxy(edge.url) as proxy:
+            broken = 0
+            while True:
+                before = edge.inventory.dump()
+                last: list[str] = []
+
+                def hook(passing: Passing, last: list[str] = last, lose: Lose = lose) -> Lose:
+                    last.append(passing.statement)
+                    return lose
+
+                proxy.before = at(broken + 1, hook)
+                if not _fails(edge, proxy) or last == ["COMMIT"]:
+                    break
+                broken += 1
+                assert edge.inventory.dump() == before
+                assert edge.record["status"] == "failed"
+                edge.check()
+        assert broken > 15
+        edge.world.change(5)
+
+
+def _fails(edge: Edge, proxy: Proxy) -> bool:
+    try:
+        edge.run_by(proxy.url)
+    except DatabaseUnavailableError:
+        return True
+    return False
+
+
+def test_a_commit_whose_answer_is_lost_is_done(edge: Edge) -> None:
+    """D03: COMMIT was carried out and its answer never came: the run asks, and reports itself done."""
+    with Proxy(edge.url) as proxy:
+        proxy.before = on_commit(Lose.REPLY)
+        outcome = edge.run_by(proxy.url)
+
+    assert outcome.status is Status.DONE
+    assert complete(outcome)
+    assert (edge.record["run"], edge.record["status"]) == (outcome.run, "done")
+    assert edge.record["effective_at"] == outcome.effective_at
+    edge.check()
+    assert edge.run().plan.changes == 0
+
+
+def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
+    """D03: COMMIT never came to the server: the run asks, reports itself failed, and the next one does it all."""
+    before = edge.inventory.dump()
+    with Proxy(edge.url) as proxy:
+        proxy.before = on_commit(Lose.REQUEST)
+        with pytest.raises(DatabaseUnavailableError, match="committing") as caught:
+            edge.run_by(proxy.url)
+
+    assert edge.inventory.dump() == before
+    assert (edge.record["run"], edge.record["status"]) == (caught.value.run, "failed")
+    edge.check()
+    assert complete(edge.run())
+
+
+@pytest.mark.parametrize(("lose", "status"), [(Lose.REPLY, "done"), (Lose.REQUEST, "running")])
+def test_a_commit_no_one_can_ask_about(edge: Edge, lose: Lose, status: str) -> None:
+    """D03: where the database can't be asked either, the run says that it does not know; the record stays true."""
+    with Proxy(edge.url) as proxy:
+        proxy.before = on_commit(lose, lambda: setattr(proxy, "refusing", True))
+        with pytest.raises(OutcomeUnknownError, match="image-sync status") as caught:
+            edge.run_by(proxy.url)
+
+    assert edge.record["run"] == caught.value.run
+    assert edge.record["status"] == status
+    edge.check()
+    outcome = edge.run()
+    assert complete(outcome) is (lose is Lose.REQUEST)
+    assert edge.rows("SELECT count(*) FROM inventory.runs WHERE status = 'running'") == [(0,)]
+
+
+def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:
+    """D03: though another run has committed before the question could be asked, the answer is that of this run."""
+    with Proxy(edge.url) as proxy:
+        proxy.before = on_commit(Lose.REPLY)
+        answers: list[Outcome] = []
+
+        def overtake(passing: Passing) -> None:
+            if "FOR UPDATE" in passing.statement and not answers:
+                answers.append(edge.run())
+
+        first = proxy.before
+        proxy.before = lambda passing: overtake(passing) or first(passing)
+        outcome = edge.run_by(proxy.url)
+
+    assert complete(outcome)
+    assert answers[0].plan.changes == 0
+    edge.check()
+
+
+def on_commit(lose: Lose, also: Callable[[], None] = lambda: None) -> Callable[[Passing], Lose | None]:
+    """Lose the COMMIT of the writing transaction, or its answer; once."""
+    fenced, lost = False, False
+
+    def hook(passing: Passing) -> Lose | None:
+        nonlocal fenced, lost
+        fenced = fenced or "epoch = epoch + 1" in passing.statement
+        if fenced and not lost and passing.statement == "COMMIT":
+            lost = True
+            also()
+            return lose
+        return None
+
+    return hook
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_server_that_restarts_meanwhile(server: Server, mode: str) -> None:
+    """D02: a server that went and came back while the list was read costs this run, not the next."""
+    with Edge(server) as edge:
+        edge.run()
+        edge.world.change(3)
+        before = edge.inventory.dump()
+        done = []
+
+        def restart(_: object) -> None:
+            if not done:
+                done.append(1)
+                server.stop(mode)
+                server.resume()
+
+        edge.cloud.faults.before_answer = restart
+        with pytest.raises(DatabaseUnavailableError):
+            edge.run_by(edge.url)
+        edge.cloud.faults.clear()
+        edge.connection.close()
+        edge.connection = psycopg.connect(edge.url, autocommit=True)
+
+        assert edge.inventory.dump() == before
+        assert edge.record["status"] == "failed"
+        assert edge.run().plan.updated == 3
+
+
+def test_an_overtaken_run_writes_nothing(edge: Edge) -> None:
+    """The fence: of two runs that began together the one that commits first wins; the other only says so."""
+    with edge.parts() as (slow, slow_parts), edge.parts() as (fast, fast_parts):
+        late = slow.start(slow_parts.source, "command")
+        early = fast.start(fast_parts.source, "command")
+        with fast.writing(early) as tables:
+            assert tables is not None
+            fast.connection.execute(_DONE, [early.number])
+        before = edge.inventory.dump()
+
+        with pytest.raises(SupersededError, match="wrote nothing") as caught, slow.writing(late):
+            pytest.fail("the fence let both pass")
+        slow.fail(late, caught.value, slow_parts.cloud.traffic)
+
+    assert edge.inventory.dump() == before
+    assert edge.rows("SELECT run, status FROM inventory.runs WHERE run >= %s ORDER BY run", late.number) == [
+        (late.number, "superseded"),
+        (early.number, "done"),
+    ]
+    assert caught.value.exit_code == 3
+
+
+_DONE = """
+UPDATE inventory.runs r SET status = 'done', finished_at = clock_timestamp(), effective_at = s.effective_at
+FROM inventory.sources s WHERE r.run = %s AND s.name = r.source
+"""
+
+
+def test_two_whole_runs_at_once(edge: Edge) -> None:
+    """E01: a run that another overtook while it read the list writes nothing, and is on record as superseded."""
+    overtaking: list[Outcome] = []
+
+    def overtake(_: object) -> None:
+        edge.cloud.faults.before_answer = None
+        overtaking.append(edge.run())
+
+    edge.cloud.faults.before_answer = overtake
+    with pytest.raises(SupersededError) as caught:
+        edge.run_by(edge.url)
+
+    assert complete(overtaking[0])
+    assert (edge.rows("SELECT status, error FROM inventory.runs WHERE run = %s", caught.value.run)) == [
+        ("superseded", "SupersededError")
+    ]
+    edge.check()
+
+
+def test_a_run_that_waits_for_the_fence_is_overtaken(edge: Edge) -> None:
+    """The fence holds also while the other run's transaction is still open."""
+    with edge.parts() as (first, parts), edge.parts() as (second, other):
+        one, two = first.start(parts.source, "command"), second.start(other.source, "command")
+        second.target = Target(edge.url, lock_timeout=0.2)
+        with first.writing(one):
+            first.connection.execute(_DONE, [one.number])
+            with pytest.raises(Exception, match="lock timeout"), second.writing(two):
+                pytest.fail("two transactions of one source at once")
+        with pytest.raises(SupersededError), second.writing(two):
+            pytest.fail("the fence let both pass")
+        second.fail(two, SupersededError(), other.cloud.traffic)
+    edge.check()
+
+
+@pytest.mark.parametrize("ends", ["by a later run", "by its deadline"])
+def test_a_killed_run_is_told(edge: Edge, ends: str) -> None:
+    """I14: a run whose process is gone is marked as abandoned, by the next run at the latest; a live one is not."""
+    with edge.parts() as (store, parts):
+        dead = store.start(parts.source, "command")
+    if ends == "by its deadline":
+        edge.do(
+            "UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '61 seconds' WHERE run = %s", dead.number
+        )
+        with edge.parts() as (store, parts):
+            later = store.start(parts.source, "command")
+        assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", later.number) == [("running",)]
+    else:
+        with edge.parts() as (store, parts):
+            store.start(parts.source, "command")
+        assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", dead.number) == [("running",)]
+        edge.run()
+
+    status, reason, finished = edge.rows(
+        "SELECT status, reason, finished_at FROM inventory.runs WHERE run = %s", dead.number
+    )[0]
+    assert status == "abandoned"
+    assert "never said how it ended" in reason
+    assert finished is not None
+
+
+def test_a_run_thought_dead_may_still_speak(edge: Edge) -> None:
+    """A run that was marked as abandoned and was only slow says itself how it ended."""
+    with edge.parts() as (store, parts):
+        slow = store.start(parts.source, "command")
+        edge.run()
+        assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", slow.number) == [("abandoned",)]
+        with pytest.raises(SupersededError) as caught, store.writing(slow):
+            pytest.fail("the fence let it pass")
+        store.fail(slow, caught.value, parts.cloud.traffic)
+
+    assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", slow.number) == [("superseded",)]
+
+
+def test_runs_of_other_sources_are_left_alone(edge: Edge) -> None:
+    """I11: a committing run buries no run of another source."""
+    with edge.parts(name="other") as (store, parts):
+        running = store.start(parts.source, "command")
+        edge.run()
+
+    assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", running.number) == [("running",)]
+
+
+def test_a_database_that_cannot_be_closed_twice(edge: Edge) -> None:
+    """A store can be left after its connection broke."""
+    with Database(edge.target) as store:
+        pid = store.connection.info.backend_pid
+        admin(edge, pid)
+        with pytest.raises(DatabaseUnavailableError):
+            store.prepare()
