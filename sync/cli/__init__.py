@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ImageSyncError as error:
             if ctx.params.get("debug"):
-                raise
+                say(traceback.format_exc())
             say(f"image-sync: {error}")
             for note in getattr(error, "__notes__", ()):
                 say(f"image-sync: {note}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,11 @@ def one(source: Source, target: Target, stop: Stop, trigger: str, store: type[Da
                 with wiring.parts(source, database, stop, tick) as parts:
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:
-            _log.error("run failed", error=type(error).__name__, reason=str(error))
+            notes = list(getattr(error, "__notes__", ()))
+            _log.error(
+                "run failed", error=type(error).__name__, reason=str(error), **({"notes": notes} if notes else {})
+            )
+            _log.debug("where it failed", traceback=traceback.format_exc())
             told = {"run": error.run, "source": source.name, "status": status_of(error).value, "reason": str(error)}
             return error.exit_code, dict.fromkeys(FACTS) | told
         _tell(outcome)

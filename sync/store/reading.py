@@ -68,7 +68,7 @@ class Inventory:
 
     def as_of(self, moment: datetime, source: str | None) -> Iterator[Row]:
         """The images that existed at a moment, streamed."""
-        state = _state(moment, source, COLUMNS)
+        state = _state(moment, source, CONTENT)
         return self._stream(select(state).order_by(state.c.source, state.c.id))
 
     def history(self, image_id: str, source: str | None) -> list[Row]:

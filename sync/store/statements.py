@@ -186,7 +186,7 @@ WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effect
 DELETE = """
 UPDATE inventory.images i
 SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
-    last_seen_at = coalesce(h.last_seen_at, greatest(i.valid_from, src.proven_at))
+    last_seen_at = greatest(i.valid_from, coalesce(h.last_seen_at, src.proven_at))
 FROM pg_temp.gone g
 JOIN inventory.sources src ON src.name = %(source)s
 LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
