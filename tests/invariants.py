@@ -122,7 +122,7 @@ _VIOLATIONS: dict[str, str] = {
         WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
     "8: deletions that were not confirmed": f"""
         SELECT run::text FROM took r WHERE missing - kept < (SELECT count(*) FROM inventory.images i
-        WHERE i.deleted_run = r.run AND NOT {_dead('i')})""",
+        WHERE i.deleted_run = r.run AND NOT {_dead("i")})""",
     "8: confirmed deletions that were neither made nor held": """
         SELECT run::text FROM took WHERE missing - kept > deleted + held""",
     "8: an open case of an image that is not live": """

@@ -39,7 +39,7 @@ def fingerprint(seen: set[Row]) -> int:
 
 def chance(seed: int) -> Random:
     """Return a source of chance that is the same in every run."""
-    return Random(seed)  # noqa: S311 - no secret depends on it
+    return Random(seed)
 
 
 @dataclass

@@ -61,7 +61,14 @@ class Machine(RuleBasedStateMachine):
     happened: ClassVar[Counter[str]] = Counter()
     bench: Bench | None = None
 
-    @initialize(first=WORLDS, second=WORLDS, options=OPTIONS, others=OPTIONS, seed=st.integers(1, 1000))
+    @initialize(
+        first=WORLDS,
+        second=WORLDS,
+        options=OPTIONS,
+        others=OPTIONS,
+        seed=st.integers(1, 1000),
+        apart=st.sampled_from([0, 1]),
+    )
     def begin(self, **given: Any) -> None:
         """A new database, and two clouds."""
         self.bench = Bench(self.server, **given)
@@ -89,7 +96,7 @@ class Machine(RuleBasedStateMachine):
 
     # What people do.
 
-    @rule(who=WHO, private=st.booleans(), agreed=st.sampled_from([True, True, False]))
+    @rule(who=WHO, private=st.booleans(), agreed=st.sampled_from([True, True, True, True, False]))
     def rescope(self, who: str, private: bool, agreed: bool) -> None:  # noqa: FBT001 - drawn
         """The filter in the settings changes; most people acknowledge it."""
         account = self.accounts[who]
@@ -100,9 +107,9 @@ class Machine(RuleBasedStateMachine):
             acknowledge(self.target, who, scope)
             self.happened["acknowledged"] += 1
 
-    @rule(which=st.integers(0, 3))
-    def approve(self, which: int) -> None:
-        """A person releases what a run held: exactly that."""
+    @rule(which=st.integers(0, 3), who=WHO, changes=FIRST)
+    def approve(self, which: int, who: str, changes: list[Change]) -> None:
+        """A person releases what a run held: exactly that; then a run goes on from there."""
         before = read_tables(self.admin).rows["held_deletions"]
         waiting = {key for key, case in before.items() if case["closed_at"] is None and case["approved_at"] is None}
         numbers = sorted({key[2] for key in waiting})
@@ -116,6 +123,8 @@ class Machine(RuleBasedStateMachine):
         assert released == len(meant)
         assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == meant
         assert all(after[key]["approved_at"] is not None for key in meant)
+        self.change(who, *changes)
+        self.run(who)
 
     @rule(seconds=st.sampled_from([-90_000, -3600, 0, 3600, 90_000]))
     def jump(self, seconds: int) -> None:
@@ -195,9 +204,9 @@ class Machine(RuleBasedStateMachine):
             assert told.outcome.plan == planned.plan
             self.happened["planned"] += 1
 
-    @rule(who=WHO, changes=FIRST, at_question=st.booleans(), nth=st.integers(1, 40))
-    def kill(self, who: str, changes: list[Change], at_question: bool, nth: int) -> None:  # noqa: FBT001 - drawn
-        """A real process is killed; what is on record is what it wrote."""
+    @rule(who=WHO, changes=FIRST, at_question=st.booleans(), nth=st.integers(0, 40), often=st.integers(0, 2))
+    def kill(self, who: str, changes: list[Change], at_question: bool, nth: int, often: int) -> None:  # noqa: FBT001
+        """A real process is killed, now and then; what is on record is what it wrote."""
         self.change(who, *changes)
-        if self.kills:
-            self.bench.run_child(who, nth % 8 + 1 if at_question else nth, at_question=at_question)
+        if self.kills and not often:
+            self.bench.run_child(who, nth % 8 + 1 if at_question else nth + 10, at_question=at_question)

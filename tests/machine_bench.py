@@ -45,6 +45,7 @@ class Bench:
         options: settings of the first source.
         others: those of the second.
         seed: chooses the images.
+        apart: 0 gives both sources images of the same ids, as public ones are.
 
     Attributes:
         happened: what was met so far, by kind.
@@ -60,6 +61,7 @@ class Bench:
         options: Mapping[str, Any] = OPTIONS,
         others: Mapping[str, Any] = OPTIONS,
         seed: int = 1,
+        apart: int = 1,
     ) -> None:
         self.happened: Counter[str] = Counter()
         self._server, self._open, self._past = server, ExitStack(), list[Moment]()
@@ -71,7 +73,7 @@ class Bench:
         self.target = Target(self._proxy.url.replace("owner@", f"owner:{PASSWORD}@"))
         self.accounts = {
             "first": self._account("first", first, options, seed),
-            "second": self._account("second", second, others, seed + 1),
+            "second": self._account("second", second, others, seed + apart),
         }
         self.tables = read_tables(self.admin)
 

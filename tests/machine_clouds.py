@@ -119,7 +119,7 @@ class Account:
     _watches: list[Watch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._rng = Random(self.name)  # noqa: S311 - a story, not a secret
+        self._rng = Random(self.name)
         self._catalog = Catalog(self._rng)
 
     @property

@@ -93,7 +93,7 @@ def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) ->
 @pytest.mark.slow
 def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, target: Target) -> None:
     """By kill -9, wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
-    chance = Random()  # noqa: S311 - moments, not secrets
+    chance = Random()
     with Simulator(World(seed=1, size=1200), latency=0.05) as cloud:
         job = Job(tmp_path, target.url, cloud)
         for _ in range(6):

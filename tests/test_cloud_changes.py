@@ -31,7 +31,7 @@ def many() -> Iterator[Simulator]:
 
 def chance(seed: int) -> Random:
     """A source of chance that is the same in every run."""
-    return Random(seed)  # noqa: S311 - no secret depends on it
+    return Random(seed)
 
 
 def restless(cloud: Simulator, rng: Random, likely: float) -> Callable[[object], None]:

@@ -37,7 +37,7 @@ TOTALS = {
 
 def chance(seed: int) -> Random:
     """A source of chance that is the same in every run."""
-    return Random(seed)  # noqa: S311 - no secret depends on it
+    return Random(seed)
 
 
 def tied(count: int, *, before: int = 0, after: int = 0) -> World:

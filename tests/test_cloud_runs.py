@@ -293,7 +293,7 @@ def test_a_gap_in_the_list_is_told_apart_from_a_deletion(target: Target, capped:
     inventory = Inventory(target, capped)
     inventory.run()
     gone = capped.world.delete(1)
-    unseen = Random(1).sample(sorted(capped.world.truth()), 1)  # noqa: S311 - an example
+    unseen = Random(1).sample(sorted(capped.world.truth()), 1)
     capped.faults.add(gap(unseen), times=None)
     outcome = inventory.run()
 

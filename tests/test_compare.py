@@ -42,7 +42,9 @@ def spooled(comparison: Comparison) -> list[str]:
 
 
 records = st.one_of(
-    st.builds(lambda name, value: image(name, name=value), st.sampled_from(NAMES), st.sampled_from(["old", "new", "x"])),
+    st.builds(
+        lambda name, value: image(name, name=value), st.sampled_from(NAMES), st.sampled_from(["old", "new", "x"])
+    ),
     st.builds(lambda name: encoded(image(name, name="old")).replace(b'":', b'" :'), st.sampled_from(NAMES)),
     st.sampled_from(
         [b'{"name":"nameless"}', b'{"id":7}', b'{"id":"a","name":"\\u0000"}', b"null", b"[]", b'{"id":"a","n":1e9999}']

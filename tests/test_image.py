@@ -51,7 +51,9 @@ numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infini
 times = st.datetimes(timezones=st.just(UTC)).map(iso) | st.sampled_from(
     ["2020-12-30T03:23:29+08:00", "2020-12-30 03:23:29", "2020-12-30T03:23:29.1234567Z", "0001-01-01T00:00:00+01:00"]
 )
-scalars = st.none() | st.booleans() | numbers | texts | times | st.sampled_from(["true", "false", "", "40", "040", "-0"])
+scalars = (
+    st.none() | st.booleans() | numbers | texts | times | st.sampled_from(["true", "false", "", "40", "040", "-0"])
+)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
 ids = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=MAX_ID).filter(
     lambda text: not any(character.isspace() for character in text)
@@ -403,7 +405,12 @@ def test_words_that_are_no_json_are_refused(word: bytes) -> None:
 @pytest.mark.parametrize("spacing", [b"", b" ", b"\n"])
 @pytest.mark.parametrize(
     "pairs",
-    [b'"id":"a","id":"b"', b'"id":"a","name":"x","name":"y"', b'"id":"a","new":{"k":1,"k":2}', b'"id":"a","\\u0069d":"b"'],
+    [
+        b'"id":"a","id":"b"',
+        b'"id":"a","name":"x","name":"y"',
+        b'"id":"a","new":{"k":1,"k":2}',
+        b'"id":"a","\\u0069d":"b"',
+    ],
 )
 def test_no_key_comes_twice(pairs: bytes, spacing: bytes) -> None:
     """F05: two values under one key, and no one can say which holds."""

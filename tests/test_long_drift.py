@@ -52,7 +52,7 @@ def source(simulator: Simulator, **options: int) -> settings.Source:
 @pytest.mark.parametrize(("storm", "concurrency", "least"), [(1, 4, 0.97), (6, 1, 0.9)], ids=["steady change", "storm"])
 def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: int, least: float) -> None:
     """Of 800 readings none is wrongly proven, and nearly all are proven while the list keeps changing."""
-    rng, proven = Random(storm), 0  # noqa: S311 - a story, not a secret
+    rng, proven = Random(storm), 0
     world = World(seed=storm, size=100)
     with Simulator(world, page_cap=25) as simulator, images_of(simulator, concurrency) as images:
         weather(simulator, rng, storm=storm)
@@ -76,7 +76,7 @@ def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: i
 @pytest.mark.slow
 def test_no_run_deletes_what_stayed(target: Target) -> None:
     """Sixty real runs, each while the list changes, mark deleted what went and nothing that stayed."""
-    rng, proven, went = Random(7), 0, 0  # noqa: S311 - a story, not a secret
+    rng, proven, went = Random(7), 0, 0
     world = World(seed=7, size=100)
     with Simulator(world, page_cap=25) as simulator, Database(target) as database:
         given = source(simulator, guard_images=10**6, daily_images=10**6)

@@ -271,7 +271,9 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
                 "migrate.upgrade(Target(sys.argv[1], lock_timeout=60))"
             )
             process = subprocess.Popen([sys.executable, "-c", code, url], env=environment(PYTHONPATH=str(CHECKOUT)))
-            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
             while admin.execute(waiting).fetchone() == (0,):
                 assert process.poll() is None
             process.kill()

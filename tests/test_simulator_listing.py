@@ -90,7 +90,7 @@ def some_query(rng: Random) -> dict[str, str]:
 
 def test_pages_are_those_of_the_reference(simulator: Simulator) -> None:
     """150 queries of filters, orders and pages by chance give the very rows and total of the plain reference."""
-    rng, rows = Random(1), 0  # noqa: S311 - a choice of queries
+    rng, rows = Random(1), 0
     for _ in range(150):
         query = some_query(rng)
         expected, reply = reference(simulator.world, query), ask(simulator, **query)

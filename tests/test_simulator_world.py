@@ -182,7 +182,7 @@ def test_one_id_twice() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_present_throughout_is_what_every_moment_had(seed: int) -> None:
     """For every interval, exactly those ids are present throughout that each single moment had."""
-    world, rng = World(seed, 12), Random(seed)  # noqa: S311 - a choice of events
+    world, rng = World(seed, 12), Random(seed)
     moments = {world.journal.seq: set(world.truth())}
     for _ in range(30):
         happens = rng.choice((world.create, world.change, world.delete, world.delete, world.restore))

@@ -296,7 +296,8 @@ def test_a_killed_run_is_told(edge: Edge, ends: str) -> None:
         dead = store.start(parts.source, "command")
     if ends == "by its deadline":
         edge.do(
-            "UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '61 seconds' WHERE run = %s", dead.number
+            "UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '61 seconds' WHERE run = %s",
+            dead.number,
         )
         with edge.parts() as (store, parts):
             later = store.start(parts.source, "command")

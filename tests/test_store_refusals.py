@@ -93,7 +93,9 @@ def test_too_many_connections(edge: Edge) -> None:
 def test_a_run_takes_one_connection(edge: Edge) -> None:
     """D08: one connection is all a run needs; confirmations and the lost answers apart."""
     most: list[int] = []
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'image-sync'"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'image-sync'"
+    )
     edge.cloud.faults.before_answer = lambda _: most.append(edge.value(query))
     stir(edge)
 
@@ -259,7 +261,9 @@ def _fails_unrecorded(edge: Edge) -> DatabaseBusyError:
 
 def test_a_statement_has_its_time(edge: Edge) -> None:
     """D05: a statement that takes too long is ended, and the message names the step."""
-    edge.do("""CREATE FUNCTION inventory.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'""")
+    edge.do(
+        """CREATE FUNCTION inventory.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"""
+    )
     edge.do("CREATE TRIGGER slow BEFORE UPDATE ON inventory.images FOR EACH ROW EXECUTE FUNCTION inventory.slow()")
     edge.inventory._target = Target(edge.url, statement_timeout=0.3)
     edge.world.change(1)
