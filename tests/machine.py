@@ -123,8 +123,9 @@ class Machine(RuleBasedStateMachine):
         assert released == len(meant)
         assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == meant
         assert all(after[key]["approved_at"] is not None for key in meant)
-        self.change(who, *changes)
-        self.run(who)
+        source = next((key[0] for key in meant), who)
+        self.change(source, *changes)
+        self.run(source)
 
     @rule(seconds=st.sampled_from([-90_000, -3600, 0, 3600, 90_000]))
     def jump(self, seconds: int) -> None:

@@ -15,7 +15,8 @@ from servers import Server
 from sync import job, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator, World, effects
+from sync.simulator.effects import Effect
 from sync.store.connect import Target
 from sync.store.database import Database
 
@@ -57,11 +58,28 @@ class Edge:
             assert truth(self.connection, outcome.source, self.world.truth().values(), outcome.effective_at) == []
         return outcome
 
+    def run_unclear(self, **changes: Any) -> Outcome:
+        """Sync once from a cloud that contradicts itself, so that there is no truth to hold the inventory against."""
+        outcome = self.inventory.run(**changes)
+        self.check()
+        return outcome
+
     def fails(self, kind: type[E], **changes: Any) -> E:
         """Sync in vain; why."""
         error = self.inventory.fails(kind, **changes)
         self.check()
         return error
+
+    def run_unproven(self, **changes: Any) -> Outcome:
+        """Sync once from a list that comes in pages, in the wrong order, and without a total: it can't be proven."""
+        self.cloud.listing.page_cap = 20
+        self.cloud.faults.add(Effect("unsorted", ask=lambda query: replace(query, descending=True)), times=None)
+        self.cloud.faults.add(effects.total_missing(), times=None)
+        outcome = self.run(**changes)
+        self.cloud.listing.page_cap = None
+        self.cloud.faults.clear()
+        assert not outcome.proven
+        return outcome
 
     def check(self) -> None:
         """No invariant is violated, and the past is as it was."""

@@ -125,11 +125,13 @@ def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Sim
     inventory = Inventory(target, small)
     inventory.run()
     unseen = [*small.world.truth()][:5]
+    small.world.put(small.world.truth()[unseen[0]] | {"name": "renamed meanwhile"})
     small.faults.add(gap(unseen), times=None)
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (5, 5, 0)
+    assert (outcome.missing, outcome.kept, outcome.plan.deleted, outcome.plan.updated) == (5, 5, 0, 1)
     assert outcome.proven
+    assert "renamed meanwhile" in {row["name"] for row in inventory.images("name")}
     assert set(unseen) <= inventory.live()
 
 

@@ -59,6 +59,7 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     run = Run(number, source, epoch, started_at)
     if scope != source.scope:
         error = _scope_changed(source, scope)
+        error.run = number
         fail(connection, target, run, error, Traffic())
         raise error
     return run
@@ -80,7 +81,7 @@ def fail(connection: Connection, target: Target, run: Run, error: BaseException,
     facts = {
         "run": run.number,
         "status": status_of(error).value,
-        "reason": str(error) or type(error).__name__,
+        "reason": stored(str(error)) or type(error).__name__,
         "error": type(error).__name__,
         "requests": traffic.requests,
         "retries": traffic.retries,
@@ -129,7 +130,13 @@ def evidence(connection: Connection, run: Run, listing: Listing, missing: Missin
     with connection.cursor() as cursor, cursor.copy(f"COPY inventory.run_pages ({columns}) FROM STDIN") as copy:
         for n, page in enumerate([*listing.pages, *missing.pages], 1):
             anchor = anchors.get(page.offset) if page.reading == listing.readings else None
-            copy.write_row((run.number, n, anchor, *astuple(page)))
+            row = (run.number, n, anchor, *astuple(page))
+            copy.write_row([stored(value) if isinstance(value, str) else value for value in row])
+
+
+def stored(text: str | None) -> str | None:
+    """Text as PostgreSQL takes it: without NUL and lone surrogates."""
+    return None if text is None else text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def outcome_of(

@@ -77,13 +77,7 @@ DROP_TIED = """
 WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
 SELECT count(DISTINCT id) FROM dropped
 """
-QUARANTINE_TIED = """
-INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
-SELECT %(source)s, raw_digest, id, convert_to(to_jsonb(t)::text, 'UTF8'),
-       'the list shows it with two contents of the same updated_at', %(run)s, %(effective_at)s
-FROM pg_temp.tied t WHERE seq >= 0
-ON CONFLICT DO NOTHING
-"""
+TIED = f"SELECT {_ALL}, extra FROM pg_temp.tied WHERE seq >= 0 ORDER BY seq"
 QUARANTINE = """
 INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
 VALUES (%(source)s, %(digest)s, %(id)s, %(raw)s, %(reason)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING

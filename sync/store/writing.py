@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import psycopg
 
 from sync.domain.compare import Spool
-from sync.domain.fields import FIELDS
+from sync.domain.fields import COLUMNS, FIELDS
+from sync.domain.image import Unreadable, raw_digest, to_json
 from sync.domain.plan import Candidates, Plan, guard
 from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
 from sync.errors import SupersededError
 from sync.store import runs, statements
 from sync.store.connect import ours
 
+_LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
 _ANALYZE_FROM = 5_000  # staged rows from which the planner's guesses cost more than looking
 
 
@@ -76,12 +82,9 @@ class Writing:
                 self._do(statements.CLOSE_GONE)
                 self._do(statements.DELETE)
                 self._do(statements.CLOSE_DELETED)
-            if plan.quarantined:
-                self._do(statements.QUARANTINE_TIED)
-            for digest, record in self._listing.comparison.unreadable.items():
-                self._do(
-                    statements.QUARANTINE, digest=digest, id=_stored(record.id), raw=record.raw, reason=record.reason
-                )
+            for record in [*self._listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]:
+                facts = {"id": runs.stored(record.id), "raw": record.raw, "reason": runs.stored(record.reason)}
+                self._do(statements.QUARANTINE, digest=raw_digest(record.raw), **facts)
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
         """Complete the record of the run."""
@@ -110,6 +113,13 @@ class Writing:
         self._do(statements.CREATE_TIED)
         return int(self._row(statements.DROP_TIED)[0])
 
+    def _tied(self) -> Iterator[Unreadable]:
+        """The contents between which no one can choose, written as JSON again."""
+        reason = "the list shows it with two contents of the same updated_at; this is one of them, written anew"
+        for *values, extra in self._connection.execute(statements.TIED).fetchall():
+            record = to_json(dict(zip(COLUMNS, values, strict=True)), json.loads(extra or "{}", parse_float=Decimal))
+            yield Unreadable(_json(record), reason, values[0])
+
     def _plan_deletions(self, missing: Missing) -> tuple[int, int, str]:
         """How many will be deleted, how many held, and why."""
         if not self._listing.proof.proven or missing.reason:
@@ -128,14 +138,14 @@ class Writing:
     def _doubtful(self, missing: Missing) -> list[str]:
         """Images of which this listing does not say for certain that they still are as stored."""
         comparison = self._listing.comparison
-        unreadable = (_stored(record.id) for record in comparison.unreadable.values())
+        unreadable = (runs.stored(record.id) for record in comparison.unreadable.values())
         return [*missing.kept, *comparison.contradicted, *(name for name in unreadable if name is not None)]
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""
         came = "the cloud sends a field that its document does not name; it is kept in extra"
         for name in sorted(listing.comparison.unknown):
-            self._do(statements.FINDING, kind="contract", subject=_stored(name), detail=came)
+            self._do(statements.FINDING, kind="contract", subject=runs.stored(name[:_LONGEST_SUBJECT]), detail=came)
         if plan.updated * 2 <= listing.comparison.distinct:
             return  # too few changed to say that a field went
         went = "the cloud does not send this field any more"
@@ -168,6 +178,4 @@ class Planned(Writing):
         return runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=None)
 
 
-def _stored(text: str | None) -> str | None:
-    """Text as PostgreSQL takes it: without NUL and lone surrogates."""
-    return None if text is None else text.replace("\0", "").encode("utf-8", "replace").decode()
+_json = msgspec.json.Encoder(decimal_format="number").encode

@@ -160,7 +160,7 @@ def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: T
     inventory.run()
     gone, new = capped.world.delete(3), capped.world.create(2)
     capped.faults.add(Effect("sorted otherwise", ask=lambda q: effects.replace(q, sort_key="name")), times=None)
-    capped.faults.add(effects.total_off(1), times=None)
+    capped.faults.add(effects.total_off(1), offset=30, times=None)
     outcome = inventory.run()
 
     assert (outcome.exit_code, outcome.proven, outcome.readings) == (4, False, 3)

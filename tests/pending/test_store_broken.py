@@ -17,6 +17,9 @@ from sync.store.connect import Target
 from sync.store.database import Database
 
 
+DONE = 10**6  # statements: more than a run has
+
+
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
     """A source with something of every kind to write."""
@@ -38,19 +41,17 @@ def admin(edge: Edge, pid: int) -> None:
 
 
 def at(number: int, act: Callable[[Passing], Lose | None]) -> Callable[[Passing], Lose | None]:
-    """Act at so many statements (and rows of COPY) from the BEGIN of the writing transaction on; 0 is BEGIN."""
+    """Act at one statement (or row of COPY) of the writing transaction; 1 is the fence, by which it is known."""
     seen = -1
 
     def hook(passing: Passing) -> Lose | None:
         nonlocal seen
-        begins = passing.statement == "BEGIN" and not passing.statement.startswith("SELECT")
-        # The short transactions before it hold no fence; the writing one is told by it.
         if seen < 0 and "epoch = epoch + 1" in passing.statement:
             seen = 1
         elif seen >= 0:
             seen += 1
-        if seen == number and not begins:
-            seen = 10**6
+        if seen == number:
+            seen = DONE
             return act(passing)
         return None
 
@@ -256,19 +257,22 @@ FROM inventory.sources s WHERE r.run = %s AND s.name = r.source
 
 
 def test_two_whole_runs_at_once(edge: Edge) -> None:
-    """E01: a run that another overtook while it read the list writes nothing, and is on record as superseded."""
+    """E01: a run that another overtook after it read the list writes nothing, and is on record as superseded."""
     overtaking: list[Outcome] = []
 
-    def overtake(_: object) -> None:
-        edge.cloud.faults.before_answer = None
-        overtaking.append(edge.run())
+    def overtake(passing: Passing) -> None:
+        if passing.statement == "BEGIN" and edge.record["status"] == "running" and not overtaking and read:
+            overtaking.append(edge.run())
 
-    edge.cloud.faults.before_answer = overtake
-    with pytest.raises(SupersededError) as caught:
-        edge.run_by(edge.url)
+    read: list[object] = []
+    edge.cloud.faults.before_answer = read.append
+    with Proxy(edge.url) as proxy:
+        proxy.before = overtake
+        with pytest.raises(SupersededError) as caught:
+            edge.run_by(proxy.url)
 
     assert complete(overtaking[0])
-    assert (edge.rows("SELECT status, error FROM inventory.runs WHERE run = %s", caught.value.run)) == [
+    assert edge.rows("SELECT status, error FROM inventory.runs WHERE run = %s", caught.value.run) == [
         ("superseded", "SupersededError")
     ]
     edge.check()

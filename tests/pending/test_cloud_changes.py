@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -12,7 +13,8 @@ from servers import Server
 
 from sync.domain.plan import Status
 from sync.domain.proof import Tally, Verdict, judge
-from sync.simulator import Simulator, World
+from sync.simulator import START, Simulator, World
+from sync.simulator.catalog import Catalog
 from sync.store.connect import Target
 
 
@@ -82,6 +84,29 @@ def test_steady_change_hides_nothing_from_a_proven_list(many: Simulator, ties: b
 
     assert proven > 90
     assert duplicates > 0
+
+
+@pytest.mark.slow
+def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
+    """Images that share their created_at change places in each answer, come and go: a join beside a tie is no proof."""
+    world, catalog, rng = World(size=0), Catalog(chance(12)), chance(13)
+    moments = (START + timedelta(minutes=rng.randrange(16)) for _ in range(26))
+    images = [catalog.image(moment, until=START + timedelta(days=9)) for moment in moments]
+    away = [images.pop() for _ in range(10)]
+    for image in images:
+        world.put(image)
+
+    def swap(_: object) -> None:
+        if rng.random() < 0.6:
+            images.append(away.pop(0))
+            world.put(images[-1])
+            away.append(images.pop(rng.randrange(len(images))))
+            world.remove(str(away[-1]["id"]))
+
+    with Simulator(world, page_cap=5, unstable_ties=True) as cloud:
+        cloud.faults.before_answer = swap
+
+        assert not any(scan.verdict.complete and scan.missed for scan in scans(cloud, 200))
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from sync.store.approvals import approve
 MET = (
     *("done", "withheld", "failed", "superseded", "proven", "unproven", "several pages", "drifting and proven"),
     *("created", "updated", "restored", "deleted", "held", "quarantined", "kept", "approved"),
-    *("acknowledged", "planned", "killed"),
+    *("acknowledged", "planned"),
 )
 """What the long walk must have met to have proven anything."""
 EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
@@ -45,6 +45,22 @@ def test_invariants_hold_for_long(server: Server) -> None:
     )
 
     assert [kind for kind in MET if not Machine.happened[kind]] == []
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_all_or_nothing(server: Server) -> None:
+    """I2, I14: killed at every third message to the database, a real process wrote all of its run or nothing."""
+    with bench(server) as one:
+        one.run("first")
+        for nth in range(12, 48, 3):
+            one.change("first", ("change", 2), ("swap", 2))
+            one.run_child("first", nth, at_question=False)
+        for nth in (1, 3, 6):
+            one.run_child("first", nth, at_question=True)
+        one.run("first")
+
+    assert one.happened["killed"] > 10
+    assert one.happened["running"] > 5
 
 
 def test_what_was_released_and_came_back_stays(server: Server) -> None:

@@ -1,0 +1,382 @@
+"""The story of a run, from the cloud to the tables: what it finds is what is stored, with every earlier version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from builders import SAMPLE, canonical, image
+from cloud_tools import Inventory, gap
+from invariants import story, truth
+from servers import Server
+from store_tools import Edge
+
+from sync import job, wiring
+from sync.domain.fields import COLUMNS
+from sync.domain.image import to_json
+from sync.domain.plan import Status
+from sync.errors import ForbiddenError, ScopeChangedError
+from sync.simulator import Simulator, World, effects
+from sync.store.approvals import acknowledge
+from sync.store.database import Database, Planning
+
+
+@pytest.fixture
+def edge(each_server: Server) -> Iterator[Edge]:
+    """A cloud of 40 images that nothing is known of yet."""
+    with Edge(each_server) as made:
+        yield made
+
+
+def image_of(edge: Edge, name: str) -> dict[str, Any]:
+    """A stored image, by column; {} where there is none."""
+    rows = edge.inventory.all(f"SELECT * FROM inventory.images WHERE id = '{name}'")
+    return rows[0] if rows else {}
+
+
+def versions_of(edge: Edge, name: str) -> list[dict[str, Any]]:
+    """Its earlier versions, oldest first."""
+    return edge.inventory.all(f"SELECT * FROM inventory.image_versions WHERE id = '{name}' ORDER BY valid_from")
+
+
+def test_a_first_load(edge: Edge) -> None:
+    """Every image of the cloud is there, as the cloud shows it, from this run's moment on, and nothing else is."""
+    outcome = edge.run()
+
+    assert (outcome.status, outcome.exit_code, outcome.proven) == (Status.DONE, 0, True)
+    assert (outcome.received, outcome.listed, outcome.total, outcome.plan.created) == (40, 40, 40, 40)
+    assert edge.inventory.live() == set(edge.world.truth())
+    assert edge.rows("SELECT DISTINCT first_seen_at, valid_from, valid_from_run, deleted_at FROM inventory.images") == [
+        (outcome.effective_at, outcome.effective_at, outcome.run, None)
+    ]
+    assert edge.value("SELECT count(*) FROM inventory.image_versions") == 0
+
+
+def test_the_sample_is_stored_column_by_column(edge: Edge) -> None:
+    """The document's own example, through HTTP and COPY and back, letter by letter."""
+    edge.world.put(SAMPLE)
+
+    edge.run()
+
+    row = image_of(edge, SAMPLE["id"])
+    assert to_json(row, row["extra"]) == SAMPLE
+    assert (row["min_disk"], row["isregistered"], row["support_arm"], row["vendor_deleted_at"]) == (
+        40,
+        True,
+        True,
+        None,
+    )
+    assert row["created_at"] == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
+    assert row["extra"] is None
+
+
+def test_no_change(edge: Edge) -> None:
+    """I6: a second run finds everything as stored, and says so."""
+    edge.run()
+
+    outcome = edge.run()
+
+    assert (outcome.unchanged, outcome.plan.changes, outcome.status) == (40, 0, Status.DONE)
+    assert outcome.readings == 1
+
+
+def test_another_way_of_writing_is_no_change(edge: Edge) -> None:
+    """A18, F12: all images written otherwise, and not one row is touched."""
+    edge.run()
+    before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
+    edge.cloud.faults.add(effects.reformatted(), times=None)
+
+    outcome = edge.run()
+
+    assert (outcome.unchanged, outcome.plan.changes) == (40, 0)
+    assert edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id") == before
+
+
+def test_a_change_makes_a_version(edge: Edge) -> None:
+    """The row shows the new content; the version shows the old one, and between which two runs it held."""
+    first = edge.run()
+    before = {name: canonical(document) for name, document in edge.world.truth().items()}
+    changed = edge.world.change(4)
+
+    second = edge.run()
+
+    assert (second.plan.updated, second.plan.changes, second.unchanged) == (4, 4, 36)
+    for name in changed:
+        (old,) = versions_of(edge, name)
+        assert canonical(to_json(old, old["extra"])) == before[name]
+        assert (old["valid_from"], old["valid_from_run"]) == (first.effective_at, first.run)
+        assert (old["valid_to"], old["valid_to_run"]) == (second.effective_at, second.run)
+        now = image_of(edge, name)
+        assert (now["valid_from"], now["valid_from_run"]) == (second.effective_at, second.run)
+        assert now["first_seen_at"] == first.effective_at
+
+
+def test_only_what_changed_gets_a_version(edge: Edge) -> None:
+    """An image that stayed as it was keeps its row, and has no version."""
+    edge.run()
+    rows = dict(edge.rows("SELECT id, xmin::text FROM inventory.images"))
+    changed = set(edge.world.change(4))
+    edge.run()
+    after = dict(edge.rows("SELECT id, xmin::text FROM inventory.images"))
+
+    assert {name for name in rows if rows[name] != after[name]} == changed
+    assert edge.value("SELECT count(*) FROM inventory.image_versions") == 4
+
+
+def test_a_deletion_is_confirmed(edge: Edge) -> None:
+    """What is gone was asked for by name, is marked, and keeps its last content; the cloud's word is another column."""
+    first = edge.run()
+    gone = edge.world.delete(3)
+    since = edge.cloud.journal.seq
+
+    second = edge.run()
+
+    asked = {str(event.detail["query"]) for event in edge.cloud.journal.answers(since)}
+    assert {f"id={name}" for name in gone} <= asked
+    assert (second.plan.deleted, second.missing, second.kept) == (3, 3, 0)
+    assert edge.inventory.deleted() == set(gone)
+    for name in gone:
+        row, (last,) = image_of(edge, name), versions_of(edge, name)
+        assert (row["deleted_at"], row["deleted_run"]) == (second.effective_at, second.run)
+        assert row["last_seen_at"] == first.effective_at
+        assert (row["vendor_deleted"], row["vendor_deleted_at"]) == (False, None)
+        assert (last["valid_to"], last["valid_to_run"]) == (second.effective_at, second.run)
+        assert [row[column] for column in COLUMNS] == [last[column] for column in COLUMNS]
+
+
+def test_a_list_gap_is_no_deletion(edge: Edge) -> None:
+    """A14: what the list leaves out, and is there when asked for, stays."""
+    edge.run()
+    names = sorted(edge.world.truth())[:3]
+    edge.cloud.faults.add(gap(names), times=None)
+
+    outcome = edge.run()
+
+    assert (outcome.plan.deleted, outcome.missing, outcome.kept) == (0, 3, 3)
+    assert set(names) <= edge.inventory.live()
+
+
+def test_a_returning_image_leaves_a_gap(edge: Edge) -> None:
+    """A21, I10: it gets a new version; the old ones, and the time in which it was not there, stay as they were."""
+    first = edge.run()
+    (name,) = edge.world.delete(1)
+    second = edge.run()
+    old = versions_of(edge, name)
+    edge.world.restore(1)
+
+    third = edge.run()
+
+    row = image_of(edge, name)
+    assert third.plan.restored == 1
+    assert versions_of(edge, name) == old
+    assert (row["first_seen_at"], row["valid_from"]) == (first.effective_at, third.effective_at)
+    assert (row["deleted_at"], row["deleted_run"], row["last_seen_at"]) == (None, None, None)
+    assert old[0]["valid_to"] == second.effective_at < row["valid_from"]
+
+
+def test_an_image_that_returns_as_it_was(edge: Edge) -> None:
+    """Back with the very same bytes, it is restored all the same."""
+    edge.world.put(image("x"))
+    edge.run()
+    edge.world.remove("x")
+    edge.run()
+    edge.world.put(image("x"))
+
+    assert edge.run().plan.restored == 1
+    assert image_of(edge, "x")["deleted_at"] is None
+    assert edge.run().plan.changes == 0
+
+
+def test_a_long_story_is_told_right(edge: Edge) -> None:
+    """I1, I13: after many busy days the state of every day, and the way from each to each, is as it was."""
+    states: dict[datetime, list[dict[str, Any]]] = {}
+    for _day in range(8):
+        outcome = edge.run(daily_images=1000)
+        assert outcome.effective_at is not None
+        states[outcome.effective_at] = list(edge.world.truth().values())
+        edge.world.churn(30)
+
+    for moment, images in states.items():
+        assert truth(edge.connection, outcome.source, images, moment) == []
+    assert story(edge.target, states) == []
+
+
+def test_sources_keep_apart(each_server: Server) -> None:
+    """I11: two clouds with the same ids in one database; what happens to one leaves the other's rows alone."""
+    with Edge(each_server) as edge, Simulator(World(seed=3, size=40)) as other:
+        second = Inventory(edge.target, other)
+        edge.run()
+        second.run()
+        query = "SELECT id, xmin::text, to_jsonb(i)::text FROM inventory.images i WHERE source = %s"
+        before = edge.rows(query, second.source.name)
+        edge.world.delete(5)
+        edge.world.change(5)
+        edge.run()
+
+        assert edge.world.truth().keys() < other.world.truth().keys()
+        assert edge.rows(query, second.source.name) == before
+        assert edge.rows("SELECT DISTINCT source FROM inventory.image_versions") == [(edge.inventory.source.name,)]
+        other.world.delete(2)
+        assert second.run().plan.deleted == 2
+        edge.check()
+
+
+def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
+    """The real plan, from the same cloud, without a trace in any table; then the run does just that."""
+    edge.run()
+    edge.world.put(b'{"id":"x","name":"\\u0000"}')
+    edge.world.churn(30)
+    before = edge.inventory.dump(), edge.value("SELECT count(*) FROM inventory.runs")
+    with (
+        Planning(edge.target) as store,
+        wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts,
+    ):
+        store.prepare()
+        planned = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "plan")
+    assert (edge.inventory.dump(), edge.value("SELECT count(*) FROM inventory.runs")) == before
+
+    outcome = edge.run()
+
+    assert (planned.plan, planned.unchanged, planned.quarantined) == (
+        outcome.plan,
+        outcome.unchanged,
+        outcome.quarantined,
+    )
+    assert (planned.run, planned.effective_at) == (None, None)
+
+
+def test_a_failed_run_is_on_record_and_nothing_else(edge: Edge) -> None:
+    """I2: the reason and the counts of its requests stand in the record; no other table changed."""
+    edge.run()
+    edge.world.churn(30)
+    edge.cloud.faults.add(effects.status(403), times=None)
+
+    error = edge.fails(ForbiddenError)
+
+    assert error.run == edge.record["run"]
+    assert edge.record["requests"] == 1
+    assert edge.record["error"] == "ForbiddenError"
+
+
+def test_a_first_run_that_fails(edge: Edge) -> None:
+    """The source is known from then on, and holds nothing."""
+    edge.cloud.faults.add(effects.status(403))
+
+    edge.fails(ForbiddenError)
+
+    assert edge.rows("SELECT epoch, effective_at, proven_at FROM inventory.sources") == [(0, None, None)]
+    assert edge.run().plan.created == 40
+
+
+def test_another_filter_is_refused_until_it_is_acknowledged(edge: Edge) -> None:
+    """A19: images outside a new filter are not gone; the run says what to do, and no image is touched."""
+    edge.run()
+    narrow = {"filter": (("visibility", "public"),)}
+    since = edge.cloud.journal.seq
+
+    error = edge.fails(ScopeChangedError, **narrow)
+
+    assert "visibility=public" in str(error)
+    assert "approve --scope" in str(error)
+    assert error.exit_code == 2
+    assert edge.cloud.journal.answers(since) == []
+
+    acknowledge(edge.target, edge.inventory.source.name, "visibility=public")
+    outcome = edge.inventory.run(**narrow)
+
+    # What left the filter is there when it is asked for by name, so it stays.
+    assert (outcome.plan.deleted, outcome.plan.held) == (0, 0)
+    assert outcome.kept == outcome.missing > 0
+    assert edge.inventory.live() == set(edge.world.truth())
+    edge.check()
+
+
+def test_a_run_without_the_filter_is_refused_then(edge: Edge) -> None:
+    """A19: also the way back."""
+    edge.inventory.run(filter=(("visibility", "public"),))
+
+    error = edge.fails(ScopeChangedError)
+
+    assert "from visibility=public to no filter" in str(error)
+
+
+def test_many_missing_images_take_a_second_list(edge: Edge) -> None:
+    """Above the limit of questions a second proven list stands in for them; what it shows stays."""
+    edge.run()
+    edge.world.delete(6)
+    left_out = sorted(edge.world.truth())[:2]
+    edge.cloud.faults.add(gap(left_out))
+
+    outcome = edge.run(confirm_limit=5)
+
+    assert (outcome.plan.deleted, outcome.kept) == (6, 2)
+    assert edge.rows(
+        "SELECT reading, count(*) FROM inventory.run_pages WHERE run = %s GROUP BY 1 ORDER BY 1", outcome.run
+    ) == [(0, 1), (1, 1)]
+
+
+def test_the_evidence_of_an_eventful_run(server: Server) -> None:
+    """Every page, in the order it came: offset, rows, first, last and anchor id, total, request and time."""
+    with Edge(server, 1200) as edge:
+        outcome = edge.run()
+        pages = edge.rows(
+            "SELECT page, reading, row_offset, rows, total, first_id IS NOT NULL, last_id IS NOT NULL, anchor_id IS NOT NULL, "
+            "request_id, milliseconds FROM inventory.run_pages WHERE run = %s ORDER BY row_offset",
+            outcome.run,
+        )
+
+        assert [page[1:8] for page in pages] == [
+            (1, 0, 500, 1200, True, True, False),
+            (1, 490, 500, 1200, True, True, True),
+            (1, 980, 220, 1200, True, True, True),
+        ]
+        assert sorted(page[0] for page in pages) == [1, 2, 3]
+        assert {page[8] for page in pages} == {
+            event.detail["request_id"] for event in edge.cloud.journal.answers() if "request_id" in event.detail
+        } or all(page[8] for page in pages)
+        assert outcome.received == 1220
+        assert outcome.duplicates == 20
+
+
+def test_ignored_fields_make_no_version(edge: Edge) -> None:
+    """A change of ignored fields alone is none; one that comes with another is stored whole."""
+    edge.world.put(image("x", updated_at="2026-01-01T00:00:00Z"))
+    edge.run(ignore_fields=("updated_at",))
+    edge.world.put(image("x", updated_at="2026-01-02T00:00:00Z"))
+    assert edge.inventory.run(ignore_fields=("updated_at",)).plan.changes == 0
+    assert edge.inventory.run(ignore_fields=("updated_at",)).plan.changes == 0
+    edge.world.put(image("x", updated_at="2026-01-03T00:00:00Z", name="other"))
+
+    assert edge.run(ignore_fields=("updated_at",)).plan.updated == 1
+    assert image_of(edge, "x")["updated_at"] == datetime(2026, 1, 3, tzinfo=UTC)
+
+
+def test_a_setting_that_changes_rewrites_nothing(edge: Edge) -> None:
+    """Fields ignored from now on, or no longer: what did not change is not written again."""
+    edge.world.put(image("x"))
+    edge.run()
+    rows = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
+    edge.cloud.faults.add(effects.reformatted(), times=None)
+
+    for ignored in (("updated_at", "name"), (), ("name",)):
+        assert edge.run(ignore_fields=ignored).plan.changes == 0
+
+    assert edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id") == rows
+
+
+def test_two_runs_by_one_store(edge: Edge) -> None:
+    """One connection serves one run after the other, also after one that failed."""
+    with Database(edge.target) as store:
+        for fault in (None, effects.status(403), None):
+            if fault is not None:
+                edge.cloud.faults.add(fault)
+            with wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts:
+                try:
+                    job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+                except ForbiddenError:
+                    assert fault is not None
+
+    assert [row[0] for row in edge.rows("SELECT status FROM inventory.runs ORDER BY run")] == ["done", "failed", "done"]
+    edge.check()
