@@ -19,7 +19,7 @@ def check_run(told: Told) -> list[str]:
     """Every way in which a run did what it must not, in words."""
     parts: list[Callable[[Told], Iterator[str]]] = [_record, _standing, _others, _append_only]
     if told.committed:
-        parts += [_moment, _counts, _untouched, _deletions, _guard, _content]
+        parts += [_moment, _counts, _untouched, _deletions, _guard, _content, _proof]
         parts += [exact] if told.certain and told.watch.still and told.record["proven"] else []
     else:
         parts.append(_nothing_written)
@@ -159,9 +159,14 @@ def _deletions(told: Told) -> Iterator[str]:
         return
     if wrong := told.gone & told.watch.throughout() - dead:
         yield f"{wrong} were deleted, and were there the whole time"
-    by_name = told.record["missing"] <= told.watch.account.settings().confirm_limit
+    by_name = told.record["missing"] <= _confirm_limit(told)
     if by_name and (wrong := told.gone - dead - told.watch.asked_in_vain()):
         yield f"{wrong} were deleted and not asked for"
+
+
+def _confirm_limit(told: Told) -> int:
+    """Above so many missing images another reading follows."""
+    return told.watch.account.settings().confirm_limit
 
 
 def _guard(told: Told) -> Iterator[str]:
@@ -210,6 +215,15 @@ def _content(told: Told) -> Iterator[str]:
         lost = {name for name in told.watch.states[0] if name and _steady(told, name)} - after.keys()
         if lost:
             yield f"{lost} were there the whole time, and are not stored"
+
+
+def _proof(told: Told) -> Iterator[str]:
+    """9: a proven list shows everything that was in it the whole time."""
+    if not told.record["proven"] or told.lie or told.record["retries"] or told.record["missing"] > _confirm_limit(told):
+        return
+    steady = {name for name in told.watch.states[0] if name and _steady(told, name)}
+    if missed := steady - told.watch.listed():
+        yield f"its list is proven, and shows nothing of {missed}"
 
 
 def _steady(told: Told, name: str) -> bool:

@@ -15,7 +15,7 @@ from builders import canonical
 
 from sync import settings
 from sync.settings.secret import Secret
-from sync.simulator import Simulator, World
+from sync.simulator import Event, Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
 
 TOKEN = "canary-token-8d1f"
@@ -66,6 +66,10 @@ def _shown(body: bytes) -> Shown:
     )
 
 
+def _query(answer: Event) -> str:
+    return str(answer.detail["query"])
+
+
 @dataclass
 class Watch:
     """What a cloud showed from one moment on.
@@ -93,10 +97,16 @@ class Watch:
         journal = self.account.world.journal
         return journal.present_throughout(self.first, journal.seq)
 
+    def listed(self) -> set[str]:
+        """The ids that came in the last reading of the list."""
+        answers = [each for each in self.account.world.journal.answers(self.first) if "limit=" in _query(each)]
+        starts = [n for n, each in enumerate(answers) if _query(each).endswith("offset=0")]
+        return {name for each in answers[starts[-1] if starts else 0 :] for name in each.ids}
+
     def asked_in_vain(self) -> set[str]:
         """The ids that were asked for by name and not found."""
         answers = self.account.world.journal.answers(self.first)
-        questions = [str(each.detail["query"]) for each in answers if each.detail["status"] == 200 and not each.ids]
+        questions = [_query(each) for each in answers if each.detail["status"] == 200 and not each.ids]
         return {query.removeprefix("id=") for query in questions if query.startswith("id=")}
 
 

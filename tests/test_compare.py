@@ -94,6 +94,8 @@ def test_contradictions_are_ids_with_two_contents(pages: list[list[Record]], sto
         contents.setdefault(_id(record), set()).add(_name(record))
 
     assert comparison.contradicted == {name for name, found in contents.items() if len(found) > 1}
+    old = {_id(one) for one in stored}
+    assert comparison.as_stored == {name for name in comparison.contradicted & old if "old" in contents[name]}
 
 
 @given(listings, stores, st.randoms(use_true_random=False))

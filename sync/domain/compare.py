@@ -95,6 +95,7 @@ class Comparison:
     Attributes:
         unreadable: records that are no image, by the digest of their bytes.
         contradicted: ids that came with two different contents.
+        as_stored: those of them that came with the stored content as well.
         unknown: names of fields that the document does not have.
     """
 
@@ -104,6 +105,7 @@ class Comparison:
     counts: Counts = field(default_factory=Counts)
     unreadable: dict[bytes, Unreadable] = field(default_factory=dict)
     contradicted: set[str] = field(default_factory=set)
+    as_stored: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     # Python's hash of an id stands for it: 64 bits, keyed anew in each process. A mix-up of two ids can only keep an
     # image that should be marked deleted, for one run.
@@ -143,6 +145,7 @@ class Comparison:
         elif name in self._changed:
             self.counts.duplicates += 1
             self.contradicted.add(image_id)
+            self.as_stored.add(image_id)
         else:
             self.counts.unchanged += 1
             self._same.add(name)
@@ -168,6 +171,8 @@ class Comparison:
         if before is not None or name in self._same:
             self.counts.duplicates += 1
             self.contradicted.add(image.id)
+            if name in self._same:
+                self.as_stored.add(image.id)
         else:
             self.counts.changed += 1
             self.counts.misfits += image.misfits

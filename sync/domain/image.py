@@ -76,7 +76,7 @@ class Reader:
     def __init__(self, ignore: Collection[str] = ()) -> None:
         """Args: ignore: API names of fields whose change alone makes no new version."""
         self._ignore = frozenset(ignore)
-        self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore)
+        self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore - {"id"})
 
     def read(self, raw: bytes) -> Image | Unreadable:
         """Read one image from its JSON text.
@@ -156,7 +156,7 @@ def _decode(raw: bytes) -> dict[str, Any] | str:
 def _id_all_the_same(raw: bytes) -> str | None:
     """The id of a record that is unreadable for another reason, so that the image is not taken to be missing."""
     try:
-        found = json.loads(raw.decode("utf-8", "replace"))["id"]
+        found = json.loads(raw.decode("utf-8", "replace"), parse_int=lambda _: None, parse_float=lambda _: None)["id"]
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
     return None if _no_id(found) else str(found)
@@ -172,7 +172,10 @@ def _no_id(value: object) -> str:
 
 def _nul(raw: bytes, record: dict[str, Any]) -> str:
     """PostgreSQL holds no NUL; the look at the bytes spares nearly all the look at the values."""
-    return "contains the character NUL" if b"\\u0000" in raw and _contains_nul(record) else ""
+    try:
+        return "contains the character NUL" if b"\\u0000" in raw and _contains_nul(record) else ""
+    except RecursionError:
+        return "is nested too deeply to be looked through for the character NUL"
 
 
 def _contains_nul(value: object) -> bool:
@@ -205,7 +208,7 @@ def _text(value: object) -> str | None:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"0|-?[1-9]\d{0,18}", value):
+    if isinstance(value, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,18}", value):
         value = int(value)
     # A bool is an int to Python, and bigint is what the column holds.
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
@@ -217,7 +220,7 @@ def _boolean(value: object) -> bool | None:
     return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:Z|[+-]\d\d:?\d\d)?")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 def parse_time(value: object) -> datetime | None:

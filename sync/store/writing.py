@@ -108,7 +108,7 @@ class Writing:
             self._do("ANALYZE pg_temp.stage")
 
     def _settle(self) -> int:
-        self._do(statements.STAGE_STORED, ids=list(self._listing.comparison.contradicted))
+        self._do(statements.STAGE_STORED, ids=list(self._listing.comparison.as_stored))
         self._do(statements.DROP_OLDER)
         self._do(statements.CREATE_TIED)
         return int(self._row(statements.DROP_TIED)[0])

@@ -113,32 +113,31 @@ def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
 def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
     """More changes than pages overlap by: readings miss images, and none of those is proven, by count either."""
     rng = chance(9)
-    many.world.delete(20)
 
     def flood(_: object) -> None:
-        many.world.delete(rng.randrange(16))
-        many.world.restore(rng.randrange(16))
+        many.world.restore(50)
+        many.world.delete(rng.randrange(50))
 
     many.faults.before_answer = flood
     before: Tally | None = None
     lost = 0
-    for scan in scans(many, 150):
+    for scan in scans(many, 100, concurrency=1):
         proof, before = judge(scan.verdict, len(set(scan.rows)), hash(frozenset(scan.rows)), before)
         lost += bool(scan.missed)
 
         assert not (proof.proven and scan.missed)
 
-    assert lost > 0
+    assert lost > 5
 
 
 @pytest.mark.slow
 def test_steady_change_deletes_nothing_that_stayed(target: Target, many: Simulator) -> None:
-    """40 runs against a list that changes under them: what a run deletes was gone at some moment of it."""
+    """25 runs against a list that changes under them: what a run deletes was gone at some moment of it."""
     inventory = Inventory(target, many, guard_images=1000, daily_images=1000)
     inventory.run()
     many.faults.before_answer = restless(many, chance(10), likely=0.6)
     done = 0
-    for _ in range(40):
+    for _ in range(25):
         since, before = many.journal.seq, inventory.deleted()
         outcome = inventory.run()
         done += outcome.status is Status.DONE
@@ -148,7 +147,7 @@ def test_steady_change_deletes_nothing_that_stayed(target: Target, many: Simulat
     many.faults.clear()
     last = inventory.run()
 
-    assert done > 36
+    assert done > 21
     assert last.proven
     assert inventory.live() == set(many.world.truth())
 

@@ -256,7 +256,6 @@ def test_bytes_that_are_no_text_touch_no_other_image(target: Target, capped: Sim
     assert (outcome.plan.created, outcome.quarantined) == (90, 1)
 
 
-@pytest.mark.xfail(reason="the error does not carry the number of the run that is on record")
 def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, capped: Simulator) -> None:
     """Images that left the filter are not deleted ones: the run waits for a person's word."""
     inventory = Inventory(target, capped)

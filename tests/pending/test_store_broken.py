@@ -16,7 +16,6 @@ from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, Supersede
 from sync.store.connect import Target
 from sync.store.database import Database
 
-
 DONE = 10**6  # statements: more than a run has
 
 
