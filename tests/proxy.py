@@ -44,7 +44,7 @@ class Proxy:
 
     Attributes:
         before: called before a statement goes on, in the proxy's thread; what it returns is lost.
-        refusing: new connections are closed at once.
+        refusals: so many of the next connections are closed at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,7 +52,7 @@ class Proxy:
         self._behind = (parts.hostname or "", parts.port or 0)
         self._user, self._database = parts.username, parts.path
         self.before: Hook = lambda _: None
-        self.refusing = False
+        self.refusals = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -88,7 +88,8 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self.refusing:
+            if self.refusals:
+                self.refusals -= 1
                 client.close()
                 continue
             pair = _Pair(self, client, socket.create_connection(self._behind))

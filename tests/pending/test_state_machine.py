@@ -7,17 +7,18 @@ with others each time; without it, both are the same in every run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from machine import Machine
-from machine_bench import WORLD, Bench
+from machine_bench import OPTIONS, WORLD, Bench
+from machine_clouds import PRIVATE
 from servers import Server
 
-from sync.store.approvals import approve
+from sync.store.approvals import acknowledge, approve
 
 MET = (
     *("done", "withheld", "failed", "superseded", "proven", "unproven", "several pages", "drifting and proven"),
@@ -40,7 +41,7 @@ def test_invariants_hold_for_long(server: Server) -> None:
     """A long walk, with real processes really killed, keeps all invariants and meets everything that matters."""
     walk(
         server,
-        settings(max_examples=EXAMPLES or 25, stateful_step_count=25, derandomize=not EXAMPLES),
+        settings(max_examples=EXAMPLES or 20, stateful_step_count=25, derandomize=not EXAMPLES),
         kills=True,
     )
 
@@ -90,10 +91,40 @@ def test_what_the_cloud_calls_deleted_goes_once_there_is_no_doubt(server: Server
     assert (told.record["deleted"], told.record["status"]) == (3, "done")
 
 
+def test_what_was_released_and_cannot_be_read_stays(server: Server) -> None:
+    """What the cloud listed as deleted, was held and then released, stays while its record cannot be read."""
+    with bench(server, show_deleted=True) as one:
+        one.run("first")
+        one.change("first", ("delete", 13))
+        held = one.run("first").after.open_cases("first")
+        approve(one.target, next(iter(held.values()))["run"], "a tester")
+        account, name = one.accounts["first"], min(held)
+        account.world.put(account.world.truth()[name] | {"name": "a\0b"})
+        told = one.run("first")
+
+    assert told.gone == held.keys() - {name}
+
+
+def test_what_left_the_filter_stays_though_the_second_list_is_not_proven(server: Server) -> None:
+    """Images outside of a new filter are looked for in a second list; where that is not proven, none is deleted."""
+    with bench(server, {"confirm_limit": 2}, unstable_ties=True) as one:
+        account = one.accounts["first"]
+        created = "2026-01-01T00:00:00Z"
+        for image in [*account.world.truth().values()][:24]:
+            account.world.put(image | {"created_at": created, "visibility": "public"})
+        one.run("first")
+        account.scope = PRIVATE
+        acknowledge(one.target, "first", "visibility=private")
+        runs = [one.run("first") for _ in range(4)]
+
+    assert [told.gone for told in runs] == [set()] * 4
+    assert {told.record["proven"] for told in runs} == {True}
+
+
 @contextmanager
-def bench(server: Server, **world: object) -> Iterator[Bench]:
+def bench(server: Server, options: Mapping[str, object] | None = None, **world: object) -> Iterator[Bench]:
     """Two sources; judged once more in the end."""
-    one = Bench(server, first=WORLD | world)
+    one = Bench(server, first=WORLD | world, options=OPTIONS | dict(options or {}))
     yield one
     one.close()
 

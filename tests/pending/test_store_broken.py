@@ -153,7 +153,7 @@ def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
 def test_a_commit_no_one_can_ask_about(edge: Edge, lose: Lose, status: str) -> None:
     """D03: where the database can't be asked either, the run says that it does not know; the record stays true."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(lose, lambda: setattr(proxy, "refusing", True))
+        proxy.before = on_commit(lose, lambda: setattr(proxy, "refusals", DONE))
         with pytest.raises(OutcomeUnknownError, match="image-sync status") as caught:
             edge.run_by(proxy.url)
 
@@ -163,6 +163,17 @@ def test_a_commit_no_one_can_ask_about(edge: Edge, lose: Lose, status: str) -> N
     outcome = edge.run()
     assert complete(outcome) is (lose is Lose.REQUEST)
     assert edge.rows("SELECT count(*) FROM inventory.runs WHERE status = 'running'") == [(0,)]
+
+
+def test_a_commit_that_is_done_is_never_called_failed(edge: Edge) -> None:
+    """D03: where the question fails and the record could be reached a moment later, it is left as it is."""
+    with Proxy(edge.url) as proxy:
+        proxy.before = on_commit(Lose.REPLY, lambda: setattr(proxy, "refusals", 1))
+        with pytest.raises(OutcomeUnknownError):
+            edge.run_by(proxy.url)
+
+    assert (edge.record["status"], edge.record["error"]) == ("done", None)
+    edge.check()
 
 
 def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:

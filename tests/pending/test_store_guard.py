@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from builders import image
-from cloud_tools import gap, only_by_id
+from cloud_tools import Inventory, gap, only_by_id
 from servers import Server
 from store_tools import Edge
 
 from sync.domain.plan import Status
 from sync.errors import UnknownError
-from sync.simulator import effects
+from sync.simulator import Simulator, World, effects
 from sync.store.approvals import acknowledge, approve
 
 CASES = "SELECT id, run, approved_by, outcome, closed_run FROM inventory.held_deletions ORDER BY id, run"
@@ -258,6 +258,30 @@ def test_approved_deletions_are_not_counted_for_the_day(edge: Edge) -> None:
     held = edge.run()
     approve(edge.target, held.run or 0, "ann")
     edge.run()
+    edge.world.delete(5)
+
+    assert edge.run().plan.deleted == 5
+
+
+def test_released_deletions_are_not_counted_by_the_guard(edge: Edge) -> None:
+    """Twenty that a person released and five that the guard lets pass go together."""
+    edge.world.delete(20)
+    held = edge.run()
+    approve(edge.target, held.run or 0, "ann")
+    edge.world.delete(5)
+
+    outcome = edge.run()
+
+    assert (outcome.plan.deleted, outcome.plan.held) == (25, 0)
+
+
+def test_each_source_has_a_day_of_its_own(edge: Edge) -> None:
+    """A16, I11: what went from one source is not counted for another in the same database."""
+    with Simulator(World(seed=4, size=50)) as cloud:
+        other = Inventory(edge.target, cloud)
+        other.run()
+        cloud.world.delete(10)
+        assert other.run().plan.deleted == 10
     edge.world.delete(5)
 
     assert edge.run().plan.deleted == 5

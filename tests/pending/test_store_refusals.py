@@ -5,14 +5,17 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import psycopg
 import pytest
 from cloud_tools import before_answer
+from proxy import Proxy
 from servers import Server
 from store_tools import Edge
 
+from sync import job, wiring
 from sync.errors import (
     DatabaseBusyError,
     DatabaseRefusedError,
@@ -223,6 +226,25 @@ def test_a_lock_keeps_nobody_waiting(edge: Edge, table: str) -> None:
 
     edge.check()
     assert edge.run().plan.created >= 2
+
+
+def test_every_transaction_is_bounded(edge: Edge) -> None:
+    """D04, D05: each begins with the limits of the settings, and no statement that touches a table is outside of one."""
+    asked: list[str] = []
+    stir(edge)
+    with Proxy(edge.url) as proxy:
+        edge.target = Target(proxy.url, lock_timeout=0.2, statement_timeout=0.7)
+        proxy.before = lambda passing: asked.append(passing.statement)
+        with Database(edge.target) as store, wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts:
+            job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+
+    inside = False
+    for before, statement in pairwise(["", *asked]):
+        inside = statement == "BEGIN" or (inside and statement not in ("COMMIT", "ROLLBACK"))
+        assert inside or "inventory." not in statement
+        if before == "BEGIN":
+            assert "'lock_timeout', '200'" in statement
+            assert "'statement_timeout', '700'" in statement
 
 
 def test_a_lock_on_what_is_read(edge: Edge) -> None:
