@@ -104,7 +104,7 @@ class Scan:
     def _next(self) -> int | None:
         if not self._chain:
             return 0
-        if not self._chain[0].answered or (self._first is not None and self._flying >= _MOST_ECHOES):
+        if not self._chain[0].answered or (self._first is not None and self._flying + self._echoes >= _MOST_ECHOES):
             return None
         if self._queue:
             return self._queue[0]
