@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from machine_bench import Bench, Change
 from machine_clouds import CHANGES, CONFIRM_LIMITS, PRIVATE
-from machine_faults import FAULTS, TOTALS, Overtaken, hide
+from machine_faults import FAULTS, TOTALS, Overtaken, fail_questions, hide
 from machine_tables import read_tables, set_clock
 from proxy import Lose
 from servers import Server
@@ -21,7 +21,7 @@ from sync.store.approvals import acknowledge, approve
 from sync.store.database import Planning
 
 WHO = st.sampled_from(["first", "second", "first"])
-USUAL = ("create", "change", "delete", "restore", "swap")
+USUAL = ("create", "change", "edit", "delete", "restore", "swap")
 CHANGE = st.tuples(st.sampled_from((*USUAL, *USUAL, *CHANGES)), st.sampled_from([1, 2, 3, 4, 13, 24]))
 FIRST = st.lists(CHANGE, max_size=3)
 MIDWAY = st.dictionaries(st.integers(1, 8), CHANGE, max_size=3)
@@ -31,6 +31,7 @@ WORLDS = st.fixed_dictionaries(
         "page_cap": st.sampled_from([12, 20, None]),
         "unstable_ties": st.booleans(),
         "show_deleted": st.booleans(),
+        "ties": st.sampled_from([0, 0, 24]),
     }
 )
 OPTIONS = st.fixed_dictionaries(
@@ -127,6 +128,20 @@ class Machine(RuleBasedStateMachine):
         self.change(source, *changes)
         self.run(source)
 
+    @rule(releasing=WHO, regretted=st.booleans())
+    def hold_in_both(self, releasing: str, regretted: bool) -> None:  # noqa: FBT001 - drawn
+        """Much goes in both clouds; what one source held is released, and may be back by then."""
+        for who in self.accounts:
+            self.change(who, ("delete", 13))
+            self.run(who)
+        cases = read_tables(self.admin).open_cases(releasing).values()
+        for number in {case["run"] for case in cases if case["approved_at"] is None}:
+            approve(self.target, number, "a tester")
+        if regretted:
+            self.change(releasing, ("restore", 24))
+        for who in self.accounts:
+            self.run(who)
+
     @rule(seconds=st.sampled_from([-90_000, -3600, 0, 3600, 90_000]))
     def jump(self, seconds: int) -> None:
         """The database's clock jumps, a day and an hour at most."""
@@ -176,6 +191,12 @@ class Machine(RuleBasedStateMachine):
         if self.accounts[who].asks_by_name:
             self.run(who, midway, lie="total", fault=lambda one: one.simulator.faults.add(TOTALS[kind], times=None))
 
+    @rule(who=WHO, number=st.integers(1, 3), fault=st.sampled_from(sorted(FAULTS)))
+    def sync_unanswered(self, who: str, number: int, fault: str) -> None:
+        """Some images go, and the questions for them are answered badly."""
+        self.change(who, ("delete", number))
+        self.run(who, fault=lambda one: fail_questions(one, FAULTS[fault]))
+
     @rule(who=WHO, number=st.integers(1, 8))
     def sync_with_hidden(self, who: str, number: int) -> None:
         """A replica leaves images out of the list; the question by name finds them."""
@@ -187,6 +208,13 @@ class Machine(RuleBasedStateMachine):
         """The connection to the database breaks at the n-th message, before or after the server got it."""
         self.change(who, *changes)
         self.bench.strike(nth, lose)
+        self.run(who)
+
+    @rule(who=WHO, changes=FIRST, nth=st.integers(1, 2), lose=st.sampled_from(Lose))
+    def sync_with_lost_commit(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:
+        """The connection breaks at the COMMIT of the run's start, or at that of all it wrote."""
+        self.change(who, *changes)
+        self.bench.strike(nth, lose, only="COMMIT")
         self.run(who)
 
     @rule(who=WHO, other=WHO, step=st.sampled_from(["known", "live_ids", "writing"]), changes=FIRST, midway=MIDWAY)

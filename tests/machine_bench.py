@@ -32,7 +32,7 @@ from sync.store.database import Database
 PASSWORD = "canary-password-71c0"
 Change = tuple[str, int]
 OPTIONS: dict[str, Any] = {"concurrency": 1, "retries": 0}
-WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "show_deleted": False}
+WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "show_deleted": False, "ties": 0}
 
 
 class Bench:
@@ -83,9 +83,9 @@ class Bench:
             CHANGES[kind](self.accounts[who], number)
         self.accounts[who].look()
 
-    def strike(self, nth: int, lose: Lose) -> None:
-        """Break the next run's connection to the database at its n-th message."""
-        self._proxy.before = Strike(nth, lose)
+    def strike(self, nth: int, lose: Lose, *, only: str | None = None) -> None:
+        """Break the next run's connection to the database at its n-th message, or the n-th of this statement."""
+        self._proxy.before = Strike(nth, lose, only=only)
 
     def run(
         self,
@@ -126,7 +126,7 @@ class Bench:
         child = Child(self.accounts[who], self.target.url)
         midway = {nth: child.kill} if at_question else {}
         if not at_question:
-            self._proxy.before = Strike(nth, Lose.REPLY if nth % 2 else Lose.REQUEST, child.kill)
+            self._proxy.before = Strike(nth, Lose.REPLY if nth % 2 else Lose.REQUEST, action=child.kill)
         with self.accounts[who].watched(midway) as watch:
             code, said, printed = child.end()
         after = self._settled()
@@ -167,7 +167,9 @@ class Bench:
     def _account(self, name: str, world: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Account:
         images = World(seed, world["size"], show_deleted=world["show_deleted"])
         cloud = Simulator(images, token=TOKEN, page_cap=world["page_cap"], unstable_ties=world["unstable_ties"])
-        return Account(name, self._open.enter_context(cloud), dict(options))
+        account = Account(name, self._open.enter_context(cloud), dict(options))
+        account.tie(world["ties"])
+        return account
 
     def _settled(self) -> Tables:
         """The tables when no message is lost any more, and no session is busy whose client is gone."""

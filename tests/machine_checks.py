@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from machine_clouds import Shown
-from machine_exact import exact
+from machine_clouds import Shown, State
+from machine_exact import exact, updated
 from machine_tables import Row, plain
 from machine_told import Told
 
 from sync import wiring
-from sync.errors import ImageSyncError, InterruptedRunError, SupersededError
+from sync.errors import ImageSyncError, InterruptedRunError, ScopeChangedError, SupersededError
 
 
 def check_run(told: Told) -> list[str]:
@@ -45,6 +45,8 @@ def _standing(told: Told) -> Iterator[str]:
     """14: a failed run wrote nothing, and no run before a committed one is said to be under way."""
     if told.error is not None and told.committed:
         yield f"it raised {told.error!r}, and yet it wrote"
+    if told.error is not None and told.certain and not isinstance(told.error, ScopeChangedError):
+        yield f"nothing was done to it, and it raised {told.error!r}"
     earlier = [n for n, run in told.after.runs.items() if run["source"] == told.source and n < (told.number or 0)]
     if told.committed and any(told.after.runs[number]["status"] == "running" for number in earlier):
         yield "it committed, and an earlier run is still on record as running"
@@ -159,14 +161,15 @@ def _deletions(told: Told) -> Iterator[str]:
         return
     if wrong := told.gone & told.watch.throughout() - dead:
         yield f"{wrong} were deleted, and were there the whole time"
-    by_name = told.record["missing"] <= _confirm_limit(told)
-    if by_name and (wrong := told.gone - dead - told.watch.asked_in_vain()):
+    if (wrong := told.gone - dead) and all(_nameless(told, state) for state in told.watch.states):
+        yield f"{wrong} were deleted, and a record without an id might be any of them"
+    if told.asked_by_name and (wrong := told.gone - dead - told.watch.asked_in_vain()):
         yield f"{wrong} were deleted and not asked for"
 
 
-def _confirm_limit(told: Told) -> int:
-    """Above so many missing images another reading follows."""
-    return told.watch.account.settings().confirm_limit
+def _nameless(told: Told, state: State) -> bool:
+    """The list holds a record that bears no id."""
+    return any(shown.private or not told.scope for shown in state.get(None, ()))
 
 
 def _guard(told: Told) -> Iterator[str]:
@@ -219,7 +222,7 @@ def _content(told: Told) -> Iterator[str]:
 
 def _proof(told: Told) -> Iterator[str]:
     """9: a proven list shows everything that was in it the whole time."""
-    if not told.record["proven"] or told.lie or told.record["retries"] or told.record["missing"] > _confirm_limit(told):
+    if not told.record["proven"] or told.lie or told.record["retries"] or not told.asked_by_name:
         return
     steady = {name for name in told.watch.states[0] if name and _steady(told, name)}
     if missed := steady - told.watch.listed():
@@ -230,7 +233,9 @@ def _steady(told: Told, name: str) -> bool:
     """It was shown the whole time, fit to be stored, in one way at a time."""
     states = [state.get(name, ()) for state in told.watch.states]
     good = all(len(shown) == 1 and _storable(told, shown[0]) for shown in states)
-    return good and name in told.watch.throughout()
+    ways = {shown[0].text: updated(shown[0]) for shown in states if shown and shown[0].readable}
+    clear = len(set(ways.values())) == len(ways)  # else the list may contradict itself, and neither way is believed
+    return good and clear and name in told.watch.throughout()
 
 
 def _storable(told: Told, shown: Shown) -> bool:

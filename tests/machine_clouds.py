@@ -14,12 +14,15 @@ from typing import Any
 from builders import canonical
 
 from sync import settings
+from sync.domain.fields import FIELDS, Kind
 from sync.settings.secret import Secret
 from sync.simulator import Event, Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
 
 TOKEN = "canary-token-8d1f"
 CONFIRM_LIMITS = (200, 2)
+_FIXED = ("id", "created_at", "updated_at", "deleted", "deleted_at", "status", "visibility")
+_OFTEN = 0.3
 PRIVATE = (("visibility", "private"),)
 
 
@@ -55,7 +58,7 @@ def content(document: Mapping[str, Any]) -> str:
 def _shown(body: bytes) -> Shown:
     document = json.loads(body)
     if not isinstance(document, dict):
-        return Shown(None, "", dead=False, readable=False, private=True)
+        return Shown(None, "", dead=False, readable=False, private=False)
     name = document.get("id")
     return Shown(
         id=name,
@@ -217,6 +220,21 @@ class Account:
             again: Document = {"name": f"other {self._rng.random()}"}
             self._put(document | again | ({"updated_at": stamp(later)} if newer else {}), twice=True)
 
+    def edit(self, count: int) -> None:
+        """One field of some images changes, and ``updated_at`` does not tell."""
+        for document in filter(None, (self._some() for _ in range(count))):
+            field = self._rng.choice([each for each in FIELDS if each.api not in _FIXED])
+            value = document.get(field.api)
+            others: dict[Kind, object] = {
+                Kind.TEXT: f"{value} too",
+                Kind.INTEGER: len(str(value)) + self._rng.randrange(1000),
+                Kind.BOOLEAN: not value,
+                Kind.FLAG: "false" if value == "true" else "true",
+            }
+            self._put(document | {field.api: others[field.kind]})
+            if self._rng.random() < _OFTEN:
+                self._put(document | {"x_new": {"depth": [self._rng.randrange(1000)]}})
+
     def bury(self) -> None:
         """A live image that the cloud itself now lists as deleted."""
         document = self._some()
@@ -246,6 +264,7 @@ CHANGES: dict[str, Callable[[Account, int], object]] = {
     "restore": lambda account, count: account.world.restore(count),
     "swap": lambda account, count: (account.world.delete(count), account.world.create(count)),
     "tie": lambda account, count: account.tie(count),
+    "edit": lambda account, count: account.edit(count),
     "bury": lambda account, _count: account.bury(),
     "contradict": lambda account, count: account.contradict(newer=count % 2 == 0),
     "spoil": lambda account, count: account.spoil(("no id", "NUL", "no object")[count % 3], known=count % 2 == 0),

@@ -47,17 +47,21 @@ class Strike:
     Args:
         nth: 1 is the next message.
         lose: the message itself, or its answer.
+        only: count only messages of this statement.
         action: done just before.
     """
 
-    def __init__(self, nth: int, lose: Lose, action: Callable[[], object] = lambda: None) -> None:
-        self._left, self._lose, self._action = nth, lose, action
+    def __init__(
+        self, nth: int, lose: Lose, *, only: str | None = None, action: Callable[[], object] = lambda: None
+    ) -> None:
+        self._left, self._lose, self._only, self._action = nth, lose, only, action
 
-    def __call__(self, _message: Passing) -> Lose | None:
+    def __call__(self, message: Passing) -> Lose | None:
         """Count a message; called by the proxy."""
-        self._left -= 1
+        self._left -= self._only in {None, message.statement}
         if self._left:
             return None
+        self._left -= 1
         self._action()
         return self._lose
 
@@ -71,6 +75,19 @@ def hide(account: Account, count: int) -> None:
         return query if named else replace(query, hidden=frozenset(ids))
 
     account.simulator.faults.add(Effect("hidden from lists", ask=ask), times=None)
+
+
+def fail_questions(account: Account, effect: Effect) -> None:
+    """Answer badly who asks by name for an image that is gone."""
+    account.simulator.faults.add(
+        Effect(
+            f"{effect.name} by name",
+            answer=lambda answer, request: (
+                effect.answer(answer, request) if request.query.startswith("id=") else answer
+            ),
+        ),
+        times=None,
+    )
 
 
 class Overtaken(Database):

@@ -62,3 +62,8 @@ class Told:
     def gone(self) -> set[str]:
         """The ids that it marked deleted."""
         return self.before.live(self.source).keys() - self.after.live(self.source).keys()
+
+    @property
+    def asked_by_name(self) -> bool:
+        """What was missing was asked for by name, not looked for in a second list."""
+        return bool(self.record["missing"] <= self.watch.account.settings().confirm_limit)

@@ -150,18 +150,7 @@ def test_half_a_pair_spoils_one_image() -> None:
     assert found.page.total == 3
 
 
-_KNOWN = pytest.mark.xfail(reason="known defect: a page with half a surrogate pair is rewritten through floats")
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        b"0.1",
-        pytest.param(b"1e400", marks=_KNOWN),
-        pytest.param(b"0.1000000000000000055511151231257827", marks=_KNOWN),
-        pytest.param(b"1.50", marks=_KNOWN),
-    ],
-)
+@pytest.mark.parametrize("number", [b"0.1", b"1e400", b"0.1000000000000000055511151231257827", b"1.50", b"9" * 30])
 def test_half_a_pair_leaves_other_images_alone(number: bytes) -> None:
     """F02: the images beside the spoilt one say what they said, to the last digit."""
     beside = b'{"id":"c","new":%s}' % number

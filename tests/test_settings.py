@@ -67,7 +67,7 @@ def test_one_source_of_the_environment() -> None:
     source = read(ONE).choose()[0]
 
     assert (source.name, source.endpoint, source.filter, source.concurrency) == ("default", ENDPOINT, (), 4)
-    assert (source.page_bytes, source.deadline, source.allow_http) == (64 * 2**20, 900, False)
+    assert (source.page_bytes, source.deadline, source.allow_http) == (16 * 2**20, 900, False)
     assert isinstance(source.credentials, Token)
     assert source.credentials.token.reveal() == "t0ken"
 

@@ -49,7 +49,7 @@ class Client:
         traffic: Traffic,
         *,
         timeout: float = 30.0,
-        page_bytes: int = 64 << 20,
+        page_bytes: int = 16 << 20,
     ) -> None:
         self.endpoint = endpoint
         self._credential, self._patience = credential, patience

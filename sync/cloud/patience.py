@@ -91,6 +91,7 @@ class Patience:
         else:
             wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
             wait = wait / 2 + random.uniform(0, wait / 2)  # noqa: S311 - equal jitter, no secret
+            wait = max(wait, SHORTEST_THROTTLE) if isinstance(error, ThrottledError) else wait
         if wait >= self.remaining():
             raise DeadlineError(
                 f"{error}; the next try in {wait:.0f} s would be after the run's deadline of {self._seconds:g} s"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ import msgspec
 from sync.domain.image import parse_time, strict_json
 from sync.domain.listing import Page, Row
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
+
+_MOST = 2**63  # what the column holds; no list is that long
+_ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # it may be the twin of a key that is written plainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,10 @@ def read_answer(body: bytes, offset: int) -> Answer:
         raise ContractError(f"the answer holds no list of images: {error}; is the endpoint the right one?") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         whole, edges = _read_slowly(body, error)
-    if body.count(b'"images"') > 1 or body.count(b'"total"') > 1:
+    if body.count(b'"images"') > 1 or body.count(b'"total"') > 1 or _ESCAPED_KEY.search(body):
         strict_json(body)
     rows = [Row(_id(edge.id), parse_time(edge.created_at)) for edge in edges]
-    total = whole.total if type(whole.total) is int and whole.total >= 0 else None
+    total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
     return Answer(whole.images, Page.of(offset, rows, total))
 
 
@@ -75,17 +79,24 @@ def _edges_of(body: bytes, whole: _Body) -> list[_Edge]:
 def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[_Edge]]:
     """Read an answer in which half a surrogate pair keeps the fast decoder from telling the images apart.
 
-    Each image is written anew, the half as it was, so that it alone goes into quarantine.
+    Each image is written anew, the half as it was, so that it alone goes into quarantine; numbers digit by digit.
     """
     if not re.search(rb"\\u[dD][89a-fA-F]", body):
         raise _broken(body, error) from error
+    mark = token_hex(16)  # tells a number from text while both are text
+    number = re.compile(rf'"{mark}([^"]*)"')
     try:
-        whole = strict_json(body)
-        images = whole["images"]
-        edges = [_Edge(image.get("id"), image.get("created_at")) for image in images]
+        whole = strict_json(body, lambda digits: mark + digits)
+        raws = [number.sub(r"\1", json.dumps(image)).encode() for image in whole["images"]]
+        edges = [_Edge(_text(image.get("id"), mark), image.get("created_at")) for image in whole["images"]]
+        total = json.loads(number.sub(r"\1", json.dumps(whole.get("total"))))
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise _broken(body, error) from error
-    return _Body([msgspec.Raw(json.dumps(image).encode()) for image in images], whole.get("total")), edges
+    return _Body([msgspec.Raw(raw) for raw in raws], total), edges
+
+
+def _text(value: object, mark: str) -> object:
+    return None if isinstance(value, str) and value.startswith(mark) else value
 
 
 def _id(value: object) -> str:

@@ -113,14 +113,20 @@ def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dic
     return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
 
 
-def strict_json(text: bytes) -> Any:
+def strict_json(text: bytes, number: Callable[[str], object] | None = None) -> Any:
     """Decode JSON in which no object has a key twice: which of the two holds is anyone's guess.
+
+    Args:
+        text: the JSON.
+        number: what to make of a number; Python's int or float if not given.
 
     Raises:
         ContractError: one has.
         ValueError: it is no JSON; NaN and Infinity are none.
     """
-    return json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+    return json.loads(
+        text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_int=number, parse_float=number
+    )
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], s
     (
         (pg.InsufficientPrivilege,),
         errors.DatabaseRefusedError,
-        "grant it: `image-sync db upgrade` as the owner of the schema does",
+        "have the owner of the schema inventory grant it to the role of the job",
     ),
     (
         (pg.ReadOnlySqlTransaction,),

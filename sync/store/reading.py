@@ -75,7 +75,7 @@ class Inventory:
         """All versions of one image, oldest first, each with what changed from the one before.
 
         Raises:
-            UnknownError: there never was such an image.
+            UnknownError: it never was live.
         """
         columns = ("source", "valid_from", "valid_from_run", *CONTENT)
         open_one = select(*_pick(images, columns), literal(None).label("valid_to")).where(images.c.deleted_at.is_(None))
@@ -86,7 +86,7 @@ class Inventory:
         query = select(both).order_by(both.c.source, both.c.valid_from)
         rows = self._all(query if source is None else query.where(both.c.source == source))
         if not rows:
-            raise UnknownError(f"no image {image_id} was ever seen; `image-sync as-of now` lists those that exist")
+            raise UnknownError(self._why_no_version(image_id))
         return list(_versions(rows))
 
     def diff(self, before: datetime, after: datetime, source: str | None) -> Iterator[Row]:
@@ -137,6 +137,11 @@ class Inventory:
             raise UnknownError(
                 f"there is no source {source} in the database; it knows {', '.join(known) or 'none yet'}"
             )
+
+    def _why_no_version(self, image_id: str) -> str:
+        if self._all(select(images.c.id).where(images.c.id == image_id, images.c.deleted_at == images.c.first_seen_at)):
+            return f"image {image_id} never was live here: the cloud listed it as deleted when it was first seen"
+        return f"no image {image_id} was ever seen; `image-sync as-of now` lists those that exist"
 
     def _all(self, query: Select[Any]) -> list[Row]:
         return list(self._connection.execute(query).mappings())

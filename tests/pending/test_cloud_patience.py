@@ -180,7 +180,6 @@ def test_a_window_that_fits_is_waited_for_once(small: Simulator, window: str, re
     assert reader.traffic.throttled_seconds == 1
 
 
-@pytest.mark.xfail(reason="the wait of a first 429 without a window is under a second")
 @pytest.mark.parametrize("retry_after", [None, "0", "-1", "junk"])
 def test_throttling_without_a_window_rests_a_second_too(small: Simulator, retry_after: str | None) -> None:
     """Where the cloud does not say how long, it is still left alone for a second or more."""
