@@ -95,6 +95,4 @@ def _tell(outcome: Outcome) -> None:
     if outcome.status is Status.WITHHELD:
         say(f"{outcome.source}: deletions were withheld: {outcome.reason}")
         if outcome.plan.held and outcome.run:
-            say(
-                f"{outcome.source}: `image-sync status --held` lists them with their run; `image-sync approve RUN` releases"
-            )
+            say(f"{outcome.source}: `image-sync status --held` lists them with their run; `approve RUN` releases them")
