@@ -114,13 +114,14 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
     if not ids:
         return Missing()
     if reason := _doubt(listing):
-        return Missing(kept=tuple(ids), reason=reason)
+        return Missing(kept=tuple(ids), reason=reason, accounted=False)
     if len(ids) > run.source.confirm_limit:
         return _absent(ids, cloud)
     answers = cloud.ask(ids)
     for answer in answers.values():
         comparison.take(answer)
-    return _missing(ids, {wanted for wanted in answers if not answers[wanted].images})
+    gone = {wanted for wanted in answers if not answers[wanted].images}
+    return _missing(ids, gone, accounted=len(answers) == len(ids))
 
 
 def _doubt(listing: Listing) -> str:
@@ -131,12 +132,14 @@ def _doubt(listing: Listing) -> str:
     return f"{nameless} records bear no readable id, so any image might be one of them" if nameless else ""
 
 
-def _missing(ids: Sequence[str], gone: set[str], pages: Iterable[PageEvidence] = ()) -> Missing:
-    return Missing(tuple(sorted(gone)), kept=tuple(wanted for wanted in ids if wanted not in gone), pages=tuple(pages))
+def _missing(ids: Sequence[str], gone: set[str], pages: Iterable[PageEvidence] = (), *, accounted: bool) -> Missing:
+    kept = tuple(wanted for wanted in ids if wanted not in gone)
+    return Missing(tuple(sorted(gone)), kept, accounted=accounted, pages=tuple(pages))
 
 
 def _absent(ids: Sequence[str], cloud: Cloud) -> Missing:
     """Many are missing: a second proven listing says of each whether it is gone."""
     absent = set(ids)
     reading = cloud.read_all(lambda answer: absent.difference_update(row.id for row in answer.page.rows))
-    return _missing(ids, absent if reading.verdict.complete else set(), reading.pages)
+    complete = reading.verdict.complete
+    return _missing(ids, absent if complete else set(), reading.pages, accounted=complete or not absent)

@@ -116,7 +116,13 @@ _VIOLATIONS: dict[str, str] = {
         SELECT run::text FROM (SELECT run, epoch <> row_number() OVER (PARTITION BY source ORDER BY run) - 1 AS off
         FROM took) AS r WHERE off""",
     "8: deletions without a proven list": "SELECT run::text FROM took WHERE deleted > 0 AND NOT proven",
-    "8: unapproved deletions beside held ones": "SELECT run::text FROM took WHERE held > 0 AND deleted <> approved",
+    "8: unapproved deletions beside newly held ones": """
+        SELECT run::text FROM took r WHERE deleted <> approved AND EXISTS (
+            SELECT FROM inventory.held_deletions h WHERE h.run = r.run)""",
+    "8: deleted though it was held, and no one approved it": """
+        SELECT id FROM inventory.held_deletions WHERE outcome = 'deleted' AND approved_at IS NULL""",
+    "7: a source that accounted for its images later than it proved its list": """
+        SELECT name FROM inventory.sources WHERE seen_at > proven_at""",
     "8: approvals that were not used once": """
         SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
         WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",

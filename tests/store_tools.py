@@ -83,7 +83,8 @@ class Edge:
 
     def check(self) -> None:
         """No invariant is violated, and the past is as it was."""
-        assert check(self.connection) == []
+        broken = check(self.connection)
+        assert broken == [], broken
         assert self.past.check(self.connection) == []
 
     @contextmanager

@@ -338,6 +338,12 @@ def upgrade() -> None:
             comment="When the last run whose list was proven complete took effect",
         ),
         sa.Column(
+            "seen_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When the last run took effect that saw each live image or knew it to be gone",
+        ),
+        sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),

@@ -25,7 +25,19 @@ from sync.store.database import Database, Planning
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
 FACTS = (
     *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
-    *("created", "updated", "restored", "deleted", "held", "unchanged", "duplicates", "quarantined", "missing", "kept"),
+    *(
+        "created",
+        "updated",
+        "restored",
+        "deleted",
+        "held",
+        "held_by",
+        "unchanged",
+        "duplicates",
+        "quarantined",
+        "missing",
+        "kept",
+    ),
     *("misfits", "readings", "requests", "retries", "bytes"),
 )
 _log = logs.get(__name__)
@@ -94,5 +106,5 @@ def _tell(outcome: Outcome) -> None:
     _log.info(f"run {outcome.status.value}", **{key: told[key] for key in keys})
     if outcome.status is Status.WITHHELD:
         say(f"{outcome.source}: deletions were withheld: {outcome.reason}")
-        if outcome.plan.held and outcome.run:
-            say(f"{outcome.source}: `image-sync status --held` lists them with their run; `approve RUN` releases them")
+        for run in outcome.held_by:
+            say(f"{outcome.source}: `image-sync status --held` lists them; `image-sync approve {run}` releases them")

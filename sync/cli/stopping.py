@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop(threading.Event):
@@ -33,11 +36,30 @@ class Stop(threading.Event):
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """A stop that SIGTERM and SIGINT set, so that a run ends cleanly; also as process 1 of a container."""
+    """A stop that SIGTERM and SIGINT set, so that a run ends cleanly; also as process 1 of a container.
+
+    A thread of its own sets it: a signal's handler runs in the middle of whatever the main thread does, which may hold
+    the very lock that the event needs, or wait in a library for the database.
+    """
     stop = Stop()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    reader, writer = socket.socketpair()
+    writer.settimeout(0)
+    watcher = threading.Thread(target=_watch, args=(reader, stop), daemon=True, name="signals")
+    watcher.start()
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        writer.close()
+        watcher.join()
+        reader.close()
+
+
+def _watch(reader: socket.socket, stop: Stop) -> None:
+    while numbers := reader.recv(64):
+        if any(number in numbers for number in _SIGNALS):
+            stop.set()

@@ -14,11 +14,12 @@ from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
 from sync.domain.listing import Scan
 from sync.domain.run import PageEvidence, Reading, Traffic
-from sync.errors import CloudError, ForbiddenError, TransientError, UnauthorizedError
+from sync.errors import CloudError, DeadlineError, ForbiddenError, TransientError, UnauthorizedError
 
 Take = Callable[[Answer], None]
 _ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
-_HOPELESS = (TransientError, UnauthorizedError, ForbiddenError)  # asking for another id would fail just so
+# Asking for another id would fail just so; of the deadline, because the cloud asks for a wait beyond it.
+_HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,9 @@ class ImageList:
 
         Returns:
             the answer for each id, without images if it is gone; no entry where no one can say.
+
+        Raises:
+            DeadlineError, InterruptedRunError: see ``Patience.remaining``.
         """
         told: dict[str, Answer] = {}
         waiting = list(reversed(ids))
@@ -109,6 +113,7 @@ class ImageList:
                     raise answer
                 elif not isinstance(answer, BaseException) and answer is not None:
                     told[image] = answer
+        self._patience.remaining()
         return told
 
     def _page(self, scope: dict[str, str], offset: int) -> _Page:

@@ -82,7 +82,7 @@ class Patience:
             if self._left <= 0:
                 raise error
             self._left -= 1
-            self._traffic.retries += 1
+        self._traffic.count(retries=1)
 
     def _postpone(self, error: TransientError, attempt: int) -> None:
         """Set the moment of the next try: for all threads if the cloud throttles, else for this one."""
@@ -97,8 +97,8 @@ class Patience:
                 f"{error}; the next try in {wait:.0f} s would be after the run's deadline of {self._seconds:g} s"
             ) from error
         if isinstance(error, ThrottledError):
+            self._traffic.count(throttled_seconds=wait)
             with self._lock:
-                self._traffic.throttled_seconds += wait
                 self._not_before = max(self._not_before, time.monotonic() + wait)
         else:
             self._stop.wait(wait)

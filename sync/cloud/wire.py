@@ -75,7 +75,7 @@ class Wire:
             TooLargeError: a good answer is too large.
             DeadlineError, InterruptedRunError: see ``Patience.remaining``.
         """
-        self._traffic.requests += 1
+        self._traffic.count(requests=1)
         start = time.monotonic()
         wait = min(self._timeout, self._patience.remaining())
         try:
@@ -84,13 +84,15 @@ class Wire:
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: what can be no host or no header
             problem = unreachable(error, self.endpoint)
         else:
-            self._traffic.bytes += len(body)
+            self._traffic.count(bytes=len(body))
             return Reply(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
         raise problem  # out here it has no context: the library's error holds the request, and that the secrets
 
     def _read(self, response: httpx.Response) -> bytes:
         """Read the body as it comes, up to a cap."""
         if response.headers.get("content-encoding", "identity").lower() != "identity":
+            if not response.is_success:
+                return b""  # its status and headers say enough
             raise BrokenAnswerError(
                 "the answer is compressed though that was not asked for; is there a proxy in between?"
             )

@@ -17,6 +17,8 @@ from sync.domain.image import parse_time, strict_json
 from sync.domain.listing import Page, Row
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
 
+_LARGE = 1 << 20  # bytes; the page of 500 images is a third of it
+_MOST_VALUES = 1_000_000  # each may take some 65 bytes once it is decoded
 _MOST = 2**63  # what the column holds; no list is that long
 _ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # it may be the twin of a key that is written plainly
 
@@ -53,8 +55,10 @@ def read_answer(body: bytes, offset: int) -> Answer:
 
     Raises:
         BrokenAnswerError: it is no JSON, or was cut short.
-        ContractError: it is JSON, but holds no list of images, or an object in it has a key twice.
+        ContractError: it is JSON, but holds no list of images, or far too many values, or an object has a key twice.
     """
+    if len(body) > _LARGE and body.count(b",") > _MOST_VALUES:
+        raise ContractError(f"the answer holds more than {_MOST_VALUES} values, as no page of images does")
     try:
         whole = _body(body)
         edges = _edges_of(body, whole)

@@ -16,6 +16,9 @@ from typing import Any, Protocol, Self
 from sync.domain.answer import Answer
 from sync.domain.fields import BY_API
 from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, raw_digest
+from sync.errors import ContractError
+
+MOST_UNREADABLE = 64 << 20  # bytes of records that are no images, kept in memory until they go to quarantine
 
 
 class Spool(Protocol):
@@ -111,9 +114,14 @@ class Comparison:
     # image that should be marked deleted, for one run.
     _same: set[int] = field(default_factory=set)
     _changed: dict[int, bytes] = field(default_factory=dict)  # with the digest of the content
+    _unreadable_bytes: int = 0
 
     def take(self, answer: Answer) -> None:
-        """Take the images of one answer."""
+        """Take the images of one answer.
+
+        Raises:
+            ContractError: an object has a key twice, or far too much came that is no image.
+        """
         self.counts.received += len(answer.images)
         for raw, row in zip(answer.images, answer.page.rows, strict=True):
             digest = raw_digest(raw)
@@ -153,14 +161,25 @@ class Comparison:
     def _take_new(self, raw: bytes, digest: bytes) -> None:
         image = self.reader.read(raw)
         if isinstance(image, Unreadable):
-            self.counts.duplicates += digest in self.unreadable
-            self.unreadable[digest] = image
+            self._take_unreadable(image, digest)
             return
         position = self.known.find_content(image.content)
         if position is None:
             self._take_changed(image, digest)
         else:
             self._take_known(position, image.id)
+
+    def _take_unreadable(self, record: Unreadable, digest: bytes) -> None:
+        if digest in self.unreadable:
+            self.counts.duplicates += 1
+            return
+        self.unreadable[digest] = record
+        self._unreadable_bytes += len(record.raw)
+        if self._unreadable_bytes > MOST_UNREADABLE:
+            raise ContractError(
+                f"{len(self.unreadable)} records are no images, together more than {MOST_UNREADABLE >> 20} MiB: "
+                f"{record.reason}; is the endpoint the right one?"
+            )
 
     def _take_changed(self, image: Image, digest: bytes) -> None:
         name = hash(image.id)

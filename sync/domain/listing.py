@@ -90,11 +90,12 @@ class Scan:
 
     def verdict(self) -> Verdict:
         """Judge the reading once it is done."""
-        reason = self._lack()
+        lack = self._lack()
         seams = tuple(Seam(piece.offset, piece.count, piece.total, piece.anchor, piece.mend) for piece in self._chain)
+        reason = lack or f"{len(seams)} pages up to the end of the list, each joined to the next"
         return Verdict(
-            complete=not reason,
-            reason=reason or f"{len(seams)} pages up to the end of the list, each joined to the next",
+            complete=not lack,
+            reason="; ".join([reason, *self._doubts.values()]),
             seams=seams,
             mended=sum(seam.mend for seam in seams),
             total=self._steady_total(),

@@ -56,6 +56,7 @@ class Candidates:
     Attributes:
         live: live images of the source before this run.
         gone: confirmed gone, approved ones not counted.
+        waiting: those of them that an earlier run withheld.
         approved: confirmed gone and released by a person.
         day: deleted within the last 24 hours by earlier runs, without a person's word.
         listed: distinct images in the listing.
@@ -63,13 +64,28 @@ class Candidates:
 
     live: int
     gone: int
+    waiting: int = 0
     approved: int = 0
     day: int = 0
     listed: int = 0
 
 
+def withhold(candidates: Candidates, limits: Limits) -> tuple[int, str]:
+    """Decide which deletions of a run to hold: all that no person approved, or those that wait for a person already.
+
+    What was withheld once waits for a person's word, however few it has become.
+
+    Returns:
+        how many, and the reason in words; 0 and "" if all may go through.
+    """
+    if reason := guard(candidates, limits):
+        return candidates.gone, reason
+    waiting = candidates.waiting
+    return waiting, f"{waiting} deletions that were withheld wait for approval" if waiting else ""
+
+
 def guard(candidates: Candidates, limits: Limits) -> str:
-    """Decide on the deletions of a run.
+    """Look at the deletions of a run as a whole.
 
     Returns:
         "" if they may go through, else the reason to hold them, in words.

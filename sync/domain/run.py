@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from sync.domain.compare import Comparison
@@ -79,12 +80,21 @@ class PageEvidence:
 
 @dataclass(slots=True)
 class Traffic:
-    """What the run asked of the cloud."""
+    """What the run asked of the cloud, counted by several threads."""
 
     requests: int = 0
     retries: int = 0
     bytes: int = 0
     throttled_seconds: float = 0.0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0, bytes: int = 0, throttled_seconds: float = 0.0) -> None:  # noqa: A002
+        """Add what just happened."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.bytes += bytes
+            self.throttled_seconds += throttled_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +129,23 @@ class Missing:
         gone: the ids that were confirmed gone.
         kept: those that were not: they answered, or no one could say.
         reason: why none may be deleted in this run, or "".
+        accounted: whether of each one it is known that it is there, or gone.
         pages: the evidence of the second listing, where one was read.
     """
 
     gone: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     reason: str = ""
+    accounted: bool = True
     pages: tuple[PageEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: one JSON object of ``image-sync run --format json``."""
+    """How a run ended: one JSON object of ``image-sync run --format json``.
+
+    ``held_by`` has the numbers of the runs to approve.
+    """
 
     run: int | None
     source: str
@@ -151,6 +166,7 @@ class Outcome:
     misfits: int
     traffic: Traffic
     readings: int
+    held_by: tuple[int, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -176,6 +192,7 @@ class Outcome:
             "restored": plan.restored,
             "deleted": plan.deleted,
             "held": plan.held,
+            "held_by": list(self.held_by),
             "unchanged": self.unchanged,
             "duplicates": self.duplicates,
             "quarantined": self.quarantined,

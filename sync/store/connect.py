@@ -10,8 +10,16 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sync import errors
+
+_KEEPALIVE = {
+    "keepalives_idle": "30",  # seconds
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # milliseconds
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
     target.before()
     try:
         connection = psycopg.connect(
-            libpq_url(target.url),
+            _watchful(libpq_url(target.url)),
             autocommit=True,
             connect_timeout=target.connect_timeout,
             application_name="image-sync",
@@ -71,6 +79,12 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
             "the database is not in UTF8, so names would be lost; create one with ENCODING 'UTF8'"
         )
     return connection
+
+
+def _watchful(url: str) -> str:
+    """The same, but a peer that fell silent is noticed within a minute; what the URL says of it itself stands."""
+    given = conninfo_to_dict(url)
+    return make_conninfo(url, **{name: value for name, value in _KEEPALIVE.items() if name not in given})
 
 
 def bounds(target: Target) -> str:

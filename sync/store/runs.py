@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import astuple
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -102,7 +101,11 @@ UPDATE inventory.runs SET
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
 WHERE run = %(run)s
 """
-_PROVEN = "UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s WHERE name = %(name)s"
+_PROVEN = """
+UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
+       seen_at = CASE WHEN %(accounted)s THEN effective_at ELSE seen_at END
+WHERE name = %(name)s
+"""
 # The fence keeps every run that began earlier from committing: whoever of them is still marked as running is either
 # dead, or will soon say itself that it was superseded.
 _OVERTAKE = """
@@ -112,10 +115,16 @@ WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s AND run <>
 """
 
 
-def finish(connection: Connection, run: Run, outcome: Outcome, approved: int, pages: int) -> None:
-    """Complete the record, in the transaction of its data."""
-    told = outcome.as_json()
-    facts = told | {"approved": approved, "pages": pages, "effective_at": outcome.effective_at}
+def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> None:
+    """Complete the record, in the transaction of its data.
+
+    Args:
+        connection: within the transaction.
+        run: the run.
+        outcome: how it ended.
+        more: what the outcome does not tell: ``approved``, ``pages``, and whether all images are ``accounted`` for.
+    """
+    facts = outcome.as_json() | more | {"effective_at": outcome.effective_at}
     facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
     connection.execute(_FINISH, facts)
     connection.execute(_OVERTAKE, facts)
@@ -139,10 +148,8 @@ def stored(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def outcome_of(
-    run: Run, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic, *, effective_at: datetime | None
-) -> Outcome:
-    """Sum up a run."""
+def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
+    """Sum up a run, up to the moment at which it takes effect."""
     comparison = listing.comparison
     counts = comparison.counts
     quarantined = len(comparison.unreadable) + plan.quarantined
@@ -155,7 +162,7 @@ def outcome_of(
         reason=reason,
         proven=listing.proof.proven,
         proof=listing.proof.reason,
-        effective_at=effective_at,
+        effective_at=None,
         received=counts.received,
         listed=counts.received - counts.duplicates,
         total=listing.total,

@@ -139,7 +139,9 @@ WHERE NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND
 """
 
 # Deletions asked for: missing and confirmed gone, or listed by the cloud itself as deleted.
-CREATE_GONE = "CREATE TEMPORARY TABLE gone (id text PRIMARY KEY, approved boolean NOT NULL) ON COMMIT DROP"
+CREATE_GONE = """
+CREATE TEMPORARY TABLE gone (id text PRIMARY KEY, approved boolean NOT NULL, waiting boolean NOT NULL) ON COMMIT DROP
+"""
 _CANDIDATE_IDS = f"""
     SELECT unnest(%(gone)s::text[])
     UNION SELECT s.id FROM pg_temp.stage s WHERE {_DEAD} AND NOT EXISTS (
@@ -149,25 +151,29 @@ _CANDIDATE_IDS = f"""
       AND NOT EXISTS (SELECT FROM pg_temp.stage s WHERE s.id = i.id)
 """
 FILL_GONE = f"""
-INSERT INTO pg_temp.gone (id, approved)
-SELECT c.id, coalesce(h.approved_at IS NOT NULL, false)
+INSERT INTO pg_temp.gone (id, approved, waiting)
+SELECT c.id, h.approved_at IS NOT NULL, h.id IS NOT NULL AND h.approved_at IS NULL
 FROM ({_CANDIDATE_IDS}) AS c (id)
 LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = c.id AND h.closed_at IS NULL
 """
 CANDIDATES = """
 SELECT (SELECT count(*) FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL),
-       count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE approved),
+       count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE waiting), count(*) FILTER (WHERE approved),
        (SELECT coalesce(sum(deleted - approved), 0)::bigint FROM inventory.runs
         WHERE source = %(source)s AND effective_at > %(effective_at)s - interval '24 hours' AND run <> %(run)s)
 FROM pg_temp.gone
 """
 HOLD = """
-WITH held AS (DELETE FROM pg_temp.gone WHERE NOT approved RETURNING id)
+WITH held AS (DELETE FROM pg_temp.gone WHERE waiting OR %(all)s AND NOT approved RETURNING id)
 INSERT INTO inventory.held_deletions (source, id, run, reason, held_at, last_seen_at)
-SELECT i.source, i.id, %(run)s, %(reason)s, %(effective_at)s, greatest(i.valid_from, src.proven_at)
+SELECT i.source, i.id, %(run)s, %(reason)s, %(effective_at)s, greatest(i.valid_from, src.seen_at)
 FROM held JOIN inventory.images i ON i.source = %(source)s AND i.id = held.id
 JOIN inventory.sources src ON src.name = i.source
 ON CONFLICT DO NOTHING
+"""
+HELD_BY = """
+SELECT array_agg(DISTINCT run ORDER BY run) FROM inventory.held_deletions
+WHERE source = %(source)s AND closed_at IS NULL AND approved_at IS NULL
 """
 # A version that began in this very run has no period of its own.
 CLOSE_GONE = f"""
@@ -176,11 +182,11 @@ SELECT i.source, {_of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_fr
 FROM inventory.images i JOIN pg_temp.gone g ON g.id = i.id
 WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effective_at)s
 """
-# The last proven list before this one showed the image, unless it was withheld then: the case knows since when.
+# The last run that accounted for each image saw it, unless it was withheld then: the case knows since when.
 DELETE = """
 UPDATE inventory.images i
 SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
-    last_seen_at = greatest(i.valid_from, coalesce(h.last_seen_at, src.proven_at))
+    last_seen_at = greatest(i.valid_from, coalesce(h.last_seen_at, src.seen_at))
 FROM pg_temp.gone g
 JOIN inventory.sources src ON src.name = %(source)s
 LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL

@@ -97,6 +97,7 @@ sources = Table(
     Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="Committed runs so far: the fence"),
     _moment("effective_at", "When the last committed run took effect"),
     _moment("proven_at", "When the last run whose list was proven complete took effect"),
+    _moment("seen_at", "When the last run took effect that saw each live image or knew it to be gone"),
     _moment("created_at", "When the source was first seen", nullable=False, now=True),
     comment="Cloud accounts and endpoints, each with one fixed filter",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ import psycopg
 from sync.domain.compare import Spool
 from sync.domain.fields import COLUMNS, FIELDS
 from sync.domain.image import Unreadable, raw_digest, to_json
-from sync.domain.plan import Candidates, Plan, guard
+from sync.domain.plan import Candidates, Plan, withhold
 from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
 from sync.errors import SupersededError
 from sync.store import runs, statements
@@ -33,6 +34,7 @@ class Writing:
         self._staged = 0
         self._differs = statements.differs(run.source.ignore)
         self._approved = 0
+        self._held_by: list[int] = []
 
     def fence(self) -> datetime:
         """Make sure that no other run of the source committed since this one began.
@@ -77,7 +79,8 @@ class Writing:
             if plan.created:
                 self._do(statements.INSERT)
             if plan.held:
-                self._do(statements.HOLD, reason=plan.reason)
+                self._do(statements.HOLD, reason=plan.reason, all=plan.deleted == self._approved)
+                self._held_by = self._row(statements.HELD_BY)[0]
             if plan.deleted:
                 self._do(statements.CLOSE_GONE)
                 self._do(statements.DELETE)
@@ -88,12 +91,15 @@ class Writing:
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
         """Complete the record of the run."""
-        outcome = runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=self._facts["effective_at"])
+        outcome = runs.outcome_of(self._run, plan, listing, missing, traffic)
+        outcome = replace(outcome, effective_at=self._facts["effective_at"], held_by=tuple(self._held_by))
         with ours("recording the run"):
             self._tell_findings(plan, listing)
             if listing.proof.proven:
                 self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.kept])
-            runs.finish(self._connection, self._run, outcome, self._approved, len(listing.pages) + len(missing.pages))
+            pages = len(listing.pages) + len(missing.pages)
+            more = {"approved": self._approved, "pages": pages, "accounted": missing.accounted}
+            runs.finish(self._connection, self._run, outcome, **more)
             if plan.changes or plan.held or outcome.reason:
                 runs.evidence(self._connection, self._run, listing, missing)
         return outcome
@@ -130,10 +136,10 @@ class Writing:
             self._do(statements.CREATE_STAGE)
         self._do(statements.CREATE_GONE)
         self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=self._doubtful(missing))
-        live, gone, self._approved, day = self._row(statements.CANDIDATES)
-        candidates = Candidates(live, gone, self._approved, day, self._listing.comparison.distinct)
-        reason = guard(candidates, self._run.source.limits)
-        return (self._approved, gone, reason) if reason else (self._approved + gone, 0, "")
+        live, gone, waiting, self._approved, day = self._row(statements.CANDIDATES)
+        candidates = Candidates(live, gone, waiting, self._approved, day, self._listing.comparison.distinct)
+        held, reason = withhold(candidates, self._run.source.limits)
+        return self._approved + gone - held, held, reason
 
     def _doubtful(self, missing: Missing) -> list[str]:
         """Images of which this listing does not say for certain that they still are as stored."""
@@ -175,7 +181,7 @@ class Planned(Writing):
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
         """Sum up what a run would have done."""
-        return runs.outcome_of(self._run, plan, listing, missing, traffic, effective_at=None)
+        return runs.outcome_of(self._run, plan, listing, missing, traffic)
 
 
 _json = msgspec.json.Encoder(decimal_format="number").encode
