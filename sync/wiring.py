@@ -39,14 +39,19 @@ class Parts:
     spool: FileSpool
 
 
-def load(environ: Mapping[str, str], file: Path | None = None) -> settings.Settings:
+def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: bool = True) -> settings.Settings:
     """Read the settings, and have the logs mask every secret among them.
+
+    Args:
+        environ: the environment.
+        file: the settings file, if one was named.
+        with_sources: read the sources, too; who only asks the database needs no credentials of a cloud.
 
     Raises:
         SettingsError: names every mistake.
     """
     filters = {name: parameter.choices for name, parameter in FILTERS.items()}
-    loaded = settings.load(environ, file=file, filters=filters, fields=BY_API)
+    loaded = settings.load(environ, file=file, filters=filters, fields=BY_API, with_sources=with_sources)
     for secret in loaded.secrets():
         logs.protect(secret)
     return loaded

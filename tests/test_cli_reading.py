@@ -135,6 +135,15 @@ def test_status_tells_whether_the_inventory_can_be_trusted(past: Past) -> None:
     assert "default: proven: " in table.err
 
 
+def test_reading_needs_no_credentials(past: Past) -> None:
+    """An analyst, who has the address of the database and no token, is answered; a run is refused."""
+    analyst = Job(past.job.folder, past.job.url, IMAGE_SYNC_ENDPOINT="https://cloud.invalid")
+
+    assert analyst("status", "--format", "json").row["run"] == 5
+    assert analyst("db", "check").code == 0
+    assert analyst("run").code == 2
+
+
 WRONG = [
     (["history", "no-such-id"], "no image no-such-id was ever seen"),
     (["history", "nasty", "--source", "nobody"], "there is no source nobody"),

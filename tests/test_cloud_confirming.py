@@ -71,6 +71,13 @@ def test_an_ignored_filter_confirms_nothing(cloud: Simulator) -> None:
     assert Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]]) == {}
 
 
+def test_a_wait_beyond_the_deadline_confirms_nothing(cloud: Simulator) -> None:
+    """A cloud that asks for more patience than the run has left leaves the questions open; the run itself goes on."""
+    cloud.faults.add(only_by_id(effects.throttled(window="1 hour")), times=None)
+
+    assert Reader.of(cloud, seconds=60).ask(["one", "another"]) == {}
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
 def test_questions_stop_where_the_next_would_fail_as_well(cloud: Simulator, status: int) -> None:
     """After a refusal or a fault that stays, no more ids are asked for than are under way; none counts as gone."""

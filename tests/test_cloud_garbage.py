@@ -46,6 +46,23 @@ def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layer
     assert reader.traffic.bytes == 0
 
 
+def test_a_packed_error_is_told_by_its_status() -> None:
+    """A gateway that packs its errors is understood all the same; its words are left unread."""
+    with HttpServer(always(reply(b"\x1f\x8b", status=403, headers={"Content-Encoding": "gzip"}))) as server:
+        reader = Reader(server.url)
+        reader.fails(ForbiddenError)
+
+    assert reader.traffic.requests == 1
+
+
+def test_a_page_of_too_many_values_is_refused() -> None:
+    """Tiny values take many times their bytes once decoded, so there is a cap on their number as well."""
+    with HttpServer(always(reply(b'{"images":[' + b"{}," * 1_000_001 + b'{}],"total":1}'))) as server:
+        reader = Reader(server.url)
+
+        assert "1000000 values" in str(reader.fails(ContractError))
+
+
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, gzip"])
 def test_a_packed_transfer_is_refused(coding: str) -> None:
     """The other way to pack an answer is refused as well."""

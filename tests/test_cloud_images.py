@@ -169,6 +169,7 @@ def test_total_is_evidence_and_not_the_truth(cloud: Simulator, name: str) -> Non
     assert set(reader.rows) == set(cloud.world.truth())
     assert verdict.total is None
     assert doubt in "; ".join(verdict.doubts)
+    assert doubt in verdict.reason
     assert reader.traffic.requests <= 3 + 1 + reader.concurrency
 
 

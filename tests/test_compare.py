@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tracemalloc
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from sync.domain.compare import Comparison, Known
 from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
+from sync.errors import ContractError
 from sync.store.spool import FileSpool
 
 Record = dict[str, Any] | bytes
@@ -160,6 +162,14 @@ def test_unreadable_records_are_kept_raw_and_once() -> None:
 
     assert [record.raw for record in comparison.unreadable.values()] == [raw]
     assert comparison.counts.duplicates == 2
+
+
+def test_garbage_without_end_is_refused() -> None:
+    """What waits in memory for the quarantine is bounded; more than that is no list of images."""
+    big = (json.dumps({"name": str(n), "filler": "x" * 1_000_000}).encode() for n in range(100))
+
+    with pytest.raises(ContractError, match="68 records are no images, together more than 64 MiB: no id"):
+        compared([[record] for record in big])
 
 
 def test_an_unreadable_record_still_lists_its_id() -> None:

@@ -51,6 +51,16 @@ def stir(edge: Edge) -> None:
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
 
 
+def test_a_silent_peer_is_noticed(edge: Edge) -> None:
+    """The connection asks after a peer that fell silent; what the URL says of it itself stands."""
+    given = psycopg.conninfo.make_conninfo(edge.url, keepalives_idle="5")
+    with connect(Target(edge.url)) as usual, connect(Target(given)) as own:
+        names = {each.info.get_parameters()["keepalives_idle"] for each in (usual, own)}
+
+        assert names == {"30", "5"}
+        assert usual.info.get_parameters()["tcp_user_timeout"] == "60000"
+
+
 # --- getting there ----------------------------------------------------------------------------------------------------
 
 

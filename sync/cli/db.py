@@ -31,7 +31,7 @@ def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's w
     if sql:
         click.echo(migrate.offline_sql())
         return
-    loaded = wiring.load(os.environ, config)
+    loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target:
         migrate.upgrade(target)
     click.echo(f"the schema is at revision {migrate.head()}", err=True)
@@ -41,7 +41,7 @@ def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's w
 @click.pass_obj
 def check(config: Path | None) -> None:
     """Tell whether the schema is the one this program needs; exit 2 if not."""
-    loaded = wiring.load(os.environ, config)
+    loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target, connect(target) as connection:
         migrate.check(connection)
     click.echo(f"the schema is at revision {migrate.head()}, as this program needs", err=True)
@@ -52,7 +52,7 @@ def check(config: Path | None) -> None:
 @click.pass_obj
 def psql(config: Path | None, arguments: tuple[str, ...]) -> None:
     """Open psql in the database; all further ARGUMENTS are psql's, such as -c 'SELECT ...'."""
-    loaded = wiring.load(os.environ, config)
+    loaded = wiring.load(os.environ, config, with_sources=False)
     if loaded.database_url is None:
         with embedded(loaded.data_folder or default_folder(os.environ)) as server:
             sys.exit(server.run("psql", *arguments))

@@ -89,7 +89,7 @@ def diff(config: Path | None, before: str, after: str, source: str | None, style
 
 @contextmanager
 def _inventory(config: Path | None, source: str | None = None) -> Iterator[Inventory]:
-    loaded = wiring.load(os.environ, config)
+    loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target, inventory(target) as found:
         found.check_source(source)
         yield found

@@ -18,6 +18,7 @@ def load(
     file: Path | None = None,
     filters: Mapping[str, tuple[str, ...]],
     fields: Collection[str],
+    with_sources: bool = True,
 ) -> Settings:
     """Read all settings once.
 
@@ -26,6 +27,7 @@ def load(
         file: the settings file; else ``IMAGE_SYNC_CONFIG``, else ``image-sync.toml`` in the current directory, if any.
         filters: the filter parameters of the API, each with the values it takes, or () for any text.
         fields: names of the response fields in the API.
+        with_sources: read the sources, too; else there are none, and what is wrong about them is no matter.
 
     Raises:
         SettingsError: names every mistake there is, and no secret.
@@ -35,7 +37,7 @@ def load(
     document = read_document(path, mistakes) if path is not None else Document()
     environment = read_environment(environ, mistakes)
     general = read_values(GENERAL, ChainMap(environment.general, document.general), mistakes)
-    sources = _sources(environment, document, Api(filters, fields), mistakes)
+    sources = _sources(environment, document, Api(filters, fields), mistakes) if with_sources else ()
     if mistakes:
         raise SettingsError(list(dict.fromkeys(mistakes)))
     told = tuple(warnings(path, document, general, sources))
