@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sync.domain.answer import Answer
-from sync.domain.compare import Comparison, Known, Spool
+from sync.domain.compare import Comparison, Spool
 from sync.domain.image import Reader
+from sync.domain.known import Known
 from sync.domain.plan import Plan
 from sync.domain.proof import judge
 from sync.domain.run import Listing, Missing, Outcome, PageEvidence, Reading, Run, Source, Traffic

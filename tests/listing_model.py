@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from random import Random
 
 from sync.domain.listing import Page, Row, Scan, Verdict
@@ -97,7 +98,7 @@ class Cloud:
         return Page(offset, rows, claimed)
 
     def _sorted(self) -> list[Row]:
-        rows = sorted(self.rows)
+        rows = sorted(self.rows, key=attrgetter("id"))
         if self.rng and self.order != "id":
             self.rng.shuffle(rows)
         if self.order in ("asc", "desc"):

@@ -14,8 +14,9 @@ from builders import answer, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.compare import Comparison, Known
+from sync.domain.compare import Comparison
 from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
+from sync.domain.known import Known
 from sync.errors import ContractError
 from sync.store.spool import FileSpool
 

@@ -20,6 +20,7 @@ from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
 _LARGE = 1 << 20  # bytes; the page of 500 images is a third of it
 _MOST_VALUES = 1_000_000  # each may take some 65 bytes once it is decoded
 _MOST = 2**63  # what the column holds; no list is that long
+_HEAD, _TAIL = b'{"images":[', re.compile(rb'\],"total":[0-9]{1,18}\}\s*')
 _ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # it may be the twin of a key that is written plainly
 
 
@@ -46,8 +47,8 @@ class _Edge(msgspec.Struct, gc=False):
     created_at: Any = None
 
 
-class _Edges(msgspec.Struct):
-    images: list[_Edge]
+class _Rows(msgspec.Struct):
+    images: list[Row]
 
 
 def read_answer(body: bytes, offset: int) -> Answer:
@@ -61,26 +62,41 @@ def read_answer(body: bytes, offset: int) -> Answer:
         raise ContractError(f"the answer holds more than {_MOST_VALUES} values, as no page of images does")
     try:
         whole = _body(body)
-        edges = _edges_of(body, whole)
+        rows = _rows_of(body, whole)
     except msgspec.ValidationError as error:
         raise ContractError(f"the answer holds no list of images: {error}; is the endpoint the right one?") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        whole, edges = _read_slowly(body, error)
-    if body.count(b'"images"') > 1 or body.count(b'"total"') > 1 or _ESCAPED_KEY.search(body):
+        whole, rows = _read_slowly(body, error)
+    if _may_have_twins(body, whole.images):
         strict_json(body)
-    rows = [Row(_id(edge.id), parse_time(edge.created_at)) for edge in edges]
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
     return Answer(whole.images, Page.of(offset, rows, total))
 
 
-def _edges_of(body: bytes, whole: _Body) -> list[_Edge]:
+def _may_have_twins(body: bytes, images: list[msgspec.Raw]) -> bool:
+    """Whether a closer look is due at the keys of the answer itself; those of the images are looked at one by one.
+
+    Where the images fill all the room between the usual beginning and the usual end, no other key is there.
+    """
+    end = len(_HEAD) + sum(map(len, images)) + max(len(images) - 1, 0)
+    if body.startswith(_HEAD) and _TAIL.fullmatch(body, end):
+        return False
+    return body.count(b'"images"') > 1 or body.count(b'"total"') > 1 or bool(_ESCAPED_KEY.search(body))
+
+
+def _rows_of(body: bytes, whole: _Body) -> list[Row]:
     try:
-        return _edges(body).images
+        return _rows(body).images
     except msgspec.ValidationError:  # among the images is something else: it alone goes into quarantine
-        return [_edge(raw) if bytes(raw[:1]) == b"{" else _Edge() for raw in map(bytes, whole.images)]
+        edges = [_edge(raw) if bytes(raw[:1]) == b"{" else _Edge() for raw in map(bytes, whole.images)]
+    return [_row(edge.id, edge.created_at) for edge in edges]
 
 
-def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[_Edge]]:
+def _row(name: object, created_at: object) -> Row:
+    return Row(name if isinstance(name, str) else "", parse_time(created_at))
+
+
+def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[Row]]:
     """Read an answer in which half a surrogate pair keeps the fast decoder from telling the images apart.
 
     Each image is written anew, the half as it was, so that it alone goes into quarantine; numbers digit by digit.
@@ -92,19 +108,15 @@ def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[_Edge]]:
     try:
         whole = strict_json(body, lambda digits: mark + digits)
         raws = [number.sub(r"\1", json.dumps(image)).encode() for image in whole["images"]]
-        edges = [_Edge(_text(image.get("id"), mark), image.get("created_at")) for image in whole["images"]]
+        rows = [_row(_text(image.get("id"), mark), image.get("created_at")) for image in whole["images"]]
         total = json.loads(number.sub(r"\1", json.dumps(whole.get("total"))))
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise _broken(body, error) from error
-    return _Body([msgspec.Raw(raw) for raw in raws], total), edges
+    return _Body([msgspec.Raw(raw) for raw in raws], total), rows
 
 
 def _text(value: object, mark: str) -> object:
     return None if isinstance(value, str) and value.startswith(mark) else value
-
-
-def _id(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _broken(body: bytes, error: Exception) -> ImageSyncError:
@@ -115,5 +127,5 @@ def _broken(body: bytes, error: Exception) -> ImageSyncError:
 
 
 _body = msgspec.json.Decoder(_Body).decode
-_edges = msgspec.json.Decoder(_Edges).decode
+_rows = msgspec.json.Decoder(_Rows).decode
 _edge = msgspec.json.Decoder(_Edge).decode

@@ -6,18 +6,20 @@ unchanged if its content is known. What is left goes to the spool. See docs/perf
 
 from __future__ import annotations
 
-import sys
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
+
+import msgspec
 
 from sync.domain.answer import Answer
 from sync.domain.fields import BY_API
-from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, raw_digest
+from sync.domain.image import Image, Reader, Unreadable, raw_digest
+from sync.domain.known import Known
 from sync.errors import ContractError
 
+BLOCK = 25  # images that are compared at once
 MOST_UNREADABLE = 64 << 20  # bytes of records that are no images, kept in memory until they go to quarantine
 
 
@@ -35,49 +37,6 @@ class Spool(Protocol):
 
     def __len__(self) -> int:
         """How many there are."""
-
-
-class Known:
-    """The digests of what is stored of one source; 16 bytes each, flat in memory.
-
-    Args:
-        raws: digests of the bytes, one after the other.
-        contents: digests of the contents, in the same order.
-    """
-
-    def __init__(self, raws: bytes = b"", contents: bytes = b"") -> None:
-        self._raws = _Index(raws)
-        self._contents = contents
-        self._by_content: _Index | None = None
-        self._listed = bytearray(len(self._raws))
-
-    def __len__(self) -> int:
-        return len(self._listed)
-
-    def find(self, raw: bytes) -> int | None:
-        """Position of the stored image with this digest of its bytes."""
-        return self._raws.find(raw)
-
-    def find_content(self, content: bytes) -> int | None:
-        """Position of the stored image with this digest of its content."""
-        if self._by_content is None:  # built at the first changed image: most runs have none
-            self._by_content = _Index(self._contents)
-        return self._by_content.find(content)
-
-    def mark(self, position: int) -> bool:
-        """Mark as listed; whether it was not before."""
-        fresh = not self._listed[position]
-        self._listed[position] = 1
-        return fresh
-
-    def fresh(self) -> Self:
-        """The same, with all marks taken back."""
-        self._listed = bytearray(len(self._listed))
-        return self
-
-    def unlisted(self) -> list[bytes]:
-        """Digests of the bytes of all that was not marked."""
-        return [self._raws.digest(n) for n, listed in enumerate(self._listed) if not listed]
 
 
 @dataclass(slots=True)
@@ -115,6 +74,7 @@ class Comparison:
     _same: set[int] = field(default_factory=set)
     _changed: dict[int, bytes] = field(default_factory=dict)  # with the digest of the content
     _unreadable_bytes: int = 0
+    _drift: int = 0  # how far from its place in the list an image is expected among the stored
 
     def take(self, answer: Answer) -> None:
         """Take the images of one answer.
@@ -123,13 +83,17 @@ class Comparison:
             ContractError: an object has a key twice, or far too much came that is no image.
         """
         self.counts.received += len(answer.images)
-        for raw, row in zip(answer.images, answer.page.rows, strict=True):
-            digest = raw_digest(raw)
-            position = self.known.find(digest)
-            if position is None:
-                self._take_new(bytes(raw), digest)
+        near = max(answer.page.offset + self._drift, 0)
+        for n in range(0, len(answer.images), BLOCK):
+            raws, rows = answer.images[n : n + BLOCK], answer.page.rows[n : n + BLOCK]
+            digests = [raw_digest(raw) for raw in raws]
+            position = self.known.find_near(digests[0], near)
+            if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
+                for raw, digest, row in zip(raws, digests, rows, strict=True):
+                    near = self._take_one(raw, digest, row.id, near)
             else:
-                self._take_known(position, row.id)
+                near = position + len(digests)
+        self._drift = near - answer.page.offset - len(answer.images)
 
     @property
     def distinct(self) -> int:
@@ -145,6 +109,25 @@ class Comparison:
         """Whether an image of this id came, unreadable ones included."""
         name = hash(image_id)
         return name in self._same or name in self._changed or any(r.id == image_id for r in self.unreadable.values())
+
+    def _take_block(self, position: int, digests: list[bytes], names: list[int]) -> bool:
+        """Take images that all are as stored, and not contradicted; else none of them."""
+        if not self.known.holds(digests, position) or not self._changed.keys().isdisjoint(names):
+            return False
+        fresh = self.known.mark(position, len(digests))
+        self.counts.unchanged += fresh
+        self.counts.duplicates += len(digests) - fresh
+        self._same.update(names)
+        return True
+
+    def _take_one(self, raw: msgspec.Raw, digest: bytes, image_id: str, near: int) -> int:
+        """Take one image, expected near a position; where the next is expected."""
+        position = self.known.find(digest, near)
+        if position is None:
+            self._take_new(bytes(raw), digest)
+            return near + 1
+        self._take_known(position, image_id)
+        return position + 1
 
     def _take_known(self, position: int, image_id: str) -> None:
         name = hash(image_id)
@@ -198,32 +181,3 @@ class Comparison:
             self.unknown.update(name for name in image.extra if name not in BY_API)
         self._changed[name] = image.content
         self.spool.add(image, digest)
-
-
-class _Index:
-    """Finds a digest among many, in 24 bytes each: sorted first halves, looked up by bisection."""
-
-    def __init__(self, digests: bytes) -> None:
-        self._digests = digests
-        halves = array("Q", digests)[::2]
-        self._order = array("I", sorted(range(len(halves)), key=halves.__getitem__))
-        self._halves = array("Q", map(halves.__getitem__, self._order))
-
-    def __len__(self) -> int:
-        return len(self._halves)
-
-    def digest(self, position: int) -> bytes:
-        return self._digests[position * DIGEST_BYTES : (position + 1) * DIGEST_BYTES]
-
-    def find(self, digest: bytes) -> int | None:
-        half = _native(digest)
-        n = bisect_left(self._halves, half)
-        while n < len(self._halves) and self._halves[n] == half:
-            if self.digest(self._order[n]) == digest:
-                return self._order[n]
-            n += 1
-        return None
-
-
-def _native(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], sys.byteorder)

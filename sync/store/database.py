@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import psycopg
 
-from sync.domain.compare import Known
+from sync.domain.known import Known
 from sync.domain.run import Run, Source, Traffic
 from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
 from sync.store import migrate, runs, statements

@@ -39,8 +39,9 @@ RETURNING effective_at
 """
 
 KNOWN = f"""
-SELECT coalesce(string_agg(i.raw_digest, ''), ''), coalesce(string_agg(i.content_digest, ''), '')
-FROM inventory.images i WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE})
+SELECT coalesce(string_agg(raw_digest, ''), ''), coalesce(string_agg(content_digest, ''), '')
+FROM (SELECT i.raw_digest, i.content_digest FROM inventory.images i
+      WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE}) ORDER BY i.created_at) AS listed
 """
 
 LIVE_IDS = """
