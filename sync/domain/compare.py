@@ -41,13 +41,17 @@ class Spool(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """What came in one reading. received = unchanged + changed + duplicates + quarantined."""
+    """What came in one reading. received = unchanged + changed + duplicates + quarantined.
+
+    Of the changed ones, ``dead`` are listed as deleted by the cloud itself; ``misfits`` counts values, not images.
+    """
 
     received: int = 0
     unchanged: int = 0
     changed: int = 0
     duplicates: int = 0
     misfits: int = 0
+    dead: int = 0
 
 
 @dataclass(slots=True)
@@ -179,5 +183,6 @@ class Comparison:
             self.counts.changed += 1
             self.counts.misfits += image.misfits
             self.unknown.update(name for name in image.extra if name not in BY_API)
+        self.counts.dead += image.dead
         self._changed[name] = image.content
         self.spool.add(image, digest)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,11 +19,13 @@ from typing import Any
 
 import msgspec
 
-from sync.domain.fields import FIELDS, Field, Kind
+from sync.domain.fields import COLUMNS, FIELDS, Field, Kind
 from sync.domain.usual import Value, usual
 from sync.errors import ContractError
 
 DIGEST_BYTES = 16
+_VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")
+_API = tuple(field.api for field in FIELDS)
 MAX_ID = 255  # characters
 MAX_RECORD = 1 << 20  # bytes of JSON; the largest that was ever seen is under 2 KiB
 MAX_DIGITS = 1000  # what PostgreSQL's numeric holds with ease
@@ -48,6 +50,11 @@ class Image(msgspec.Struct, frozen=True, gc=False):
     def id(self) -> str:
         """The cloud's id of the image."""
         return str(self.values[0])
+
+    @property
+    def dead(self) -> bool:
+        """Whether the cloud itself lists it as deleted."""
+        return self.values[_VENDOR_DELETED] is True or self.values[_STATUS] == "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,9 @@ class Reader:
         Raises:
             ContractError: an object in it has a key twice.
         """
-        if len(raw) <= MAX_RECORD and (told := usual(raw, parse_time)) and not _no_id(told[0]):
-            return Image(tuple(told), {}, self._content(told, {}), 0)
+        if len(raw) <= MAX_RECORD and (told := usual(raw)) and not _no_id(told[0][0]):
+            values, text = told
+            return Image(values, {}, self._content(values, {}) if self._ignore else raw_digest(text), 0)
         record = _decode(raw)
         if isinstance(record, str):
             return Unreadable(raw, record, _id_all_the_same(raw))
@@ -93,18 +101,15 @@ class Reader:
             return Unreadable(raw, reason)
         if reason := _nul(raw, record):
             return Unreadable(raw, reason, record["id"])
-        values, misfits = _columns(record)
-        content = self._content(values, record)
-        return Image(tuple(values), record, content, misfits)
+        columns, misfits = _columns(record)
+        return Image(tuple(columns), record, self._content(columns, record), misfits)
 
-    def _content(self, values: list[Value], extra: Mapping[str, Any]) -> bytes:
-        compared = [values[n] for n in self._compared] if self._ignore else values
+    def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
+        """Digest of what counts: the fields that have a value, in the order of the document, and then the rest."""
+        told = {_API[n]: _written(FIELDS[n], values[n]) for n in self._compared if values[n] not in (None, "")}
         rest = {name: _plain(value) for name, value in extra.items() if name not in self._ignore}
         rest = {name: value for name, value in rest.items() if value is not None}
-        text = _encode([compared, rest])
-        if b'""' in text:  # a look at the text is cheaper than one at each value
-            text = _encode([[None if value == "" else value for value in compared], rest])
-        return blake2b(text, digest_size=DIGEST_BYTES).digest()
+        return raw_digest(_encode(told) + (_encode_sorted(rest) if rest else b""))
 
 
 def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -233,7 +238,7 @@ def _boolean(value: object) -> bool | None:
     return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
 def parse_time(value: object) -> datetime | None:
@@ -244,7 +249,7 @@ def parse_time(value: object) -> datetime | None:
         start, end = match.span(1)
         value = value[:start] + match[1].ljust(6, "0") + value[end:].lstrip("0")
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
         if moment.tzinfo is UTC:
             return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -289,4 +294,5 @@ def _number(text: str) -> Decimal:
 
 
 _json = msgspec.json.Decoder(float_hook=_number).decode
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode

@@ -34,6 +34,8 @@ class Known:
 
     def find(self, raw: bytes, near: int = 0) -> int | None:
         """Position of the stored image with this digest of its bytes, looked for near the expected one first."""
+        if not self._raws:
+            return None
         position = self.find_near(raw, near)
         return self._by_raw.find(raw) if position is None else position
 
@@ -50,7 +52,7 @@ class Known:
 
     def find_content(self, content: bytes) -> int | None:
         """Position of the stored image with this digest of its content."""
-        return self._by_content.find(content)
+        return self._by_content.find(content) if self._contents else None
 
     def mark(self, position: int, count: int = 1) -> int:
         """Mark so many as listed; how many were not before."""

@@ -56,6 +56,15 @@ CREATE_STAGE = (
 )
 COPY_STAGE = f"COPY pg_temp.stage ({', '.join(STAGED)}) FROM STDIN (FORMAT binary)"
 
+# A first load goes straight to the images; in binary, jsonb is a 1 and its text.
+IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM inventory.images WHERE source = %(source)s)"
+LOADED = (
+    *("source", "first_seen_at", "valid_from", "valid_from_run"),
+    *(*COLUMNS, "extra", "raw_digest", "content_digest"),
+)
+LOADED_TYPES = ("text", "timestamptz", "timestamptz", "bigint", *STAGED_TYPES[1:-3], "bytea", "bytea", "bytea")
+COPY_IMAGES = f"COPY inventory.images ({', '.join(LOADED)}) FROM STDIN (FORMAT binary)"
+
 # What is stored takes part where a listing showed an id both as stored and otherwise.
 STAGE_STORED = f"""
 INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)

@@ -32,6 +32,7 @@ class Writing:
         self._connection, self._run = connection, run
         self._facts: dict[str, Any] = {"source": run.source.name, "run": run.number, "epoch": run.epoch}
         self._staged = 0
+        self._loads = False
         self._differs = statements.differs(run.source.ignore)
         self._approved = 0
         self._held_by: list[int] = []
@@ -53,11 +54,11 @@ class Writing:
         return row[0]  # type: ignore[no-any-return] # timestamptz
 
     def stage(self, spool: Spool, listing: Listing) -> None:
-        """Bring what changed to the database, and settle what the listing contradicts itself about."""
-        self._listing = listing
+        """Bring what changed to the database; but for a first load, which will go straight to its place."""
+        self._listing, self._spool, self._staged = listing, spool, len(spool)
         with ours("staging what changed"):
-            self._staged = len(spool)
-            if self._staged:
+            self._loads = bool(self._staged) and self._is_simple(listing) and self._row(statements.IS_EMPTY)[0]
+            if self._staged and not self._loads:
                 self._copy(spool)
 
     def plan(self, missing: Missing) -> Plan:
@@ -65,7 +66,9 @@ class Writing:
         with ours("planning"):
             tied = self._settle() if self._listing.comparison.contradicted else 0
             created = updated = restored = 0
-            if self._staged:
+            if self._loads:
+                created = self._staged
+            elif self._staged:
                 created, updated, restored = self._row(statements.PLAN.format(differs=self._differs))
             deleted, held, reason = self._plan_deletions(missing)
         return Plan(created, updated, restored, deleted, held, tied, reason)
@@ -76,7 +79,9 @@ class Writing:
             if plan.updated or plan.restored:
                 self._do(statements.CLOSE_UPDATED.format(differs=self._differs))
                 self._do(statements.UPDATE.format(differs=self._differs))
-            if plan.created:
+            if self._loads:
+                self._load()
+            elif plan.created:
                 self._do(statements.INSERT)
             if plan.held:
                 self._do(statements.HOLD, reason=plan.reason, all=plan.deleted == self._approved)
@@ -113,6 +118,22 @@ class Writing:
         if self._staged >= _ANALYZE_FROM:
             self._do("ANALYZE pg_temp.stage")
 
+    @staticmethod
+    def _is_simple(listing: Listing) -> bool:
+        """Whether all that changed may be new, with nothing to settle and nothing to delete."""
+        comparison = listing.comparison
+        return not (len(comparison.known) or comparison.contradicted or comparison.counts.dead)
+
+    def _load(self) -> None:
+        """Write the images of a source that has none."""
+        at = self._facts["effective_at"]
+        before = (self._run.source.name, at, at, self._run.number)
+        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_IMAGES) as copy:
+            copy.set_types(statements.LOADED_TYPES)
+            for _seq, *values, extra, raw_digest, content_digest in self._spool.rows():
+                jsonb = None if extra is None else b"\1" + extra.encode()
+                copy.write_row((*before, *values, jsonb, raw_digest, content_digest))
+
     def _settle(self) -> int:
         self._do(statements.STAGE_STORED, ids=list(self._listing.comparison.as_stored))
         self._do(statements.DROP_OLDER)
@@ -128,7 +149,7 @@ class Writing:
 
     def _plan_deletions(self, missing: Missing) -> tuple[int, int, str]:
         """How many will be deleted, how many held, and why."""
-        if not self._listing.proof.proven or missing.reason:
+        if not self._listing.proof.proven or missing.reason or self._loads:
             return 0, 0, missing.reason
         if not (self._staged or missing.gone or self._row(statements.ANY_DEAD)[0]):
             return 0, 0, ""
