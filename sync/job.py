@@ -115,14 +115,13 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
     if not ids:
         return Missing()
     if reason := _doubt(listing):
-        return Missing(kept=tuple(ids), reason=reason, accounted=False)
+        return Missing(kept=tuple(ids), unsure=tuple(ids), reason=reason)
     if len(ids) > run.source.confirm_limit:
-        return _absent(ids, cloud)
+        return _absent(ids, comparison, cloud)
     answers = cloud.ask(ids)
     for answer in answers.values():
         comparison.take(answer)
-    gone = {wanted for wanted in answers if not answers[wanted].images}
-    return _missing(ids, gone, accounted=len(answers) == len(ids))
+    return _missing(ids, {wanted for wanted in answers if not answers[wanted].images}, set(ids).difference(answers))
 
 
 def _doubt(listing: Listing) -> str:
@@ -133,14 +132,20 @@ def _doubt(listing: Listing) -> str:
     return f"{nameless} records bear no readable id, so any image might be one of them" if nameless else ""
 
 
-def _missing(ids: Sequence[str], gone: set[str], pages: Iterable[PageEvidence] = (), *, accounted: bool) -> Missing:
+def _missing(ids: Sequence[str], gone: set[str], unsure: set[str], pages: Iterable[PageEvidence] = ()) -> Missing:
     kept = tuple(wanted for wanted in ids if wanted not in gone)
-    return Missing(tuple(sorted(gone)), kept, accounted=accounted, pages=tuple(pages))
+    return Missing(tuple(sorted(gone)), kept, tuple(sorted(unsure)), pages=tuple(pages))
 
 
-def _absent(ids: Sequence[str], cloud: Cloud) -> Missing:
+def _absent(ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Missing:
     """Many are missing: a second proven listing says of each whether it is gone."""
-    absent = set(ids)
-    reading = cloud.read_all(lambda answer: absent.difference_update(row.id for row in answer.page.rows))
+    wanted, absent = frozenset(ids), set(ids)
+
+    def take(answer: Answer) -> None:
+        found = answer.only(wanted)
+        absent.difference_update(row.id for row in found.page.rows)
+        comparison.take(found)
+
+    reading = cloud.read_all(take)
     complete = reading.verdict.complete
-    return _missing(ids, absent if complete else set(), reading.pages, accounted=complete or not absent)
+    return _missing(ids, absent if complete else set(), set() if complete else absent, reading.pages)

@@ -210,9 +210,9 @@ class Machine(RuleBasedStateMachine):
         self.bench.strike(nth, lose)
         self.run(who)
 
-    @rule(who=WHO, changes=FIRST, nth=st.integers(1, 2), lose=st.sampled_from(Lose))
+    @rule(who=WHO, changes=FIRST, nth=st.integers(1, 4), lose=st.sampled_from(Lose))
     def sync_with_lost_commit(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:
-        """The connection breaks at the COMMIT of the run's start, or at that of all it wrote."""
+        """The connection breaks at one COMMIT: that of the run's start, of a reading, or of all it wrote."""
         self.change(who, *changes)
         self.bench.strike(nth, lose, only="COMMIT")
         self.run(who)

@@ -20,6 +20,8 @@ from sync.simulator import Event, Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
 
 TOKEN = "canary-token-8d1f"
+PASSWORD = "canary-password-71c0"
+SECRETS = (TOKEN, PASSWORD)
 CONFIRM_LIMITS = (200, 2)
 _FIXED = ("id", "created_at", "updated_at", "deleted", "deleted_at", "status", "visibility")
 _OFTEN = 0.3

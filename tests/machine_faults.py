@@ -9,7 +9,7 @@ from dataclasses import replace
 from machine_clouds import Account
 from proxy import Lose, Passing
 
-from sync.domain.known import Known
+from sync.domain.compare import Known
 from sync.domain.run import Run
 from sync.simulator import breakage, effects
 from sync.simulator.effects import Effect

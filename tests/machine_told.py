@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from machine_clouds import Watch
+from machine_clouds import State, Watch
 from machine_tables import Row, Tables
 
 from sync.domain.run import Outcome
@@ -62,6 +62,21 @@ class Told:
     def gone(self) -> set[str]:
         """The ids that it marked deleted."""
         return self.before.live(self.source).keys() - self.after.live(self.source).keys()
+
+    @property
+    def shown(self) -> frozenset[str | None]:
+        """The ids that its cloud had at any time meanwhile."""
+        return frozenset(name for state in self.watch.states for name in state)
+
+    @property
+    def dead(self) -> set[str]:
+        """The ids that its cloud itself called deleted at some moment."""
+        shows = [shown for state in self.watch.states for shown in state.items()]
+        return {name for name, shown in shows if name and any(one.dead for one in shown)}
+
+    def nameless(self, state: State) -> bool:
+        """The list held a record that bears no id, so that nothing is asked for by name."""
+        return any(shown.private or not self.scope for shown in state.get(None, ()))
 
     @property
     def asked_by_name(self) -> bool:

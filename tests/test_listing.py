@@ -110,6 +110,21 @@ def test_a_doubt_undoes_an_end_believed_before_it() -> None:
     assert (believed, scan.ask()) == (None, 9)
 
 
+def test_a_cloud_that_stops_heeding_the_offset_is_recognised() -> None:
+    """Also after some good pages, the first page again and again is an error, soon."""
+    cloud = Cloud(range(5000))
+    scan = Scan(limit=50, overlap=10)
+
+    def go_on() -> None:
+        while (offset := scan.ask()) is not None:
+            cloud.heeds_offset = cloud.requests < 3
+            scan.answer(cloud.answer(offset, 50))
+
+    with pytest.raises(ContractError, match="ignores the offset"):
+        go_on()
+    assert cloud.requests == 3 + 10
+
+
 def test_nothing_is_complete_while_a_question_is_open() -> None:
     """An answer still to come may undo what the others say, so the verdict waits for it."""
     scan = Scan(limit=6, overlap=2)

@@ -50,6 +50,7 @@ class Wire:
         self.endpoint = endpoint
         self._patience, self._traffic = patience, traffic
         self._timeout, self._most_bytes, self._too_large = timeout, most_bytes, too_large
+        secure = endpoint.startswith("https:")
         # Proxies of the environment are for https, where they see no token; see docs/decisions.
         self._http = httpx.Client(
             headers={
@@ -58,7 +59,8 @@ class Wire:
                 "User-Agent": f"image-sync/{__version__}",
             },
             follow_redirects=False,
-            trust_env=endpoint.startswith("https:"),
+            trust_env=secure,
+            verify=secure,  # where nothing is encrypted there is nothing to verify, and no certificates to load
         )
 
     def __enter__(self) -> Self:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from secrets import token_hex
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -35,6 +36,11 @@ class Answer:
 
     images: list[msgspec.Raw]
     page: Page
+
+    def only(self, ids: Collection[str]) -> Self:
+        """The images with these ids, and no others."""
+        both = [(raw, row) for raw, row in zip(self.images, self.page.rows, strict=True) if row.id in ids]
+        return replace(self, images=[raw for raw, _ in both], page=replace(self.page, rows=[row for _, row in both]))
 
 
 class _Body(msgspec.Struct):

@@ -21,7 +21,8 @@ from sync.errors import ContractError
 
 __all__ = ["Page", "Proof", "Row", "Scan", "Seam", "Tally", "Verdict", "judge"]
 
-_MOST_ECHOES = 2  # pages that repeat the first one before the cloud is taken to ignore the offset
+_MOST_ECHOES = 2  # pages that repeat the first one before the cloud is taken to ignore the offset, ...
+_MOST_LATER = 10  # ... and so many running if it has heeded the offset before
 
 
 class Scan:
@@ -40,7 +41,8 @@ class Scan:
         self._chain = Chain(near=overlap + 2)
         self._queue: deque[int] = deque()
         self._asked = self._flying = self._echoes = 0
-        self._first: frozenset[str] | None = None  # ids of the first page, until another page differs
+        self._first: frozenset[str] | None = None  # ids of the first page
+        self._heeded = False  # another page differed from it
         self._totals: set[int | None] = set()
         self._total = -1
         self._ends: list[int] = []
@@ -105,7 +107,7 @@ class Scan:
     def _next(self) -> int | None:
         if not self._chain:
             return 0
-        if not self._chain[0].answered or (self._first is not None and self._flying + self._echoes >= _MOST_ECHOES):
+        if not self._chain[0].answered or (not self._heeded and self._flying + self._echoes >= _MOST_ECHOES):
             return None
         if self._queue:
             return self._queue[0]
@@ -135,15 +137,15 @@ class Scan:
             self._overlap = min(self._overlap, first.count // 2)
 
     def _heed_echo(self, piece: Piece, page: Page) -> None:
-        """Hold later pages against the first until one shows that the offset counts."""
+        """Hold later pages against the first: a cloud that ignores the offset never comes to an end."""
         if self._first is None or piece.offset < max(self._chain[0].count - self._overlap, 1):
             return
         again = len(self._first.intersection(row.id for row in page.rows))
         if 2 * again <= piece.count + self._overlap:
-            self._first = None
+            self._heeded, self._echoes = True, 0
             return
         self._echoes += 1
-        if self._echoes == _MOST_ECHOES:
+        if self._echoes == (_MOST_LATER if self._heeded else _MOST_ECHOES):
             raise ContractError(
                 f"The cloud answers offset {piece.offset} with the first page again: it ignores the offset, "
                 "so the list cannot be read. Report it to the operator of the cloud."

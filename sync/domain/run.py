@@ -127,16 +127,16 @@ class Missing:
 
     Attributes:
         gone: the ids that were confirmed gone.
-        kept: those that were not: they answered, or no one could say.
+        kept: those that were not: they are there, or no one could say.
+        unsure: those of them of which no one could say.
         reason: why none may be deleted in this run, or "".
-        accounted: whether of each one it is known that it is there, or gone.
         pages: the evidence of the second listing, where one was read.
     """
 
     gone: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
     reason: str = ""
-    accounted: bool = True
     pages: tuple[PageEvidence, ...] = ()
 
 

@@ -90,12 +90,14 @@ def _watchful(url: str) -> str:
 def bounds(target: Target) -> str:
     """Statement that bounds the waits of the transaction it stands in, and has times told as the driver reads them.
 
-    It holds through a pooler, as SET would not.
+    It holds through a pooler, as SET would not. A few changed images are looked up in a table that was just read, so
+    that random access is cheap, and compiling a plan costs more than running it.
     """
     lock, statement = int(target.lock_timeout * 1000), int(target.statement_timeout * 1000)
     return (
         f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
-        "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)"
+        "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
+        "set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true)"
     )
 
 

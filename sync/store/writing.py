@@ -101,9 +101,9 @@ class Writing:
         with ours("recording the run"):
             self._tell_findings(plan, listing)
             if listing.proof.proven:
-                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.kept])
+                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.unsure])
             pages = len(listing.pages) + len(missing.pages)
-            more = {"approved": self._approved, "pages": pages, "accounted": missing.accounted}
+            more = {"approved": self._approved, "pages": pages, "accounted": not missing.unsure}
             runs.finish(self._connection, self._run, outcome, **more)
             if plan.changes or plan.held or outcome.reason:
                 runs.evidence(self._connection, self._run, listing, missing)
@@ -166,7 +166,7 @@ class Writing:
         """Images of which this listing does not say for certain that they still are as stored."""
         comparison = self._listing.comparison
         unreadable = (runs.stored(record.id) for record in comparison.unreadable.values())
-        return [*missing.kept, *comparison.contradicted, *(name for name in unreadable if name is not None)]
+        return [*missing.unsure, *comparison.contradicted, *(name for name in unreadable if name is not None)]
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""

@@ -1,0 +1,164 @@
+"""What must not be found in an inventory at rest, as SQL; by the names of the invariants in ``invariants.py``."""
+
+from __future__ import annotations
+
+from sync.domain.fields import COLUMNS
+
+CONTENTS = ", ".join((*COLUMNS, "extra"))
+
+
+def _dead(alias: str) -> str:
+    return f"({alias}.vendor_deleted IS TRUE OR {alias}.status IS NOT DISTINCT FROM 'deleted')"
+
+
+def _content(alias: str) -> str:
+    return "(" + ", ".join(f"{alias}.{column}" for column in (*COLUMNS, "extra")) + ")"
+
+
+# Every period in which an image had one content; the open ones end at infinity. Beside it: the period before and after.
+COMMON = f"""
+WITH took AS MATERIALIZED (SELECT * FROM inventory.runs WHERE effective_at IS NOT NULL),
+spans AS MATERIALIZED (
+    SELECT source, {CONTENTS}, valid_from, valid_to, valid_from_run, valid_to_run FROM inventory.image_versions
+    UNION ALL
+    SELECT source, {CONTENTS}, valid_from, 'infinity', valid_from_run, NULL FROM inventory.images WHERE deleted_at IS NULL
+),
+chain AS MATERIALIZED (
+    SELECT source, id, valid_from, valid_to, valid_from_run, valid_to_run, lag(valid_to) OVER w AS before,
+           lag(valid_to_run) OVER w AS before_run, lead(valid_from) OVER w AS after
+    FROM spans WINDOW w AS (PARTITION BY source, id ORDER BY valid_from)
+),
+last AS MATERIALIZED (
+    SELECT DISTINCT ON (source, id) * FROM inventory.image_versions ORDER BY source, id, valid_from DESC
+),
+bounds AS MATERIALIZED (
+    SELECT source, id, 'version from' AS what, valid_from AS at, valid_from_run AS run FROM inventory.image_versions
+    UNION ALL SELECT source, id, 'version to', valid_to, valid_to_run FROM inventory.image_versions
+    UNION ALL SELECT source, id, 'image from', valid_from, valid_from_run FROM inventory.images
+    UNION ALL SELECT source, id, 'deleted', deleted_at, deleted_run FROM inventory.images WHERE deleted_at IS NOT NULL
+    UNION ALL SELECT source, id, 'held', held_at, run FROM inventory.held_deletions
+    UNION ALL SELECT source, id, 'closed', closed_at, closed_run FROM inventory.held_deletions
+              WHERE closed_at IS NOT NULL
+    UNION ALL SELECT source, id, 'quarantined', first_seen_at, first_run FROM inventory.quarantine
+    UNION ALL SELECT source, subject, 'found', first_seen_at, first_run FROM inventory.findings
+)
+"""
+
+# What each finds is a violation; the number is that of the invariant in the design.
+VIOLATIONS: dict[str, str] = {
+    "I2: a run that did not commit left evidence": """
+        SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (run) WHERE r.run IS NULL""",
+    "I3: a version of no image": """
+        SELECT v.id FROM inventory.image_versions v LEFT JOIN inventory.images i USING (source, id)
+        WHERE i.id IS NULL""",
+    "I3: a deleted image whose last period does not end when it was deleted": """
+        SELECT i.id FROM inventory.images i LEFT JOIN last v USING (source, id)
+        WHERE i.deleted_at IS NOT NULL AND v.valid_to IS DISTINCT FROM i.deleted_at
+          AND (v.id IS NOT NULL OR i.valid_from <> i.deleted_at OR i.first_seen_at <> i.deleted_at)""",
+    "I3: a deleted image that is not as it last was": f"""
+        SELECT i.id FROM inventory.images i JOIN last v USING (source, id)
+        WHERE i.deleted_at IS NOT NULL AND i.valid_from < i.deleted_at AND NOT {_dead("i")}
+          AND (v.valid_from <> i.valid_from OR {_content("i")} IS DISTINCT FROM {_content("v")})""",
+    "I4: an empty period": "SELECT id FROM spans WHERE valid_from >= valid_to",
+    "I4: periods that overlap": "SELECT id FROM chain WHERE before > valid_from",
+    "I4: periods that touch, by the word of two runs": """
+        SELECT id FROM chain WHERE before = valid_from AND before_run <> valid_from_run""",
+    "I4: a gap that begins without a deletion": """
+        SELECT id FROM chain c WHERE after IS DISTINCT FROM valid_to AND valid_to < 'infinity'
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_to_run AND r.deleted > 0)""",
+    "I4: a gap that ends without a return": """
+        SELECT id FROM chain c WHERE before < valid_from
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0)""",
+    "I4: a first period that does not begin when the image was first seen": """
+        SELECT c.id FROM chain c JOIN inventory.images i USING (source, id)
+        WHERE c.before IS NULL AND (c.valid_from < i.first_seen_at OR c.valid_from > i.first_seen_at
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0))""",
+    "I5: two touching versions that are the same": f"""
+        SELECT a.id FROM spans a JOIN spans b ON a.source = b.source AND a.id = b.id AND a.valid_to = b.valid_from
+        WHERE {_content("a")} IS NOT DISTINCT FROM {_content("b")}""",
+    "I7: effective_at does not rise": """
+        SELECT run::text FROM (SELECT run, effective_at <= lag(effective_at) OVER (PARTITION BY source ORDER BY run)
+        AS falls FROM took) AS r WHERE falls""",
+    "I7, I2, I11: a bound that is not the effective_at of a committed run of its source": """
+        SELECT b.what || ' ' || b.id FROM bounds b LEFT JOIN took r ON r.run = b.run AND r.source = b.source
+        WHERE r.effective_at IS DISTINCT FROM b.at""",
+    "I7: a moment that is not the effective_at of any run of its source": """
+        SELECT i.id FROM inventory.images i WHERE NOT EXISTS (
+            SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.first_seen_at)
+          OR i.last_seen_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.last_seen_at)""",
+    "I7: a deleted image that was last seen never, later, or before it was as it is": """
+        SELECT id FROM inventory.images WHERE (deleted_at IS NULL) <> (last_seen_at IS NULL)
+          OR last_seen_at NOT BETWEEN valid_from AND deleted_at""",
+    "I7: a source that does not know its last run": """
+        SELECT s.name FROM inventory.sources s WHERE
+            s.epoch <> (SELECT count(*) FROM took r WHERE r.source = s.name)
+            OR s.effective_at IS DISTINCT FROM (SELECT max(effective_at) FROM took r WHERE r.source = s.name)
+            OR s.proven_at IS DISTINCT FROM (SELECT max(effective_at) FROM took r WHERE r.source = s.name AND proven)
+        """,
+    "I7: runs that committed though another was ahead": """
+        SELECT run::text FROM (SELECT run, epoch <> row_number() OVER (PARTITION BY source ORDER BY run) - 1 AS off
+        FROM took) AS r WHERE off""",
+    "I8: deletions without a proven list": "SELECT run::text FROM took WHERE deleted > 0 AND NOT proven",
+    "I8: unapproved deletions beside newly held ones": """
+        SELECT run::text FROM took r WHERE deleted <> approved AND EXISTS (
+            SELECT FROM inventory.held_deletions h WHERE h.run = r.run)""",
+    "I8: deleted though it was held, and no one approved it": """
+        SELECT id FROM inventory.held_deletions WHERE outcome = 'deleted' AND approved_at IS NULL""",
+    "I7: a source that accounted for its images later than it proved its list": """
+        SELECT name FROM inventory.sources WHERE seen_at > proven_at""",
+    "I8: approvals that were not used once": """
+        SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
+        WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
+    "I8: deletions that were not confirmed": f"""
+        SELECT run::text FROM took r WHERE missing - kept < (SELECT count(*) FROM inventory.images i
+        WHERE i.deleted_run = r.run AND NOT {_dead("i")})""",
+    "I8: confirmed deletions that were neither made nor held": """
+        SELECT run::text FROM took WHERE missing - kept > deleted + held""",
+    "I8: an open case of an image that is not live": """
+        SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
+        WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
+    "I8: a case closed by a deletion that is not there": """
+        SELECT h.id FROM inventory.held_deletions h WHERE h.outcome = 'deleted'
+          AND NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
+                          AND i.deleted_run = h.closed_run)
+          AND NOT EXISTS (SELECT FROM inventory.image_versions v WHERE v.source = h.source AND v.id = h.id
+                          AND v.valid_to_run = h.closed_run)""",
+    "I8: half an approval": """
+        SELECT id FROM inventory.held_deletions WHERE (approved_at IS NULL) <> (approved_by IS NULL)""",
+    "I12: received is not the sum of its parts": """
+        SELECT run::text FROM took
+        WHERE received <> created + updated + restored + unchanged + duplicates + quarantined""",
+    "I12: listed is not received without duplicates": """
+        SELECT run::text FROM took WHERE listed <> received - duplicates""",
+    "I12: a count below zero": """
+        SELECT run::text FROM inventory.runs WHERE least(received, listed, created, updated, restored, deleted, approved,
+        held, unchanged, duplicates, quarantined, missing, kept, misfits, requests, retries, bytes, pages) < 0
+        OR kept > missing OR approved > deleted""",
+    "I12: created is not what was created": """
+        SELECT run::text FROM took r WHERE created <> (SELECT count(*) FROM inventory.images i
+        WHERE i.source = r.source AND i.first_seen_at = r.effective_at)""",
+    "I12: restored is not what came back": """
+        SELECT run::text FROM took r WHERE restored <> (
+            SELECT count(*) FROM chain c JOIN inventory.images i USING (source, id)
+            WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before IS DISTINCT FROM c.valid_from
+              AND i.first_seen_at < c.valid_from)""",
+    "I12: updated is less than what changed": """
+        SELECT run::text FROM took r WHERE updated < (SELECT count(*) FROM chain c
+        WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before = c.valid_from)""",
+    "I12: deleted is not what went": """
+        SELECT run::text FROM took r WHERE deleted <> (SELECT count(*) FROM chain c
+        WHERE c.source = r.source AND c.valid_to = r.effective_at AND c.after IS DISTINCT FROM c.valid_to)
+        + (SELECT count(*) FROM inventory.images i WHERE i.source = r.source AND i.first_seen_at = r.effective_at
+           AND NOT EXISTS (SELECT FROM chain c WHERE c.source = i.source AND c.id = i.id
+                           AND c.valid_from = i.first_seen_at))""",
+    "I14: a run that does not say how it ended": """
+        SELECT run::text FROM inventory.runs WHERE (status = 'running') <> (finished_at IS NULL)
+          OR status IN ('failed', 'interrupted', 'superseded') AND (error IS NULL OR reason = '')
+          OR status IN ('done', 'withheld') AND ((status = 'withheld') <> (reason <> '') OR error IS NOT NULL)""",
+    "I14: an eventful run without its evidence": """
+        SELECT run::text FROM took r WHERE (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
+        CASE WHEN created + updated + restored + deleted + held > 0 OR status = 'withheld' THEN pages ELSE 0 END""",
+    "I6: a digest of another length": """
+        SELECT id FROM inventory.images WHERE length(raw_digest) <> 16 OR length(content_digest) <> 16""",
+}

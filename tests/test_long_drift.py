@@ -1,0 +1,126 @@
+"""Many readings of a list that changes between any two answers: nothing that stayed is ever taken for gone.
+
+``TEST_DRIFT=200`` in the environment makes it thousands, with so many clouds instead of eight.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+import psycopg
+import pytest
+from invariants import check, stayed, truth
+
+from sync import job, settings, wiring
+from sync.cloud.images import ImageList
+from sync.domain.answer import Answer
+from sync.domain.run import Outcome
+from sync.settings.secret import Secret
+from sync.simulator import Simulator, World
+from sync.store.connect import Target
+from sync.store.database import Database
+
+WORLDS = int(os.environ.get("TEST_DRIFT", "8"))
+READINGS = 30
+RUNS = 30
+
+
+def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
+    """Before each answer some images come, go, come back or change, and ties and caps with them."""
+    world = simulator.world
+
+    def before_answer(_request: object) -> None:
+        simulator.listing.unstable_ties = rng.random() < 0.5
+        for _ in range(rng.randrange(storm + 1)):
+            happens = rng.choice((world.create, world.delete, world.restore, world.change))
+            happens(rng.randrange(1, 3))
+
+    simulator.faults.before_answer = before_answer
+
+
+@contextmanager
+def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
+    """The image list of a simulated cloud, through the real parts."""
+    given = source(simulator, concurrency=concurrency)
+    with wiring.parts(given, None, threading.Event()) as parts:  # type: ignore[arg-type] # nothing is stored
+        yield parts.cloud
+
+
+def source(simulator: Simulator, **options: int) -> settings.Source:
+    """The settings for a simulated cloud."""
+    token = settings.Token(token=Secret(simulator.token))
+    return settings.Source(name="drift", endpoint=simulator.url, credentials=token, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("storm", "concurrency", "least"), [(1, 4, 0.95), (6, 1, 0.85)], ids=["steady change", "storm"]
+)
+def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: int, least: float) -> None:
+    """I9: of hundreds of readings none is wrongly proven, and nearly all are proven while the list keeps changing."""
+    proven = [
+        complete for number in range(WORLDS) for complete in readings(World(seed=number, size=100), storm, concurrency)
+    ]
+
+    assert sum(proven) >= least * len(proven)
+
+
+def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
+    """Read the list of a cloud again and again while it changes: whether each time it was proven."""
+    rng = Random(storm)
+    with Simulator(world, page_cap=25) as simulator, images_of(simulator, concurrency) as images:
+        weather(simulator, rng, storm=storm)
+        for number in range(READINGS):
+            seen: set[str] = set()
+
+            def take(answer: Answer, seen: set[str] = seen) -> None:
+                seen.update(row.id for row in answer.page.rows)
+
+            first = world.journal.seq
+            complete = images.read(take, number).verdict.complete
+            missed = world.journal.present_throughout(first, world.journal.seq) - seen
+            assert not (complete and missed), f"reading {number} is proven, and missed {missed}"
+            keep_size(world, rng)
+            yield complete
+
+
+@pytest.mark.slow
+def test_no_run_deletes_what_stayed(target: Target) -> None:
+    """I9, I1: real runs, each while the list changes, mark deleted what went and nothing that stayed."""
+    rng, world = Random(7), World(seed=7, size=100)
+    with Simulator(world, page_cap=25) as simulator, psycopg.connect(target.url, autocommit=True) as connection:
+        outcomes = []
+        for _ in range(RUNS):
+            first = world.journal.seq
+            weather(simulator, rng, storm=2)
+            outcomes.append(run(target, simulator))
+            there = world.journal.present_throughout(first, world.journal.seq)
+            assert stayed(connection, outcomes[-1].run, there) == check(connection) == []
+            keep_size(world, rng)
+        simulator.faults.clear()
+        last = run(target, simulator)
+
+        assert last.effective_at is not None
+        assert truth(connection, "drift", world.truth().values(), last.effective_at) == []
+    assert sum(outcome.proven for outcome in outcomes) >= 0.95 * RUNS
+    assert sum(outcome.plan.deleted for outcome in outcomes) > RUNS
+
+
+def run(target: Target, simulator: Simulator) -> Outcome:
+    """One real run, which may delete as much as went."""
+    given = source(simulator, guard_images=10**6, daily_images=10**6)
+    with Database(target) as database, wiring.parts(given, database, threading.Event()) as parts:
+        return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+
+
+def keep_size(world: World, rng: Random) -> None:
+    """Keep the list at about its size."""
+    live = len(world.truth())
+    if live < 80:
+        world.create(rng.randrange(10, 30))
+    elif live > 130:
+        world.delete(rng.randrange(10, 20))
