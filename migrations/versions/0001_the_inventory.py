@@ -308,6 +308,16 @@ def upgrade() -> None:
         comment="The current state: live images, and deleted ones as they last were",
         postgresql_with={"fillfactor": 85},
     )
+    op.create_index(
+        "images_dead_idx",
+        "images",
+        ["source"],
+        unique=False,
+        schema="inventory",
+        postgresql_where=sa.text(
+            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
+        ),
+    )
     op.create_table(
         "sources",
         sa.Column("name", sa.Text(), nullable=False, comment="Name of the source in the settings"),
@@ -631,6 +641,14 @@ def downgrade() -> None:
     )
     op.drop_table("runs", schema="inventory")
     op.drop_table("sources", schema="inventory")
+    op.drop_index(
+        "images_dead_idx",
+        table_name="images",
+        schema="inventory",
+        postgresql_where=sa.text(
+            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
+        ),
+    )
     op.drop_table("images", schema="inventory")
     op.drop_index(op.f("image_versions_source_valid_to_idx"), table_name="image_versions", schema="inventory")
     op.drop_table("image_versions", schema="inventory")

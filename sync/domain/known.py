@@ -23,10 +23,11 @@ class Known:
     Args:
         raws: digests of the bytes, one after the other, best in the order of the list.
         contents: digests of the contents, in the same order.
+        live: how many of these images are not deleted.
     """
 
-    def __init__(self, raws: bytes = b"", contents: bytes = b"") -> None:
-        self._raws, self._contents = raws, contents
+    def __init__(self, raws: bytes = b"", contents: bytes = b"", live: int = 0) -> None:
+        self._raws, self._contents, self.live = raws, contents, live
         self._listed = bytearray(len(raws) // DIGEST_BYTES)
 
     def __len__(self) -> int:

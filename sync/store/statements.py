@@ -39,8 +39,9 @@ RETURNING effective_at
 """
 
 KNOWN = f"""
-SELECT coalesce(string_agg(raw_digest, ''), ''), coalesce(string_agg(content_digest, ''), '')
-FROM (SELECT i.raw_digest, i.content_digest FROM inventory.images i
+SELECT coalesce(string_agg(raw_digest, ''), ''), coalesce(string_agg(content_digest, ''), ''),
+       count(*) FILTER (WHERE deleted_at IS NULL)
+FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images i
       WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE}) ORDER BY i.created_at) AS listed
 """
 
@@ -167,8 +168,7 @@ FROM ({_CANDIDATE_IDS}) AS c (id)
 LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = c.id AND h.closed_at IS NULL
 """
 CANDIDATES = """
-SELECT (SELECT count(*) FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL),
-       count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE waiting), count(*) FILTER (WHERE approved),
+SELECT count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE waiting), count(*) FILTER (WHERE approved),
        (SELECT coalesce(sum(deleted - approved), 0)::bigint FROM inventory.runs
         WHERE source = %(source)s AND effective_at > %(effective_at)s - interval '24 hours' AND run <> %(run)s)
 FROM pg_temp.gone

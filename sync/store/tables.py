@@ -187,6 +187,14 @@ images = Table(
     Column("content_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the content, canonical"),
     CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name="deleted"),
     CheckConstraint("deleted_at >= valid_from", name="order"),
+    # Nearly always empty: what the cloud lists as deleted while its deletion is withheld; each run looks for it.
+    Index(
+        "images_dead_idx",
+        "source",
+        postgresql_where=text(
+            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
+        ),
+    ),
     postgresql_with={"fillfactor": 85},
     comment="The current state: live images, and deleted ones as they last were",
 )

@@ -157,7 +157,8 @@ class Writing:
             self._do(statements.CREATE_STAGE)
         self._do(statements.CREATE_GONE)
         self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=self._doubtful(missing))
-        live, gone, waiting, self._approved, day = self._row(statements.CANDIDATES)
+        gone, waiting, self._approved, day = self._row(statements.CANDIDATES)
+        live = self._listing.comparison.known.live
         candidates = Candidates(live, gone, waiting, self._approved, day, self._listing.comparison.distinct)
         held, reason = withhold(candidates, self._run.source.limits)
         return self._approved + gone - held, held, reason
