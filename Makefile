@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help demo test test-fast lint format lock wheel docs clean
+.PHONY: help demo test test-fast lint format lock wheel docs bench bench-quick bench-growth clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -38,17 +39,33 @@ lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresse
 	$(LOCK) pyproject.toml --extra local --extra demo -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra local --extra demo --group dev -o requirements/dev.txt
 	printf 'keystone==30.0.0\n' | $(LOCK) - -o requirements/keystone.txt
+	printf 'dlt[postgres]>=1.31,<2\nhttpx>=0.28,<0.29\n' | $(LOCK) - -o requirements/bench.txt
 	printf 'hatchling\neditables\n' | $(LOCK) - -c requirements/dev.txt -o requirements/build.txt
 
 wheel: $(VENV)/.demo ## build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
+bench: $(VENV)/.dev $(BENCH)/.made ## measure side by side with others, and write docs/performance.md (half an hour)
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.report build/benchmarks.json $(if $(wildcard build/growth.json),--growth build/growth.json)
+
+bench-quick: $(VENV)/.dev ## measure a little, in a minute or two
+	$(BIN)/python -m benchmarks --quick --json build/quick.json
+
+bench-growth: $(VENV)/.dev ## measure how cost grows over 200 syncs
+	$(BIN)/python -m benchmarks.growth
+
 clean: ## remove what was built
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(BENCH) dist build
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(BENCH)/.made: $(VENV)/.made requirements/bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.made requirements/local.txt requirements/build.txt pyproject.toml

@@ -15,7 +15,13 @@ Skipped = Callable[[str, datetime], None]
 
 
 def run_every(
-    seconds: float, jobs: Mapping[str, Callable[[], object]], stop: threading.Event, skipped: Skipped, *, at_once: bool
+    seconds: float,
+    jobs: Mapping[str, Callable[[], object]],
+    stop: threading.Event,
+    skipped: Skipped,
+    *,
+    at_once: bool,
+    at_a_time: int = 4,
 ) -> None:
     """Run each job every so many seconds, until ``stop`` is set; returns when the last of them has ended.
 
@@ -24,9 +30,10 @@ def run_every(
         jobs: what to run, by name.
         stop: ends it all; the jobs watch it too.
         skipped: told of each time a job was due and did not start, because it was still running or came too late.
+        at_a_time: how many jobs run at the same time; the others wait for their turn.
         at_once: whether the first runs start now, or one interval from now.
     """
-    scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(max(len(jobs), 1))})
+    scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(at_a_time)})
     scheduler.add_listener(_teller(skipped), EVENT_JOB_MAX_INSTANCES | EVENT_JOB_MISSED)
     for name, job in jobs.items():
         scheduler.add_job(

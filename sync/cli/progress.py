@@ -1,4 +1,4 @@
-"""A progress line for a person who waits, and nothing for a program."""
+"""Progress for a person who waits, and nothing for a program."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+Tick = Callable[[int, int | None], None]
+
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Show how many images were read, on standard error, if that is a terminal."""
+def progress() -> Iterator[Callable[[str], Tick | None]]:
+    """Show how many images were read, a line a source, on standard error, if that is a terminal.
+
+    What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
+    """
     if not sys.stderr.isatty():
-        yield None
+        yield lambda _label: None
         return
     from rich.console import Console  # noqa: PLC0415 - only for people
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"reading {label}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
+
+        def line(label: str) -> Tick:
+            task = bar.add_task(f"reading {label}", total=None)
+            return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
+
+        yield line

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import click
 
 from sync import job, logs, wiring
 from sync.cli import say
 from sync.cli.output import format_option, show
-from sync.cli.progress import progress
+from sync.cli.progress import Tick, progress
+from sync.cli.share import Shard, jobs_option, shard_option, side_by_side
 from sync.cli.stopping import Stop, stopping
 from sync.domain.plan import Status, status_of
 from sync.domain.run import Outcome
-from sync.errors import ImageSyncError
+from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
 from sync.store.connect import Target
 from sync.store.database import Database, Planning
@@ -25,72 +27,88 @@ from sync.store.database import Database, Planning
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
 FACTS = (
     *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
-    *(
-        "created",
-        "updated",
-        "restored",
-        "deleted",
-        "held",
-        "held_by",
-        "unchanged",
-        "duplicates",
-        "quarantined",
-        "missing",
-        "kept",
-    ),
-    *("misfits", "readings", "requests", "retries", "bytes"),
+    *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
+    *("missing", "kept", "misfits", "readings", "requests", "retries", "bytes"),
 )
+F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
-_source_option = click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
+_options = (
+    click.option("--source", "names", multiple=True, help="Only this source; may be given several times."),
+    shard_option,
+    jobs_option,
+    format_option,
+)
+
+
+class Asked(TypedDict):
+    """What ``run`` and ``plan`` were asked for."""
+
+    names: tuple[str, ...]
+    shard: Shard | None
+    jobs: int | None
+    style: str
+
+
+def _with_options(function: F) -> F:
+    for option in reversed(_options):
+        function = option(function)
+    return function
 
 
 @click.command()
-@_source_option
-@format_option
+@_with_options
 @click.pass_obj
-def run(config: Path | None, names: tuple[str, ...], style: str) -> None:
+def run(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Sync every source once, or those given."""
-    sys.exit(sync(config, names, style, "command", Database))
+    sys.exit(sync(config, asked, "command", Database))
 
 
 @click.command()
-@_source_option
-@format_option
+@_with_options
 @click.pass_obj
-def plan(config: Path | None, names: tuple[str, ...], style: str) -> None:
+def plan(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Show what a run would do; nothing is written."""
-    sys.exit(sync(config, names, style, "plan", Planning))
+    sys.exit(sync(config, asked, "plan", Planning))
 
 
-def sync(config: Path | None, names: tuple[str, ...], style: str, trigger: str, store: type[Database]) -> int:
-    """Sync the sources one after the other; the exit code that tells the worst of them."""
+def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database]) -> int:
+    """Sync the sources, several at once; the exit code that tells the worst of them."""
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
         say(warning)
-    chosen = loaded.choose(names)
-    with stopping() as stop, wiring.database(loaded, os.environ) as target:
-        told = [one(source, target, stop, trigger, store) for source in chosen]
-    show([row for _code, row in told], style, COLUMNS if style == "table" else FACTS)
+    chosen = loaded.choose(asked["names"])
+    if shard := asked["shard"]:
+        chosen = tuple(source for source in chosen if shard.holds(source.name))
+        _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
+    with stopping() as stop, wiring.database(loaded, os.environ) as target, progress() as line:
+        told = side_by_side(
+            lambda source: one(source, target, stop, trigger, store, line=line), chosen, asked["jobs"] or loaded.jobs
+        )
+    show([row for _code, row in told], asked["style"], COLUMNS if asked["style"] == "table" else FACTS)
     return worst([code for code, _row in told])
 
 
-def one(source: Source, target: Target, stop: Stop, trigger: str, store: type[Database]) -> tuple[int, dict[str, Any]]:
+def one(
+    source: Source,
+    target: Target,
+    stop: Stop,
+    trigger: str,
+    store: type[Database],
+    *,
+    line: Callable[[str], Tick | None] = lambda _label: None,
+) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
     with logs.bind(source=source.name):
         try:
-            with store(target) as database, stop.telling(database.cancel), progress(source.name) as tick:
+            if stop.is_set():
+                raise InterruptedRunError
+            with store(target) as database, stop.telling(database.cancel):
                 database.prepare()
-                with wiring.parts(source, database, stop, tick) as parts:
+                with wiring.parts(source, database, stop, line(source.name)) as parts:
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:
-            notes = list(getattr(error, "__notes__", ()))
-            _log.error(
-                "run failed", error=type(error).__name__, reason=str(error), **({"notes": notes} if notes else {})
-            )
-            _log.debug("where it failed", traceback=traceback.format_exc())
-            told = {"run": error.run, "source": source.name, "status": status_of(error).value, "reason": str(error)}
-            return error.exit_code, dict.fromkeys(FACTS) | told
+            return error.exit_code, _tell_failure(source, error)
         _tell(outcome)
         return outcome.exit_code, outcome.as_json()
 
@@ -108,3 +126,12 @@ def _tell(outcome: Outcome) -> None:
         say(f"{outcome.source}: deletions were withheld: {outcome.reason}")
         for run in outcome.held_by:
             say(f"{outcome.source}: `image-sync status --held` lists them; `image-sync approve {run}` releases them")
+
+
+def _tell_failure(source: Source, error: ImageSyncError) -> dict[str, Any]:
+    notes = list(getattr(error, "__notes__", ()))
+    more = {"notes": notes} if notes else {}
+    _log.error("run failed", error=type(error).__name__, reason=str(error), **more)
+    _log.debug("where it failed", traceback=traceback.format_exc())
+    told = {"run": error.run, "source": source.name, "status": status_of(error).value, "reason": str(error)}
+    return dict.fromkeys(FACTS) | told

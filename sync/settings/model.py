@@ -156,6 +156,7 @@ class Settings:
     log_format: Annotated[
         str, About(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
     ] = "auto"
+    jobs: Annotated[int, About(whole(1, 64, "sources"), "sources synced at the same time")] = 4
     lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
     statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0
     connect_timeout: Annotated[float, About(duration(1, 600), "longest wait for a connection to the database")] = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self
@@ -14,6 +15,8 @@ from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
 from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounded, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
+
+_ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
 
 class Database:
@@ -49,8 +52,9 @@ class Database:
         Raises:
             SchemaVersionError: it is older or newer than the program.
         """
-        if migrate.current(self.connection) is None:
-            migrate.upgrade(self.target)
+        with _ONE_UPGRADE:
+            if migrate.current(self.connection) is None:
+                migrate.upgrade(self.target)
         migrate.check(self.connection)
 
     def start(self, source: Source, trigger: str) -> Run:

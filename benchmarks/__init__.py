@@ -1,0 +1,1 @@
+"""Measures this project side by side with what else would do its work; see README.md."""

@@ -1,0 +1,117 @@
+"""Many sources: several at once, each in a transaction of its own, and shards for many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_tools import Job, ask
+from servers import Server
+
+from sync.cli.share import Shard
+from sync.simulator import Simulator, World, breakage
+
+
+@pytest.fixture
+def cloud() -> Iterator[Simulator]:
+    """A cloud of 30 images."""
+    with Simulator(World(seed=5, size=30)) as simulator:
+        yield simulator
+
+
+def many(folder: Path, server: Server, cloud: Simulator, names: list[str], **settings: str) -> Job:
+    """A job with so many sources, all of one cloud."""
+    sources = "".join(f'[[sources]]\nname = "{name}"\n' for name in names)
+    folder.joinpath("image-sync.toml").write_text(
+        f'[defaults]\nendpoint = "{cloud.url}"\ntoken = "{cloud.token}"\n{sources}'
+    )
+    return Job(folder, server.migrated(), **settings)
+
+
+def test_sources_are_synced_at_the_same_time(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """With three jobs the runs of three sources overlap; with one they come one after the other."""
+    cloud.faults.add(breakage.delay(0.4), times=None)
+    job = many(tmp_path, server, cloud, ["a", "b", "c"])
+    overlaps = (
+        "SELECT count(*) FROM inventory.runs x JOIN inventory.runs y ON x.run < y.run "
+        "AND x.started_at < y.finished_at AND y.started_at < x.finished_at"
+    )
+
+    assert job("run", "--jobs", "1").code == 0
+    assert ask(job.url, overlaps) == 0
+    assert job("run", IMAGE_SYNC_JOBS="3").code == 0
+    assert ask(job.url, overlaps) == 3
+
+
+def test_rows_come_in_the_order_of_the_settings(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """Whichever source is done first; and one that fails keeps no other from its run."""
+    job = many(tmp_path, server, cloud, ["z", "broken", "a"])
+    text = tmp_path.joinpath("image-sync.toml").read_text()
+    tmp_path.joinpath("image-sync.toml").write_text(text.replace('"broken"\n', '"broken"\ntoken = "wrong"\n'))
+
+    done = job("run", "--format", "json")
+
+    assert [(row["source"], row["status"]) for row in done.rows] == [("z", "done"), ("broken", "failed"), ("a", "done")]
+    assert done.code == 1
+
+
+def test_an_empty_database_is_prepared_once(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """Several sources that meet an empty database at the same time make one schema."""
+    job = many(tmp_path, server, cloud, list("abcdef"))
+    job.settings["IMAGE_SYNC_DATABASE_URL"] = url = server.empty()
+
+    assert job("run", "--jobs", "6").code == 0
+    assert ask(url, "SELECT count(*) FROM inventory.images") == 6 * 30
+
+
+def test_shards_share_the_sources(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """Each source is in exactly one shard of three, and the job syncs those of its own."""
+    names = [f"source-{n}" for n in range(12)]
+    job = many(tmp_path, server, cloud, names)
+
+    synced = [[row["source"] for row in job("run", "--shard", f"{n}/3", "--format", "json").rows] for n in range(3)]
+
+    assert sorted(name for part in synced for name in part) == sorted(names)
+    assert all(Shard(n, 3).holds(name) for n, part in enumerate(synced) for name in part)
+
+
+def test_a_shard_may_be_empty(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """More machines than sources is no mistake: there is nothing to do, and that is done."""
+    job = many(tmp_path, server, cloud, ["only"])
+    other = next(n for n in range(100) if not Shard(n, 100).holds("only"))
+
+    done = job("run", "--shard", f"{other}/100")
+
+    assert (done.code, done.out.strip()) == (0, "nothing to show")
+
+
+@pytest.mark.parametrize("text", ["", "1", "3/3", "1/0", "-1/3", "a/b", "1/3/5", "\u0661/3"])
+def test_a_wrong_shard_is_refused(tmp_path: Path, text: str) -> None:
+    """Exit code 2, and what to give."""
+    done = Job(tmp_path)("run", "--shard", text)
+
+    assert done.code == 2
+    assert "from 0/N to N-1/N" in done.err
+
+
+def test_shards_are_even_and_stable() -> None:
+    """Of many names each shard has its part, and the part of a name depends on nothing else."""
+    parts = [sum(Shard(n, 4).holds(f"account-{name}") for name in range(4000)) for n in range(4)]
+
+    assert sum(parts) == 4000
+    assert max(parts) - min(parts) < 200
+    assert [Shard(n, 4).holds("eu-west") for n in range(4)] == [True, False, False, False]
+
+
+@pytest.mark.slow
+def test_hundreds_of_small_sources(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """One process syncs three hundred sources, and again; the second time nothing is written."""
+    names = [f"s{n:04}" for n in range(300)]
+    job = many(tmp_path, server, cloud, names)
+
+    first, second = (job("run", "--jobs", "8", "--format", "json") for _ in range(2))
+
+    assert (first.code, second.code) == (0, 0)
+    assert [row["created"] for row in first.rows] == [30] * 300
+    assert [row["unchanged"] for row in second.rows] == [30] * 300
