@@ -96,7 +96,7 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     before = None
     pages = []
     for attempt in range(1, run.source.readings + 1):
-        comparison = Comparison(known.fresh(), spool, reader)
+        comparison = Comparison(known.fresh(), spool, reader, run.source.most(known.live))
         spool.clear()
         reading = cloud.read(comparison.take, attempt)
         pages += reading.pages

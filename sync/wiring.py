@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from sync import logs, settings
-from sync.domain.fields import BY_API, FILTERS
+from sync.domain.fields import BY_API, FILTERS, PAGE_LIMIT
 from sync.domain.plan import Limits
 from sync.domain.run import Source, Traffic
 from sync.embedded import default_folder, embedded
@@ -99,7 +99,7 @@ def parts(
             patience,
             traffic,
             concurrency=given.concurrency,
-            max_images=given.max_images,
+            max_images=given.max_images + PAGE_LIMIT,
             progress=progress,
         )
         try:
@@ -119,6 +119,8 @@ def source_of(given: settings.Source) -> Source:
         confirm_limit=given.confirm_limit,
         ignore=given.ignore_fields,
         deadline=given.deadline,
+        max_images=given.max_images,
+        max_growth=given.max_growth,
     )
 
 

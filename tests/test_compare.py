@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from sync.domain.compare import Comparison
 from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
 from sync.domain.known import Known
-from sync.errors import ContractError
+from sync.domain.run import Source
+from sync.errors import ContractError, TooLargeError
 from sync.store.spool import FileSpool
 
 Record = dict[str, Any] | bytes
 NAMES = "abcdef"
+MOST = 10**6
 
 
 def known(*stored: Record) -> Known:
@@ -30,9 +32,11 @@ def known(*stored: Record) -> Known:
     return Known(b"".join(map(raw_digest, texts)), b"".join(read(text).content for text in texts))
 
 
-def compared(pages: Sequence[Sequence[Record]], *stored: Record, ignore: tuple[str, ...] = ()) -> Comparison:
+def compared(
+    pages: Sequence[Sequence[Record]], *stored: Record, ignore: tuple[str, ...] = (), most: int = MOST
+) -> Comparison:
     """A listing of these pages, held against these stored images."""
-    comparison = Comparison(known(*stored), FileSpool(), Reader(ignore))
+    comparison = Comparison(known(*stored), FileSpool(), Reader(ignore), most)
     for page in pages:
         comparison.take(answer(*page))
     return comparison
@@ -118,7 +122,7 @@ def test_known_bytes_are_not_parsed() -> None:
     """An image whose bytes are stored is unchanged, even if it could not be read as one."""
     raw = encoded(image("a"))
     store = Known(raw_digest(raw), bytes(DIGEST_BYTES))
-    comparison = Comparison(store, FileSpool(), Reader())
+    comparison = Comparison(store, FileSpool(), Reader(), MOST)
 
     comparison.take(answer(raw))
 
@@ -182,6 +186,21 @@ def test_an_unreadable_record_still_lists_its_id() -> None:
     assert comparison.distinct == 0
 
 
+def test_a_list_that_is_far_too_long_is_refused() -> None:
+    """One image more than may be is too many; the same one again is none more."""
+    images = [image(str(n)) for n in range(6)]
+
+    assert compared([images[:5], images[:5]], most=5).distinct == 5
+    with pytest.raises(TooLargeError, match="more than 5 images, and 0 are live; nothing was written"):
+        compared([images[:5], images[5:]], most=5)
+
+
+@pytest.mark.parametrize(("live", "most"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
+def test_how_long_a_list_may_be(live: int, most: int) -> None:
+    """A hundred times what is live, but small ones may grow as they like, and none beyond the limit."""
+    assert Source("s", "https://cloud.invalid", max_images=300_000).most(live) == most
+
+
 def test_unknown_fields_are_told() -> None:
     """F07: names of fields that the document does not have, of what is new or changed; misfits are no such fields."""
     comparison = compared([[image("a", new=1, min_disk="x"), image("b", other="")]])
@@ -194,7 +213,7 @@ def test_an_ignored_change_is_no_change() -> None:
     """What differs in an ignored field alone is unchanged."""
     raw = encoded(image("a"))
     store = Known(raw_digest(raw), read(raw, ("updated_at",)).content)
-    comparison = Comparison(store, FileSpool(), Reader(("updated_at",)))
+    comparison = Comparison(store, FileSpool(), Reader(("updated_at",)), MOST)
 
     comparison.take(answer(image("a", updated_at="2026-01-01T00:00:00Z")))
 
@@ -204,7 +223,7 @@ def test_an_ignored_change_is_no_change() -> None:
 def test_a_fresh_reading_marks_afresh() -> None:
     """What one reading saw says nothing of the next."""
     store = known(image("a"))
-    comparison = Comparison(store, FileSpool(), Reader())
+    comparison = Comparison(store, FileSpool(), Reader(), MOST)
     comparison.take(answer(image("a")))
 
     assert store.unlisted() == []

@@ -475,7 +475,8 @@ def test_most_images_take_the_shortcut() -> None:
     """The document's own example, written as a cloud does, is usual; with a key twice, nulls or an odd value it is not."""
     raw = encoded(SAMPLE)
     moment = b',"deleted_at":"2020-12-30T03:23:29Z"'
-    odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment)]
+    twins = b',"name" :"x","name" :"y","owner":":"'
+    odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, twins)]
 
     assert usual(raw)
     assert [usual(each) for each in odd] == [None] * len(odd)

@@ -17,7 +17,7 @@ from sync import job, wiring
 from sync.domain.fields import COLUMNS
 from sync.domain.image import to_json
 from sync.domain.plan import Status
-from sync.errors import ForbiddenError, ScopeChangedError
+from sync.errors import ForbiddenError, ScopeChangedError, TooLargeError
 from sync.simulator import Simulator, World, effects
 from sync.store.approvals import acknowledge
 from sync.store.database import Database, Planning
@@ -245,6 +245,19 @@ def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
         outcome.quarantined,
     )
     assert (planned.run, planned.effective_at) == (None, None)
+
+
+def test_a_list_far_longer_than_it_may_be_is_not_written(edge: Edge) -> None:
+    """A wrong filter or account shows far more images: the run fails, is on record, and wrote nothing."""
+    edge.run()
+    before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
+    edge.world.create(500)
+
+    with pytest.raises(TooLargeError, match="raise `max_growth` or `max_images`"):
+        edge.run(max_images=len(before) + 400)
+
+    assert edge.record["status"] == "failed"
+    assert edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id") == before
 
 
 def test_a_failed_run_is_on_record_and_nothing_else(edge: Edge) -> None:

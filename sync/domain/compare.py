@@ -17,7 +17,7 @@ from sync.domain.answer import Answer
 from sync.domain.fields import BY_API
 from sync.domain.image import Image, Reader, Unreadable, raw_digest
 from sync.domain.known import Known
-from sync.errors import ContractError
+from sync.errors import ContractError, TooLargeError
 
 BLOCK = 25  # images that are compared at once
 MOST_UNREADABLE = 64 << 20  # bytes of records that are no images, kept in memory until they go to quarantine
@@ -59,6 +59,7 @@ class Comparison:
     """One reading, held against what is stored.
 
     Attributes:
+        most: how many images the list may have.
         unreadable: records that are no image, by the digest of their bytes.
         contradicted: ids that came with two different contents.
         as_stored: those of them that came with the stored content as well.
@@ -68,6 +69,7 @@ class Comparison:
     known: Known
     spool: Spool
     reader: Reader
+    most: int
     counts: Counts = field(default_factory=Counts)
     unreadable: dict[bytes, Unreadable] = field(default_factory=dict)
     contradicted: set[str] = field(default_factory=set)
@@ -85,6 +87,7 @@ class Comparison:
 
         Raises:
             ContractError: an object has a key twice, or far too much came that is no image.
+            TooLargeError: more images came than may be.
         """
         self.counts.received += len(answer.images)
         near = max(answer.page.offset + self._drift, 0)
@@ -98,6 +101,11 @@ class Comparison:
             else:
                 near = position + len(digests)
         self._drift = near - answer.page.offset - len(answer.images)
+        if self.counts.received - self.counts.duplicates > self.most:
+            raise TooLargeError(
+                f"the list has more than {self.most} images, and {self.known.live} are live; nothing was written; "
+                "if that is right, raise `max_growth` or `max_images`"
+            )
 
     @property
     def distinct(self) -> int:

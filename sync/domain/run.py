@@ -22,6 +22,9 @@ EXIT_CODES = {
 }
 
 
+_SMALL = 10_000  # images; up to here any growth is usual
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One cloud account and endpoint with one fixed filter.
@@ -35,6 +38,8 @@ class Source:
         confirm_limit: above so many missing images a second proven listing stands in for single questions.
         ignore: API names of fields whose change alone makes no version.
         deadline: seconds a run may take.
+        max_images: the longest list that is believed, ...
+        max_growth: ... and how many times as long as the inventory it may be; small ones may grow as they like.
     """
 
     name: str
@@ -45,6 +50,12 @@ class Source:
     confirm_limit: int = 200
     ignore: tuple[str, ...] = ()
     deadline: float = 900.0
+    max_images: int = 5_000_000
+    max_growth: int = 100
+
+    def most(self, live: int) -> int:
+        """How many images a list may have while so many are live."""
+        return min(self.max_images, max(_SMALL, live * self.max_growth)) if live else self.max_images
 
 
 @dataclass(frozen=True, slots=True)

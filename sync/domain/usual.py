@@ -38,7 +38,7 @@ _TRUTH = {"true": True, "false": False, None: None}
 _BLANKS = tuple((n, f',"{field.api}":""'.encode()) for n, field in enumerate(FIELDS) if field.blank)
 
 
-_LONG_FRACTION = re.compile(rb":[0-9]{2}\.[0-9]{7}")
+_ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')  # more digits than are read, and a key that is not counted below
 
 
 def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
@@ -71,10 +71,9 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
 def _is_whole(bare: bytes, values: list[Any]) -> bool:
     """Whether the text says no more than the values do.
 
-    Each key stands before a '":': more of these than values are a null, or a key that is there twice. And of an instant
-    no more than six digits behind the point are read.
+    Each key stands before a '":': more of these than values are a null, or a key that is there twice.
     """
-    return bare.count(b'":') == len(values) - values.count(None) and not _LONG_FRACTION.search(bare)
+    return bare.count(b'":') == len(values) - values.count(None) and not _ODD.search(bare)
 
 
 def _has_blank_twin(values: list[Any]) -> bool:

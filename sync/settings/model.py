@@ -111,7 +111,10 @@ class Source:
     deadline: Annotated[float, About(duration(1, 86400), "longest time of one run")] = 900.0
     retries: Annotated[int, About(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
     page_bytes: Annotated[int, About(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
-    max_images: Annotated[int, About(whole(1, 10**9, "images"), "longest list that is read")] = 5_000_000
+    max_images: Annotated[int, About(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
+    max_growth: Annotated[
+        int, About(whole(1, 10**6, "times"), "how many times as long as the inventory a list above 10000 images may be")
+    ] = 100
     guard_images: Annotated[
         int,
         About(
