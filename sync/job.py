@@ -116,7 +116,7 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
         return Missing()
     if reason := _doubt(listing):
         return Missing(kept=tuple(ids), unsure=tuple(ids), reason=reason)
-    if len(ids) > run.source.confirm_limit:
+    if len(ids) > max(run.source.confirm_limit, len(listing.pages)):  # what takes fewer requests
         return _absent(ids, comparison, cloud)
     answers = cloud.ask(ids)
     for answer in answers.values():

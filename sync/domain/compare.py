@@ -190,7 +190,8 @@ class Comparison:
         else:
             self.counts.changed += 1
             self.counts.misfits += image.misfits
-            self.unknown.update(name for name in image.extra if name not in BY_API)
+            if image.extra:
+                self.unknown.update(name for name in image.extra if name not in BY_API)
         self.counts.dead += image.dead
         self._changed[name] = image.content
         self.spool.add(image, digest)

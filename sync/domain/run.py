@@ -35,7 +35,7 @@ class Source:
         scope: the filter, as a canonical query string; "" is everything.
         limits: what may be deleted without a person's word.
         readings: how often the list is read, at most, to prove it.
-        confirm_limit: above so many missing images a second proven listing stands in for single questions.
+        confirm_limit: above so many missing images a second proven listing may stand in for single questions.
         ignore: API names of fields whose change alone makes no version.
         deadline: seconds a run may take.
         max_images: the longest list that is believed, ...

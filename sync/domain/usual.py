@@ -35,7 +35,7 @@ _FLAGS = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.FLAG)
 _TIMES = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.TIME)
 _TRUTH = {"true": True, "false": False, None: None}
 # What the cloud writes where it has no value. No text can hold it: there each quote would have a backslash before it.
-_BLANKS = tuple((n, f',"{field.api}":""'.encode()) for n, field in enumerate(FIELDS) if field.blank)
+((_BLANK_FIELD, _BLANK),) = ((n, f',"{field.api}":""'.encode()) for n, field in enumerate(FIELDS) if field.blank)
 
 
 _ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')  # more digits than are read, and a key that is not counted below
@@ -48,9 +48,7 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
         its values, one a field in the order of ``fields.FIELDS``, and its JSON written anew: the fields in that order,
         without those that have no value. None if anything is unusual, so that it has to be read with care.
     """
-    bare = raw
-    for _, blank in _BLANKS:
-        bare = bare.replace(blank, b"", 1)
+    bare = raw.replace(_BLANK, b"", 1)
     try:
         told = _decode(bare)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -58,8 +56,10 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
     values, text = list(msgspec.structs.astuple(told)), _encode(told)
     if len(text) != len(bare) and not _is_whole(bare, values):
         return None
-    if (b"\\" in raw and b"\\u0000" in raw) or (bare is not raw and _has_blank_twin(values)):
+    if b"\\" in raw and b"\\u0000" in raw:
         return None
+    if values[_BLANK_FIELD] is not None and len(bare) != len(raw):
+        return None  # it is there twice
     for n in _FLAGS:
         values[n] = _TRUTH[values[n]]
     for n in _TIMES:
@@ -74,11 +74,6 @@ def _is_whole(bare: bytes, values: list[Any]) -> bool:
     Each key stands before a '":': more of these than values are a null, or a key that is there twice.
     """
     return bare.count(b'":') == len(values) - values.count(None) and not _ODD.search(bare)
-
-
-def _has_blank_twin(values: list[Any]) -> bool:
-    """Whether a field that was left out as blank is there once more."""
-    return any(values[n] is not None for n, _ in _BLANKS)
 
 
 _decode = msgspec.json.Decoder(_Told).decode
