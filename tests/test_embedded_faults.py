@@ -84,8 +84,7 @@ def test_orphaned_server_gets_a_watcher(shelf: Shelf, folder: Path) -> None:
     """If the watcher is killed, the next one to come or leave sees to it that the server ends."""
     user = shelf.user(folder)
     said(user)
-    for pid in watchers(folder):
-        os.kill(pid, signal.SIGKILL)
+    kill_watchers(folder)
 
     leave(user)
 
@@ -93,12 +92,18 @@ def test_orphaned_server_gets_a_watcher(shelf: Shelf, folder: Path) -> None:
     until(lambda: not watchers(folder))
 
 
+def kill_watchers(folder: Path) -> None:
+    """Kill them, and wait until they are gone: one that is still about to die holds its lock, and passes for alive."""
+    for pid in watchers(folder):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not watchers(folder))
+
+
 @pytest.mark.slow
 def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
     """A watcher that did not start the server itself notices its end too."""
     with embedded(folder) as server:
-        for pid in watchers(folder):
-            os.kill(pid, signal.SIGKILL)
+        kill_watchers(folder)
         server.ensure()
         os.kill(postmaster(folder), signal.SIGKILL)
 
