@@ -19,10 +19,15 @@ class Stop(threading.Event):
         self._calls: list[Callable[[], None]] = []
 
     def set(self) -> None:
-        """Set it, and tell."""
-        super().set()
+        """Tell, and set it, once.
+
+        In this order: who sees it set goes on to record how the run ended, and that is not to be cancelled.
+        """
+        if self.is_set():
+            return
         for call in list(self._calls):
             call()
+        super().set()
 
     @contextmanager
     def telling(self, call: Callable[[], None]) -> Iterator[None]:
