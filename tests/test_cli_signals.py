@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from cli_tools import Job, ask, column, dump, finished, served, stored, until, without
 
+from sync.cli.stopping import Stop
 from sync.simulator import Simulator, World, breakage
 from sync.simulator.effects import Effect
 from sync.store.connect import Target
@@ -167,3 +168,15 @@ def _once(call: Callable[[], object]) -> Callable[[object], None]:
             call()
 
     return first_time
+
+
+def test_a_stop_tells_before_it_is_seen_and_once() -> None:
+    """E04: what cancels a statement is over before anyone sees the stop, and goes on to record how the run ended."""
+    stop = Stop()
+    seen: list[bool] = []
+
+    with stop.telling(lambda: seen.append(stop.is_set())):
+        stop.set()
+        stop.set()
+
+    assert (seen, stop.is_set()) == ([False], True)
