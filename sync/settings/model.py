@@ -128,7 +128,11 @@ class Source:
     )
     daily_percent: Annotated[float, About(percent(), "as guard_percent, for the deletions of 24 hours")] = 20.0
     confirm_limit: Annotated[
-        int, About(whole(0, 10**6, "images"), "missing images asked for one by one; beyond it the list is read again")
+        int,
+        About(
+            whole(0, 10**6, "images"),
+            "missing images asked for one by one; of more, the list is read again if that is cheaper",
+        ),
     ] = 200
     ignore_fields: Annotated[
         tuple[str, ...],
