@@ -16,7 +16,7 @@ demo: $(VENV)/.demo ## see a real sync happen: simulated cloud, own PostgreSQL, 
 	$(BIN)/image-sync demo
 
 test: $(VENV)/.dev ## run all tests (they start their own PostgreSQL servers)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-fast: $(VENV)/.dev ## run the tests that take no more than a moment
 	$(BIN)/python -m pytest -m "not slow"
