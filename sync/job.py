@@ -58,7 +58,7 @@ class Store(Protocol):
     def known(self, run: Run) -> Known:
         """The digests of what is stored."""
 
-    def live_ids(self, run: Run, raw_digests: Sequence[bytes]) -> Iterable[str]:
+    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[str]:
         """The ids of the live images with these digests."""
 
     def writing(self, run: Run) -> AbstractContextManager[Tables]:

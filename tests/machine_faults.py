@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -108,7 +108,7 @@ class Overtaken(Database):
         self._happen("known")
         return super().known(run)
 
-    def live_ids(self, run: Run, raw_digests: Sequence[bytes]) -> list[str]:
+    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[str]:
         """The ids of the live images, after the something if this is its step."""
         self._happen("live_ids")
         return super().live_ids(run, raw_digests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -74,9 +74,9 @@ class Known:
         self._listed = bytearray(len(self._listed))
         return self
 
-    def unlisted(self) -> list[bytes]:
+    def unlisted(self) -> Iterator[bytes]:
         """Digests of the bytes of all that was not marked."""
-        return [_digest(self._raws, n) for n, listed in enumerate(self._listed) if not listed]
+        return (_digest(self._raws, n) for n, listed in enumerate(self._listed) if not listed)
 
 
 class _Index:

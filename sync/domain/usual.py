@@ -25,17 +25,18 @@ _TYPES: dict[Kind, Any] = {
 }
 _Told = msgspec.defstruct(
     "_Told",
-    [(field.column, _TYPES[field.kind], None) for field in FIELDS],
+    [(field.column, str | None if field.blank else _TYPES[field.kind], None) for field in FIELDS],
     rename={field.column: field.api for field in FIELDS},
     forbid_unknown_fields=True,
     omit_defaults=True,
     gc=False,
 )
 _FLAGS = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.FLAG)
-_TIMES = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.TIME)
+_TIMES = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.TIME and not field.blank)
 _TRUTH = {"true": True, "false": False, None: None}
-# What the cloud writes where it has no value. No text can hold it: there each quote would have a backslash before it.
-((_BLANK_FIELD, _BLANK),) = ((n, f',"{field.api}":""'.encode()) for n, field in enumerate(FIELDS) if field.blank)
+((_BLANK, _BLANK_BYTES),) = (  # the field that the cloud writes as "" where it has no value
+    (field.column, len(f',"{field.api}":""')) for field in FIELDS if field.blank
+)
 
 
 _ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')  # more digits than are read, and a key that is not counted below
@@ -48,18 +49,21 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
         its values, one a field in the order of ``fields.FIELDS``, and its JSON written anew: the fields in that order,
         without those that have no value. None if anything is unusual, so that it has to be read with care.
     """
-    bare = raw.replace(_BLANK, b"", 1)
     try:
-        told = _decode(bare)
+        told = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    size = len(raw)
+    if (blank := getattr(told, _BLANK)) is not None:
+        if blank:
+            return None
+        setattr(told, _BLANK, None)
+        size -= _BLANK_BYTES
     values, text = list(msgspec.structs.astuple(told)), _encode(told)
-    if len(text) != len(bare) and not _is_whole(bare, values):
+    if len(text) != size and not _is_whole(raw, values, blanks=blank is not None):
         return None
     if b"\\" in raw and b"\\u0000" in raw:
         return None
-    if values[_BLANK_FIELD] is not None and len(bare) != len(raw):
-        return None  # it is there twice
     for n in _FLAGS:
         values[n] = _TRUTH[values[n]]
     for n in _TIMES:
@@ -68,12 +72,12 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
     return tuple(values), text
 
 
-def _is_whole(bare: bytes, values: list[Any]) -> bool:
+def _is_whole(raw: bytes, values: list[Any], *, blanks: bool) -> bool:
     """Whether the text says no more than the values do.
 
     Each key stands before a '":': more of these than values are a null, or a key that is there twice.
     """
-    return bare.count(b'":') == len(values) - values.count(None) and not _ODD.search(bare)
+    return raw.count(b'":') == len(values) - values.count(None) + blanks and not _ODD.search(raw)
 
 
 _decode = msgspec.json.Decoder(_Told).decode

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any, Self
 
 import psycopg
@@ -16,6 +17,7 @@ from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounded, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
 
+_AT_ONCE = 50_000  # digests that are looked up together; each time the images are looked through once
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
 
@@ -68,13 +70,14 @@ class Database:
             row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
         return Known(*(row or ()))
 
-    def live_ids(self, run: Run, raw_digests: Sequence[bytes]) -> list[str]:
-        """The ids of the live images with these digests of their bytes."""
-        if not raw_digests:
-            return []
-        facts = {"source": run.source.name, "digests": list(raw_digests)}
-        with self._bounded("looking up what the list does not show"):
-            return [row[0] for row in self.connection.execute(statements.LIVE_IDS, facts)]
+    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[str]:
+        """The ids of the live images with these digests of their bytes; flat in memory however many there are."""
+        waiting = iter(raw_digests)
+        while digests := list(islice(waiting, _AT_ONCE)):
+            facts = {"source": run.source.name, "digests": digests}
+            with self._bounded("looking up what the list does not show"):
+                found = self.connection.execute(statements.LIVE_IDS, facts).fetchall()
+            yield from (row[0] for row in found)
 
     @contextmanager
     def writing(self, run: Run) -> Iterator[Writing]:

@@ -64,6 +64,9 @@ LOADED = (
     *(*COLUMNS, "extra", "raw_digest", "content_digest"),
 )
 LOADED_TYPES = ("text", "timestamptz", "timestamptz", "bigint", *STAGED_TYPES[1:-3], "bytea", "bytea", "bytea")
+# The planner's guesses cost the next run more than a glance at the rows; no other transaction is waited for.
+FEW_SAMPLES = "SET LOCAL default_statistics_target = 10"
+ANALYZE_IMAGES = "ANALYZE (SKIP_LOCKED) inventory.images"
 COPY_IMAGES = f"COPY inventory.images ({', '.join(LOADED)}) FROM STDIN (FORMAT binary)"
 
 # What is stored takes part where a listing showed an id both as stored and otherwise.

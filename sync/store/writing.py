@@ -133,6 +133,9 @@ class Writing:
             for _seq, *values, extra, raw_digest, content_digest in self._spool.rows():
                 jsonb = None if extra is None else b"\1" + extra.encode()
                 copy.write_row((*before, *values, jsonb, raw_digest, content_digest))
+        if self._staged >= _ANALYZE_FROM:
+            self._do(statements.FEW_SAMPLES)
+            self._do(statements.ANALYZE_IMAGES)
 
     def _settle(self) -> int:
         self._do(statements.STAGE_STORED, ids=list(self._listing.comparison.as_stored))
