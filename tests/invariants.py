@@ -31,35 +31,20 @@ from typing import Any
 
 import psycopg
 from builders import canonical
-from machine_inventory import COMMON, CONTENTS, VIOLATIONS
 from psycopg.rows import dict_row, tuple_row
 
 from sync.domain.fields import COLUMNS
-from sync.domain.image import to_json
+from sync.domain.image import iso, to_json
 from sync.store.connect import Target
+from sync.store.integrity import CONTENTS, violations
 from sync.store.reading import CONTENT, inventory
 
 _MOST = 5  # rows told of each violation
 
 
-def _violations() -> str:
-    parts = [
-        f"(SELECT '{name}', string_agg(what, ', ') FROM (SELECT * FROM ({query}) AS q (what) LIMIT {_MOST}) AS q"
-        " HAVING count(*) > 0)"
-        for name, query in VIOLATIONS.items()
-    ]
-    return COMMON + "\nUNION ALL\n".join(parts)
-
-
-_CHECK = _violations()
-
-
 def check(connection: psycopg.Connection[Any]) -> list[str]:
     """What is wrong with an inventory: one sentence a violated invariant, with the ids or runs concerned."""
-    with connection.transaction():
-        connection.execute("SET LOCAL jit = off")
-        rows = connection.cursor(row_factory=tuple_row).execute(_CHECK).fetchall()
-    return [f"{name}: {what}" for name, what in rows]
+    return [f"{rule}: {examples}" for rule, _cases, examples in violations(connection)]
 
 
 def truth(
@@ -155,13 +140,22 @@ def _state(connection: psycopg.Connection[Any], source: str, moment: datetime) -
     return connection.cursor(row_factory=dict_row).execute(query, facts).fetchall()
 
 
-def _snapshot(rows: Iterable[Mapping[Any, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(row["source"], row["id"]): {name: row[name] for name in COLUMNS} for row in rows}
+def _snapshot(rows: Iterable[Mapping[Any, Any]]) -> dict[tuple[str, str], dict[str, str | None]]:
+    return {(row["source"], row["id"]): {name: as_text(row[name]) for name in COLUMNS} for row in rows}
+
+
+def as_text(value: Any) -> str | None:
+    """A value as ``images_diff`` tells it."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return iso(value) if isinstance(value, datetime) else str(value)
 
 
 def _leads(
-    before: dict[tuple[str, str], dict[str, Any]],
-    after: dict[tuple[str, str], dict[str, Any]],
+    before: dict[tuple[str, str], dict[str, str | None]],
+    after: dict[tuple[str, str], dict[str, str | None]],
     changes: list[Mapping[Any, Any]],
 ) -> bool:
     """Whether applying the changes to one state gives the other; of new images only the ids are told."""

@@ -21,6 +21,8 @@ COMMANDS = {
     "history": ("sync.cli.reading", "history"),
     "as-of": ("sync.cli.reading", "as_of"),
     "diff": ("sync.cli.reading", "diff"),
+    "verify": ("sync.cli.verify", "verify"),
+    "prune": ("sync.cli.prune", "prune"),
     "db": ("sync.cli.db", "db"),
     "demo": ("sync.cli.demo", "demo"),
     "simulate": ("sync.cli.simulate", "simulate"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from pathlib import Path
 
 import click
 
 from sync import wiring
+from sync.cli.person import who
 from sync.errors import UsageError
 from sync.store.approvals import acknowledge
 from sync.store.approvals import approve as release
@@ -31,12 +31,5 @@ def approve(config: Path | None, run: int | None, scope: str | None) -> None:
             acknowledge(target, source.name, source.scope)
             click.echo(f"source {scope} now has the filter {source.scope or '(none)'}", err=True)
         elif run is not None:
-            count = release(target, run, _who())
+            count = release(target, run, who())
             click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name, as in containers
-        return f"uid {os.getuid()}"

@@ -17,6 +17,11 @@ from sync.errors import UsageError
 from sync.store import migrate
 from sync.store.connect import connect, libpq_url
 
+NO_ROLE = (
+    "the role {role} does not exist, and this user may not make it: have an administrator run CREATE ROLE {role}, "
+    "then run this again"
+)
+
 
 @click.group()
 def db() -> None:
@@ -34,7 +39,11 @@ def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's w
     loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target:
         migrate.upgrade(target)
+        with connect(target) as connection:
+            missing = migrate.missing_roles(connection)
     click.echo(f"the schema is at revision {migrate.head()}", err=True)
+    for role in missing:
+        click.echo(NO_ROLE.format(role=role), err=True)
 
 
 @db.command()

@@ -26,8 +26,12 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d"
 
 def format_option(function: F) -> F:
     """Give a command the option ``--format``."""
-    choice = click.Choice(["table", "json", "csv"])
-    return click.option("--format", "style", type=choice, default="table", show_default=True)(function)
+    return formats("table", "json", "csv")(function)
+
+
+def formats(*styles: str) -> Callable[[F], F]:
+    """Give a command the option ``--format`` with these styles; the first is the default."""
+    return click.option("--format", "style", type=click.Choice(styles), default=styles[0], show_default=True)
 
 
 def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
@@ -35,12 +39,12 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
 
     Args:
         rows: mappings with at least the given columns.
-        style: table, json or csv.
+        style: table, json, csv or parquet.
         columns: which to show, in this order; JSON shows all that a row has.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
-    {"json": _json, "csv": _csv, "table": _table}[style](rows, columns)
+    {"json": _json, "csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
 
 
 def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - shows all
@@ -56,6 +60,12 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_harmless(row[name]) for name in columns])
+
+
+def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    from sync.cli import parquet  # noqa: PLC0415 - needs an extra
+
+    parquet.write(rows, columns)
 
 
 def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,19 +11,23 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.cli import say
-from sync.cli.output import format_option, show
-from sync.domain.fields import COLUMNS
-from sync.domain.image import parse_time
-from sync.errors import UnknownError, UsageError
-from sync.store.reading import Inventory, inventory
+from sync.cli import moments, say
+from sync.cli.output import format_option, formats, show
+from sync.domain.image import iso
+from sync.errors import UsageError
+from sync.store.reading import CONTENT, Inventory, inventory
 
 STATUS = ("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held", "quarantined")
 FINDING = "{source}: {subject}: {detail}, since run {first_run}"
 HELD = ("source", "run", "id", "name", "held_at", "last_seen_at", "approved_at", "reason")
 HISTORY = ("source", "valid_from", "valid_to", "valid_from_run", "change", "changes")
 DIFF = ("source", "id", "name", "change", "field", "old", "new")
+AS_OF_ALL = (
+    *("source", *CONTENT, "valid_from"),
+    *("observed_run", "observed_at", "observed_next_run", "observed_next_at"),
+)
 AS_OF = ("source", "id", "name", "status", "visibility", "os_version", "min_disk", "created_at")
+_DASHES = {"ignore_unknown_options": True}  # a moment such as -7d is no option
 _source_option = click.option("--source", help="Only this source.")
 
 
@@ -60,31 +63,50 @@ def history(config: Path | None, image_id: str, source: str | None, style: str) 
         show(found.history(image_id, source), style, HISTORY)
 
 
-@click.command("as-of")
+@click.command("as-of", context_settings=_DASHES)
 @click.argument("moment")
 @_source_option
-@format_option
+@formats("table", "json", "csv", "parquet")
 @click.pass_obj
 def as_of(config: Path | None, moment: str, source: str | None, style: str) -> None:
-    """List the images that existed at MOMENT: now, 2026-03-31, 2026-03-31T12:00Z, or the number of a run."""
+    """List the images that existed at MOMENT.
+
+    MOMENT is now, last (the last run), today, yesterday, -7d (also m, h, w), 2026-03-31, 2026-03-31T12:00Z, or the
+    number of a run.
+    """
     with _inventory(config, source) as found:
-        columns = AS_OF if style == "table" else ("source", *COLUMNS)
-        show(found.as_of(_moment(moment, found), source), style, columns)
+        meant = moments.moment(moment, found, source)
+        show(found.as_of(meant, source), style, AS_OF if style == "table" else AS_OF_ALL)
+        _tell_limits(found, meant, source)
 
 
-@click.command()
+@click.command(context_settings=_DASHES)
 @click.argument("before")
 @click.argument("after", default="now")
 @_source_option
 @format_option
 @click.pass_obj
 def diff(config: Path | None, before: str, after: str, source: str | None, style: str) -> None:
-    """Show what changed between two moments or runs (numbers); the second is now if left out."""
+    """Show what changed from the moment BEFORE to the moment AFTER, or until now.
+
+    Moments are written as for `as-of`; as BEFORE, last is the moment just before the last run, so that `diff last`
+    shows what that run changed.
+    """
     with _inventory(config, source) as found:
-        first, second = _moment(before, found), _moment(after, found)
+        first = moments.moment(before, found, source, begins=True)
+        second = moments.moment(after, found, source)
         if first > second:
             raise UsageError(f"{before} is later than {after}; give the earlier moment first")
         show(found.diff(first, second, source), style, DIFF)
+        _tell_limits(found, first, source)
+        _tell_limits(found, second, source)
+
+
+def _tell_limits(found: Inventory, moment: datetime, source: str | None) -> None:
+    """Say what is not known of a moment: what is not in the inventory may just not have been looked for."""
+    for row in found.observed(moment, source):
+        if row["doubt"]:
+            say(f"{row['source']} at {iso(moment)}: {row['says']}")
 
 
 @contextmanager
@@ -93,20 +115,3 @@ def _inventory(config: Path | None, source: str | None = None) -> Iterator[Inven
     with wiring.database(loaded, os.environ) as target, inventory(target) as found:
         found.check_source(source)
         yield found
-
-
-def _moment(text: str, found: Inventory) -> datetime:
-    """A moment as people write it.
-
-    Raises:
-        UnknownError: it can't be understood, or there is no such run.
-    """
-    if text == "now":
-        return found.now()
-    if re.fullmatch(r"\d{1,18}", text):
-        return found.moment(int(text))
-    long = re.sub(r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00:00", text)
-    moment = parse_time(re.sub(r"^(\S{10}[T ]\d\d:\d\d)(Z|[+-]\d\d:?\d\d)?$", r"\1:00\2", long))
-    if moment is None:
-        raise UnknownError(f"{text} is no moment; write now, 2026-03-31, 2026-03-31T12:00:00Z, or the number of a run")
-    return moment

@@ -163,6 +163,10 @@ class Settings:
     log_format: Annotated[
         str, About(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
     ] = "auto"
+    keep_history: Annotated[
+        float | None,
+        About(duration(86400, 86400 * 36500), "how far back `prune` leaves the history as it is", example="2y"),
+    ] = None
     jobs: Annotated[int, About(whole(1, 64, "sources"), "sources synced at the same time")] = 4
     lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
     statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0

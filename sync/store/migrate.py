@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from sync.errors import SchemaVersionError
+from sync.store import roles
 from sync.store.connect import Target, connect, libpq_url, ours
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def upgrade(target: Target, revision: str = "head") -> None:
         _run(target, "upgrade", revision)
 
 
+def missing_roles(connection: psycopg.Connection[Any]) -> list[str]:
+    """The roles that do not exist, as whoever migrated may make none."""
+    with ours("looking for the roles"):
+        return [str(row[0]) for row in connection.execute(roles.MISSING)]
+
+
 def downgrade(target: Target, revision: str) -> None:
     """Go back to an earlier revision; what only later ones can hold is lost."""
     _run(target, "downgrade", revision)
@@ -80,7 +87,7 @@ def offline_sql() -> str:
     config = _config()
     config.output_buffer = sql = io.StringIO()
     command.upgrade(config, "head", sql=True)
-    return sql.getvalue()
+    return sql.getvalue() + ";".join(roles.STATEMENTS) + ";\n"
 
 
 def _refuse_newer(found: str | None) -> None:
@@ -105,6 +112,9 @@ def _run(target: Target, verb: str, revision: str) -> None:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(target.lock_timeout * 1000)}")
                 config.attributes["connection"] = connection
                 getattr(command, verb)(config, revision)
+                if verb == "upgrade":
+                    for statement in roles.STATEMENTS:
+                        connection.exec_driver_sql(statement)
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.Error):
                 raise error.orig from None
@@ -117,6 +127,11 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     return config
+
+
+def sql_folder() -> Path:
+    """Where the views and functions stand as they are, one file each, by the revision that made them."""
+    return _folder() / "sql"
 
 
 def _names() -> list[str]:

@@ -99,6 +99,7 @@ sources = Table(
     _moment("proven_at", "When the last run whose list was proven complete took effect"),
     _moment("seen_at", "When the last run took effect that saw each live image or knew it to be gone"),
     _moment("created_at", "When the source was first seen", nullable=False, now=True),
+    _moment("pruned_before", "History before this moment was removed; NULL: all is there"),
     comment="Cloud accounts and endpoints, each with one fixed filter",
 )
 
@@ -210,6 +211,7 @@ image_versions = Table(
     _run_unchecked("valid_to_run", "Run that found it changed or gone", nullable=False),
     CheckConstraint("valid_from < valid_to", name="period"),
     Index(None, "source", "valid_to"),
+    Index(None, "source", "valid_from"),
     comment="Every earlier version of an image; the current one is in images",
 )
 
@@ -263,4 +265,17 @@ findings = Table(
     _run("first_run", "Run that found it first", nullable=False),
     _moment("first_seen_at", "When that was", nullable=False),
     comment="What is worth knowing about a source, each told once",
+)
+
+prunings = Table(
+    "prunings",
+    metadata,
+    Column("pruning", BigInteger, Identity(), primary_key=True, comment="Number of the pruning"),
+    _source(),
+    _moment("pruned_before", "History before this was removed", nullable=False),
+    Column("versions", BigInteger, nullable=False, comment="Versions removed: they had ended by then"),
+    Column("pages", BigInteger, nullable=False, comment="Rows of evidence removed: of runs begun before then"),
+    _moment("pruned_at", "When that was done", nullable=False, now=True),
+    Column("pruned_by", Text, nullable=False, comment="Who did it"),
+    comment="What was removed from the history, when and by whom",
 )

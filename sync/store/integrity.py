@@ -1,10 +1,60 @@
-"""What must not be found in an inventory at rest, as SQL; by the names of the invariants in ``invariants.py``."""
+"""What must not be found in an inventory at rest, whatever happened to it: the invariants, in SQL.
+
+I2: A run that did not commit changed no table but ``runs``.
+I3: ``images`` without tombstones are the open versions, both ways.
+I4: The periods of one id are not empty, do not overlap, touch while it lives, and leave a gap where it was deleted.
+I5: Two versions that touch differ.
+I6: Digests are what they should be.
+I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
+I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval.
+I12: The counts of a run are what it did, and add up.
+I14: A run says how it ended, and an eventful one left its evidence.
+
+What was pruned is not missed.
+"""
+# ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import tuple_row
 
 from sync.domain.fields import COLUMNS
 
 CONTENTS = ", ".join((*COLUMNS, "extra"))
+_MOST = 5  # cases told of each violation
+
+
+class Violation(NamedTuple):
+    """What is wrong.
+
+    Attributes:
+        rule: the rule that does not hold, after the name of its invariant.
+        cases: how many ids or runs violate it.
+        examples: some of them.
+    """
+
+    rule: str
+    cases: int
+    examples: str
+
+
+def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
+    """Look for whatever must not be; reads all of the inventory, in one snapshot."""
+    with connection.transaction():
+        connection.execute("SELECT set_config('jit', 'off', true)")
+        return [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+
+
+def _all_rules() -> str:
+    parts = [
+        f"(SELECT '{name}', count(*), string_agg(what, ', ') FILTER (WHERE n <= {_MOST})"
+        f" FROM (SELECT what, row_number() OVER () AS n FROM ({query}) AS q (what)) AS q HAVING count(*) > 0)"
+        for name, query in RULES.items()
+    ]
+    return COMMON + "\nUNION ALL\n".join(parts)
 
 
 def _dead(alias: str) -> str:
@@ -17,11 +67,17 @@ def _content(alias: str) -> str:
 
 # Every period in which an image had one content; the open ones end at infinity. Beside it: the period before and after.
 COMMON = f"""
-WITH took AS MATERIALIZED (SELECT * FROM inventory.runs WHERE effective_at IS NOT NULL),
+WITH pruned AS MATERIALIZED (
+    SELECT name AS source, coalesce(pruned_before, '-infinity') AS until FROM inventory.sources
+),
+took AS MATERIALIZED (
+    SELECT r.*, p.until FROM inventory.runs r JOIN pruned p USING (source) WHERE effective_at IS NOT NULL
+),
 spans AS MATERIALIZED (
     SELECT source, {CONTENTS}, valid_from, valid_to, valid_from_run, valid_to_run FROM inventory.image_versions
     UNION ALL
-    SELECT source, {CONTENTS}, valid_from, 'infinity', valid_from_run, NULL FROM inventory.images WHERE deleted_at IS NULL
+    SELECT source, {CONTENTS}, valid_from, 'infinity', valid_from_run, NULL FROM inventory.images
+    WHERE deleted_at IS NULL
 ),
 chain AS MATERIALIZED (
     SELECT source, id, valid_from, valid_to, valid_from_run, valid_to_run, lag(valid_to) OVER w AS before,
@@ -44,16 +100,16 @@ bounds AS MATERIALIZED (
 )
 """
 
-# What each finds is a violation; the number is that of the invariant in the design.
-VIOLATIONS: dict[str, str] = {
+# What each finds is a violation.
+RULES: dict[str, str] = {
     "I2: a run that did not commit left evidence": """
         SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (run) WHERE r.run IS NULL""",
     "I3: a version of no image": """
         SELECT v.id FROM inventory.image_versions v LEFT JOIN inventory.images i USING (source, id)
         WHERE i.id IS NULL""",
     "I3: a deleted image whose last period does not end when it was deleted": """
-        SELECT i.id FROM inventory.images i LEFT JOIN last v USING (source, id)
-        WHERE i.deleted_at IS NOT NULL AND v.valid_to IS DISTINCT FROM i.deleted_at
+        SELECT i.id FROM inventory.images i JOIN pruned p USING (source) LEFT JOIN last v USING (source, id)
+        WHERE i.deleted_at > p.until AND v.valid_to IS DISTINCT FROM i.deleted_at
           AND (v.id IS NOT NULL OR i.valid_from <> i.deleted_at OR i.first_seen_at <> i.deleted_at)""",
     "I3: a deleted image that is not as it last was": f"""
         SELECT i.id FROM inventory.images i JOIN last v USING (source, id)
@@ -70,8 +126,9 @@ VIOLATIONS: dict[str, str] = {
         SELECT id FROM chain c WHERE before < valid_from
           AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0)""",
     "I4: a first period that does not begin when the image was first seen": """
-        SELECT c.id FROM chain c JOIN inventory.images i USING (source, id)
-        WHERE c.before IS NULL AND (c.valid_from < i.first_seen_at OR c.valid_from > i.first_seen_at
+        SELECT c.id FROM chain c JOIN inventory.images i USING (source, id) JOIN pruned p USING (source)
+        WHERE c.before IS NULL AND c.valid_from > p.until
+          AND (c.valid_from < i.first_seen_at OR c.valid_from > i.first_seen_at
           AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0))""",
     "I5: two touching versions that are the same": f"""
         SELECT a.id FROM spans a JOIN spans b ON a.source = b.source AND a.id = b.id AND a.valid_to = b.valid_from
@@ -119,7 +176,8 @@ VIOLATIONS: dict[str, str] = {
         SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
         WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
     "I8: a case closed by a deletion that is not there": """
-        SELECT h.id FROM inventory.held_deletions h WHERE h.outcome = 'deleted'
+        SELECT h.id FROM inventory.held_deletions h JOIN pruned p USING (source)
+        WHERE h.outcome = 'deleted' AND h.closed_at > p.until
           AND NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
                           AND i.deleted_run = h.closed_run)
           AND NOT EXISTS (SELECT FROM inventory.image_versions v WHERE v.source = h.source AND v.id = h.id
@@ -132,14 +190,15 @@ VIOLATIONS: dict[str, str] = {
     "I12: listed is not received without duplicates": """
         SELECT run::text FROM took WHERE listed <> received - duplicates""",
     "I12: a count below zero": """
-        SELECT run::text FROM inventory.runs WHERE least(received, listed, created, updated, restored, deleted, approved,
-        held, unchanged, duplicates, quarantined, missing, kept, misfits, requests, retries, bytes, pages) < 0
-        OR kept > missing OR approved > deleted""",
+        SELECT run::text FROM inventory.runs
+        WHERE least(received, listed, created, updated, restored, deleted, approved, held, unchanged, duplicates) < 0
+           OR least(quarantined, missing, kept, misfits, requests, retries, bytes, pages) < 0
+           OR kept > missing OR approved > deleted""",
     "I12: created is not what was created": """
         SELECT run::text FROM took r WHERE created <> (SELECT count(*) FROM inventory.images i
         WHERE i.source = r.source AND i.first_seen_at = r.effective_at)""",
     "I12: restored is not what came back": """
-        SELECT run::text FROM took r WHERE restored <> (
+        SELECT run::text FROM took r WHERE effective_at > until AND restored <> (
             SELECT count(*) FROM chain c JOIN inventory.images i USING (source, id)
             WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before IS DISTINCT FROM c.valid_from
               AND i.first_seen_at < c.valid_from)""",
@@ -147,7 +206,7 @@ VIOLATIONS: dict[str, str] = {
         SELECT run::text FROM took r WHERE updated < (SELECT count(*) FROM chain c
         WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before = c.valid_from)""",
     "I12: deleted is not what went": """
-        SELECT run::text FROM took r WHERE deleted <> (SELECT count(*) FROM chain c
+        SELECT run::text FROM took r WHERE effective_at > until AND deleted <> (SELECT count(*) FROM chain c
         WHERE c.source = r.source AND c.valid_to = r.effective_at AND c.after IS DISTINCT FROM c.valid_to)
         + (SELECT count(*) FROM inventory.images i WHERE i.source = r.source AND i.first_seen_at = r.effective_at
            AND NOT EXISTS (SELECT FROM chain c WHERE c.source = i.source AND c.id = i.id
@@ -157,7 +216,8 @@ VIOLATIONS: dict[str, str] = {
           OR status IN ('failed', 'interrupted', 'superseded') AND (error IS NULL OR reason = '')
           OR status IN ('done', 'withheld') AND ((status = 'withheld') <> (reason <> '') OR error IS NOT NULL)""",
     "I14: an eventful run without its evidence": """
-        SELECT run::text FROM took r WHERE (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
+        SELECT run::text FROM took r
+        WHERE effective_at > until AND (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
         CASE WHEN created + updated + restored + deleted + held > 0 OR status = 'withheld' THEN pages ELSE 0 END""",
     "I6: a digest of another length": """
         SELECT id FROM inventory.images WHERE length(raw_digest) <> 16 OR length(content_digest) <> 16""",

@@ -1,0 +1,6 @@
+-- How many private images could be deleted by a slip, by operating system?
+SELECT os_type, count(*) AS unprotected
+FROM inventory.live_images
+WHERE imagetype = 'private' AND protected IS NOT TRUE
+GROUP BY os_type
+ORDER BY unprotected DESC, os_type;

@@ -1,0 +1,5 @@
+-- What was deleted within the last 7 days, and between which two looks at the cloud did it go?
+SELECT name, os_version, deleted_at > last_seen_at AS seen_before, deleted_run
+FROM inventory.deleted_images
+WHERE deleted_at > now() - interval '7 days'
+ORDER BY name, id;

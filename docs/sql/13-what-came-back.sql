@@ -1,0 +1,5 @@
+-- What was gone and came back?
+SELECT name, run
+FROM inventory.image_changes
+WHERE kind = 'restored' AND field IS NULL
+ORDER BY run, name;

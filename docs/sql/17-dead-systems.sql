@@ -1,0 +1,6 @@
+-- What still runs on a system that its maker has given up? Here: CentOS.
+SELECT os_version, count(*) AS images
+FROM inventory.live_images
+WHERE platform = 'CentOS'
+GROUP BY os_version
+ORDER BY images DESC, os_version;

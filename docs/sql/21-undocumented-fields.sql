@@ -1,0 +1,5 @@
+-- What does the cloud send that its document does not name, or that does not fit its column?
+SELECT key, count(*) AS images
+FROM inventory.live_images, jsonb_object_keys(extra) AS key
+GROUP BY key
+ORDER BY images DESC, key;

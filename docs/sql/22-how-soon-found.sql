@@ -1,0 +1,6 @@
+-- How long at most did it take until a change was found?
+SELECT kind, count(*) AS changes, max(at - not_before) < interval '1 day' AS within_a_day
+FROM inventory.image_changes
+WHERE not_before IS NOT NULL
+GROUP BY kind
+ORDER BY kind;

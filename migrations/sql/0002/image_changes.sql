@@ -1,0 +1,51 @@
+-- What happened to which image, when, and found by which run? One row a changed field.
+CREATE VIEW inventory.image_changes AS
+SELECT h.source, h.id, h.name, h.valid_from AS at,
+       greatest(p.valid_from, (
+           SELECT max(r.effective_at) FROM inventory.runs r
+           WHERE r.source = h.source AND r.effective_at < h.valid_from AND r.proven AND r.kept = 0 AND r.held = 0
+       )) AS not_before,
+       h.valid_from_run AS run,
+       CASE WHEN p.valid_to = h.valid_from THEN 'updated'
+            WHEN h.valid_from = (
+                SELECT i.first_seen_at FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
+            ) THEN 'created' ELSE 'restored' END AS kind,
+       f.field, inventory.field_text(p, f.field) AS old, inventory.field_text(h, f.field) AS new
+FROM inventory.image_history h
+JOIN inventory.sources s ON s.name = h.source AND (s.pruned_before IS NULL OR h.valid_from > s.pruned_before)
+LEFT JOIN LATERAL (
+    SELECT * FROM inventory.image_history e
+    WHERE e.source = h.source AND e.id = h.id AND e.valid_to <= h.valid_from
+    ORDER BY e.valid_from DESC LIMIT 1
+) AS p ON true
+CROSS JOIN LATERAL unnest(
+    CASE WHEN p.id IS NULL THEN ARRAY[NULL::text]
+         WHEN p.valid_to = h.valid_from THEN inventory.changed_fields(p, h)
+         ELSE NULL::text || inventory.changed_fields(p, h) END
+) AS f (field)
+UNION ALL
+SELECT v.source, v.id, v.name, v.valid_to,
+       coalesce(i.last_seen_at, greatest(v.valid_from, (
+           SELECT max(r.effective_at) FROM inventory.runs r
+           WHERE r.source = v.source AND r.effective_at < v.valid_to AND r.proven AND r.kept = 0 AND r.held = 0
+       ))),
+       v.valid_to_run, 'deleted', NULL, NULL, NULL
+FROM inventory.image_versions v
+LEFT JOIN inventory.images i ON i.source = v.source AND i.id = v.id AND i.deleted_at = v.valid_to
+WHERE NOT EXISTS (
+    SELECT FROM inventory.image_history n WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to
+);
+
+COMMENT ON VIEW inventory.image_changes IS
+    'Everything that happened to images: a row a changed field; '
+    'what was created, deleted or restored has one row without a field';
+COMMENT ON COLUMN inventory.image_changes.name IS 'Name of the image after the change; of a deleted one, its last';
+COMMENT ON COLUMN inventory.image_changes.at IS 'When the change was found: it happened not later than that';
+COMMENT ON COLUMN inventory.image_changes.not_before IS
+    'When the image was last seen as it had been, or, of a new one, last seen to be absent; '
+    'NULL: no one had looked before';
+COMMENT ON COLUMN inventory.image_changes.run IS 'Run that found it';
+COMMENT ON COLUMN inventory.image_changes.kind IS 'created, updated, deleted or restored';
+COMMENT ON COLUMN inventory.image_changes.field IS 'Column that changed; NULL: the image itself came or went';
+COMMENT ON COLUMN inventory.image_changes.old IS 'Its value before, as text; NULL: it had none';
+COMMENT ON COLUMN inventory.image_changes.new IS 'Its value after, as text; NULL: it has none';

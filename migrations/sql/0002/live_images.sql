@@ -1,0 +1,12 @@
+-- What exists now?
+CREATE VIEW inventory.live_images AS
+SELECT source, id, name, status, disk_format, min_disk, min_ram, owner, protected, visibility, created_at, updated_at,
+       self_link, vendor_deleted, virtual_env_type, vendor_deleted_at, relation_job_id, imagetype, platform, os_type,
+       os_version, isregistered, support_kvm, support_kvm_gpu_type, support_kvm_ascend_310, support_kvm_hi1822_hiovs,
+       support_arm, hw_firmware_type, data_source, support_gpu_t4, support_amd, extra,
+       first_seen_at, valid_from, valid_from_run
+FROM inventory.images
+WHERE deleted_at IS NULL;
+
+COMMENT ON VIEW inventory.live_images IS
+    'Images that exist now, as far as the last run knows: see freshness for how far that is';

@@ -1,0 +1,12 @@
+-- What did one run change?
+CREATE FUNCTION inventory.run_diff(of_run bigint)
+RETURNS TABLE (source text, id text, name text, change text, field text, old text, new text)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+SELECT d.* FROM inventory.runs r
+CROSS JOIN LATERAL inventory.images_diff(r.effective_at - interval '1 microsecond', r.effective_at, r.source) AS d
+WHERE r.run = of_run
+$$;
+
+COMMENT ON FUNCTION inventory.run_diff IS
+    'What one run changed, as images_diff tells it; nothing, if the run wrote nothing';

@@ -1,0 +1,59 @@
+"""Rows as Parquet on standard output, a row group at a time; needs the extra ``parquet``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sync.domain.fields import FIELDS, Kind
+from sync.errors import UsageError
+
+_GROUP = 20_000  # rows held in memory at a time
+_KINDS = {field.column: field.kind for field in FIELDS}
+_MORE = {
+    "valid_from": Kind.TIME,
+    "observed_run": Kind.INTEGER,
+    "observed_at": Kind.TIME,
+    "observed_next_run": Kind.INTEGER,
+    "observed_next_at": Kind.TIME,
+}
+
+
+def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
+    """Write rows as Parquet; ``extra`` is JSON text there.
+
+    Raises:
+        UsageError: the extra is not installed, or standard output is a terminal.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - only for this style
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError("Parquet needs an extra; install it with: pip install 'image-sync[parquet]'") from error
+    if sys.stdout.isatty():
+        raise UsageError("Parquet is for files; send it to one, such as > images.parquet")
+    types = {
+        Kind.TEXT: pa.string(),
+        Kind.INTEGER: pa.int64(),
+        Kind.BOOLEAN: pa.bool_(),
+        Kind.FLAG: pa.bool_(),
+        Kind.TIME: pa.timestamp("us", tz="UTC"),
+    }
+    schema = pa.schema([(name, types[_kind(name)]) for name in columns])
+    waiting = iter(rows)
+    with pq.ParquetWriter(pa.PythonFile(sys.stdout.buffer, "w"), schema, compression="zstd") as out:
+        while group := [_plain(row) for row in islice(waiting, _GROUP)]:
+            out.write_table(pa.Table.from_pylist(group, schema))
+    sys.stdout.buffer.flush()
+
+
+def _kind(name: str) -> Kind:
+    return _KINDS.get(name) or _MORE.get(name, Kind.TEXT)
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    extra = row["extra"]
+    return dict(row) | {"extra": None if extra is None else json.dumps(extra, ensure_ascii=False)}

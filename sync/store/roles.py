@@ -1,0 +1,60 @@
+"""The two roles of the database: one that reads the inventory, one that syncs it. Whoever migrates owns it.
+
+Roles belong to the whole server, so they are made where that is allowed, and left as they are where they exist. Neither
+can log in by itself: an administrator grants them to users, or gives them LOGIN and a password.
+"""
+
+from __future__ import annotations
+
+READER, WRITER = "inventory_reader", "inventory_writer"
+
+# Another migration, of another database of the server, may make the same role at the same time.
+_CREATE = """
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+        CREATE ROLE {role} NOLOGIN;
+        {more}
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
+END
+$$
+"""
+# They hold where someone logs in as the role itself; PostgreSQL does not hand them on to its members.
+_READS = f"""
+        ALTER ROLE {READER} SET statement_timeout = '60s';
+        ALTER ROLE {READER} SET default_transaction_read_only = on;
+"""
+_GRANT = """
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_roles r, pg_class c
+        WHERE r.rolname = '{role}' AND c.relnamespace = 'inventory'::regnamespace AND c.relkind IN ('r', 'v')
+          AND NOT has_table_privilege(r.oid, c.oid, 'SELECT')
+    ) THEN
+        GRANT USAGE ON SCHEMA inventory TO {role};
+        {grants}
+    END IF;
+END
+$$
+"""
+_READ = f"GRANT SELECT ON ALL TABLES IN SCHEMA inventory TO {READER};"
+# No DELETE, TRUNCATE or DDL: nothing that is in the history can be lost by way of the job.
+_WRITE = f"""
+        GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA inventory TO {WRITER};
+        REVOKE INSERT, UPDATE ON inventory.alembic_version, inventory.prunings FROM {WRITER};
+        REVOKE UPDATE ON inventory.image_versions FROM {WRITER};
+"""
+
+STATEMENTS = (
+    _CREATE.format(role=READER, more=_READS.strip()),
+    _CREATE.format(role=WRITER, more=""),
+    _GRANT.format(role=READER, grants=_READ),
+    _GRANT.format(role=WRITER, grants=_WRITE.strip()),
+)
+MISSING = f"""
+SELECT wanted FROM unnest(ARRAY['{READER}', '{WRITER}']) AS wanted
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) ORDER BY wanted
+"""  # noqa: S608 - two constants

@@ -1,0 +1,111 @@
+"""What was pruned is gone and on record; whatever is asked of later moments is answered as before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_tools import Job
+from invariants import Past
+from replay import Replay, played
+from servers import Server
+from store_tools import Edge
+
+from sync.errors import UnknownError
+from sync.store.pruning import prune
+from sync.store.reading import inventory
+
+# Of what came back it can't be told what had changed meanwhile, if its version from before is gone.
+CHANGES = "SELECT * FROM inventory.image_changes WHERE NOT (kind = 'restored' AND field IS NOT NULL)"
+
+
+@pytest.fixture
+def told(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+    """A dozen runs after random days."""
+    with played(each_server, 7) as both:
+        yield both
+
+
+def _keep_from(edge: Edge, run: int) -> float:
+    """Seconds from now back to a run."""
+    query = "SELECT extract(epoch FROM clock_timestamp() - effective_at)::float FROM inventory.runs WHERE run = %s"
+    return float(edge.value(query, run))
+
+
+def _states(edge: Edge, replay: Replay) -> list[list[object]]:
+    with inventory(edge.target) as reading:
+        return [[(row["id"], row["name"]) for row in reading.as_of(moment, None)] for moment in replay.moments]
+
+
+def test_later_answers_stay_as_they_were(told: tuple[Edge, Replay]) -> None:
+    """As-of, the differences and every rule hold after it; versions and evidence from before are gone, images are not."""
+    edge, replay = told
+    before, images = _states(edge, replay), edge.rows("SELECT * FROM inventory.images ORDER BY id")
+    changes = edge.rows(f"{CHANGES} AND run > 6 ORDER BY run, id, field")
+
+    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+
+    assert done.versions > 0
+    assert done.pages > 0
+    assert _states(edge, replay)[6:] == before[6:]
+    assert edge.rows("SELECT * FROM inventory.images ORDER BY id") == images
+    assert edge.rows(f"{CHANGES} ORDER BY run, id, field") == changes
+    assert edge.value("SELECT count(*) FROM inventory.image_versions WHERE valid_to <= %s", replay.moments[5]) == 0
+    assert edge.value("SELECT min(run) FROM inventory.run_pages") > 6
+    edge.past = Past()  # it has changed, as was wanted
+    edge.run()
+
+
+def test_it_is_on_record(told: tuple[Edge, Replay]) -> None:
+    """Who, when, how much; an answer about an earlier moment says that it is incomplete."""
+    edge, replay = told
+    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+
+    record = edge.rows("SELECT source, pruned_before, versions, pages, pruned_by FROM inventory.prunings")
+    (said,) = edge.rows("SELECT doubt, says FROM inventory.observed(%s)", replay.moments[2])
+
+    assert record == [(*done, "ann")]
+    assert said[0] is True
+    assert "pruned" in said[1]
+    assert prune(edge.target, _keep_from(edge, 6), "bob", remove=True)[0][2:] == (0, 0)
+    assert edge.value("SELECT count(*) FROM inventory.prunings") == 1
+
+
+def test_it_is_only_counted_unless_told(told: tuple[Edge, Replay]) -> None:
+    """A dry run says what would be removed, of each source or one, and removes nothing."""
+    edge, _ = told
+    before = edge.inventory.dump()
+    source = edge.inventory.source.name
+
+    (counted,) = prune(edge.target, _keep_from(edge, 6), "ann", only=[source], remove=False)
+
+    assert edge.inventory.dump() == before
+    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+    assert counted[2:] == done[2:]
+    with pytest.raises(UnknownError, match=f"it knows {source}"):
+        prune(edge.target, 1, "ann", only=["other"], remove=True)
+
+
+def test_on_the_command_line(told: tuple[Edge, Replay], tmp_path: Path) -> None:
+    """Counts by default, removes with --yes, takes the time to keep from the settings, and explains what it can't read."""
+    edge, _ = told
+    job = Job(tmp_path, edge.url)
+    edge.do(
+        "UPDATE inventory.image_versions SET valid_from = valid_from - interval '3 days', valid_to = valid_to - interval '3 days'"
+    )
+
+    nothing, wrong, counted = (
+        job("prune"),
+        job("prune", "--keep", "soon"),
+        job("prune", "--keep", "2d", "--format", "json"),
+    )
+    done = job("prune", "--yes", "--format", "json", IMAGE_SYNC_KEEP_HISTORY="2d")
+
+    assert (nothing.code, wrong.code) == (2, 2)
+    assert "--keep 2y" in nothing.err
+    assert re.search("soon.*takes|takes.*soon", wrong.err)
+    assert counted.row["versions"] == done.row["versions"] > 0
+    assert "nothing was removed" in counted.err
+    assert edge.value("SELECT count(*) FROM inventory.image_versions") == 0

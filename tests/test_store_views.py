@@ -1,0 +1,238 @@
+"""What analysts find in SQL: views and functions, held against a plain replay of all that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from builders import image
+from replay import Replay, played
+from servers import Server
+from store_tools import Edge
+
+from sync.domain.fields import COLUMNS
+from sync.domain.run import Outcome
+from sync.store import migrate
+from sync.store.tables import SCHEMA
+
+CHANGES = "SELECT id, kind, field, old, new FROM inventory.image_changes WHERE run = %s ORDER BY 1, 2, 3"
+DEFINITIONS = """
+SELECT relname, pg_get_viewdef(oid) FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind = 'v'
+UNION ALL SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'inventory'::regnamespace
+ORDER BY 1
+"""
+RUN_DIFF = "SELECT id, change, field, old, new FROM inventory.run_diff(%s) ORDER BY 1, 2, 3"
+
+
+@pytest.fixture(params=[4, 5])
+def told(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+    """A dozen runs after random days."""
+    with played(each_server, request.param) as both:
+        yield both
+
+
+def test_what_is_now(told: tuple[Edge, Replay]) -> None:
+    """Live images are those of the last run, deleted ones all others that ever were; none is in both."""
+    edge, replay = told
+
+    live = {row[0] for row in edge.rows("SELECT id FROM inventory.live_images")}
+    gone = {row[0]: row[1:] for row in edge.rows("SELECT id, last_seen_at, deleted_at FROM inventory.deleted_images")}
+
+    assert live == replay.states[-1].keys()
+    assert gone.keys() == {name for state in replay.states for name in state} - live
+    for name, (last_seen, deleted) in gone.items():
+        last = max(n for n, state in enumerate(replay.states) if name in state)
+        assert (last_seen, deleted) == (replay.moments[last], replay.moments[last + 1])
+
+
+def test_every_change_of_every_run(told: tuple[Edge, Replay]) -> None:
+    """Created, restored, deleted and updated are those of the replay; nothing is told twice, and nothing untold."""
+    edge, replay = told
+    known: set[str] = set()
+    for run, (old, new) in enumerate(pairwise([{}, *replay.states]), start=1):
+        rows = edge.rows(CHANGES, run)
+        came = {name: "restored" if name in known else "created" for name in new.keys() - old.keys()}
+
+        assert {row[0]: row[1] for row in rows if row[1] in ("created", "restored")} == came
+        assert {row[0] for row in rows if row[1] == "deleted"} == old.keys() - new.keys()
+        assert {row[0] for row in rows if row[1] == "updated"} == {
+            name for name in old.keys() & new.keys() if old[name] != new[name]
+        }
+        assert len({row[:3] for row in rows}) == len(rows)
+        assert all((row[2] is None) == (row[3] is None and row[4] is None) for row in rows)
+        known |= new.keys()
+
+
+def test_a_run_and_the_difference_it_made(told: tuple[Edge, Replay]) -> None:
+    """``run_diff`` tells what ``image_changes`` tells, but of what came back only that it did."""
+    edge, replay = told
+    for run in range(1, len(replay.moments) + 1):
+        changes = [row for row in edge.rows(CHANGES, run) if row[1] != "restored" or row[2] is None]
+
+        assert edge.rows(RUN_DIFF, run) == changes
+    assert edge.rows(RUN_DIFF, len(replay.moments) + 1) == []
+
+
+def test_between_which_moments_a_change_happened(told: tuple[Edge, Replay]) -> None:
+    """Not later than the run that found it, and not before the run that had looked last."""
+    edge, replay = told
+    before: dict[datetime, datetime | None] = dict(zip(replay.moments, [None, *replay.moments], strict=False))
+
+    rows = edge.rows("SELECT DISTINCT at, not_before FROM inventory.image_changes ORDER BY 1")
+
+    assert rows
+    assert all(before[at] == not_before for at, not_before in rows)
+
+
+def test_history_has_no_two_versions_of_a_moment(told: tuple[Edge, Replay]) -> None:
+    """The range of each version is its period; of one image no two overlap."""
+    edge, replay = told
+    overlaps = """
+        SELECT count(*) FROM inventory.image_history a JOIN inventory.image_history b
+        ON a.source = b.source AND a.id = b.id AND a.valid_from < b.valid_from AND a.valid && b.valid"""
+
+    assert edge.value(overlaps) == 0
+    for moment in replay.moments:
+        ids = edge.rows("SELECT id FROM inventory.image_history WHERE valid @> %s", moment)
+        assert {row[0] for row in ids} == replay.at(moment).keys()
+
+
+def test_what_was_looked_at_around_a_moment(server: Server) -> None:
+    """Before the first run, between two, in a gap, and after the last: each answer knows how far it can be trusted."""
+    with Edge(server) as edge:
+        first, second = edge.run(), edge.run()
+        in_gap = edge.run_unproven()
+        third = edge.run()
+
+        told = [_observed(edge, run.effective_at) for run in (first, second, in_gap, third)]
+        assert [row[:2] for row in told] == [(1, 2), (2, 4), (2, 4), (4, None)]
+        assert [row[2:4] for row in told] == [(0, False), (1, True), (1, True), (0, False)]
+        assert "in a gap" in told[1][4]
+        before = _observed(edge, _moment(first) - timedelta(microseconds=1))
+        assert before[:4] == (None, 1, 0, True)
+        assert "not known" in before[4]
+        edge.run_unproven()
+        assert _observed(edge, _moment(third))[2:4] == (1, True)
+        rows = edge.rows(
+            "SELECT DISTINCT observed_run, observed_next_run FROM inventory.images_as_of(%s)", second.effective_at
+        )
+        assert rows == [(2, 4)]
+
+
+def _observed(edge: Edge, moment: datetime | None) -> tuple[Any, ...]:
+    query = "SELECT run_before, run_after, failed, doubt, says FROM inventory.observed(%s)"
+    return edge.rows(query, moment)[0]
+
+
+def _moment(outcome: Outcome) -> datetime:
+    assert outcome.effective_at is not None
+    return outcome.effective_at
+
+
+def test_counts_of_each_day(server: Server) -> None:
+    """A row a day from the first run on, days without a run as well; the live ones carried over from day to day."""
+    with Edge(server, 10) as edge:
+        edge.run()
+        edge.world.create(3)
+        edge.world.change(2)
+        edge.run()
+        edge.world.delete(4)
+        edge.run()
+        edge.do("UPDATE inventory.runs SET effective_at = effective_at - interval '1 day' * (4 - run)")
+
+        rows = edge.rows("SELECT day, runs, live, created, changed, deleted FROM inventory.daily_counts ORDER BY day")
+
+        today = edge.value("SELECT (effective_at AT TIME ZONE 'UTC')::date FROM inventory.runs WHERE run = 3")
+        days: list[date] = [today + timedelta(days=n) for n in (-2, -1, 0, 1)]
+        assert rows[:4] == [
+            (days[0], 1, 10, 10, 0, 0),
+            (days[1], 1, 13, 3, 2, 0),
+            (days[2], 1, 9, 0, 0, 4),
+            (days[3], 0, 9, 0, 0, 0),
+        ]
+
+
+def test_who_became_public_and_what_flaps(server: Server) -> None:
+    """A change of visibility or protection says which way it went; an image that came back is one that flaps."""
+    with Edge(server, 5) as edge:
+        edge.world.put(image("open", visibility="private", protected=True))
+        edge.world.put(image("flaps"))
+        edge.run()
+        edge.world.put(image("open", visibility="public", protected=True))
+        edge.world.remove("flaps")
+        edge.run()
+        edge.world.put(image("open", visibility="public", protected=False))
+        edge.world.put(image("flaps"))
+        edge.run()
+
+        exposed = edge.rows(
+            "SELECT id, run, field, old, new, exposure FROM inventory.exposure_changes WHERE id = 'open' ORDER BY run"
+        )
+        assert exposed == [
+            ("open", 2, "visibility", "private", "public", "widened"),
+            ("open", 3, "protected", "true", "false", "widened"),
+        ]
+        assert edge.rows("SELECT id, deletions, returns, changes FROM inventory.flapping_images") == [
+            ("flaps", 1, 1, 0)
+        ]
+
+
+def test_every_field_can_change(server: Server) -> None:
+    """No column of the API's fields is forgotten where versions are held against each other."""
+    with Edge(server, 3) as edge:
+        edge.run()
+        for column in (*COLUMNS[1:], "extra"):
+            kind = edge.value(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = 'inventory.image_history'::regclass AND attname = %s",
+                column,
+            )
+            value = {"text": "x", "bigint": "7", "boolean": "true", "jsonb": "{}"}.get(kind, "2020-01-01T00:00:00.5Z")
+            old, new = (
+                f"jsonb_populate_record(NULL::inventory.image_history, '{{{row}}}')"
+                for row in ("", _one(column, value))
+            )
+
+            assert edge.value(f"SELECT inventory.changed_fields({old}, {new})") == [column]
+            told = edge.value(f"SELECT inventory.field_text({new}, '{column}')")
+            assert told == value.replace(".5Z", ".500000Z")
+
+
+def _one(column: str, value: str) -> str:
+    return f'"{column}": {value if value == "{}" else chr(34) + value + chr(34)}'
+
+
+def test_instants_do_not_depend_on_the_session(server: Server) -> None:
+    """They are told in UTC, whatever zone and style the session has."""
+    with Edge(server, 3) as edge:
+        edge.do("SET TimeZone = 'Asia/Tokyo'")
+        edge.do("SET DateStyle = 'German'")
+        moments = [datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, microsecond=5, tzinfo=UTC)]
+
+        told = [edge.value("SELECT inventory.instant(%s)", moment) for moment in moments]
+
+        assert told == ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000005Z"]
+
+
+def test_the_database_has_what_the_files_say(each_server: Server) -> None:
+    """Each view and function of the newest revision stands in a file, and carried out anew it gives the same."""
+    with Edge(each_server, 3) as edge:
+        folder = migrate.sql_folder()
+        names = {path.stem for path in folder.glob("*/*.sql")} - {"column_comments"}
+        there = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'v'"
+        functions = "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace"
+
+        assert {row[0] for query in (there, functions) for row in edge.rows(query, SCHEMA)} == names
+        for name in names:
+            newest = max(folder.glob(f"*/{name}.sql"))
+            text = newest.read_text(encoding="utf-8")
+            assert text.startswith("-- "), "what it answers stands at the top"
+            again = text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
+                "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"
+            )
+            before = edge.rows(DEFINITIONS)
+            edge.do(again)
+            assert edge.rows(DEFINITIONS) == before
