@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from cli_tools import Job, dump, finished
+from pyarrow import parquet
 from servers import Server
+from store_tools import Edge
 
 from sync.domain.fields import COLUMNS
 from sync.simulator import Simulator, World
@@ -95,6 +97,52 @@ def test_diff_of_runs_tells_every_changed_field(past: Past) -> None:
         if first[name]["name"] != third[name]["name"]:
             assert (name, "name", first[name]["name"], third[name]["name"]) in changed
     assert past.job("diff", past.moments[0], past.moments[2], "--format", "json").rows == rows
+
+
+def test_moments_as_people_say_them(past: Past) -> None:
+    """The last run, today, so long ago: each means what it says; a diff from the last run on is what that run changed."""
+    last = past.job("diff", "last", "--format", "json")
+    as_of_last, now = past.job("as-of", "last", "--format", "json"), past.job("as-of", "now", "--format", "json")
+
+    assert last.rows == past.job("diff", "4", "5", "--format", "json").rows
+    assert {row["id"] for row in last.rows} == {"nasty"}
+    assert as_of_last.out == now.out
+    for words in ("-1m", "-2h", "-7d", "-1w", "yesterday"):
+        done = past.job("diff", words)
+        assert (done.code, "before the beginning" in done.err) == (2, True)
+
+
+def test_as_of_in_parquet(past: Past) -> None:
+    """The same rows as in JSON, typed; on a terminal it is refused."""
+    process = past.job.start("as-of", "now", "--format", "parquet", PYTHONUTF8="1")
+    assert process.stdout is not None
+    with process:
+        table = parquet.read_table(io.BytesIO(process.stdout.buffer.read()))
+    rows = past.job("as-of", "now", "--format", "json").rows
+
+    assert table.column_names[:31] == ["source", *COLUMNS]
+    assert [str(table.schema.field(name).type) for name in ("min_disk", "protected", "created_at", "extra")] == [
+        *("int64", "bool", "timestamp[us, tz=UTC]", "string")
+    ]
+    assert [(row["id"], row["name"], row["min_disk"]) for row in table.to_pylist()] == [
+        (row["id"], row["name"], row["min_disk"]) for row in rows
+    ]
+    assert {row["id"]: row["extra"] for row in table.to_pylist()}["nasty"] == '{"new_field": {"a": [1, null]}}'
+    code, shown = past.job.on_terminal("as-of", "now", "--format", "parquet")
+    assert (code, "Parquet is for files" in shown) == (2, True)
+
+
+def test_answers_say_what_they_do_not_know(past: Past, server: Server) -> None:
+    """A moment in a gap between proven runs is answered with a warning; one that was looked at is not."""
+    assert past.job("as-of", "2").err == past.job("diff", "1", "3").err == ""
+    with Edge(server) as edge:
+        edge.run()
+        edge.run_unproven()
+        edge.run()
+        job = Job(past.job.folder, edge.url)
+
+        assert "in a gap" in job("as-of", "2").err
+        assert job("as-of", "3").err == ""
 
 
 def test_diff_of_a_moment_with_itself_is_empty(past: Past) -> None:

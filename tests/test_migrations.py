@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from replay import played
 from servers import Server, environment
 from store_tools import Edge
 
@@ -295,3 +296,22 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
 
     with connect(target) as opened:
         migrate.check(opened)
+
+
+def test_a_dump_restores_to_an_equal_history(each_server: Server) -> None:
+    """``pg_dump`` and ``pg_restore`` bring over the schema to the letter, every row, and every answer; and syncing goes on."""
+    with played(each_server, 9) as (edge, replay):
+        file, url = str(each_server.folder / "dump"), each_server.empty()
+        each_server.run("pg_dump", "--format", "custom", "--file", file, edge.url)
+        each_server.run("pg_restore", "--exit-on-error", "--dbname", url, file)
+
+        with connect(Target(url)) as restored:
+            assert shape(restored) == shape(edge.connection)
+            for table in sorted(TABLES):
+                query = f"SELECT * FROM inventory.{table} AS t ORDER BY t::text".encode()
+                assert restored.execute(query).fetchall() == edge.connection.execute(query).fetchall()
+            for moment in replay.moments:
+                ids = restored.execute("SELECT id FROM inventory.images_as_of(%s)", [moment]).fetchall()
+                assert {row[0] for row in ids} == replay.at(moment).keys()
+        edge.world.churn(30)
+        assert edge.run_by(url).plan.changes > 0
