@@ -33,6 +33,8 @@ format: $(VENV)/.dev ## put the code into its form
 
 docs: $(VENV)/.dev ## write the pages that are made from the code
 	$(BIN)/python docs/make_settings_page.py
+	$(BIN)/python docs/make_database_page.py
+	$(BIN)/python docs/make_checks_page.py
 
 lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresses
 	$(LOCK) pyproject.toml -o requirements/core.txt

@@ -86,9 +86,17 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_table_is_documented() -> None:
-    """In the README, by its name."""
+    """On the page on the database, with all its columns; the views that are asked most, in the README."""
+    page = (CHECKOUT / "docs" / "database.md").read_text(encoding="utf-8")
+
     for table in metadata.tables.values():
-        assert f"| `{table.name}` |" in README
+        _, _, told = page.partition(f"\n### {table.name}\n")
+        told, _, _ = told.partition("\n### ")
+        assert table.comment
+        assert table.comment in told
+        assert all(f"`{column.name}`" in told for column in table.columns)
+    for path in (CHECKOUT / "migrations" / "sql").glob("*/*.sql"):
+        assert path.stem in page or path.stem == "column_comments"
 
 
 def test_every_exit_code_is_documented() -> None:

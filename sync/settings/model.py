@@ -159,6 +159,19 @@ class Settings:
         ),
     ] = None
     data_folder: Annotated[Path | None, About(rules.folder(), "where the job's own PostgreSQL keeps its data")] = None
+    check_off: Annotated[
+        tuple[str, ...], About(rules.names(), "checks to leave out", example="same-name,no-firmware")
+    ] = ()
+    check_thresholds: Annotated[
+        tuple[tuple[str, str, int], ...],
+        About(rules.thresholds(), "numbers of checks that are not the usual ones", example="old.days=365"),
+    ] = ()
+    check_folder: Annotated[Path | None, About(rules.folder(), "checks of your own, as .sql files; see checks.md")] = (
+        None
+    )
+    check_systems: Annotated[
+        Path | None, About(rules.folder(), "CSV file of the days on which systems end, instead of the program's")
+    ] = None
     log_level: Annotated[str, About(choice("debug", "info", "warning", "error"), "least level that is logged")] = "info"
     log_format: Annotated[
         str, About(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")

@@ -174,6 +174,19 @@ def names() -> Rule:
     return Rule(takes="names with commas between them (in TOML also an array)", parse=parse, blank=True)
 
 
+def thresholds() -> Rule:
+    """Numbers of checks: text with commas, or a TOML array; held as (check, threshold, number)."""
+
+    def parse(value: object) -> tuple[tuple[str, str, int], ...] | None:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list):
+            return None
+        found = [re.fullmatch(r"\s*([\w-]+)\.(\w+)\s*=\s*(\d{1,9})\s*", str(part)) for part in parts if part]
+        return tuple((one[1], one[2], int(one[3])) for one in found if one) if all(found) else None
+
+    return Rule(takes='numbers of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
+
+
 def query() -> Rule:
     """Query parameters: a TOML table, or text as in a URL; held as pairs in the order of their names."""
     takes = 'a query string such as "visibility=private&__os_type=Linux" (in TOML also a table of text)'

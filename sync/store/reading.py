@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, pool, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 
 from sync.domain.fields import COLUMNS
-from sync.errors import UnknownError
+from sync.errors import UnknownError, UsageError
 from sync.store import migrate
 from sync.store.connect import Target, connect, translated
 
@@ -105,6 +105,26 @@ class Inventory:
     def observed(self, moment: datetime, source: str | None) -> list[Row]:
         """One row a source: the proven runs on both sides of a moment, and what that says of an answer."""
         return self._all(_OBSERVED, moment=moment, source=source)
+
+    def ask(self, what: str, query: str, values: Mapping[str, object]) -> list[Row]:
+        """Carry out a user's own query; it can write nothing.
+
+        Args:
+            what: whose query it is, for messages.
+            query: the SQL, values in it as ``:name``.
+            values: by name; those that are not in the query are left out.
+
+        Raises:
+            UsageError: it can't be carried out.
+        """
+        try:
+            with self._connection.begin_nested():
+                return self._all(query, **values)
+        except (StatementError, ResourceClosedError) as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise UsageError(f"the SQL of {what} can't be carried out: {reason}") from error
 
     def moment(self, run: int) -> datetime:
         """When a run took effect; of one that wrote nothing, when it began.

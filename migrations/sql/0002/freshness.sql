@@ -15,7 +15,7 @@ LEFT JOIN LATERAL (
 ) AS last ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS failed FROM inventory.runs r
-    WHERE r.source = s.name AND r.run > coalesce(proven.run, 0) AND r.status NOT IN ('running', 'skipped')
+    WHERE r.source = s.name AND r.run > coalesce(proven.run, 0) AND r.status NOT IN ('running', 'skipped', 'superseded')
 ) AS since;
 
 COMMENT ON VIEW inventory.freshness IS

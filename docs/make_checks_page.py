@@ -1,0 +1,77 @@
+"""Write docs/checks.md from the checks themselves; with --check, only say whether it is stale (exit 1)."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from sync.domain.checks import Check
+from sync.store.checking import checks, systems
+
+PAGE = Path(__file__).with_name("checks.md")
+
+HEAD = """\
+# Checks
+
+<!-- Written by docs/make_checks_page.py from sync/store/checks; change them, not this page. -->
+
+`image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if there
+is a finding so severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
+
+What is not wanted is left out by the setting `check_off`; numbers are set by `check_thresholds`, such as
+`old.days=365,flapping.returns=3`.
+"""
+
+OWN = """\
+## Your own
+Put `.sql` files into a folder and name it by `check_folder`; a file of the same name as one above replaces it. The
+header tells what the check is, the rest is one SELECT that returns `source`, `id`, `name` and `detail` of each image:
+
+```sql
+-- title: Image of someone who has left
+-- severity: medium
+-- why: No one looks after it.
+-- do: Find it a new owner, or delete it.
+-- threshold: days = 30 -- how long they have been gone
+SELECT source, id, name, 'owner ' || owner AS detail
+FROM inventory.live_images
+WHERE owner = 'a1b2' AND updated_at < now() - CAST(:days AS int) * interval '1 day'
+```
+
+It is carried out in a transaction that cannot write. Thresholds are whole numbers and stand in the SQL as `:name`;
+`:systems` is the list of operating systems below, as JSON.
+"""
+
+
+def main() -> None:
+    """Write or check."""
+    made = "\n".join([HEAD, *map(section, checks()), OWN, *dates()])
+    if "--check" not in sys.argv:
+        PAGE.write_text(made, encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != made:
+        sys.exit("checks.md is stale: run docs/make_checks_page.py")
+
+
+def section(check: Check) -> str:
+    """One check."""
+    numbers = "".join(
+        f"\n`{check.name}.{name}` (default {number}): {check.meanings[name]}.\n"
+        for name, number in check.thresholds.items()
+    )
+    return (
+        f"## {check.name}\n{check.title}. Severity: {check.severity}.\n\nWhy: {check.why}\n\n"
+        f"What to do: {check.action}\n"
+        f"{numbers}\n```sql\n{check.sql}\n```\n"
+    )
+
+
+def dates() -> Iterator[str]:
+    """The end of each system."""
+    yield "## When systems end\nThe last day on which the maker gives security updates without extra pay.\n"
+    yield "| system | until | source |\n|---|---|---|"
+    for row in systems():
+        yield f"| {row['system']} | {row['until']} | {row['source']} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Findings as SARIF 2.1.0, which code hosts and dashboards show. Source: OASIS, SARIF 2.1.0, section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from sync import __version__
+from sync.domain.checks import Check, Finding, Severity
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
+
+
+def sarif(checks: Sequence[Check], findings: Iterable[Finding]) -> dict[str, Any]:
+    """One run of the checks, as the object that is written as JSON."""
+    places = {check.name: n for n, check in enumerate(checks)}
+    driver = {"name": "image-sync", "version": __version__, "rules": [_rule(check) for check in checks]}
+    results = [_result(finding, places[finding.check]) for finding in findings]
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+
+
+def _rule(check: Check) -> dict[str, Any]:
+    return {
+        "id": check.name,
+        "shortDescription": {"text": check.title},
+        "fullDescription": {"text": check.why},
+        "help": {"text": check.action},
+        "defaultConfiguration": {"level": _LEVELS[check.severity]},
+    }
+
+
+def _result(finding: Finding, rule: int) -> dict[str, Any]:
+    image = f"{finding.source}/{finding.id}"
+    return {
+        "ruleId": finding.check,
+        "ruleIndex": rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": f"{finding.name or finding.id}: {finding.detail}"},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": f"images/{quote(image)}"}},
+                "logicalLocations": [{"fullyQualifiedName": image, "kind": "resource"}],
+            }
+        ],
+        "partialFingerprints": {"image/v1": f"{finding.check}:{image}"},
+    }

@@ -1,0 +1,7 @@
+-- title: Private image that is not protected
+-- severity: low
+-- why: One wrong call deletes it, and the cloud does not ask back.
+-- do: Set `protected` on images that something depends on.
+SELECT source, id, name, 'not protected' AS detail
+FROM inventory.live_images
+WHERE imagetype = 'private' AND protected IS NOT TRUE

@@ -1,0 +1,7 @@
+-- title: Name that stands for several images
+-- severity: low
+-- why: Who chooses by name gets any of them.
+-- do: Rename or delete all but one.
+SELECT source, id, name, 'one of ' || images || ' of this name' AS detail
+FROM (SELECT source, id, name, count(*) OVER (PARTITION BY source, name) AS images FROM inventory.live_images) AS named
+WHERE images > 1

@@ -1,0 +1,10 @@
+-- title: Image that is being made for too long
+-- severity: medium
+-- why: It should be active within hours; most likely the upload or the export has failed.
+-- do: Look for its job in the cloud (`relation_job_id`), and make it again.
+-- threshold: hours = 24 -- how long it may take
+SELECT source, id, name,
+       status || ' since ' || inventory.instant(coalesce(updated_at, created_at)) AS detail
+FROM inventory.live_images
+WHERE status IN ('queued', 'saving')
+  AND coalesce(updated_at, created_at) < clock_timestamp() - CAST(:hours AS int) * interval '1 hour'
