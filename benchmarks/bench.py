@@ -52,11 +52,12 @@ class Rounds:
             except RunError as error:
                 self._skip(peer, WARMUP, error)
 
-    def measure(self, size: int, latency: float, rounds: int) -> None:
-        """Measure all scenarios at one size and latency (ms a page)."""
+    def measure(self, size: int, latency: float, rounds: int) -> Iterator[int]:
+        """Measure all scenarios at one size and latency (ms a page); yields after each round."""
         print(f"\n{size:,} images, {latency:g} ms a page", flush=True)
         for number in range(1, rounds + 1):
             self._round(size, latency, number)
+            yield number
 
     def _round(self, size: int, latency: float, number: int) -> None:
         turn = number % len(self.peers)  # so that no one always follows the same one
@@ -116,8 +117,8 @@ def main() -> None:
         rounds.warm_up()
         for latency in options.latency:
             for size in options.sizes:
-                rounds.measure(size, latency, options.rounds)
-                _save(options.json, {"about": told, "skipped": rounds.skipped, "runs": rounds.runs})
+                for _round in rounds.measure(size, latency, options.rounds):
+                    _save(options.json, {"about": told, "skipped": rounds.skipped, "runs": rounds.runs})
     if "ours" in rounds.skipped:
         sys.exit(1)
 

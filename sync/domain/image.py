@@ -72,17 +72,18 @@ class Unreadable:
     id: str | None = None
 
 
-def raw_digest(raw: bytes | memoryview) -> bytes:
+def raw_digest(raw: bytes | bytearray | memoryview) -> bytes:
     """Digest (16 bytes) of an image's bytes just as the cloud sent them."""
     return blake2b(raw, digest_size=DIGEST_BYTES).digest()
 
 
 class Reader:
-    """Reads images, with the fields left out of the comparison that a user asked to ignore."""
+    """Reads images, with the fields left out of the comparison that a user asked to ignore; not safe for threads."""
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
         """Args: ignore: API names of fields whose change alone makes no new version."""
         self._ignore = frozenset(ignore)
+        self._text = bytearray()  # of the image at hand
         self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore - {"id"})
 
     def read(self, raw: bytes) -> Image | Unreadable:
@@ -91,9 +92,9 @@ class Reader:
         Raises:
             ContractError: an object in it has a key twice.
         """
-        if len(raw) <= MAX_RECORD and (told := usual(raw)) and not _no_id(told[0][0]):
-            values, text = told
-            return Image(values, {}, self._content(values, {}) if self._ignore else raw_digest(text), 0)
+        values = usual(raw, self._text) if len(raw) <= MAX_RECORD else None
+        if values and not _no_id(values[0]):
+            return Image(values, {}, self._content(values, {}) if self._ignore else raw_digest(self._text), 0)
         record = _decode(raw)
         if isinstance(record, str):
             return Unreadable(raw, record, _id_all_the_same(raw))

@@ -42,12 +42,16 @@ _TRUTH = {"true": True, "false": False, None: None}
 _ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')  # more digits than are read, and a key that is not counted below
 
 
-def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
+def usual(raw: bytes, text: bytearray) -> tuple[Value, ...] | None:
     """Read an image from its JSON text.
 
+    Args:
+        raw: the JSON as the cloud sent it.
+        text: becomes the JSON written anew: the fields in the order of ``fields.FIELDS``, without those that have no
+            value.
+
     Returns:
-        its values, one a field in the order of ``fields.FIELDS``, and its JSON written anew: the fields in that order,
-        without those that have no value. None if anything is unusual, so that it has to be read with care.
+        its values, one a field in that order; None if anything is unusual, so that it has to be read with care.
     """
     try:
         told = _decode(raw)
@@ -59,7 +63,8 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
             return None
         setattr(told, _BLANK, None)
         size -= _BLANK_BYTES
-    values, text = list(msgspec.structs.astuple(told)), _encode(told)
+    _encode_into(told, text)
+    values = list(msgspec.structs.astuple(told))
     if len(text) != size and not _is_whole(raw, values, blanks=blank is not None):
         return None
     if b"\\" in raw and b"\\u0000" in raw:
@@ -69,7 +74,7 @@ def usual(raw: bytes) -> tuple[tuple[Value, ...], bytes] | None:
     for n in _TIMES:
         if (moment := values[n]) is not None and moment.tzinfo is not UTC:
             return None
-    return tuple(values), text
+    return tuple(values)
 
 
 def _is_whole(raw: bytes, values: list[Any], *, blanks: bool) -> bool:
@@ -81,4 +86,4 @@ def _is_whole(raw: bytes, values: list[Any], *, blanks: bool) -> bool:
 
 
 _decode = msgspec.json.Decoder(_Told).decode
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
