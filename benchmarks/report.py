@@ -99,9 +99,10 @@ def between_markers(text: str, told: str) -> str:
 
 
 def _largest(results: Results) -> Results:
-    """The runs of the largest size without delay, or with the least there is."""
+    """The runs without delay, or with the least there is, of the largest size that most peers took part in."""
     quickest = results.where(latency=min(results.values("latency")))
-    return quickest.where(size=max(quickest.values("size")))
+    sizes = [(len(quickest.where(size=size).values("peer")), size) for size in quickest.values("size")]
+    return quickest.where(size=max(sizes)[1])
 
 
 def _labels(results: Results) -> dict[str, str]:

@@ -28,12 +28,6 @@ def told(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
         yield both
 
 
-def _keep_from(edge: Edge, run: int) -> float:
-    """Seconds from now back to a run."""
-    query = "SELECT extract(epoch FROM clock_timestamp() - effective_at)::float FROM inventory.runs WHERE run = %s"
-    return float(edge.value(query, run))
-
-
 def _states(edge: Edge, replay: Replay) -> list[list[object]]:
     with inventory(edge.target) as reading:
         return [[(row["id"], row["name"]) for row in reading.as_of(moment, None)] for moment in replay.moments]
@@ -45,7 +39,7 @@ def test_later_answers_stay_as_they_were(told: tuple[Edge, Replay]) -> None:
     before, images = _states(edge, replay), edge.rows("SELECT * FROM inventory.images ORDER BY id")
     changes = edge.rows(f"{CHANGES} AND run > 6 ORDER BY run, id, field")
 
-    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+    (done,) = prune(edge.target, replay.moments[5], "ann", remove=True)
 
     assert done.versions > 0
     assert done.pages > 0
@@ -61,7 +55,7 @@ def test_later_answers_stay_as_they_were(told: tuple[Edge, Replay]) -> None:
 def test_it_is_on_record(told: tuple[Edge, Replay]) -> None:
     """Who, when, how much; an answer about an earlier moment says that it is incomplete."""
     edge, replay = told
-    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+    (done,) = prune(edge.target, replay.moments[5], "ann", remove=True)
 
     record = edge.rows("SELECT source, pruned_before, versions, pages, pruned_by FROM inventory.prunings")
     (said,) = edge.rows("SELECT doubt, says FROM inventory.observed(%s)", replay.moments[2])
@@ -69,23 +63,27 @@ def test_it_is_on_record(told: tuple[Edge, Replay]) -> None:
     assert record == [(*done, "ann")]
     assert said[0] is True
     assert "pruned" in said[1]
-    assert prune(edge.target, _keep_from(edge, 6), "bob", remove=True)[0][2:] == (0, 0)
+    assert edge.value("SELECT bool_and(observed_doubt) FROM inventory.images_as_of(%s)", replay.moments[2]) is True
+    unclear = "SELECT DISTINCT change FROM inventory.images_diff(%s, %s) WHERE change IN ('created', 'restored')"
+    assert edge.rows(unclear, replay.moments[2], replay.moments[8]) == []
+    assert edge.rows("SELECT * FROM inventory.run_diff(4)") == []
+    assert prune(edge.target, replay.moments[5], "bob", remove=True)[0][2:] == (0, 0)
     assert edge.value("SELECT count(*) FROM inventory.prunings") == 1
 
 
 def test_it_is_only_counted_unless_told(told: tuple[Edge, Replay]) -> None:
     """A dry run says what would be removed, of each source or one, and removes nothing."""
-    edge, _ = told
+    edge, replay = told
     before = edge.inventory.dump()
     source = edge.inventory.source.name
 
-    (counted,) = prune(edge.target, _keep_from(edge, 6), "ann", only=[source], remove=False)
+    (counted,) = prune(edge.target, replay.moments[5], "ann", only=[source], remove=False)
 
     assert edge.inventory.dump() == before
-    (done,) = prune(edge.target, _keep_from(edge, 6), "ann", remove=True)
+    (done,) = prune(edge.target, replay.moments[5], "ann", remove=True)
     assert counted[2:] == done[2:]
     with pytest.raises(UnknownError, match=f"it knows {source}"):
-        prune(edge.target, 1, "ann", only=["other"], remove=True)
+        prune(edge.target, replay.moments[5], "ann", only=["other"], remove=True)
 
 
 def test_on_the_command_line(told: tuple[Edge, Replay], tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ branch_labels = None
 depends_on = None
 
 FOLDER = Path(__file__).parents[1] / "sql" / revision
+# Runs that saw all of their list, and withheld nothing.
+COMPLETE = "effective_at IS NOT NULL AND proven AND kept = 0 AND held = 0 AND quarantined = 0"
 # In the order in which they are made; each stands in a file of its name.
 NAMES = (
     *("image_history", "live_images", "deleted_images"),
@@ -25,6 +27,9 @@ def upgrade() -> None:
     """Make them."""
     op.create_index(
         "image_versions_source_valid_from_idx", "image_versions", ["source", "valid_from"], schema="inventory"
+    )
+    op.create_index(
+        "runs_complete_idx", "runs", ["source", "effective_at"], schema="inventory", postgresql_where=sa.text(COMPLETE)
     )
     op.add_column(
         "sources",
@@ -45,7 +50,10 @@ def upgrade() -> None:
         ),
         sa.Column("versions", sa.BigInteger(), nullable=False, comment="Versions removed: they had ended by then"),
         sa.Column(
-            "pages", sa.BigInteger(), nullable=False, comment="Rows of evidence removed: of runs begun before then"
+            "pages",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Rows of evidence removed: of runs that took effect by then",
         ),
         sa.Column(
             "pruned_at",
@@ -77,4 +85,5 @@ def downgrade() -> None:
     )
     op.drop_table("prunings", schema="inventory")
     op.drop_column("sources", "pruned_before", schema="inventory")
+    op.drop_index("runs_complete_idx", "runs", schema="inventory")
     op.drop_index("image_versions_source_valid_from_idx", "image_versions", schema="inventory")

@@ -27,16 +27,16 @@ def moment(words: str, found: Inventory, source: str | None, *, begins: bool = F
     Raises:
         UnknownError: it can't be understood, lies in the future or before the first run, or there is no such run.
     """
-    now = found.now()
-    meant = _meant(words, found, source, now)
-    first, _last = found.bounds(source)
-    if first is None:
+    first, last = found.bounds(source)
+    if first is None or last is None:
         raise UnknownError("no run has written anything yet; `image-sync run` makes a first one")
+    now = max(found.now(), last)  # should the database's clock have stepped back
+    meant = _meant(words, found, source, now)
     if meant > now:
         raise UnknownError(f"{words} lies in the future; it is {iso(now)} by the database's clock")
     if meant < first:
         raise UnknownError(f"{words} is before the beginning: the first run took effect at {iso(first)}")
-    return max(meant - _INSTANT, first) if begins and words == "last" else meant
+    return meant - _INSTANT if begins and words == "last" else meant
 
 
 def _meant(words: str, found: Inventory, source: str | None, now: datetime) -> datetime:

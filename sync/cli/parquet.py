@@ -19,6 +19,7 @@ _MORE = {
     "observed_at": Kind.TIME,
     "observed_next_run": Kind.INTEGER,
     "observed_next_at": Kind.TIME,
+    "observed_doubt": Kind.BOOLEAN,
 }
 
 

@@ -16,7 +16,7 @@ from sync.settings.model import Settings, options
 from sync.settings.rules import WrongValueError
 from sync.store import migrate
 from sync.store.connect import connect
-from sync.store.pruning import Pruned
+from sync.store.pruning import Pruned, ago
 from sync.store.pruning import prune as remove
 
 _RULE = next(option.about.rule for option in options(Settings) if option.key == "keep_history")
@@ -41,7 +41,7 @@ def prune(config: Path | None, keep: str | None, sources: tuple[str, ...], yes: 
     with wiring.database(loaded, os.environ) as target:
         with connect(target) as connection:
             migrate.check(connection)
-        found = remove(target, seconds, who(), only=sources, remove=yes)
+        found = remove(target, ago(target, seconds), who(), only=sources, remove=yes)
     show([row._asdict() for row in found], style, Pruned._fields)
     say("removed; on record in inventory.prunings" if yes else "nothing was removed; --yes removes it")
 

@@ -24,7 +24,7 @@ HISTORY = ("source", "valid_from", "valid_to", "valid_from_run", "change", "chan
 DIFF = ("source", "id", "name", "change", "field", "old", "new")
 AS_OF_ALL = (
     *("source", *CONTENT, "valid_from"),
-    *("observed_run", "observed_at", "observed_next_run", "observed_next_at"),
+    *("observed_run", "observed_at", "observed_next_run", "observed_next_at", "observed_doubt"),
 )
 AS_OF = ("source", "id", "name", "status", "visibility", "os_version", "min_disk", "created_at")
 _DASHES = {"ignore_unknown_options": True}  # a moment such as -7d is no option

@@ -132,7 +132,12 @@ def translated(error: psycopg.Error, step: str) -> errors.StoreError:
 
 _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], str], ...] = (
     (
-        (pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected, pg.SerializationFailure),
+        (pg.QueryCanceled,),
+        errors.DatabaseBusyError,
+        "nothing was written; if the database is only slow, raise statement_timeout",
+    ),
+    (
+        (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure),
         errors.DatabaseBusyError,
         "nothing was written; see who holds the lock in pg_stat_activity, the next run tries again",
     ),

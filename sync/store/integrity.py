@@ -22,6 +22,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from sync.domain.fields import COLUMNS
+from sync.store.connect import ours
 
 CONTENTS = ", ".join((*COLUMNS, "extra"))
 _MOST = 5  # cases told of each violation
@@ -42,8 +43,12 @@ class Violation(NamedTuple):
 
 
 def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
-    """Look for whatever must not be; reads all of the inventory, in one snapshot."""
-    with connection.transaction():
+    """Look for whatever must not be; reads all of the inventory, in one snapshot.
+
+    Raises:
+        StoreError: it can't be read.
+    """
+    with ours("verifying the inventory"), connection.transaction():
         connection.execute("SELECT set_config('jit', 'off', true)")
         return [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
 
@@ -168,8 +173,10 @@ RULES: dict[str, str] = {
         SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
         WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
     "I8: deletions that were not confirmed": f"""
-        SELECT run::text FROM took r WHERE missing - kept < (SELECT count(*) FROM inventory.images i
-        WHERE i.deleted_run = r.run AND NOT {_dead("i")})""",
+        SELECT r.run::text FROM took r JOIN (
+            SELECT i.deleted_run AS run, count(*) AS n FROM inventory.images i
+            WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1
+        ) AS went USING (run) WHERE r.missing - r.kept < went.n""",
     "I8: confirmed deletions that were neither made nor held": """
         SELECT run::text FROM took WHERE missing - kept > deleted + held""",
     "I8: an open case of an image that is not live": """
@@ -195,22 +202,29 @@ RULES: dict[str, str] = {
            OR least(quarantined, missing, kept, misfits, requests, retries, bytes, pages) < 0
            OR kept > missing OR approved > deleted""",
     "I12: created is not what was created": """
-        SELECT run::text FROM took r WHERE created <> (SELECT count(*) FROM inventory.images i
-        WHERE i.source = r.source AND i.first_seen_at = r.effective_at)""",
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT source, first_seen_at AS at, count(*) AS n FROM inventory.images GROUP BY 1, 2
+        ) AS came ON came.source = r.source AND came.at = r.effective_at WHERE r.created <> coalesce(came.n, 0)""",
     "I12: restored is not what came back": """
-        SELECT run::text FROM took r WHERE effective_at > until AND restored <> (
-            SELECT count(*) FROM chain c JOIN inventory.images i USING (source, id)
-            WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before IS DISTINCT FROM c.valid_from
-              AND i.first_seen_at < c.valid_from)""",
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT c.source, c.valid_from AS at, count(*) AS n FROM chain c JOIN inventory.images i USING (source, id)
+            WHERE c.before IS DISTINCT FROM c.valid_from AND i.first_seen_at < c.valid_from GROUP BY 1, 2
+        ) AS back ON back.source = r.source AND back.at = r.effective_at
+        WHERE r.effective_at > r.until AND r.restored <> coalesce(back.n, 0)""",
     "I12: updated is less than what changed": """
-        SELECT run::text FROM took r WHERE updated < (SELECT count(*) FROM chain c
-        WHERE c.source = r.source AND c.valid_from = r.effective_at AND c.before = c.valid_from)""",
+        SELECT r.run::text FROM took r JOIN (
+            SELECT source, valid_from AS at, count(*) AS n FROM chain WHERE before = valid_from GROUP BY 1, 2
+        ) AS changed ON changed.source = r.source AND changed.at = r.effective_at WHERE r.updated < changed.n""",
     "I12: deleted is not what went": """
-        SELECT run::text FROM took r WHERE effective_at > until AND deleted <> (SELECT count(*) FROM chain c
-        WHERE c.source = r.source AND c.valid_to = r.effective_at AND c.after IS DISTINCT FROM c.valid_to)
-        + (SELECT count(*) FROM inventory.images i WHERE i.source = r.source AND i.first_seen_at = r.effective_at
-           AND NOT EXISTS (SELECT FROM chain c WHERE c.source = i.source AND c.id = i.id
-                           AND c.valid_from = i.first_seen_at))""",
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT source, at, count(*) AS n FROM (
+                SELECT source, valid_to AS at FROM chain WHERE after IS DISTINCT FROM valid_to
+                UNION ALL
+                SELECT i.source, i.first_seen_at FROM inventory.images i WHERE NOT EXISTS (
+                    SELECT FROM chain c WHERE c.source = i.source AND c.id = i.id AND c.valid_from = i.first_seen_at)
+            ) AS each GROUP BY 1, 2
+        ) AS went ON went.source = r.source AND went.at = r.effective_at
+        WHERE r.effective_at > r.until AND r.deleted <> coalesce(went.n, 0)""",
     "I14: a run that does not say how it ended": """
         SELECT run::text FROM inventory.runs WHERE (status = 'running') <> (finished_at IS NULL)
           OR status IN ('failed', 'interrupted', 'superseded') AND (error IS NULL OR reason = '')

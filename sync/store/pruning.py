@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from sync.errors import UnknownError
+from sync.errors import UnknownError, UsageError
 from sync.store.connect import Target, bounded, connect
 
-_SOURCES = """
-SELECT name, clock_timestamp() - %(keep)s * interval '1 second' FROM inventory.sources ORDER BY name
-"""
+_SOURCES = "SELECT name FROM inventory.sources ORDER BY name"
+_MAY = "SELECT has_table_privilege('inventory.image_versions', 'DELETE')"
+_BEFORE = "SELECT clock_timestamp() - %(keep)s * interval '1 second'"
 _VERSIONS = "FROM inventory.image_versions WHERE source = %(source)s AND valid_to <= %(before)s"
 _PAGES = """
 FROM inventory.run_pages WHERE run IN (
@@ -44,27 +44,38 @@ class Pruned(NamedTuple):
     pages: int
 
 
-def prune(target: Target, keep: float, who: str, *, only: Collection[str] = (), remove: bool) -> list[Pruned]:
-    """Remove what had ended longer ago than ``keep`` seconds, in one transaction; or only count it.
+def ago(target: Target, keep: float) -> datetime:
+    """The moment so many seconds ago, by the database's clock."""
+    with connect(target) as connection:
+        row: Any = connection.execute(_BEFORE, {"keep": keep}).fetchone()
+    moment: datetime = row[0]
+    return moment
+
+
+def prune(target: Target, before: datetime, who: str, *, only: Collection[str] = (), remove: bool) -> list[Pruned]:
+    """Remove what had ended by a moment, in one transaction; or only count it.
 
     Whatever is asked of a later moment is answered as before.
 
     Args:
         target: where the database is.
-        keep: seconds of history to leave as they are.
+        before: the moment.
         who: does it; for the record.
         only: names of sources; empty is all of them.
         remove: whether to do it.
 
     Raises:
         UnknownError: there is no such source.
+        UsageError: this user may not.
         StoreError: it can't be done; nothing was removed.
     """
     with connect(target) as connection, bounded(connection, target, "pruning the history"):
-        found: list[Any] = connection.execute(_SOURCES, {"keep": keep}).fetchall()
-        _check(only, [name for name, _ in found])
-        wanted = [(name, before) for name, before in found if name in only or not only]
-        return [_prune(connection, name, before, who, remove=remove) for name, before in wanted]
+        names = [str(row[0]) for row in connection.execute(_SOURCES)]
+        _check(only, names)
+        if remove and connection.execute(_MAY).fetchone() != (True,):
+            raise UsageError("this user may not remove history; prune as the owner of the schema, who ran `db upgrade`")
+        wanted = [name for name in names if name in only or not only]
+        return [_prune(connection, name, before, who, remove=remove) for name in wanted]
 
 
 def _prune(connection: psycopg.Connection[Any], source: str, before: datetime, who: str, *, remove: bool) -> Pruned:

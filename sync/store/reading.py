@@ -55,8 +55,12 @@ LEFT JOIN LATERAL (
 WHERE h.id = :id AND (CAST(:source AS text) IS NULL OR h.source = :source)
 ORDER BY h.source, h.valid_from
 """  # noqa: S608 - nothing but the column names of fields.py is put into the text
-_NEVER_LIVE = """
-SELECT EXISTS (SELECT FROM inventory.sources s JOIN inventory.deleted_images i ON i.source = s.name WHERE i.id = :id)
+_WHERE_KNOWN = """
+SELECT s.name AS source FROM inventory.sources s
+LEFT JOIN LATERAL (
+    SELECT h.id FROM inventory.image_history h WHERE h.source = s.name AND h.id = :id LIMIT 1) AS h ON true
+WHERE EXISTS (SELECT FROM inventory.deleted_images d WHERE d.source = s.name AND d.id = :id) OR h.id IS NOT NULL
+ORDER BY s.name
 """
 _MOMENT = "SELECT source, coalesce(effective_at, started_at) AS moment FROM inventory.runs WHERE run = :run"
 _FIRST_LAST = """
@@ -73,15 +77,15 @@ class Inventory:
 
     def status(self) -> list[Row]:
         """One row a source: its last run, when its list was last proven, and what is withheld."""
-        return self._all(_STATUS)
+        return self.rows(_STATUS)
 
     def findings(self) -> list[Row]:
         """What is worth knowing about the sources."""
-        return self._all(_FINDINGS)
+        return self.rows(_FINDINGS)
 
     def held(self) -> list[Row]:
         """Deletions that wait for a person."""
-        return self._all(_HELD)
+        return self.rows(_HELD)
 
     def as_of(self, moment: datetime, source: str | None) -> Iterator[Row]:
         """The images that existed at a moment, streamed."""
@@ -93,9 +97,9 @@ class Inventory:
         Raises:
             UnknownError: it never was live.
         """
-        rows = self._all(_HISTORY, id=image_id, source=source)
+        rows = self.rows(_HISTORY, id=image_id, source=source)
         if not rows:
-            raise UnknownError(self._why_no_version(image_id))
+            raise UnknownError(self._why_no_version(image_id, source))
         return rows
 
     def diff(self, before: datetime, after: datetime, source: str | None) -> Iterator[Row]:
@@ -104,22 +108,26 @@ class Inventory:
 
     def observed(self, moment: datetime, source: str | None) -> list[Row]:
         """One row a source: the proven runs on both sides of a moment, and what that says of an answer."""
-        return self._all(_OBSERVED, moment=moment, source=source)
+        return self.rows(_OBSERVED, moment=moment, source=source)
+
+    def rows(self, query: str, **values: object) -> list[Row]:
+        """The rows of a query, values in it as ``:name``; values that are not in it are left out."""
+        return list(self._connection.execute(text(query), values).mappings())
 
     def ask(self, what: str, query: str, values: Mapping[str, object]) -> list[Row]:
         """Carry out a user's own query; it can write nothing.
 
         Args:
             what: whose query it is, for messages.
-            query: the SQL, values in it as ``:name``.
-            values: by name; those that are not in the query are left out.
+            query: the SQL.
+            values: by name, as in ``rows``.
 
         Raises:
             UsageError: it can't be carried out.
         """
         try:
             with self._connection.begin_nested():
-                return self._all(query, **values)
+                return self.rows(query, **values)
         except (StatementError, ResourceClosedError) as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
@@ -132,21 +140,21 @@ class Inventory:
         Raises:
             UnknownError: there is no such run.
         """
-        found = self._all(_MOMENT, run=run)
+        found = self.rows(_MOMENT, run=run)
         if not found:
-            newest = self._all("SELECT max(run) AS run FROM inventory.runs")[0]["run"]
+            newest = self.rows("SELECT max(run) AS run FROM inventory.runs")[0]["run"]
             raise UnknownError(f"there is no run {run}; the newest is {newest or 'none at all'}")
         moment: datetime = found[0]["moment"]
         return moment
 
     def bounds(self, source: str | None) -> tuple[datetime | None, datetime | None]:
         """When the first and the last run took effect; None, None if there is none."""
-        row = self._all(_FIRST_LAST, source=source)[0]
+        row = self.rows(_FIRST_LAST, source=source)[0]
         return row["first"], row["last"]
 
     def now(self) -> datetime:
         """The database's clock."""
-        found: datetime = self._all("SELECT clock_timestamp() AS now")[0]["now"]
+        found: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
         return found
 
     def check_source(self, source: str | None) -> None:
@@ -155,22 +163,22 @@ class Inventory:
         Raises:
             UnknownError: it is not.
         """
-        known = [row["name"] for row in self._all("SELECT name FROM inventory.sources ORDER BY name")]
+        known = [row["name"] for row in self.rows("SELECT name FROM inventory.sources ORDER BY name")]
         if source is not None and source not in known:
             raise UnknownError(
                 f"there is no source {source} in the database; it knows {', '.join(known) or 'none yet'}"
             )
 
-    def _why_no_version(self, image_id: str) -> str:
-        if self._all(_NEVER_LIVE, id=image_id)[0]["exists"]:
+    def _why_no_version(self, image_id: str, source: str | None) -> str:
+        known = [row["source"] for row in self.rows(_WHERE_KNOWN, id=image_id)]
+        if source is not None and known and source not in known:
+            return f"source {source} has no image {image_id}; {', '.join(known)} has"
+        if known:
             return (
                 f"of image {image_id} there is no version: it never was live here, as the cloud listed it as deleted "
                 "when it was first seen, or its history was pruned"
             )
         return f"no image {image_id} was ever seen; `image-sync as-of now` lists those that exist"
-
-    def _all(self, query: str, **values: object) -> list[Row]:
-        return list(self._connection.execute(text(query), values).mappings())
 
     def _stream(self, query: str, **values: object) -> Iterator[Row]:
         options = {"stream_results": True, "yield_per": _CHUNK}

@@ -14,7 +14,6 @@ DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
         CREATE ROLE {role} NOLOGIN;
-        {more}
     END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
@@ -22,9 +21,17 @@ END
 $$
 """
 # They hold where someone logs in as the role itself; PostgreSQL does not hand them on to its members.
-_READS = f"""
+_LIMIT = f"""
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}' AND rolconfig IS NULL) THEN
         ALTER ROLE {READER} SET statement_timeout = '60s';
         ALTER ROLE {READER} SET default_transaction_read_only = on;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege OR internal_error THEN NULL;
+END
+$$
 """
 _GRANT = """
 DO $$
@@ -32,7 +39,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM pg_roles r, pg_class c
         WHERE r.rolname = '{role}' AND c.relnamespace = 'inventory'::regnamespace AND c.relkind IN ('r', 'v')
-          AND NOT has_table_privilege(r.oid, c.oid, 'SELECT')
+          AND NOT has_table_privilege(r.oid, c.oid, CASE WHEN c.relname = 'images' THEN '{most}' ELSE 'SELECT' END)
     ) THEN
         GRANT USAGE ON SCHEMA inventory TO {role};
         {grants}
@@ -46,13 +53,17 @@ _WRITE = f"""
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA inventory TO {WRITER};
         REVOKE INSERT, UPDATE ON inventory.alembic_version, inventory.prunings FROM {WRITER};
         REVOKE UPDATE ON inventory.image_versions FROM {WRITER};
+        IF current_setting('server_version_num')::int >= 170000 THEN -- for statistics after a first load
+            EXECUTE 'GRANT MAINTAIN ON inventory.images TO {WRITER}';
+        END IF;
 """
 
 STATEMENTS = (
-    _CREATE.format(role=READER, more=_READS.strip()),
-    _CREATE.format(role=WRITER, more=""),
-    _GRANT.format(role=READER, grants=_READ),
-    _GRANT.format(role=WRITER, grants=_WRITE.strip()),
+    _CREATE.format(role=READER),
+    _CREATE.format(role=WRITER),
+    _LIMIT,
+    _GRANT.format(role=READER, most="SELECT", grants=_READ),
+    _GRANT.format(role=WRITER, most="INSERT", grants=_WRITE.strip()),
 )
 MISSING = f"""
 SELECT wanted FROM unnest(ARRAY['{READER}', '{WRITER}']) AS wanted

@@ -151,6 +151,13 @@ runs = Table(
         unique=True,
         postgresql_where=text("effective_at IS NOT NULL"),
     ),
+    # Runs that saw all of their list, and withheld nothing: between two of them lies each change.
+    Index(
+        "runs_complete_idx",
+        "source",
+        "effective_at",
+        postgresql_where=text("effective_at IS NOT NULL AND proven AND kept = 0 AND held = 0 AND quarantined = 0"),
+    ),
     comment="One row a run, whatever happened to it",
 )
 
@@ -274,7 +281,7 @@ prunings = Table(
     _source(),
     _moment("pruned_before", "History before this was removed", nullable=False),
     Column("versions", BigInteger, nullable=False, comment="Versions removed: they had ended by then"),
-    Column("pages", BigInteger, nullable=False, comment="Rows of evidence removed: of runs begun before then"),
+    Column("pages", BigInteger, nullable=False, comment="Rows of evidence removed: of runs that took effect by then"),
     _moment("pruned_at", "When that was done", nullable=False, now=True),
     Column("pruned_by", Text, nullable=False, comment="Who did it"),
     comment="What was removed from the history, when and by whom",

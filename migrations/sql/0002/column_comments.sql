@@ -10,7 +10,7 @@ BEGIN
               AND col_description(t.oid, b.attnum) IS NOT NULL
               AND t.relname IN ('images', 'image_versions', 'runs', 'sources', 'image_changes')
             ORDER BY array_position(
-                ARRAY['image_changes', 'images', 'image_versions', 'sources', 'runs'], t.relname::text)
+                ARRAY['images', 'image_versions', 'image_changes', 'sources', 'runs'], t.relname::text)
             LIMIT 1
         ) AS meaning
         FROM pg_class v JOIN pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0

@@ -7,7 +7,8 @@ WITH days AS (
     FROM inventory.runs r WHERE r.effective_at IS NOT NULL GROUP BY 1, 2
 ),
 calendar AS (
-    SELECT d.source, generate_series(min(d.day), (clock_timestamp() AT TIME ZONE 'UTC')::date, '1 day')::date AS day
+    SELECT d.source, generate_series(
+        min(d.day)::timestamp, date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC'), '1 day')::date AS day
     FROM days d GROUP BY 1
 )
 SELECT c.source, c.day, coalesce(d.runs, 0) AS runs,
@@ -21,6 +22,7 @@ COMMENT ON COLUMN inventory.daily_counts.day IS 'The day, in UTC';
 COMMENT ON COLUMN inventory.daily_counts.runs IS 'Committed runs on that day; 0: no one looked';
 COMMENT ON COLUMN inventory.daily_counts.live IS 'Images that existed at the end of the day, as far as runs had found';
 COMMENT ON COLUMN inventory.daily_counts.created IS 'Images first seen on that day';
-COMMENT ON COLUMN inventory.daily_counts.changed IS 'Changes of live images found on that day';
+COMMENT ON COLUMN inventory.daily_counts.changed IS
+    'Changes found on that day, those of images that the cloud goes on listing as deleted included';
 COMMENT ON COLUMN inventory.daily_counts.restored IS 'Images that came back on that day';
 COMMENT ON COLUMN inventory.daily_counts.deleted IS 'Images found to be gone on that day';

@@ -9,4 +9,5 @@ FROM inventory.images
 WHERE deleted_at IS NOT NULL;
 
 COMMENT ON VIEW inventory.deleted_images IS
-    'Images that are gone, as they last were; each went after last_seen_at and not later than deleted_at';
+    'Images that are gone, as they last were; each was found to be gone at deleted_at. '
+    'Between which moments it went tells image_changes';

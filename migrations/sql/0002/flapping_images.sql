@@ -5,7 +5,7 @@ SELECT c.source, c.id, (array_agg(c.name ORDER BY c.at DESC))[1] AS name,
        count(*) FILTER (WHERE c.kind = 'restored' AND c.field IS NULL) AS returns,
        count(DISTINCT c.at) FILTER (WHERE c.kind = 'updated') AS changes, max(c.at) AS last_at
 FROM inventory.image_changes c
-WHERE c.at > clock_timestamp() - interval '30 days'
+WHERE c.at > now() - interval '30 days'
 GROUP BY c.source, c.id
 HAVING count(*) FILTER (WHERE c.kind = 'restored' AND c.field IS NULL) >= 1
     OR count(DISTINCT c.at) FILTER (WHERE c.kind = 'updated') >= 10;

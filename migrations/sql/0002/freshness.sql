@@ -31,7 +31,8 @@ COMMENT ON COLUMN inventory.freshness.last_reason IS 'Why the newest run ended s
 COMMENT ON COLUMN inventory.freshness.failed_since IS
     'Ended runs since the last proven one; each failed, or could not prove its list';
 COMMENT ON COLUMN inventory.freshness.live IS 'Images that exist';
-COMMENT ON COLUMN inventory.freshness.deleted IS 'Images that existed and are gone';
+COMMENT ON COLUMN inventory.freshness.deleted IS
+    'Images that are gone, those that the cloud listed as deleted from the first included';
 COMMENT ON COLUMN inventory.freshness.held IS 'Deletions that wait for a person';
 COMMENT ON COLUMN inventory.freshness.quarantined IS 'Records that cannot be read as an image';
 COMMENT ON COLUMN inventory.freshness.findings IS 'Other things worth knowing; see the table of this name';

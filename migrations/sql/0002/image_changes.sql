@@ -1,15 +1,16 @@
 -- What happened to which image, when, and found by which run? One row a changed field.
 CREATE VIEW inventory.image_changes AS
 SELECT h.source, h.id, h.name, h.valid_from AS at,
-       greatest(p.valid_from, (
+       greatest(CASE WHEN p.valid_to < h.valid_from THEN p.valid_to ELSE p.valid_from END, (
            SELECT max(r.effective_at) FROM inventory.runs r
-           WHERE r.source = h.source AND r.effective_at < h.valid_from AND r.proven AND r.kept = 0 AND r.held = 0
+           WHERE r.source = h.source AND r.effective_at < h.valid_from
+             AND r.proven AND r.kept = 0 AND r.held = 0 AND r.quarantined = 0
        )) AS not_before,
        h.valid_from_run AS run,
        CASE WHEN p.valid_to = h.valid_from THEN 'updated'
-            WHEN h.valid_from = (
+            WHEN p.id IS NOT NULL OR s.pruned_before >= (
                 SELECT i.first_seen_at FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
-            ) THEN 'created' ELSE 'restored' END AS kind,
+            ) THEN 'restored' ELSE 'created' END AS kind,
        f.field, inventory.field_text(p, f.field) AS old, inventory.field_text(h, f.field) AS new
 FROM inventory.image_history h
 JOIN inventory.sources s ON s.name = h.source AND (s.pruned_before IS NULL OR h.valid_from > s.pruned_before)
@@ -25,24 +26,30 @@ CROSS JOIN LATERAL unnest(
 ) AS f (field)
 UNION ALL
 SELECT v.source, v.id, v.name, v.valid_to,
-       coalesce(i.last_seen_at, greatest(v.valid_from, (
+       coalesce(nullif(i.last_seen_at, v.valid_to), greatest(v.valid_from, (
            SELECT max(r.effective_at) FROM inventory.runs r
-           WHERE r.source = v.source AND r.effective_at < v.valid_to AND r.proven AND r.kept = 0 AND r.held = 0
+           WHERE r.source = v.source AND r.effective_at < v.valid_to
+             AND r.proven AND r.kept = 0 AND r.held = 0 AND r.quarantined = 0
        ))),
        v.valid_to_run, 'deleted', NULL, NULL, NULL
 FROM inventory.image_versions v
 LEFT JOIN inventory.images i ON i.source = v.source AND i.id = v.id AND i.deleted_at = v.valid_to
+-- Not image_history, of which older versions of PostgreSQL make a join by time alone.
 WHERE NOT EXISTS (
-    SELECT FROM inventory.image_history n WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to
+    SELECT FROM inventory.image_versions n WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to
+) AND NOT EXISTS (
+    SELECT FROM inventory.images n
+    WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to AND n.deleted_at IS NULL
 );
 
 COMMENT ON VIEW inventory.image_changes IS
     'Everything that happened to images: a row a changed field; '
-    'what was created, deleted or restored has one row without a field';
+    'what was created, deleted or restored has one row without a field. '
+    'What the cloud listed as deleted when it was first seen never was live, and is not here';
 COMMENT ON COLUMN inventory.image_changes.name IS 'Name of the image after the change; of a deleted one, its last';
 COMMENT ON COLUMN inventory.image_changes.at IS 'When the change was found: it happened not later than that';
 COMMENT ON COLUMN inventory.image_changes.not_before IS
-    'When the image was last seen as it had been, or, of a new one, last seen to be absent; '
+    'When the image was last seen as it had been, or, of a new one, last not seen by a run that saw all of its list; '
     'NULL: no one had looked before';
 COMMENT ON COLUMN inventory.image_changes.run IS 'Run that found it';
 COMMENT ON COLUMN inventory.image_changes.kind IS 'created, updated, deleted or restored';

@@ -8,7 +8,8 @@ RETURNS TABLE (
     support_kvm_ascend_310 boolean, support_kvm_hi1822_hiovs boolean, support_arm boolean, hw_firmware_type text,
     data_source text, support_gpu_t4 boolean, support_amd boolean, extra jsonb,
     valid_from timestamptz,
-    observed_run bigint, observed_at timestamptz, observed_next_run bigint, observed_next_at timestamptz
+    observed_run bigint, observed_at timestamptz, observed_next_run bigint, observed_next_at timestamptz,
+    observed_doubt boolean
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -19,7 +20,7 @@ SELECT h.source,
        h.imagetype, h.platform, h.os_type, h.os_version, h.isregistered, h.support_kvm, h.support_kvm_gpu_type,
        h.support_kvm_ascend_310, h.support_kvm_hi1822_hiovs, h.support_arm, h.hw_firmware_type, h.data_source,
        h.support_gpu_t4, h.support_amd, h.extra,
-       h.valid_from, o.run_before, o.before_at, o.run_after, o.after_at
+       h.valid_from, o.run_before, o.before_at, o.run_after, o.after_at, o.doubt
 FROM inventory.image_history h
 JOIN o ON o.source = h.source
 WHERE h.valid_from <= moment AND (h.valid_to > moment OR h.valid_to IS NULL)
@@ -27,5 +28,6 @@ WHERE h.valid_from <= moment AND (h.valid_to > moment OR h.valid_to IS NULL)
 $$;
 
 COMMENT ON FUNCTION inventory.images_as_of IS
-    'The images that existed at a moment, as they were then; observed_*: the proven runs on both sides of it. '
+    'The images that existed at a moment, as they were then; observed_*: the proven runs on both sides of it, '
+    'and whether there is doubt. '
     'Where no row comes, ask observed(moment)';

@@ -5,9 +5,15 @@ LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT coalesce(o.source, n.source), coalesce(o.id, n.id), coalesce(n.name, o.name),
        CASE WHEN n.id IS NULL THEN 'deleted' WHEN o.id IS NOT NULL THEN 'updated'
-            WHEN from_moment < (
-                SELECT i.first_seen_at FROM inventory.images i WHERE i.source = n.source AND i.id = n.id
-            ) THEN 'created' ELSE 'restored' END,
+            ELSE (
+                SELECT CASE WHEN from_moment < s.pruned_before THEN 'unclear'
+                            WHEN i.first_seen_at <= s.pruned_before OR EXISTS (
+                                SELECT FROM inventory.image_versions e
+                                WHERE e.source = i.source AND e.id = i.id AND e.valid_to <= from_moment
+                            ) THEN 'restored' ELSE 'created' END
+                FROM inventory.images i JOIN inventory.sources s ON s.name = i.source
+                WHERE i.source = n.source AND i.id = n.id
+            ) END,
        f.field, inventory.field_text(o, f.field), inventory.field_text(n, f.field)
 FROM (
     SELECT * FROM inventory.image_history h
@@ -26,4 +32,5 @@ $$;
 
 COMMENT ON FUNCTION inventory.images_diff IS
     'What changed from one moment to another: a row a changed field of each image; '
-    'what was created, deleted or restored has one row without a field';
+    'what was created, deleted or restored has one row without a field. '
+    'If history from the first moment was pruned, changes are missing, and what is new there is unclear';

@@ -1,6 +1,6 @@
 -- An instant as the API writes it, whatever zone the session is in.
 CREATE FUNCTION inventory.instant(moment timestamptz)
-RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT replace(to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z'
 $$;

@@ -7,16 +7,17 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT s.name, earlier.run, earlier.effective_at, later.run, later.effective_at, lost.failed,
-       earlier.run IS NULL OR lost.failed > 0 OR coalesce(moment < s.pruned_before, false),
+       earlier.run IS NULL OR lost.failed > 0 OR coalesce(moment < s.pruned_before, false) OR earlier.withheld > 0,
        CASE WHEN earlier.run IS NULL THEN 'before the first proven run: what existed then is not known'
             WHEN moment < s.pruned_before THEN 'before the history that is kept: older versions were pruned'
             WHEN later.run IS NULL AND lost.failed > 0 THEN 'after the last proven run; later runs did not prove theirs'
-            WHEN later.run IS NULL THEN 'after the last proven run'
             WHEN lost.failed > 0 THEN 'in a gap: runs between two proven ones did not prove their list'
+            WHEN earlier.withheld > 0 THEN 'after a run that withheld deletions: some images may be gone'
+            WHEN later.run IS NULL THEN 'after the last proven run'
             ELSE 'between two proven runs' END
 FROM inventory.sources s
 LEFT JOIN LATERAL (
-    SELECT r.run, r.effective_at FROM inventory.runs r
+    SELECT r.run, r.effective_at, r.held + r.kept AS withheld FROM inventory.runs r
     WHERE r.source = s.name AND r.effective_at <= moment AND r.proven
     ORDER BY r.effective_at DESC LIMIT 1
 ) AS earlier ON true
