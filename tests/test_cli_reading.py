@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -130,6 +131,28 @@ def test_as_of_in_parquet(past: Past) -> None:
     assert {row["id"]: row["extra"] for row in table.to_pylist()}["nasty"] == '{"new_field": {"a": [1, null]}}'
     code, shown = past.job.on_terminal("as-of", "now", "--format", "parquet")
     assert (code, "Parquet is for files" in shown) == (2, True)
+
+
+def test_diff_from_the_only_run_is_all_that_it_found(tmp_path: Path, server: Server) -> None:
+    """``diff last`` after the first run: everything was created."""
+    with Edge(server, 5) as edge:
+        edge.run()
+
+        rows = Job(tmp_path, edge.url)("diff", "last", "--format", "json").rows
+
+    assert [row["change"] for row in rows] == ["created"] * 5
+
+
+def test_an_image_of_another_source(tmp_path: Path, server: Server) -> None:
+    """Asked for in a source that has it not, the one that has it is named."""
+    with Edge(server, 5) as edge:
+        edge.run()
+        edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('other', 'x', '')")
+        name = edge.value("SELECT min(id) FROM inventory.images")
+
+        done = Job(tmp_path, edge.url)("history", name, "--source", "other")
+
+    assert (done.code, f"source other has no image {name}; {edge.inventory.source.name} has" in done.err) == (2, True)
 
 
 def test_answers_say_what_they_do_not_know(past: Past, server: Server) -> None:

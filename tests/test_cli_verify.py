@@ -38,8 +38,18 @@ def test_a_sound_inventory(edge: Edge, tmp_path: Path) -> None:
     assert edge.inventory.dump() == before
 
 
+def test_a_database_that_gives_no_answer_is_told(edge: Edge, tmp_path: Path) -> None:
+    """A statement that took too long is a sentence and exit code 1, no traceback."""
+    name = edge.url.rpartition("/")[2]
+    edge.do(f"ALTER DATABASE {name} SET statement_timeout = '2ms'")
+
+    done = Job(tmp_path, edge.url)("verify")
+
+    assert (done.code, "Traceback" in done.err) == (1, False)
+
+
 TAMPERED = {
-    "DELETE FROM inventory.image_versions WHERE valid_to_run = 2": "I",
+    "DELETE FROM inventory.image_versions WHERE valid_to_run = 2": "I3",
     "UPDATE inventory.image_versions SET valid_to = valid_to + interval '1 second' WHERE valid_to_run = 2": "I4",
     "UPDATE inventory.images SET deleted_at = deleted_at + interval '1 hour' WHERE deleted_at IS NOT NULL": "I3",
     "UPDATE inventory.runs SET deleted = deleted + 1 WHERE run = 2": "I12",

@@ -123,6 +123,60 @@ def test_what_was_looked_at_around_a_moment(server: Server) -> None:
         assert rows == [(2, 4)]
 
 
+def test_withheld_deletions_leave_doubt(server: Server) -> None:
+    """After a run that held deletions, what is shown may be gone: said of the moment and on each row."""
+    with Edge(server) as edge:
+        edge.run()
+        edge.world.delete(30)
+        held = edge.run()
+
+        assert "withheld deletions" in _observed(edge, held.effective_at)[4]
+        assert edge.rows("SELECT DISTINCT observed_doubt FROM inventory.images_as_of(now())") == [(True,)]
+
+
+def test_what_was_dead_from_the_first_is_created_when_it_lives(server: Server) -> None:
+    """Listed as deleted when first seen, it never was live and has no change; live later, it is new, and does not flap."""
+    with Edge(server, 3) as edge:
+        edge.world.put(image("dead", status="deleted"))
+        edge.run()
+        edge.world.put(image("dead", status="active"))
+        second = edge.run()
+
+        told = edge.rows("SELECT run, kind FROM inventory.image_changes WHERE id = 'dead'")
+        assert told == [(second.run, "created")]
+        assert edge.rows("SELECT change FROM inventory.run_diff(2) WHERE id = 'dead'") == [("created",)]
+        assert edge.rows("SELECT id FROM inventory.flapping_images") == []
+
+
+def test_since_when_a_change_may_have_been_so(server: Server) -> None:
+    """Not since a run that could not see the image: one that kept, held or quarantined; nor before its own deletion."""
+    with Edge(server, 6, show_deleted=True, guard_images=100) as edge:
+        edge.world.put(image("odd"))
+        first = edge.run()
+        edge.world.put(b'{"id":"odd","name":"\\u0000"}')
+        edge.run_unclear()
+        edge.world.put(image("odd", name="new"))
+        edge.run()
+        (gone,) = edge.world.delete(1)
+        last = edge.run()
+
+        since = "SELECT kind, not_before FROM inventory.image_changes WHERE id = %s AND at > %s"
+        assert edge.rows(since, "odd", first.effective_at) == [("updated", first.effective_at)]
+        (kind, not_before), *_ = edge.rows(f"{since} AND kind = 'deleted'", gone, first.effective_at)
+        assert (kind, not_before < _moment(last)) == ("deleted", True)
+
+
+def test_large_runs_are_told_by_keys_not_by_time_alone(each_server: Server) -> None:
+    """The plan for what a run deleted looks an image up by its key, on old servers as well."""
+    with Edge(each_server, 50, guard_images=100) as edge:
+        edge.run()
+        edge.world.change(40)
+        edge.run()
+        plan = "\n".join(row[0] for row in edge.rows("EXPLAIN SELECT * FROM inventory.image_changes WHERE at > now()"))
+
+        assert "Merge Anti Join" not in plan
+
+
 def _observed(edge: Edge, moment: datetime | None) -> tuple[Any, ...]:
     query = "SELECT run_before, run_after, failed, doubt, says FROM inventory.observed(%s)"
     return edge.rows(query, moment)[0]
