@@ -21,6 +21,7 @@ COMMANDS = {
     "history": ("sync.cli.reading", "history"),
     "as-of": ("sync.cli.reading", "as_of"),
     "diff": ("sync.cli.reading", "diff"),
+    "report": ("sync.cli.report", "report"),
     "check": ("sync.cli.check", "check"),
     "verify": ("sync.cli.verify", "verify"),
     "prune": ("sync.cli.prune", "prune"),

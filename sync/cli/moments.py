@@ -15,7 +15,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _INSTANT = timedelta(microseconds=1)
 
 
-def moment(words: str, found: Inventory, source: str | None, *, begins: bool = False) -> datetime:
+def moment(words: str, found: Inventory, source: str | None, *, begins: bool = False, early: bool = False) -> datetime:
     """Find the moment that is meant.
 
     Args:
@@ -23,6 +23,7 @@ def moment(words: str, found: Inventory, source: str | None, *, begins: bool = F
         found: the inventory; its clock is the one that counts.
         source: the source that is asked about, or None for all.
         begins: whether it is the beginning of an interval; ``last`` is just before the last run then.
+        early: whether a moment before the first run will do.
 
     Raises:
         UnknownError: it can't be understood, lies in the future or before the first run, or there is no such run.
@@ -34,7 +35,7 @@ def moment(words: str, found: Inventory, source: str | None, *, begins: bool = F
     meant = _meant(words, found, source, now)
     if meant > now:
         raise UnknownError(f"{words} lies in the future; it is {iso(now)} by the database's clock")
-    if meant < first:
+    if meant < first and not early:
         raise UnknownError(f"{words} is before the beginning: the first run took effect at {iso(first)}")
     return meant - _INSTANT if begins and words == "last" else meant
 

@@ -16,12 +16,11 @@ import click
 
 from sync.domain.image import iso
 from sync.logs import escape
+from sync.reports.cells import harmless
 
 _WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Mapping[Any, Any]  # by column name
-# A spreadsheet runs a cell that starts so; the last four are the wide forms, which some take for the narrow ones.
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def format_option(function: F) -> F:
@@ -59,7 +58,7 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_harmless(row[name]) for name in columns])
+        writer.writerow([_cell(row[name]) for name in columns])
 
 
 def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -103,9 +102,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _harmless(value: Any) -> Any:
-    """A cell that no spreadsheet runs: it starts with an apostrophe if the text starts dangerously, blanks aside."""
+def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | Decimal):
         return "" if value is None else value
-    text = iso(value) if isinstance(value, datetime) else _text(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_DANGEROUS) else text
+    return harmless(iso(value) if isinstance(value, datetime) else _text(value))

@@ -1,0 +1,31 @@
+"""The changes of a report as CSV (RFC 4180), a row a changed field, with nothing in it that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+
+from sync.domain.image import iso
+from sync.reports.cells import harmless
+from sync.reports.model import Field, Report
+
+COLUMNS = ("source", "id", "name", "kind", "at", "not_before", "run", "field", "old", "new")
+
+
+def as_csv(report: Report) -> str:
+    """The whole file, with a header."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for change in report.changes:
+        head = (change.source, change.id, change.name, change.kind, change.at, change.not_before, change.run)
+        for field in change.fields or (Field(None, None, None),):
+            writer.writerow(map(_cell, (*head, field.name, field.old, field.new)))
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if value is None or isinstance(value, int):
+        return "" if value is None else value
+    return harmless(iso(value) if isinstance(value, datetime) else str(value))

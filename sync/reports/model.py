@@ -1,0 +1,176 @@
+"""What a report tells, before it has a form: the same numbers for every format.
+
+All of it comes from the views of the database and from two moments, and from nothing that changes later: a report that
+is made twice for the same moments says the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from sync.domain.image import iso
+
+KINDS = ("created", "updated", "restored", "deleted")
+_EXPOSED = {("visibility", "public"), ("protected", "false")}
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field that changed; without a name: the image itself came or went."""
+
+    name: str | None
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one run found changed of one image.
+
+    Attributes:
+        at: when it was found: it happened not later.
+        not_before: when the image was last seen as it had been; None: no one had looked before.
+    """
+
+    source: str
+    id: str
+    name: str | None
+    kind: str
+    at: datetime
+    not_before: datetime | None
+    run: int
+    fields: tuple[Field, ...]
+
+    @property
+    def exposes(self) -> bool:
+        """Whether the image became public or lost its protection."""
+        return any((field.name, field.new) in _EXPOSED for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far the answer about a source can be trusted at one of the two moments.
+
+    Attributes:
+        proven_run: the last run up to the moment that proved its list; None: there is none.
+        proven_at: when it took effect.
+        pruned: whether history from that moment was removed since.
+        failed: runs after it and up to the moment that did not prove their list.
+    """
+
+    source: str
+    moment: datetime
+    proven_run: int | None
+    proven_at: datetime | None
+    pruned: bool | None
+    failed: int
+
+    @property
+    def doubt(self) -> str:
+        """Why the answer may be wrong, in words, or ""."""
+        if self.proven_run is None:
+            return "no proven run had taken place: what existed then is not known"
+        if self.pruned:
+            return "history from then was pruned"
+        return f"{self.failed} runs had not proven their list since run {self.proven_run}" if self.failed else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report on the time after ``begin``, up to and including ``end``.
+
+    Attributes:
+        source: the source it is about; None is all of them.
+        before, after: images by source at the two moments.
+        shares: images at the end by value, by dimension.
+        changes: in the order in which they were found.
+        runs: those that took effect or began in that time.
+        held: deletions that waited for a person at the end.
+        quarantined: records that were first met in that time and are no image.
+        evidence: of each source at both moments.
+    """
+
+    begin: datetime
+    end: datetime
+    source: str | None
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    shares: Mapping[str, Mapping[str, int]]
+    changes: Sequence[Change]
+    runs: Sequence[Row]
+    held: Sequence[Row]
+    quarantined: Sequence[Row]
+    evidence: Sequence[Evidence]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Changes by kind."""
+        found = Counter(change.kind for change in self.changes)
+        return {kind: found[kind] for kind in KINDS}
+
+    @property
+    def days(self) -> dict[date, dict[str, int]]:
+        """Changes by kind, by day in UTC; days without any are left out."""
+        found: dict[date, dict[str, int]] = {}
+        for change in self.changes:
+            found.setdefault(change.at.date(), dict.fromkeys(KINDS, 0))[change.kind] += 1
+        return dict(sorted(found.items()))
+
+    @property
+    def exposed(self) -> list[Change]:
+        """Changes by which an image became public or lost its protection."""
+        return [change for change in self.changes if change.exposes]
+
+    @property
+    def troubled(self) -> list[Row]:
+        """Runs that failed, or could not prove their list."""
+        return [run for run in self.runs if run["status"] not in ("skipped", "superseded") and not run["proven"]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was looked at: both moments, and without a gap between them."""
+        return bool(self.evidence) and not any(one.doubt for one in self.evidence) and not self.troubled
+
+    def verdict(self) -> Iterator[str]:
+        """The report in a few sentences, the first of which says what changed."""
+        counts, before, after = self.counts, sum(self.before.values()), sum(self.after.values())
+        if not self.runs:
+            yield "No run took place in this time: nothing is known of it but what was known before."
+        yield (
+            f"{after} images, {before} before: {counts['created']} created, {counts['updated']} updated, "
+            f"{counts['restored']} restored, {counts['deleted']} deleted."
+        )
+        yield from self.attention()
+        if self.complete:
+            yield "The evidence is complete: proven lists around both moments, and every run between them was proven."
+
+    def attention(self) -> Iterator[str]:
+        """What a person should look at, in sentences."""
+        if self.exposed:
+            yield f"{len({one.id for one in self.exposed})} images became public or lost their protection."
+        if self.held:
+            yield f"{len(self.held)} deletions were withheld at the end and wait for a person."
+        if self.quarantined:
+            yield f"{len(self.quarantined)} records could not be read as an image."
+        if self.troubled:
+            yield f"{len(self.troubled)} of {len(self.runs)} runs failed, or could not prove their list."
+        for one in self.evidence:
+            if one.doubt:
+                yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."
+
+
+def changes_of(rows: Iterable[Row]) -> Iterator[Change]:
+    """Group the rows of ``image_changes`` by image and run; they come ordered by these."""
+    for (source, image_id, run, kind), group in groupby(
+        rows, key=lambda row: (row["source"], row["id"], row["run"], row["kind"])
+    ):
+        parts = list(group)
+        fields = tuple(Field(row["field"], row["old"], row["new"]) for row in parts if row["field"] is not None)
+        first = parts[0]
+        yield Change(source, image_id, first["name"], kind, first["at"], first["not_before"], run, fields)

@@ -1,0 +1,163 @@
+"""Reports: the same numbers in every format, the same bytes for the same moments, and nothing that could do harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from builders import image
+from cli_tools import Done, Job
+from servers import Server
+from store_tools import Edge
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+NASTY = "=1+1 </b><script>x</script> [bold](http://x) @all \x1b[31m\u202e\n| `y`"
+
+
+@pytest.fixture
+def edge(server: Server) -> Iterator[Edge]:
+    """Six runs: a first load, changes of all kinds, an exposed image, a nasty name, and one that proves nothing."""
+    with Edge(server, 60) as made:
+        made.world.put(image("open", visibility="private"))
+        made.run()
+        made.world.change(4)
+        made.world.create(3)
+        gone = made.world.delete(5)
+        made.world.put(image("open", visibility="public"))
+        made.run()
+        made.world.restore(2)
+        made.world.put(image("nasty", name=NASTY))
+        made.run()
+        made.run()
+        assert gone
+        yield made
+
+
+def report(edge: Edge, folder: Path, *arguments: str) -> Done:
+    """The command, on this inventory."""
+    return Job(folder, edge.url)("report", *arguments)
+
+
+def as_json(edge: Edge, folder: Path, *arguments: str) -> dict[str, Any]:
+    """A report as a program reads it."""
+    done = report(edge, folder, "--format", "json", *arguments)
+    assert done.code == 0, done.err
+    told: dict[str, Any] = json.loads(done.out)
+    jsonschema.validate(told, SCHEMA)
+    return told
+
+
+def test_numbers_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
+    """Counts of changes are the sums over the runs, and lead from the first number of images to the last."""
+    told = as_json(edge, tmp_path, "--from", "1")
+    sums = edge.rows(
+        "SELECT sum(created), sum(updated), sum(restored), sum(deleted) FROM inventory.runs WHERE run > 1"
+    )[0]
+    name = edge.inventory.source.name
+
+    assert tuple(told["counts"].values()) == sums
+    assert told["images"]["to"][name] - told["images"]["from"][name] == sums[0] + sums[2] - sums[3]
+    assert sum(sum(day.values()) for day in told["days"].values()) == len(told["changes"]) == sum(sums)
+    assert told["images"]["to"][name] == edge.value("SELECT count(*) FROM inventory.live_images")
+    assert all(sum(share.values()) == told["images"]["to"][name] for share in told["shares"].values())
+    assert (told["complete"], len(told["runs"])) == (True, 3)
+
+
+def test_every_format_tells_the_same(edge: Edge, tmp_path: Path) -> None:
+    """CSV has the changes of JSON, field by field; Markdown begins with its verdict."""
+    told = as_json(edge, tmp_path, "--from", "1")
+    rows = list(csv.DictReader(io.StringIO(report(edge, tmp_path, "--from", "1", "--format", "csv").out)))
+    text = report(edge, tmp_path, "--from", "1").out
+
+    parts = {(one["id"], one["run"], field["field"]) for one in told["changes"] for field in one["fields"]}
+    assert {(row["id"], int(row["run"]), row["field"]) for row in rows if row["field"]} == parts
+    assert {(row["id"], row["kind"]) for row in rows} == {(one["id"], one["kind"]) for one in told["changes"]}
+    assert text.splitlines()[1] == told["verdict"][0]
+    assert "became public" in text
+
+
+def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
+    """Byte for byte, whatever runs come later, proven or not."""
+    moments = ["--from", "1", "--to", "3"]
+    before = [report(edge, tmp_path, *moments, "--format", style).out for style in ("md", "json", "csv")]
+    edge.world.churn(20)
+    edge.run()
+    edge.run_unproven()
+
+    after = [report(edge, tmp_path, *moments, "--format", style).out for style in ("md", "json", "csv")]
+
+    assert after == before
+
+
+def test_what_is_not_known_stands_at_the_top(edge: Edge, tmp_path: Path) -> None:
+    """No run in the time, a time before the first run, a run that proved nothing: the verdict says so."""
+    proven = edge.value("SELECT max(effective_at) FROM inventory.runs")
+    between = (proven + timedelta(microseconds=1)).isoformat()
+    nothing = as_json(edge, tmp_path, "--from", between)
+    early = as_json(edge, tmp_path, "--from", "2020-01-01", "--to", "2020-02-01")
+    edge.run_unproven()
+    unproven = as_json(edge, tmp_path, "--from", between)
+
+    assert "No run took place" in nothing["verdict"][0]
+    assert early["complete"] is False
+    assert any("not known" in sentence for sentence in early["verdict"])
+    assert (unproven["complete"], len(unproven["runs"])) == (False, 1)
+    assert any("could not prove" in sentence for sentence in unproven["verdict"])
+
+
+def test_held_deletions_are_told(edge: Edge, tmp_path: Path) -> None:
+    """As long as they wait, and not once the images came back."""
+    gone = edge.world.delete(40)
+    held = edge.run()
+
+    told = as_json(edge, tmp_path, "--from", "1")
+    assert len(told["held"]) == held.plan.held == len(gone)
+    assert any("withheld" in sentence for sentence in told["verdict"])
+
+
+def test_names_do_no_harm(edge: Edge, tmp_path: Path) -> None:
+    """Markup, mentions, formulas, escapes and line breaks are text in every format."""
+    text = report(edge, tmp_path, "--from", "1").out
+    rows = list(csv.DictReader(io.StringIO(report(edge, tmp_path, "--from", "1", "--format", "csv").out)))
+
+    (line,) = (line for line in text.splitlines() if "script" in line)
+    assert not re.search(r"(?<!\\)[<>\[\]()@`|]", line)
+    assert line.isprintable()
+    assert next(row["name"] for row in rows if row["id"] == "nasty") == f"'{NASTY}"
+
+
+def test_output_goes_to_a_file_as_a_whole(edge: Edge, tmp_path: Path) -> None:
+    """Written at once; a place that can't be written is told with exit code 1, before any work; an old report stays."""
+    path = tmp_path / "report.md"
+
+    assert report(edge, tmp_path, "--from", "1", "--output", str(path)).code == 0
+    assert path.read_text(encoding="utf-8").splitlines()[1] == report(edge, tmp_path, "--from", "1").out.splitlines()[1]
+    assert [one.name for one in tmp_path.iterdir()] == ["report.md"]
+    for bad in (tmp_path / "none" / "report.md", tmp_path):
+        done = Job(tmp_path, "postgresql://nobody@127.0.0.1:1/none")("report", "--output", str(bad))
+        assert (done.code, "can't be written" in done.err) == (1, True)
+
+
+def test_nothing_is_written_if_nothing_changed(edge: Edge, tmp_path: Path) -> None:
+    """With --if-changed: exit code 0, and no file."""
+    path = tmp_path / "report.md"
+
+    quiet = report(edge, tmp_path, "--from", "3", "--if-changed", "--output", str(path))
+    assert (quiet.code, quiet.out, path.exists()) == (0, "", False)
+    assert report(edge, tmp_path, "--from", "2", "--if-changed", "--output", str(path)).code == 0
+    assert path.exists()
+
+
+def test_moments_that_can_not_be(edge: Edge, tmp_path: Path) -> None:
+    """Upside down, or not to be understood: exit code 2."""
+    assert report(edge, tmp_path, "--from", "3", "--to", "1").code == 2
+    assert report(edge, tmp_path, "--from", "whenever").code == 2
+    assert datetime.fromisoformat(as_json(edge, tmp_path)["from"])
