@@ -8,6 +8,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -19,6 +21,12 @@ from sync.store.connect import Target
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)
+# A process inherits the peak of the one that started it, and a test has many objects: a small one stands between.
+_MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
 
 
 class Server:
@@ -115,3 +123,9 @@ def environment(**settings: str) -> dict[str, str]:
     """A clean environment for a process of the job."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return keep | settings
+
+
+def peak(command: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> int:
+    """Carry out a command, with success; the most bytes that it held at a time."""
+    measured = [sys.executable, "-c", _MEASURE, *command]
+    return int(subprocess.check_output(measured, env=environ, cwd=folder, timeout=120))

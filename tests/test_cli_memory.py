@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cli_tools import PATIENCE, Job
-from servers import Server
+from cli_tools import Job
+from servers import Server, peak
 
 from sync.simulator import Simulator, World
 
-MOST_READ = 100  # bytes of each image that is read back
+MOST_READ = 150  # bytes of each image that is read back
 FEW, MANY = 20_000, 60_000
 MOST = 700  # bytes an image: as many as its JSON text alone has
-# A process inherits the peak of the one that started it, which here holds the whole cloud: a small one stands between.
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-"""
 
 
-def peak(job: Job, *arguments: str) -> int:
-    """Carry out a command, with success; the most bytes that were held at a time."""
-    command = [sys.executable, "-c", MEASURE, sys.executable, "-m", "sync", *(arguments or ["run"])]
-    return int(subprocess.check_output(command, env=job.environ(), cwd=job.folder, timeout=PATIENCE))
+def held_by(job: Job, *arguments: str) -> int:
+    """The most bytes that a command held, with success; a run if none is given."""
+    return peak([sys.executable, "-m", "sync", *(arguments or ["run"])], job.environ(), job.folder)
 
 
 @pytest.mark.slow
@@ -40,12 +32,12 @@ def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) 
     for size in (FEW, MANY):
         with Simulator(World(seed=5, size=size)) as cloud:
             job = Job(tmp_path, server.migrated(), cloud)
-            held.setdefault("first load", []).append(peak(job))
-            held.setdefault("no change", []).append(peak(job))
+            held.setdefault("first load", []).append(held_by(job))
+            held.setdefault("no change", []).append(held_by(job))
             cloud.world.change(size)
-            held.setdefault("all changed", []).append(peak(job))
+            held.setdefault("all changed", []).append(held_by(job))
             for style in ("csv", "json", "parquet"):
-                read.setdefault(style, []).append(peak(job, "as-of", "now", "--format", style))
+                read.setdefault(style, []).append(held_by(job, "as-of", "now", "--format", style))
 
     growth = {run: (many - few) // (MANY - FEW) for run, (few, many) in held.items()}
     assert max(growth.values()) < MOST, growth

@@ -11,7 +11,7 @@ from typing import Any
 from sync.domain.fields import FIELDS, Kind
 from sync.errors import UsageError
 
-_GROUP = 20_000  # rows held in memory at a time
+_GROUP = 5_000  # rows held in memory at a time
 _KINDS = {field.column: field.kind for field in FIELDS}
 _MORE = {
     "valid_from": Kind.TIME,
