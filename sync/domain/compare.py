@@ -1,7 +1,7 @@
 """What a listing changes: its images held against the digests of what is stored.
 
 An image whose bytes are known is unchanged and never parsed. One whose bytes are not known is parsed, and is still
-unchanged if its content is known. What is left goes to the spool. What a run costs: `make bench`.
+unchanged if its content is known. What is left goes to the spool. What a run costs: docs/performance.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An image as nearly all are: only fields that the document names, each value of its type. Decoded in one step.
 
 Whatever is unusual is left to ``sync.domain.image``, which reads it field by field, to the same result; so this is a
-shortcut, and says nothing of its own. What a run costs: `make bench`.
+shortcut, and says nothing of its own. What a run costs: docs/performance.md.
 """
 
 from __future__ import annotations
