@@ -41,7 +41,7 @@ class Server:
 
     def start(self) -> None:
         """Make a cluster and start it."""
-        for path in (self.folder, *self.folder.parents[:2]):
+        for path in (self.folder, *self.folder.parents[:3]):  # of the worker, the session and the user
             path.chmod(0o755)
         self._account.own(self.folder)
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
