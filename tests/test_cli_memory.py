@@ -11,7 +11,7 @@ from servers import Server, peak
 
 from sync.simulator import Simulator, World
 
-MOST_READ = 150  # bytes of each image that is read back
+MOST_READ = 500  # bytes of each image that is read back; as objects it takes ten times as much, and buffers vary
 FEW, MANY = 20_000, 60_000
 MOST = 700  # bytes an image: as many as its JSON text alone has
 
