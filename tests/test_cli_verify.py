@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from builders import image
 from cli_tools import Job
 from servers import Server
 from store_tools import Edge
 
-from sync.store.integrity import violations
+from sync.store.integrity import ALTERED, UNCHAINED, violations
+from sync.store.pruning import prune
 
 
 @pytest.fixture
@@ -36,6 +38,64 @@ def test_a_sound_inventory(edge: Edge, tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, "")
     assert "rules hold" in done.err
     assert edge.inventory.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule", "run"),
+    [
+        (
+            "UPDATE inventory.image_versions SET name = 'other' WHERE (id, valid_to_run) IN (SELECT id, 2 FROM one)",
+            ALTERED,
+            1,
+        ),
+        (
+            "UPDATE inventory.image_versions SET extra = '{\"a\": 1}' WHERE (id, valid_to_run) IN (SELECT id, 2 FROM one)",
+            ALTERED,
+            1,
+        ),
+        (
+            "UPDATE inventory.images SET min_disk = 77 WHERE id = (SELECT max(id) FROM inventory.images WHERE valid_from_run = 3)",
+            ALTERED,
+            3,
+        ),
+        ("UPDATE inventory.runs SET retries = retries + 1 WHERE run = 2", UNCHAINED, 2),
+        ("UPDATE inventory.runs SET changes_digest = sha256('') WHERE run = 2", UNCHAINED, 2),
+        ("UPDATE inventory.runs SET digest = NULL WHERE run = 3", UNCHAINED, 3),
+    ],
+)
+def test_an_altered_row_names_its_run(edge: Edge, tmp_path: Path, statement: str, rule: str, run: int) -> None:
+    """I13: content of an old or current version, or a run's own record: the run that wrote it is named."""
+    edge.do(f"WITH one AS (SELECT id FROM inventory.image_versions WHERE valid_to_run = 2 LIMIT 1) {statement}")
+
+    done = Job(tmp_path, edge.url)("verify", "--format", "json")
+
+    assert done.code == 1
+    assert {row["rule"]: row["examples"] for row in done.rows}[rule].split(", ")[0] == str(run)
+
+
+def test_a_digest_names_its_run(edge: Edge, tmp_path: Path) -> None:
+    """One that a report told is found; one that no run bears is exit code 1, and what is none is told."""
+    told = edge.value("SELECT encode(digest, 'hex') FROM inventory.runs WHERE run = 2")
+    verify = Job(tmp_path, edge.url)
+
+    found, other, wrong = (verify("verify", "--digest", text) for text in (told.upper(), "0" * 64, "abc"))
+
+    assert (found.code, "run 2 bears this digest" in found.err) == (0, True)
+    assert (other.code, "no run bears" in other.err) == (1, True)
+    assert (wrong.code, "64 hexadecimal digits" in wrong.err) == (2, True)
+
+
+def test_digests_hold_whatever_is_ignored_and_pruned(edge: Edge) -> None:
+    """Fields that make no version stay out of it, run by run; history that was pruned is not missed."""
+    edge.world.change(5)
+    edge.run_unclear(ignore_fields=("updated_at", "name"))
+    edge.world.put(image("odd", new={"a": 1.50, "b": [1e3, -0.0, 12345678901234567890123]}, min_disk="x"))
+    edge.run()
+    assert violations(edge.connection) == []
+
+    prune(edge.target, edge.value("SELECT effective_at FROM inventory.runs WHERE run = 3"), "me", remove=True)
+
+    assert violations(edge.connection) == []
 
 
 def test_a_database_that_gives_no_answer_is_told(edge: Edge, tmp_path: Path) -> None:

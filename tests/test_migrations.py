@@ -32,6 +32,7 @@ TABLES = {
     "held_deletions",
     "findings",
     "prunings",
+    "report_readers",
 }
 
 # Everything a database knows of the schema, made comparable.

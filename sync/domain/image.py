@@ -105,6 +105,15 @@ class Reader:
         columns, misfits = _columns(record)
         return Image(tuple(columns), record, self._content(columns, record), misfits)
 
+    def stored(self, values: Sequence[Value], extra: str | None) -> bytes:
+        """Digest (16 bytes) of the content of a stored image; the same as when it was read.
+
+        Args:
+            values: one value a field, in the order of ``fields.FIELDS``.
+            extra: the column ``extra`` as text.
+        """
+        return self._content(values, _json(extra) if extra else {})
+
     def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
         """Digest of what counts: the fields that have a value, in the order of the document, and then the rest."""
         told = {_API[n]: _written(FIELDS[n], values[n]) for n in self._compared if values[n] not in (None, "")}
@@ -291,7 +300,8 @@ def _number(text: str) -> Decimal:
     number = Decimal(text)
     if number and abs(number.adjusted()) > MAX_DIGITS:
         raise ValueError("a number is too large or too small")
-    return number
+    # As jsonb gives it back: without an exponent, and with one zero only.
+    return Decimal(format(number or abs(number), "f"))
 
 
 _json = msgspec.json.Decoder(float_hook=_number).decode

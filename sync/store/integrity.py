@@ -1,4 +1,4 @@
-"""What must not be found in an inventory at rest, whatever happened to it: the invariants, in SQL.
+"""What must not be found in an inventory at rest, whatever happened to it: the invariants, nearly all in SQL.
 
 I2: A run that did not commit changed no table but ``runs``.
 I3: ``images`` without tombstones are the open versions, both ways.
@@ -8,6 +8,7 @@ I6: Digests are what they should be.
 I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
 I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval.
 I12: The counts of a run are what it did, and add up.
+I13: The past is what it was: each run's digest follows from its record, its changes, and the run before it.
 I14: A run says how it ended, and an eventful one left its evidence.
 
 What was pruned is not missed.
@@ -16,15 +17,19 @@ What was pruned is not missed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import tuple_row
 
 from sync.domain.fields import COLUMNS
+from sync.store import digests
 from sync.store.connect import ours
 
 CONTENTS = ", ".join((*COLUMNS, "extra"))
+UNCHAINED = "I13: a run whose digest does not follow from its record and the run before it"
+ALTERED = "I13: a run whose changes are not those its digest was made of: versions of it were altered"
 _MOST = 5  # cases told of each violation
 
 
@@ -49,8 +54,15 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
         StoreError: it can't be read.
     """
     with ours("verifying the inventory"), connection.transaction():
-        connection.execute("SELECT set_config('jit', 'off', true)")
-        return [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+        connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
+        found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+        return [*found, *_digests(connection)]
+
+
+def _digests(connection: psycopg.Connection[Any]) -> Iterator[Violation]:
+    for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
+        if runs:
+            yield Violation(rule, len(runs), ", ".join(map(str, runs[:_MOST])))
 
 
 def _all_rules() -> str:

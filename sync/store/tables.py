@@ -141,6 +141,19 @@ runs = Table(
     Column("error", Text, comment="Class of the error that ended the run"),
     Column("version", Text, nullable=False, comment="Version of the program"),
     Column("host", Text, nullable=False, comment="Host and process that ran it"),
+    Column(
+        "ignored",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="API fields whose change alone made no version in it, by name, with commas between",
+    ),
+    Column("changes_digest", LargeBinary, comment="SHA-256 of what it changed"),
+    Column(
+        "digest",
+        LargeBinary,
+        comment="SHA-256 of that, of this row, and of the digest of the committed run before it; see docs/evidence.md",
+    ),
     CheckConstraint(f"status IN ({_STATUSES})", name="status"),
     CheckConstraint("(status IN ('done', 'withheld')) = (effective_at IS NOT NULL)", name="effective"),
     Index(None, "source", "run"),
@@ -285,4 +298,14 @@ prunings = Table(
     _moment("pruned_at", "When that was done", nullable=False, now=True),
     Column("pruned_by", Text, nullable=False, comment="Who did it"),
     comment="What was removed from the history, when and by whom",
+)
+
+report_readers = Table(
+    "report_readers",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Name that the reader gave"),
+    Column("source", Text, primary_key=True, comment="Source the reports are about; empty is all of them"),
+    _moment("read_to", "Moment that the last report went to", nullable=False),
+    _moment("read_at", "When that was made", nullable=False, now=True),
+    comment="Where readers of reports stopped, for `report --since-last`",
 )

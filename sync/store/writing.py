@@ -18,7 +18,7 @@ from sync.domain.image import Unreadable, raw_digest, to_json
 from sync.domain.plan import Candidates, Plan, withhold
 from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
 from sync.errors import SupersededError
-from sync.store import runs, statements
+from sync.store import digests, runs, statements
 from sync.store.connect import ours
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
@@ -105,6 +105,7 @@ class Writing:
             pages = len(listing.pages) + len(missing.pages)
             more = {"approved": self._approved, "pages": pages, "accounted": not missing.unsure}
             runs.finish(self._connection, self._run, outcome, **more)
+            digests.seal(self._connection, self._run, outcome, loaded=self._loads)
             if plan.changes or plan.held or outcome.reason:
                 runs.evidence(self._connection, self._run, listing, missing)
         return outcome
