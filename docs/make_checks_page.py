@@ -33,12 +33,14 @@ header tells what the check is, the rest is one SELECT that returns `source`, `i
 -- do: Find it a new owner, or delete it.
 -- threshold: days = 30 -- how long they have been gone
 SELECT source, id, name, 'owner ' || owner AS detail
-FROM inventory.live_images
-WHERE owner = 'a1b2' AND updated_at < now() - CAST(:days AS int) * interval '1 day'
+FROM live_images
+WHERE owner = 'a1b2' AND updated_at < CAST(:moment AS timestamptz) - CAST(:days AS int) * interval '1 day'
 ```
 
-It is carried out in a transaction that cannot write. Thresholds are whole numbers and stand in the SQL as `:name`;
-`:systems` is the list of operating systems below, as JSON.
+`live_images`, without a schema, are the images that existed at the moment that is asked about, and `:moment` is that
+moment: now for `image-sync check`, the end of the time for `image-sync report`. They have the columns of
+`inventory.images_as_of`. The SQL is carried out in a transaction that cannot write. Thresholds are whole numbers and
+stand in it as `:name`; `:systems` is the list of operating systems below, as JSON.
 """
 
 

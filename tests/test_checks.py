@@ -18,7 +18,8 @@ from store_tools import Edge
 
 from sync.domain.checks import Check, Severity
 from sync.errors import UnknownError, UsageError
-from sync.store.checking import checks, systems
+from sync.store.checking import checks, find, systems
+from sync.store.reading import inventory
 
 ROOT = Path(__file__).parent.parent
 GOOD: dict[str, Any] = {
@@ -39,7 +40,7 @@ OWN = """\
 -- do: Find it
 --     a new owner.
 -- threshold: least = 3 -- shortest name
-SELECT source, id, name, owner || ' 100%' AS detail FROM inventory.live_images
+SELECT source, id, name, owner || ' 100%' AS detail FROM live_images
 WHERE owner = 'ann' AND length(name) >= CAST(:least AS int)
 """
 
@@ -153,6 +154,17 @@ def test_users_own_checks(edge: Edge, tmp_path: Path) -> None:
         done = run("check")
         assert (done.code, said in done.err, "anns" in done.err) == (2, True, True), (said, done.err)
         assert "Traceback" not in done.err
+
+
+def test_a_moment_of_the_past(edge: Edge) -> None:
+    """Checks can be asked of what was: what came later, and what became public later, is not found."""
+    with inventory(edge.target) as found:
+        first, settled = found.moment(1), found.settled()
+        before = {(one.check, one.id) for one in find(found, checks(), systems(), first, None)}
+        after = {(one.check, one.id) for one in find(found, checks(), systems(), settled, None)}
+
+    assert before == set()
+    assert {("exposure-widened", "widened"), ("flapping", "flaps"), ("killed", "killed")} <= after
 
 
 def test_in_the_formats_of_others(edge: Edge, tmp_path: Path) -> None:

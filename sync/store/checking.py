@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sync.domain.checks import COLUMNS, Check, Finding
@@ -14,6 +14,12 @@ from sync.store.reading import Inventory
 
 _OWN = Path(__file__).with_name("checks")
 _SYSTEMS = _OWN / "end_of_life.csv"
+# The images that existed then, for the SQL of checks; its last line may be a comment.
+_AT_A_MOMENT = """
+WITH live_images AS (SELECT * FROM inventory.images_as_of(CAST(:moment AS timestamptz), CAST(:asked_source AS text)))
+SELECT * FROM ({sql}
+) AS found
+"""
 
 
 def checks(
@@ -57,15 +63,23 @@ def systems(file: Path | None = None) -> list[dict[str, str]]:
 
 
 def find(
-    inventory: Inventory, wanted: Iterable[Check], dates: list[dict[str, str]], source: str | None
+    inventory: Inventory, wanted: Iterable[Check], dates: list[dict[str, str]], moment: datetime, source: str | None
 ) -> Iterator[Finding]:
-    """Carry out checks, one after the other.
+    """Carry out checks on the inventory as it was at a moment, one after the other.
+
+    Args:
+        inventory: to look at.
+        wanted: the checks.
+        dates: operating systems and the day on which their updates end; see ``systems``.
+        moment: the one that is asked about.
+        source: only this one; None is all of them.
 
     Raises:
         UsageError: the SQL of a check can't be carried out, or returns other columns.
     """
+    facts = {"moment": moment, "asked_source": source, "systems": json.dumps(dates)}
     for check in wanted:
-        rows = inventory.ask(check.name, check.sql, {**check.thresholds, "systems": json.dumps(dates)})
+        rows = inventory.ask(check.name, _AT_A_MOMENT.format(sql=check.sql), {**check.thresholds, **facts})
         for row in rows:
             if set(row) != set(COLUMNS):
                 raise UsageError(f"check {check.name} returns {', '.join(row)}; it must return {', '.join(COLUMNS)}")

@@ -67,6 +67,14 @@ _FIRST_LAST = """
 SELECT min(effective_at) AS first, max(effective_at) AS last FROM inventory.runs
 WHERE effective_at IS NOT NULL AND (CAST(:source AS text) IS NULL OR source = :source)
 """
+# The transaction began before its snapshot was taken; a run under way takes effect after it was put on record.
+_SETTLED = """
+SELECT least(
+    (SELECT min(started_at) FROM inventory.runs
+     WHERE status = 'running' AND deadline_at > now() - interval '1 minute'),
+    greatest(now(), (SELECT max(effective_at) FROM inventory.runs))
+) AS moment
+"""
 
 
 class Inventory:
@@ -155,6 +163,11 @@ class Inventory:
     def now(self) -> datetime:
         """The database's clock."""
         found: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
+        return found
+
+    def settled(self) -> datetime:
+        """The last moment of which no run that is under way can change anything any more."""
+        found: datetime = self.rows(_SETTLED)[0]["moment"]
         return found
 
     def check_source(self, source: str | None) -> None:

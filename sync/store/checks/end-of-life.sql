@@ -6,10 +6,10 @@
 -- threshold: days = 0 -- how many days ahead of the date it is told
 SELECT DISTINCT ON (i.source, i.id) i.source, i.id, i.name,
        i.os_version || ': updates ended or end on ' || e.until AS detail
-FROM inventory.live_images i
+FROM live_images i
 JOIN jsonb_to_recordset(CAST(:systems AS jsonb)) AS e (system text, until date)
   ON starts_with(lower(i.os_version), lower(e.system)) AND substr(i.os_version, length(e.system) + 1, 1) !~ '[0-9]'
-WHERE e.until < current_date + CAST(:days AS int)
+WHERE e.until < CAST(CAST(:moment AS timestamptz) AT TIME ZONE 'UTC' AS date) + CAST(:days AS int)
   AND NOT EXISTS ( -- a longer name, such as that of a service pack, says more
       SELECT FROM jsonb_to_recordset(CAST(:systems AS jsonb)) AS n (system text)
       WHERE starts_with(lower(i.os_version), lower(n.system)) AND length(n.system) > length(e.system))

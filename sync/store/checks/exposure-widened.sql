@@ -6,4 +6,4 @@
 SELECT source, id, name,
        concat(field, ': ', coalesce(old, 'nothing'), ' -> ', coalesce(new, 'nothing'), ', found by run ', run) AS detail
 FROM inventory.exposure_changes
-WHERE exposure = 'widened' AND at > clock_timestamp() - CAST(:days AS int) * interval '1 day'
+WHERE exposure = 'widened' AND at <= :moment AND at > CAST(:moment AS timestamptz) - CAST(:days AS int) * interval '1 day'

@@ -3,5 +3,5 @@
 -- why: Its status is killed: it takes room and can never be used.
 -- do: Delete it, and make it again if it is needed.
 SELECT source, id, name, 'status killed' AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE status = 'killed'

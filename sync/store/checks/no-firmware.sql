@@ -3,5 +3,5 @@
 -- why: How it boots is guessed; on ARM it must be uefi.
 -- do: Set `hw_firmware_type`.
 SELECT source, id, name, 'no hw_firmware_type' || CASE WHEN support_arm THEN ', and it is for ARM' ELSE '' END AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE status = 'active' AND hw_firmware_type IS NULL

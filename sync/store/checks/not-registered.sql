@@ -3,5 +3,5 @@
 -- why: It cannot be used until it is registered.
 -- do: Register or delete it.
 SELECT source, id, name, 'active, not registered' AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE status = 'active' AND isregistered IS FALSE

@@ -4,5 +4,5 @@
 -- do: Build it anew, or delete it.
 -- threshold: days = 1095 -- how many days without a change are fine
 SELECT source, id, name, 'last changed ' || inventory.instant(coalesce(updated_at, created_at)) AS detail
-FROM inventory.live_images
-WHERE coalesce(updated_at, created_at) < clock_timestamp() - CAST(:days AS int) * interval '1 day'
+FROM live_images
+WHERE coalesce(updated_at, created_at) < CAST(:moment AS timestamptz) - CAST(:days AS int) * interval '1 day'

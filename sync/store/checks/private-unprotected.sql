@@ -3,5 +3,5 @@
 -- why: One wrong call deletes it, and the cloud does not ask back.
 -- do: Set `protected` on images that something depends on.
 SELECT source, id, name, 'not protected' AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE imagetype = 'private' AND protected IS NOT TRUE

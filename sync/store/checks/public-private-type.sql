@@ -3,5 +3,5 @@
 -- why: It was made for one account, and may hold what is no one else's business.
 -- do: Set `visibility` to private, and find out who made it public: `image-sync history ID`.
 SELECT source, id, name, 'type private, visibility public' AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE imagetype = 'private' AND visibility = 'public'

@@ -3,5 +3,5 @@
 -- why: Who chooses by name gets any of them.
 -- do: Rename or delete all but one.
 SELECT source, id, name, 'one of ' || images || ' of this name' AS detail
-FROM (SELECT source, id, name, count(*) OVER (PARTITION BY source, name) AS images FROM inventory.live_images) AS named
+FROM (SELECT source, id, name, count(*) OVER (PARTITION BY source, name) AS images FROM live_images) AS named
 WHERE images > 1

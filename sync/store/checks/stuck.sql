@@ -5,6 +5,6 @@
 -- threshold: hours = 24 -- how long it may take
 SELECT source, id, name,
        status || ' since ' || inventory.instant(coalesce(updated_at, created_at)) AS detail
-FROM inventory.live_images
+FROM live_images
 WHERE status IN ('queued', 'saving')
-  AND coalesce(updated_at, created_at) < clock_timestamp() - CAST(:hours AS int) * interval '1 hour'
+  AND coalesce(updated_at, created_at) < CAST(:moment AS timestamptz) - CAST(:hours AS int) * interval '1 hour'
