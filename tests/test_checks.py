@@ -144,8 +144,9 @@ def test_users_own_checks(edge: Edge, tmp_path: Path) -> None:
         (OWN.replace(":least", ":most"), "most"),
         (
             OWN[: OWN.index("SELECT")] + "DELETE FROM inventory.images RETURNING source, id, name, '' AS detail",
-            "read-only",
+            "syntax error",
         ),
+        (OWN.replace("owner || ' 100%'", "nextval(pg_get_serial_sequence('inventory.runs', 'run'))"), "read-only"),
         (OWN.replace("-- why: She has left.\n", ""), "lacks `-- why"),
         (OWN.replace("high", "dire"), "none of low, medium, high"),
         (OWN.replace("least = 3", "least"), "threshold"),
