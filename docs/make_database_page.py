@@ -1,6 +1,6 @@
 """Write docs/database.md and its picture from a live database; with --check, only say whether they are stale (exit 1).
 
-The database is the one that `image-sync demo` leaves: made by the migrations, and filled by four real runs.
+The database is the one that `image-sync demo` leaves: made by the migrations, and filled by five real runs.
 """
 
 import os
@@ -114,7 +114,7 @@ def cookbook(connection: psycopg.Connection[Any]) -> Iterator[str]:
     """Each question with its SQL and what it gives."""
     yield "## Cookbook"
     yield (
-        "Each of these stands in [docs/sql](sql) as a file; the results are those of `image-sync demo`, after its four "
+        "Each of these stands in [docs/sql](sql) as a file; the results are those of `image-sync demo`, after its five "
         "runs."
     )
     for path in sorted(QUESTIONS.glob("*.sql")):

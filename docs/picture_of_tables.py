@@ -14,6 +14,7 @@ PLACES = {  # column and row of each table
     "quarantine": (0, 2),
     "findings": (1, 2),
     "prunings": (2, 2),
+    "report_readers": (0, 3),
 }
 # Of whom to whom, and by what; where a foreign key stands, the line is drawn through.
 LINES = (
@@ -47,7 +48,7 @@ def draw(keys: Mapping[str, Sequence[str]]) -> str:
     title = "<title>The tables of the inventory</title>"
     told = "; ".join(f"{one} refers to {other} by {by}" for one, other, by, _ in LINES)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 400" role="img">{title}<desc>{escape(told)}</desc>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 520" role="img">{title}<desc>{escape(told)}</desc>'
         f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 

@@ -4,55 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import pytest
-from builders import image
-from cli_tools import Done, Job
-from servers import Server
+from cli_tools import Job
+from report_tools import NASTY, as_json, report
 from store_tools import Edge
 
-SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text(encoding="utf-8"))
-NASTY = "=1+1 </b><script>x</script> [bold](http://x) @all \x1b[31m\u202e\n| `y`"
-
-
-@pytest.fixture
-def edge(server: Server) -> Iterator[Edge]:
-    """Six runs: a first load, changes of all kinds, an exposed image, a nasty name, and one that proves nothing."""
-    with Edge(server, 60) as made:
-        made.world.put(image("open", visibility="private"))
-        made.run()
-        made.world.change(4)
-        made.world.create(3)
-        gone = made.world.delete(5)
-        made.world.put(image("open", visibility="public"))
-        made.run()
-        made.world.restore(2)
-        made.world.put(image("nasty", name=NASTY))
-        made.run()
-        made.run()
-        assert gone
-        yield made
-
-
-def report(edge: Edge, folder: Path, *arguments: str) -> Done:
-    """The command, on this inventory."""
-    return Job(folder, edge.url)("report", *arguments)
-
-
-def as_json(edge: Edge, folder: Path, *arguments: str) -> dict[str, Any]:
-    """A report as a program reads it."""
-    done = report(edge, folder, "--format", "json", *arguments)
-    assert done.code == 0, done.err
-    told: dict[str, Any] = json.loads(done.out)
-    jsonschema.validate(told, SCHEMA)
-    return told
+pytest_plugins = ["report_fixtures"]
 
 
 def test_numbers_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:

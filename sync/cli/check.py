@@ -52,7 +52,7 @@ def check(config: Path | None, **asked: Unpack[Asked]) -> None:
     """
     loaded = wiring.load(os.environ, config, with_sources=False)
     source, style, fail_on = asked["source"], asked["style"], asked["fail_on"]
-    wanted = [one for one in _checks(loaded) if one.severity >= Severity[asked["severity"].upper()]]
+    wanted = [one for one in configured(loaded) if one.severity >= Severity[asked["severity"].upper()]]
     if asked["only_list"]:
         show(map(_told, wanted), "table" if style in ("sarif", "junit") else style, LIST)
         return
@@ -66,7 +66,13 @@ def check(config: Path | None, **asked: Unpack[Asked]) -> None:
         sys.exit(FOUND)
 
 
-def _checks(loaded: Settings) -> list[Check]:
+def configured(loaded: Settings) -> list[Check]:
+    """The checks that the settings ask for, with their thresholds.
+
+    Raises:
+        UnknownError: a check or threshold in the settings does not exist.
+        UsageError: a check can't be read.
+    """
     thresholds: dict[str, dict[str, int]] = {}
     for name, threshold, number in loaded.check_thresholds:
         thresholds.setdefault(name, {})[threshold] = number

@@ -12,18 +12,23 @@ from pathlib import Path
 import click
 
 from sync import job, logs, settings, wiring
+from sync.cli import report
 from sync.cli.output import show
 from sync.cli.run import COLUMNS
 from sync.domain.run import Outcome
 from sync.embedded import default_folder, wait_until_stopped
 from sync.errors import UsageError
 from sync.simulator import Simulator, World
+from sync.simulator.effects import hidden
 from sync.store.connect import Target
 from sync.store.database import Database
 from sync.store.reading import inventory
+from sync.store.reporting import Material
 
 IMAGES = 2_500
+HIDDEN = 600
 SOURCE = "demo"
+REPORT = "report.html"
 _DIFF = ("name", "change", "field", "old", "new")
 _HISTORY = ("valid_from", "valid_to", "valid_from_run", "change", "changes")
 _SHOWN = 12  # rows of the diff
@@ -43,21 +48,27 @@ def demo(folder: Path | None, seed: int) -> None:
         loaded = wiring.load(environ)
         with wiring.database(loaded, environ) as target:
             _tell(f"A simulated cloud with {IMAGES} images is at {cloud.url}, a PostgreSQL of our own in {place}.\n")
-            outcomes = _live(cloud.world, loaded.sources[0], target)
-            _tell("Four runs, each made by `image-sync run`:")
+            outcomes = _live(cloud, loaded.sources[0], target)
+            _tell(
+                f"Five runs, each made by `image-sync run`; during the third the cloud hid {HIDDEN} images by mistake:"
+            )
             show([outcome.as_json() for outcome in outcomes], "table", COLUMNS)
             _look(outcomes, target)
+            _report(outcomes, target, place / REPORT)
     _further(place, outcomes)
 
 
-def _live(world: World, source: settings.Source, target: Target) -> list[Outcome]:
-    """Four days in the life of a cloud, a run after each."""
-    outcomes = [_run(source, target)]
+def _live(cloud: Simulator, source: settings.Source, target: Target) -> list[Outcome]:
+    """Four days in the life of a cloud, a run after each, and one more while it errs."""
+    world, outcomes = cloud.world, [_run(source, target)]
     world.advance(timedelta(days=1))
     world.create(6)
     world.change(9)
     gone = world.delete(7)
     outcomes.append(_run(source, target))
+    cloud.faults.add(hidden(sorted(world.truth())[:HIDDEN]), times=None)
+    outcomes.append(_run(source, target))
+    cloud.faults.clear()
     world.advance(timedelta(days=1))
     world.change(4)
     world.restore(len(gone) // 2)
@@ -83,6 +94,15 @@ def _look(outcomes: list[Outcome], target: Target) -> None:
         returned = next(row["id"] for row in later if row["change"] == "restored")
         _tell(f"One image that was gone and came back (`image-sync history {returned}`):")
         show(found.history(returned, SOURCE), "table", _HISTORY)
+
+
+def _report(outcomes: list[Outcome], target: Target, file: Path) -> None:
+    """What `image-sync report --from 1 --format html` makes."""
+    with inventory(target) as found:
+        begin, end = found.moment(outcomes[0].run or 0), found.settled()
+        made, text = report.make(settings.Settings(), found, Material(found, begin, end, None), "html")
+    file.write_bytes(text)
+    _tell(f"A report of it all, to be opened in a browser: {file}\n  " + "\n  ".join(made.verdict()) + "\n")
 
 
 def _further(place: Path, outcomes: list[Outcome]) -> None:

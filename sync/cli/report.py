@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -14,57 +15,128 @@ import click
 
 from sync import wiring
 from sync.cli import moments, say
+from sync.cli.check import configured
+from sync.domain.image import iso
 from sync.errors import ImageSyncError, UsageError
-from sync.reports.as_csv import as_csv
-from sync.reports.as_json import as_json
 from sync.reports.gather import gather
-from sync.reports.markdown import markdown
 from sync.reports.model import Report
-from sync.store.reading import inventory
+from sync.settings import Settings
+from sync.store import checking, readers
+from sync.store.reading import Inventory, inventory
+from sync.store.reporting import Material
 
-WRITERS: dict[str, Callable[[Report], str]] = {"md": markdown, "json": as_json, "csv": as_csv}
+USUAL = "-7d"
 
 
 class Asked(TypedDict):
     """What was asked for."""
 
-    begin: str
+    begin: str | None
     end: str
     source: str | None
     style: str
     output: Path | None
+    since_last: str | None
     if_changed: bool
 
 
 @click.command()
-@click.option("--from", "begin", default="-7d", show_default=True, help="Moment after which changes count.")
+@click.option("--from", "begin", help=f"Moment after which changes count.  [default: {USUAL}]")
 @click.option("--to", "end", default="now", show_default=True, help="Moment up to which they do.")
 @click.option("--source", help="Only this source.")
-@click.option("--format", "style", type=click.Choice(list(WRITERS)), default="md", show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["md", "html", "csv", "json", "xlsx"]), default="md", show_default=True
+)
 @click.option("--output", type=click.Path(path_type=Path), help="File to write, instead of standard output.")
+@click.option("--since-last", metavar="NAME", help="From where the last report of this name ended; it is remembered.")
 @click.option("--if-changed", is_flag=True, help="Write nothing if nothing changed and nothing needs attention.")
 @click.pass_obj
 def report(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Tell what changed between two moments, what needs attention, and how far that can be trusted.
 
-    Moments are written as for `as-of`. Markdown is short enough for a chat message, JSON has everything, CSV has the
-    changes. A report made twice for the same moments is the same, byte for byte.
+    Moments are written as for `as-of`. Markdown is short enough for a chat message, HTML is for reading and for paper,
+    CSV has the changes, JSON has everything. A report made twice for the same moments is the same, byte for byte.
     """
-    source, output = asked["source"], asked["output"]
-    if output is not None:
-        _check_writable(output)
+    source, output, reader = asked["source"], asked["output"], asked["since_last"]
+    _check(asked)
     loaded = wiring.load(os.environ, config, with_sources=False)
-    with wiring.database(loaded, os.environ) as target, inventory(target) as found:
-        found.check_source(source)
-        begin = moments.moment(asked["begin"], found, source, begins=True, early=True)
-        end = moments.moment(asked["end"], found, source, early=True)
-        if begin > end:
-            raise UsageError(f"{asked['begin']} is later than {asked['end']}; give the earlier moment as --from")
-        made = gather(found, begin, end, source)
-    if asked["if_changed"] and not made.changes and not list(made.attention()):
-        say("nothing changed; nothing was written")
-        return
-    _write(WRITERS[asked["style"]](made), output)
+    with wiring.database(loaded, os.environ) as target:
+        with inventory(target) as found:
+            found.check_source(source)
+            material = Material(found, *_time(asked, found), source)
+            made, text = make(loaded, found, material, asked["style"])
+        if asked["if_changed"] and not made.changes and not list(made.attention()):
+            say("nothing changed; nothing was written")
+        else:
+            _write(text, output)
+        if reader:
+            readers.remember(target, reader, source, made.end)
+
+
+def _check(asked: Asked) -> None:
+    """Make sure, before any work, that what is asked for can be done.
+
+    Raises:
+        UsageError: it contradicts itself.
+        ImageSyncError: the file can't be written.
+    """
+    if asked["since_last"] and asked["begin"]:
+        raise UsageError("give --from or --since-last: the latter knows where the last report ended")
+    if asked["output"] is not None:
+        _check_writable(asked["output"])
+    elif asked["style"] == "xlsx" and sys.stdout.isatty():
+        raise UsageError("a workbook is nothing for a terminal; give it a file by --output")
+
+
+def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
+    """After which moment, and up to which."""
+    source, settled = asked["source"], found.settled()
+    end = moments.moment(asked["end"], found, source, early=True)
+    if end > settled:
+        if asked["end"] != "now":
+            say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
+        end = settled
+    stopped = readers.stopped(found, asked["since_last"], source) if asked["since_last"] else None
+    if stopped is not None:
+        return min(stopped, end), end
+    begin = moments.moment(asked["begin"] or USUAL, found, source, begins=True, early=True)
+    if begin > end:
+        raise UsageError(f"{asked['begin'] or USUAL} is later than {asked['end']}; give the earlier moment as --from")
+    return begin, end
+
+
+def make(loaded: Settings, found: Inventory, material: Material, style: str) -> tuple[Report, bytes]:
+    """A report, and the same written in a style.
+
+    Raises:
+        UsageError: a check in the settings can't be carried out, or the style needs a library that is not there.
+    """
+    chosen, dates = configured(loaded), checking.systems(loaded.check_systems)
+    made = gather(found, material, chosen, dates)
+    sql = material.sql() | {
+        f"Check {check.name}": checking.sql(check, dates, material.end, material.source)
+        for check in chosen
+        if any(finding.check == check.name for finding in made.findings)
+    }
+    return made, _writer(style)(made, material, sql)
+
+
+def _writer(style: str) -> Callable[[Report, Material, dict[str, str]], bytes]:
+    """Writes a report in a style; what it needs is imported only then."""
+    if style == "html":
+        from sync.reports.html import html  # noqa: PLC0415
+
+        return lambda made, _material, sql: html(made, sql).encode()
+    if style == "xlsx":
+        from sync.reports.as_xlsx import as_xlsx  # noqa: PLC0415
+
+        return lambda made, material, _sql: as_xlsx(made, material.images())
+    from sync.reports.as_csv import as_csv  # noqa: PLC0415
+    from sync.reports.as_json import as_json  # noqa: PLC0415
+    from sync.reports.markdown import markdown  # noqa: PLC0415
+
+    write = {"md": markdown, "csv": as_csv, "json": as_json}[style]
+    return lambda made, _material, _sql: write(made).encode()
 
 
 def _check_writable(path: Path) -> None:
@@ -78,20 +150,20 @@ def _check_writable(path: Path) -> None:
         raise ImageSyncError(f"{path} can't be written; give --output a file in a folder that you may write to")
 
 
-def _write(text: str, path: Path | None) -> None:
+def _write(text: bytes, path: Path | None) -> None:
     """Write it as a whole, or not at all.
 
     Raises:
         ImageSyncError: it can't be written.
     """
     if path is None:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import datetime
 
 from sync.domain.image import iso
@@ -18,11 +19,16 @@ def as_csv(report: Report) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
+    writer.writerows(map(_cell, row) for row in rows(report))
+    return out.getvalue()
+
+
+def rows(report: Report) -> Iterator[tuple[object, ...]]:
+    """The changes, a row a changed field, with the values of ``COLUMNS``."""
     for change in report.changes:
         head = (change.source, change.id, change.name, change.kind, change.at, change.not_before, change.run)
         for field in change.fields or (Field(None, None, None),):
-            writer.writerow(map(_cell, (*head, field.name, field.old, field.new)))
-    return out.getvalue()
+            yield (*head, field.name, field.old, field.new)
 
 
 def _cell(value: object) -> object:

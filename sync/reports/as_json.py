@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -31,9 +32,21 @@ def as_json(report: Report) -> str:
         "quarantined": list(map(dict, report.quarantined)),
         "runs": list(map(dict, report.runs)),
         "evidence": [
-            {"source": one.source, "moment": one.moment, "proven_run": one.proven_run, "doubt": one.doubt}
+            {
+                "source": one.source,
+                "moment": one.moment,
+                "proven_run": one.proven_run,
+                "doubt": one.doubt,
+                "last_run": one.last_run,
+                "digest": one.digest,
+            }
             for one in report.evidence
         ],
+        "checks": [
+            {"check": one.name, "severity": str(one.severity), "thresholds": dict(one.thresholds)}
+            for one in report.checks
+        ],
+        "findings": [asdict(one) | {"severity": str(one.severity)} for one in report.findings],
     }
     return json.dumps(_plain(told), ensure_ascii=False, indent=1) + "\n"
 

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 
+from sync.domain.checks import Check
 from sync.reports.model import Evidence, Report, changes_of
+from sync.store.checking import find
 from sync.store.reading import Inventory
 from sync.store.reporting import Material
 
 
-def gather(inventory: Inventory, begin: datetime, end: datetime, source: str | None) -> Report:
-    """Make the report on the time after ``begin``, up to and including ``end``; all of one snapshot."""
-    material = Material(inventory, begin, end, source)
+def gather(
+    inventory: Inventory,
+    material: Material,
+    checks: Sequence[Check],
+    dates: list[dict[str, str]],
+) -> Report:
+    """Make a report; all of it is of one snapshot.
+
+    Args:
+        inventory: to ask.
+        material: what to ask it: the time and the source that the report is about.
+        checks: what to look for in the images as they were at the end.
+        dates: operating systems and the day on which their updates end.
+
+    Raises:
+        UsageError: the SQL of a check can't be carried out.
+    """
+    begin, end, source = material.begin, material.end, material.source
+    findings = list(find(inventory, checks, dates, end, source))
     return Report(
         begin=begin,
         end=end,
         source=source,
         before=material.counts(begin),
         after=material.counts(end),
-        shares=material.shares(end),
+        shares=material.shares(),
         changes=list(changes_of(material.changes())),
         runs=material.runs(),
         held=material.held(),
         quarantined=material.quarantined(),
         evidence=[Evidence(moment=at, **row) for at in (begin, end) for row in material.evidence(at)],
+        checks=checks,
+        findings=sorted(findings, key=lambda one: (-one.severity, one.check, one.source, one.id)),
     )

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from sync.domain.checks import Check, Finding
 from sync.domain.image import iso
 
 KINDS = ("created", "updated", "restored", "deleted")
@@ -62,6 +63,8 @@ class Evidence:
         proven_at: when it took effect.
         pruned: whether history from that moment was removed since.
         failed: runs after it and up to the moment that did not prove their list.
+        last_run: the last run up to the moment that wrote something, be it only its record.
+        digest: what that run bears, in hexadecimal: it vouches for all runs before it. None: runs bore none then.
     """
 
     source: str
@@ -70,6 +73,8 @@ class Evidence:
     proven_at: datetime | None
     pruned: bool | None
     failed: int
+    last_run: int | None
+    digest: str | None
 
     @property
     def doubt(self) -> str:
@@ -78,7 +83,7 @@ class Evidence:
             return "no proven run had taken place: what existed then is not known"
         if self.pruned:
             return "history from then was pruned"
-        return f"{self.failed} runs had not proven their list since run {self.proven_run}" if self.failed else ""
+        return f"{_many(self.failed, 'run')} had not proven the list since run {self.proven_run}" if self.failed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class Report:
         held: deletions that waited for a person at the end.
         quarantined: records that were first met in that time and are no image.
         evidence: of each source at both moments.
+        checks: those that were carried out on the images as they were at the end, ...
+        findings: ... and what they found, the worst first.
     """
 
     begin: datetime
@@ -107,6 +114,8 @@ class Report:
     held: Sequence[Row]
     quarantined: Sequence[Row]
     evidence: Sequence[Evidence]
+    checks: Sequence[Check] = ()
+    findings: Sequence[Finding] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -143,26 +152,38 @@ class Report:
         if not self.runs:
             yield "No run took place in this time: nothing is known of it but what was known before."
         yield (
-            f"{after} images, {before} before: {counts['created']} created, {counts['updated']} updated, "
-            f"{counts['restored']} restored, {counts['deleted']} deleted."
+            f"{_many(after, 'image')}, {before:,} before: {counts['created']:,} created, "
+            f"{counts['updated']:,} updated, {counts['restored']:,} restored, {counts['deleted']:,} deleted."
         )
         yield from self.attention()
+        if self.findings:
+            yield f"{_many(len(self.findings), 'finding')} of the checks: {_severities(self.findings)}."
         if self.complete:
             yield "The evidence is complete: proven lists around both moments, and every run between them was proven."
 
     def attention(self) -> Iterator[str]:
         """What a person should look at, in sentences."""
         if self.exposed:
-            yield f"{len({one.id for one in self.exposed})} images became public or lost their protection."
+            exposed = len({(one.source, one.id) for one in self.exposed})
+            yield f"{_many(exposed, 'image')} became public or lost protection."
         if self.held:
-            yield f"{len(self.held)} deletions were withheld at the end and wait for a person."
+            yield f"{_many(len(self.held), 'deletion')} withheld: a person has to say whether these images are gone."
         if self.quarantined:
-            yield f"{len(self.quarantined)} records could not be read as an image."
+            yield f"{_many(len(self.quarantined), 'record')} could not be read as an image."
         if self.troubled:
-            yield f"{len(self.troubled)} of {len(self.runs)} runs failed, or could not prove their list."
+            yield f"{len(self.troubled):,} of {_many(len(self.runs), 'run')} failed, or could not prove the list."
         for one in self.evidence:
             if one.doubt:
                 yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _severities(findings: Iterable[Finding]) -> str:
+    found = Counter(finding.severity for finding in findings)
+    return ", ".join(f"{found[severity]:,} {severity}" for severity in sorted(found, reverse=True))
 
 
 def changes_of(rows: Iterable[Row]) -> Iterator[Change]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sync.domain.checks import COLUMNS, Check, Finding
 from sync.errors import UnknownError, UsageError
 from sync.store.reading import Inventory
+from sync.store.written import Value, written
 
 _OWN = Path(__file__).with_name("checks")
 _SYSTEMS = _OWN / "end_of_life.csv"
@@ -77,14 +78,26 @@ def find(
     Raises:
         UsageError: the SQL of a check can't be carried out, or returns other columns.
     """
-    facts = {"moment": moment, "asked_source": source, "systems": json.dumps(dates)}
     for check in wanted:
-        rows = inventory.ask(check.name, _AT_A_MOMENT.format(sql=check.sql), {**check.thresholds, **facts})
+        rows = inventory.ask(check.name, _query(check), _values(check, dates, moment, source))
         for row in rows:
             if set(row) != set(COLUMNS):
                 raise UsageError(f"check {check.name} returns {', '.join(row)}; it must return {', '.join(COLUMNS)}")
             if source is None or row["source"] == source:
                 yield Finding(check.name, check.severity, row["source"], row["id"], row["name"], str(row["detail"]))
+
+
+def sql(check: Check, dates: list[dict[str, str]], moment: datetime, source: str | None) -> str:
+    """What ``find`` asks for one check, as anyone can carry it out."""
+    return written(_query(check), _values(check, dates, moment, source))
+
+
+def _query(check: Check) -> str:
+    return _AT_A_MOMENT.format(sql=check.sql)
+
+
+def _values(check: Check, dates: list[dict[str, str]], moment: datetime, source: str | None) -> dict[str, Value]:
+    return {**check.thresholds, "moment": moment, "asked_source": source, "systems": json.dumps(dates)}
 
 
 def _is_day(text: str | None) -> bool:

@@ -1,0 +1,192 @@
+"""The page: complete, inert, the same each time, and with the numbers of every other format."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import psycopg
+import pytest
+from builders import image
+from report_tools import NASTY, as_json, report
+from store_tools import Edge
+
+from sync.domain.image import iso
+
+pytest_plugins = ["report_fixtures"]
+INERT = {
+    *("html", "head", "meta", "link", "title", "style", "body", "header", "main", "section", "nav", "footer", "div"),
+    *("h1", "h2", "h3", "p", "ul", "li", "a", "b", "i", "span", "code", "pre", "bdi", "br", "time"),
+    *("figure", "figcaption", "details", "summary", "table", "thead", "tbody", "tr", "th", "td"),
+    *("svg", "desc", "rect", "path", "line", "text"),
+}
+
+
+class Page(HTMLParser):
+    """A page, as tags with their attributes, and the text of each element that is asked about."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember it."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Remember it."""
+        self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of all elements of a name."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def page(edge: Edge, tmp_path: Path) -> Page:
+    """The report on everything after the first run."""
+    return Page(html(edge, tmp_path))
+
+
+def html(edge: Edge, folder: Path, *arguments: str) -> str:
+    """The text of a page."""
+    done = report(edge, folder, "--format", "html", *(arguments or ("--from", "1")))
+    assert done.code == 0, done.err
+    return done.out
+
+
+def test_nothing_in_it_acts_or_asks(page: Page) -> None:
+    """No script, no handler, no address but those of its own sections; a policy that allows nothing but its style."""
+    assert {tag for tag, _ in page.tags} <= INERT
+    for tag, attributes in page.tags:
+        assert not any(name.startswith("on") or name in ("src", "style", "action") for name in attributes), tag
+        assert (attributes.get("href") or "#").startswith(("#", "data:,"))
+    (policy,) = (one["content"] or "" for one in page.all("meta") if one.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+
+
+def test_its_style_is_the_one_that_its_policy_allows(edge: Edge, tmp_path: Path) -> None:
+    """The digest in the policy is that of the style, to the byte."""
+    text = html(edge, tmp_path)
+
+    style = text[text.index("<style>") + 7 : text.index("</style>")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in text
+
+
+def test_each_picture_can_be_read_without_seeing_it(edge: Edge, tmp_path: Path) -> None:
+    """A title, a description and a table for each."""
+    text = html(edge, tmp_path)
+    figures = re.findall(r"<figure>(.*?)</figure>", text, re.DOTALL)
+
+    assert len(figures) == 8
+    for figure in figures:
+        named = re.search(r'<svg [^>]*role="img" aria-labelledby="(\S+) (\S+)">', figure)
+        assert named
+        assert re.search(rf'<title id="{named[1]}">[^<]+</title><desc id="{named[2]}">[^<]+</desc>', figure)
+        assert re.search(r"<table>.*<td.*</table>", figure, re.DOTALL)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+
+
+def test_names_stay_text(page: Page, edge: Edge) -> None:
+    """Markup, escapes and turned text in a name are shown, not obeyed."""
+    assert edge.value("SELECT name FROM inventory.images WHERE id = 'nasty'") == NASTY
+    words = " ".join(page.words)
+
+    assert "</b><script>x</script>" in words
+    assert "\\x1b[31m\\u202e\\n" in words
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", words)
+
+
+def test_a_name_of_megabytes_is_cut(edge: Edge, tmp_path: Path) -> None:
+    """With its length; the page stays small."""
+    edge.world.put(image("long", name="x" * 900_000))
+    edge.run()
+
+    text = html(edge, tmp_path)
+
+    assert "(900,000 characters)" in text
+    assert len(text) < 300_000
+
+
+def test_it_tells_what_the_others_tell(edge: Edge, tmp_path: Path) -> None:
+    """Verdict, digests, numbers and each changed image of the JSON are on the page."""
+    edge.world.delete(40)
+    edge.run()
+    told, text = as_json(edge, tmp_path, "--from", "1"), html(edge, tmp_path)
+
+    words = "".join(Page(text).words)
+    for sentence in told["verdict"]:
+        assert sentence in words
+    for change in told["changes"]:
+        assert change["id"] in words
+    for one in told["evidence"]:
+        assert (one["digest"] or "none") in words
+    for kind, count in told["counts"].items():
+        assert f'<div class="{kind}"><b>{count:,}</b>' in text
+    assert all(row["id"] in words for row in told["held"])
+
+
+def test_its_queries_give_its_numbers(edge: Edge, tmp_path: Path) -> None:
+    """Each query on the page can be carried out as it stands, and gives what the JSON has."""
+    edge.world.put(image("quoted", name="it's; -- \\"))
+    edge.run()
+    told = as_json(edge, tmp_path, "--from", "1", "--to", "3")
+    text = html(edge, tmp_path, "--from", "1", "--to", "3", "--source", edge.inventory.source.name)
+    unescaped = re.findall(r"<summary>([^<]+)</summary><pre>(.*?)</pre>", text, re.DOTALL)
+
+    with psycopg.connect(edge.url, row_factory=psycopg.rows.dict_row) as connection:
+        results = {}
+        for about, query in unescaped:
+            for mark, char in (("&lt;", "<"), ("&gt;", ">"), ("&#39;", "'"), ("&#34;", '"'), ("&amp;", "&")):
+                query = query.replace(mark, char)  # noqa: PLW2901 - step by step
+            results[about] = connection.execute(query.encode()).fetchall()
+    assert {row["source"]: row["images"] for row in results["Images at the end, by source"]} == told["images"]["to"]
+    fields = [(change["id"], field["field"]) for change in told["changes"] for field in change["fields"]]
+    assert sorted((row["id"], row["field"]) for row in results["Changes"] if row["field"]) == sorted(fields)
+    assert [row["run"] for row in results["Runs"]] == [run["run"] for run in told["runs"]]
+    assert results["Evidence at the end"][0]["digest"] == told["evidence"][-1]["digest"]
+    found = {about.removeprefix("Check "): len(rows) for about, rows in results.items() if about.startswith("Check ")}
+    assert sum(found.values()) == len(told["findings"]) > 0
+
+
+def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
+    """Byte for byte, whatever comes later."""
+    moments = ("--from", "1", "--to", "3")
+    before = html(edge, tmp_path, *moments)
+    edge.world.churn(20)
+    edge.run()
+    edge.run_unproven()
+
+    assert html(edge, tmp_path, *moments) == before
+
+
+@pytest.mark.slow
+def test_ten_thousand_changes_stay_a_page(edge: Edge, tmp_path: Path) -> None:
+    """What is too much is told by its number; the page stays under two megabytes."""
+    for n in range(10_000):
+        edge.world.put(image(f"many-{n}"))
+    edge.run(max_growth=1000)
+
+    text = html(edge, tmp_path)
+
+    assert len(text) < 2_000_000
+    assert "more images that changed" in text
+
+
+def test_a_time_without_runs(edge: Edge, tmp_path: Path) -> None:
+    """Before the first run, and after the last: the page says so at its top, and its pictures are there."""
+    early = html(edge, tmp_path, "--from", "2020-01-01", "--to", "2020-02-01")
+    last = edge.value("SELECT max(effective_at) FROM inventory.runs")
+    late = html(edge, tmp_path, "--from", iso(last))
+
+    for text in (early, late):
+        assert "No run took place in this time" in text[: text.index("<nav")]
+        assert len(re.findall("<svg ", text)) == 8
+    assert "not known" in early[: early.index("<nav")]
