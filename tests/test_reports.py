@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,3 +122,69 @@ def test_moments_that_can_not_be(edge: Edge, tmp_path: Path) -> None:
     assert report(edge, tmp_path, "--from", "3", "--to", "1").code == 2
     assert report(edge, tmp_path, "--from", "whenever").code == 2
     assert datetime.fromisoformat(as_json(edge, tmp_path)["from"])
+
+
+def test_since_the_last_report_of_a_name(edge: Edge, tmp_path: Path) -> None:
+    """Each change is told once to each reader, whatever is committed meanwhile; nothing is lost if writing fails."""
+    first = as_json(edge, tmp_path, "--since-last", "ann")
+    edge.world.create(2)
+    edge.run()
+    failed = Job(tmp_path, edge.url)("report", "--since-last", "ann", "--output", str(tmp_path / "none" / "r.md"))
+    second = as_json(edge, tmp_path, "--since-last", "ann")
+    third = as_json(edge, tmp_path, "--since-last", "ann")
+    other = as_json(edge, tmp_path, "--since-last", "bob")
+
+    assert failed.code == 1
+    assert (second["from"], second["counts"]["created"]) == (first["to"], 2)
+    assert (third["from"], third["changes"]) == (second["to"], [])
+    assert len(other["changes"]) == len(first["changes"]) + 2
+    assert edge.rows("SELECT name, source FROM inventory.report_readers ORDER BY name") == [("ann", ""), ("bob", "")]
+    assert report(edge, tmp_path, "--since-last", "ann", "--from", "1").code == 2
+
+
+def test_a_reader_who_may_not_write_is_told(edge: Edge, tmp_path: Path) -> None:
+    """The report is there all the same; exit code 1 and the reason."""
+    edge.do("DO $$ BEGIN CREATE ROLE ann LOGIN IN ROLE inventory_reader; EXCEPTION WHEN OTHERS THEN NULL; END $$")
+
+    done = Job(tmp_path, edge.url.replace("owner@", "ann@"))("report", "--since-last", "ann")
+
+    assert done.code == 1
+    assert "image inventory" in done.out.lower()
+    assert "remembering where ann stopped" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_run_under_way_is_left_for_the_next_report(edge: Edge, tmp_path: Path) -> None:
+    """A report ends before the first run that may still change something began; so what that finds is not missed."""
+    begun = edge.rows(
+        "INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host) "
+        "SELECT source, 'running', 'command', clock_timestamp() + interval '1 hour', epoch + 1, version, host "
+        "FROM inventory.runs ORDER BY run DESC LIMIT 1 RETURNING started_at"
+    )[0][0]
+
+    told = as_json(edge, tmp_path, "--from", "1")
+    asked = report(edge, tmp_path, "--from", "1", "--to", begun.isoformat())
+
+    assert datetime.fromisoformat(told["to"]) == begun
+    assert asked.code == 0
+    edge.do("UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '1 hour' WHERE status = 'running'")
+    assert datetime.fromisoformat(as_json(edge, tmp_path, "--from", "1")["to"]) > begun
+
+
+def test_findings_are_those_of_the_end(edge: Edge, tmp_path: Path) -> None:
+    """What the checks found in the images as they were then, and a check that is off is not carried out."""
+    then, now = (as_json(edge, tmp_path, "--from", "1", "--to", end) for end in ("1", "last"))
+    off = Job(tmp_path, edge.url)("report", "--format", "json", IMAGE_SYNC_CHECK_OFF="exposure-widened")
+
+    assert "exposure-widened" not in {one["check"] for one in then["findings"]}
+    assert [one["id"] for one in now["findings"] if one["check"] == "exposure-widened"].count("open") == 1
+    assert any("findings of the checks" in sentence for sentence in now["verdict"])
+    assert "exposure-widened" not in {one["check"] for one in json.loads(off.out)["checks"]}
+
+
+def test_digests_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
+    """At both moments the digest of the last committed run by then."""
+    told = as_json(edge, tmp_path, "--from", "1", "--to", "3")
+    digests = dict(edge.rows("SELECT run, encode(digest, 'hex') FROM inventory.runs"))
+
+    assert [(one["last_run"], one["digest"]) for one in told["evidence"]] == [(1, digests[1]), (3, digests[3])]

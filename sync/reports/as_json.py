@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sync.domain.image import iso
-from sync.reports.model import Change, Report
+import msgspec
+
+from sync.domain.checks import Finding
+from sync.reports.model import Change, Evidence, Report
 
 VERSION = 1
 
@@ -27,28 +26,23 @@ def as_json(report: Report) -> str:
         "counts": report.counts,
         "days": {day.isoformat(): counts for day, counts in report.days.items()},
         "shares": report.shares,
-        "changes": [_change(change) for change in report.changes],
-        "held": list(map(dict, report.held)),
-        "quarantined": list(map(dict, report.quarantined)),
-        "runs": list(map(dict, report.runs)),
-        "evidence": [
-            {
-                "source": one.source,
-                "moment": one.moment,
-                "proven_run": one.proven_run,
-                "doubt": one.doubt,
-                "last_run": one.last_run,
-                "digest": one.digest,
-            }
-            for one in report.evidence
-        ],
+        "changes": _array(map(_change, report.changes)),
+        "held": _array(map(dict, report.held)),
+        "quarantined": _array(map(dict, report.quarantined)),
+        "runs": _array(map(dict, report.runs)),
+        "evidence": _array(map(_evidence, report.evidence)),
         "checks": [
             {"check": one.name, "severity": str(one.severity), "thresholds": dict(one.thresholds)}
             for one in report.checks
         ],
-        "findings": [asdict(one) | {"severity": str(one.severity)} for one in report.findings],
+        "findings": _array(map(_finding, report.findings)),
     }
-    return json.dumps(_plain(told), ensure_ascii=False, indent=1) + "\n"
+    return msgspec.json.format(_encode(told), indent=1).decode() + "\n"
+
+
+def _array(rows: Iterable[Mapping[str, Any]]) -> msgspec.Raw:
+    """An array, row by row: there may be hundreds of thousands."""
+    return msgspec.Raw(b"[" + b",".join(map(_encode, rows)) + b"]")
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -64,12 +58,26 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """The same with every moment as text."""
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list) else value
+def _evidence(one: Evidence) -> dict[str, Any]:
+    return {
+        "source": one.source,
+        "moment": one.moment,
+        "proven_run": one.proven_run,
+        "doubt": one.doubt,
+        "last_run": one.last_run,
+        "digest": one.digest,
+    }
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    return {
+        "check": one.check,
+        "severity": str(one.severity),
+        "source": one.source,
+        "id": one.id,
+        "name": one.name,
+        "detail": one.detail,
+    }
+
+
+_encode = msgspec.json.Encoder().encode

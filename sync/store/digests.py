@@ -26,18 +26,22 @@ _SIZE = 32  # bytes
 _CHUNK = 2_000  # rows held in memory at a time
 
 _OPENED_BY = """
-SELECT sha256('+'::bytea || i.content_digest || convert_to(i.id, 'UTF8')) FROM {staged} inventory.images i
-WHERE i.source = %(source)s AND {same} i.valid_from_run = %(run)s AND i.deleted_at IS NULL
+SELECT sha256('+'::bytea || i.content_digest || convert_to(i.id, 'UTF8')) FROM {images} i
+WHERE i.valid_from_run = %(run)s AND i.deleted_at IS NULL
+"""
+_ALL = "(SELECT * FROM inventory.images WHERE source = %(source)s)"
+# OFFSET keeps the planner from looking through all images for those of this run, of which it expects one.
+_STAGED = """
+pg_temp.stage s CROSS JOIN LATERAL (
+    SELECT * FROM inventory.images WHERE source = %(source)s AND id = s.id OFFSET 0)
 """
 _CLOSED_BY = """
 SELECT sha256('-'::bytea || convert_to(v.id, 'UTF8')) FROM inventory.image_versions v
 WHERE v.source = %(source)s AND v.valid_to = %(effective_at)s AND v.valid_to_run = %(run)s
 """
 _CHANGES = "SELECT coalesce(string_agg(part, '' ORDER BY part), '') FROM ({parts}) AS changes (part)"
-_LOADED = _CHANGES.format(parts=_OPENED_BY.format(staged="", same=""))
-_CHANGED = _CHANGES.format(
-    parts=_OPENED_BY.format(staged="pg_temp.stage s,", same="i.id = s.id AND") + " UNION ALL " + _CLOSED_BY
-)
+_LOADED = _CHANGES.format(parts=_OPENED_BY.format(images=_ALL))
+_CHANGED = _CHANGES.format(parts=f"{_OPENED_BY.format(images=_STAGED)} UNION ALL {_CLOSED_BY}")
 _SEAL = """
 UPDATE inventory.runs SET ignored = %(ignored)s, changes_digest = sha256({changes}) WHERE run = %(run)s;
 """
