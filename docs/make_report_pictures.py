@@ -39,8 +39,8 @@ def pictures(report: Path, folder: Path) -> None:
     command = ["pdftoppm", "-r", "56", "-png", "-f", "1", "-l", "3", str(folder / "report.pdf"), str(folder / "page")]
     subprocess.run(command, check=True)  # noqa: S603 - our own arguments
     pages = sorted(map(str, folder.glob("page-*.png")))
-    montage = ["montage", *pages, "-tile", "3x1", "-geometry", "+6+6", "-background", "#888", "+dither", "-colors", "32"]
-    subprocess.run([*montage, str(FOLDER / "report-print.png")], check=True)  # noqa: S603
+    looks = ["-tile", "3x1", "-geometry", "+6+6", "-background", "#888", "+dither", "-colors", "32"]
+    subprocess.run(["montage", *pages, *looks, str(FOLDER / "report-print.png")], check=True)  # noqa: S603, S607
 
 
 if __name__ == "__main__":

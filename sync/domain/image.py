@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from sync.domain.fields import COLUMNS, FIELDS, Field, Kind
+from sync.domain.strict import strict_json
 from sync.domain.usual import Value, usual
-from sync.errors import ContractError
 
 DIGEST_BYTES = 16
 _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")
@@ -131,33 +131,6 @@ def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dic
     """
     known = {field.api: _written(field, values.get(field.column)) for field in FIELDS}
     return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
-
-
-def strict_json(text: bytes, number: Callable[[str], object] | None = None) -> Any:
-    """Decode JSON in which no object has a key twice: which of the two holds is anyone's guess.
-
-    Args:
-        text: the JSON.
-        number: what to make of a number; Python's int or float if not given.
-
-    Raises:
-        ContractError: one has.
-        ValueError: it is no JSON; NaN and Infinity are none.
-    """
-    return json.loads(
-        text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_int=number, parse_float=number
-    )
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ContractError("the answer has an object with the same key twice, so no one can say which value holds")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _may_have_twins(raw: bytes, keys: int) -> bool:

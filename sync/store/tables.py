@@ -6,8 +6,6 @@ They are made by the migrations only; a test holds the two against each other. C
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,71 +17,23 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
-from sync.domain.fields import FIELDS, Kind
 from sync.domain.plan import Status
+from sync.store import columns
+from sync.store.columns import SCHEMA, metadata
 
-SCHEMA = "inventory"
-NAMING = {
-    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    "uq": "%(table_name)s_%(column_0_N_name)s_key",
-    "ck": "%(table_name)s_%(constraint_name)s_check",
-    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-    "pk": "%(table_name)s_pkey",
-}
-metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
+__all__ = ["SCHEMA", "metadata"]
 
-TYPES: dict[Kind, TypeEngine[Any]] = {
-    Kind.TEXT: Text(),
-    Kind.INTEGER: BigInteger(),
-    Kind.BOOLEAN: Boolean(),
-    Kind.FLAG: Boolean(),
-    Kind.TIME: DateTime(timezone=True),
-}
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
 
 _STATUS_COMMENT = (
     "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: "
     "another run was ahead; skipped: not started; abandoned: its process was killed"
 )
-
-
-def _moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
-    default = text("clock_timestamp()") if now else None
-    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default, comment=comment)
-
-
-def _count(name: str, comment: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
-
-
-def _run(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
-    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), nullable=nullable, comment=comment)
-
-
-def _run_unchecked(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
-    """A run in the two large tables, where a foreign key would double the cost of a first load."""
-    return Column(name, BigInteger, nullable=nullable, comment=comment)
-
-
-def _source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
-    reference = [ForeignKey(f"{SCHEMA}.sources.name")] if checked else []
-    comment = "Source the row belongs to"
-    return Column("source", Text, *reference, primary_key=primary_key, nullable=False, comment=comment)
-
-
-def _fields() -> list[Column[object]]:
-    columns = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
-    extra = "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name"
-    return [*columns, Column("extra", JSONB, comment=extra)]
-
 
 sources = Table(
     "sources",
@@ -95,11 +45,11 @@ sources = Table(
         "scope", Text, nullable=False, comment="Filter the inventory was made with, as a query; empty is everything"
     ),
     Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="Committed runs so far: the fence"),
-    _moment("effective_at", "When the last committed run took effect"),
-    _moment("proven_at", "When the last run whose list was proven complete took effect"),
-    _moment("seen_at", "When the last run took effect that saw each live image or knew it to be gone"),
-    _moment("created_at", "When the source was first seen", nullable=False, now=True),
-    _moment("pruned_before", "History before this moment was removed; NULL: all is there"),
+    columns.moment("effective_at", "When the last committed run took effect"),
+    columns.moment("proven_at", "When the last run whose list was proven complete took effect"),
+    columns.moment("seen_at", "When the last run took effect that saw each live image or knew it to be gone"),
+    columns.moment("created_at", "When the source was first seen", nullable=False, now=True),
+    columns.moment("pruned_before", "History before this moment was removed; NULL: all is there"),
     comment="Cloud accounts and endpoints, each with one fixed filter",
 )
 
@@ -107,37 +57,37 @@ runs = Table(
     "runs",
     metadata,
     Column("run", BigInteger, Identity(), primary_key=True, comment="Number of the run"),
-    _source(),
+    columns.source(),
     Column("status", Text, nullable=False, comment=_STATUS_COMMENT),
     Column("reason", Text, nullable=False, server_default="", comment="Why it ended so, in words"),
     Column("trigger", Text, nullable=False, comment="What started it: command, schedule or demo"),
-    _moment("started_at", "When it began", nullable=False, now=True),
-    _moment("deadline_at", "By when it ends, come what may", nullable=False),
-    _moment("finished_at", "When it ended"),
-    _moment("effective_at", "The one moment at which its changes took effect; NULL: it wrote nothing"),
+    columns.moment("started_at", "When it began", nullable=False, now=True),
+    columns.moment("deadline_at", "By when it ends, come what may", nullable=False),
+    columns.moment("finished_at", "When it ended"),
+    columns.moment("effective_at", "The one moment at which its changes took effect; NULL: it wrote nothing"),
     Column("epoch", BigInteger, nullable=False, comment="Epoch of the source when the run began"),
     Column("proven", Boolean, nullable=False, server_default=text("false"), comment="Whether the list was proven"),
     Column("proof", Text, nullable=False, server_default="", comment="Why the list is or is not proven, in words"),
     Column("readings", Integer, nullable=False, server_default=text("0"), comment="How often the list was read"),
-    _count("pages", "Answers read, all readings together"),
-    _count("received", "Rows that came in the last reading, duplicates included"),
-    _count("listed", "Images among them"),
+    columns.count("pages", "Answers read, all readings together"),
+    columns.count("received", "Rows that came in the last reading, duplicates included"),
+    columns.count("listed", "Images among them"),
     Column("total", BigInteger, comment="Number of images by the cloud's last word"),
-    _count("created", "Images seen for the first time"),
-    _count("updated", "Live images with new content"),
-    _count("restored", "Deleted images that came back"),
-    _count("deleted", "Images marked deleted"),
-    _count("approved", "Of the deleted: those released by a person"),
-    _count("held", "Deletions withheld by the guard, still open after the run"),
-    _count("unchanged", "Images found as stored"),
-    _count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
-    _count("quarantined", "Records that can't be read as an image"),
-    _count("missing", "Live images that were not in the list"),
-    _count("kept", "Of the missing: those not confirmed gone"),
-    _count("misfits", "Values that did not fit their column and went to extra"),
-    _count("requests", "Requests to the cloud"),
-    _count("retries", "Of these: repeated ones"),
-    _count("bytes", "Bytes received"),
+    columns.count("created", "Images seen for the first time"),
+    columns.count("updated", "Live images with new content"),
+    columns.count("restored", "Deleted images that came back"),
+    columns.count("deleted", "Images marked deleted"),
+    columns.count("approved", "Of the deleted: those released by a person"),
+    columns.count("held", "Deletions withheld by the guard, still open after the run"),
+    columns.count("unchanged", "Images found as stored"),
+    columns.count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
+    columns.count("quarantined", "Records that can't be read as an image"),
+    columns.count("missing", "Live images that were not in the list"),
+    columns.count("kept", "Of the missing: those not confirmed gone"),
+    columns.count("misfits", "Values that did not fit their column and went to extra"),
+    columns.count("requests", "Requests to the cloud"),
+    columns.count("retries", "Of these: repeated ones"),
+    columns.count("bytes", "Bytes received"),
     Column("error", Text, comment="Class of the error that ended the run"),
     Column("version", Text, nullable=False, comment="Version of the program"),
     Column("host", Text, nullable=False, comment="Host and process that ran it"),
@@ -196,14 +146,14 @@ run_pages = Table(
 images = Table(
     "images",
     metadata,
-    _source(primary_key=True, checked=False),
-    *_fields(),
-    _moment("first_seen_at", "When the image first entered the inventory", nullable=False),
-    _moment("valid_from", "Since when the content is as it stands here", nullable=False),
-    _moment("deleted_at", "When the image was found to be gone; NULL: it is live"),
-    _moment("last_seen_at", "Of a deleted image: when it was last known to exist"),
-    _run_unchecked("valid_from_run", "Run that found the content as it stands here", nullable=False),
-    _run_unchecked("deleted_run", "Run that found it gone"),
+    columns.source(primary_key=True, checked=False),
+    *columns.fields(),
+    columns.moment("first_seen_at", "When the image first entered the inventory", nullable=False),
+    columns.moment("valid_from", "Since when the content is as it stands here", nullable=False),
+    columns.moment("deleted_at", "When the image was found to be gone; NULL: it is live"),
+    columns.moment("last_seen_at", "Of a deleted image: when it was last known to exist"),
+    columns.run_unchecked("valid_from_run", "Run that found the content as it stands here", nullable=False),
+    columns.run_unchecked("deleted_run", "Run that found it gone"),
     Column("raw_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the JSON as the cloud sent it"),
     Column("content_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the content, canonical"),
     CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name="deleted"),
@@ -223,12 +173,12 @@ images = Table(
 image_versions = Table(
     "image_versions",
     metadata,
-    _source(primary_key=True, checked=False),
-    *_fields(),
+    columns.source(primary_key=True, checked=False),
+    *columns.fields(),
     Column("valid_from", DateTime(timezone=True), primary_key=True, comment="Since when the content was so"),
-    _moment("valid_to", "Until when, this moment not included", nullable=False),
-    _run_unchecked("valid_from_run", "Run that found this content", nullable=False),
-    _run_unchecked("valid_to_run", "Run that found it changed or gone", nullable=False),
+    columns.moment("valid_to", "Until when, this moment not included", nullable=False),
+    columns.run_unchecked("valid_from_run", "Run that found this content", nullable=False),
+    columns.run_unchecked("valid_to_run", "Run that found it changed or gone", nullable=False),
     CheckConstraint("valid_from < valid_to", name="period"),
     Index(None, "source", "valid_to"),
     Index(None, "source", "valid_from"),
@@ -238,20 +188,20 @@ image_versions = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    _source(primary_key=True),
+    columns.source(primary_key=True),
     Column("digest", LargeBinary, primary_key=True, comment="blake2b (16 bytes) of the record"),
     Column("id", Text, comment="Id the record bears, if that can be read"),
     Column("raw", LargeBinary, nullable=False, comment="The record, just as the cloud sent it"),
     Column("reason", Text, nullable=False, comment="Why it can't be read as an image"),
-    _run("first_run", "Run that met it first", nullable=False),
-    _moment("first_seen_at", "When that was", nullable=False),
+    columns.run("first_run", "Run that met it first", nullable=False),
+    columns.moment("first_seen_at", "When that was", nullable=False),
     comment="Records that can't be read as an image, kept raw",
 )
 
 held_deletions = Table(
     "held_deletions",
     metadata,
-    _source(primary_key=True),
+    columns.source(primary_key=True),
     Column("id", Text, primary_key=True, comment="Image whose deletion is withheld"),
     Column(
         "run",
@@ -262,12 +212,12 @@ held_deletions = Table(
         comment="Run that withheld it first",
     ),
     Column("reason", Text, nullable=False, comment="Why, in words"),
-    _moment("held_at", "When that was", nullable=False),
-    _moment("last_seen_at", "When the image was last known to exist"),
-    _moment("approved_at", "When a person released the deletion"),
+    columns.moment("held_at", "When that was", nullable=False),
+    columns.moment("last_seen_at", "When the image was last known to exist"),
+    columns.moment("approved_at", "When a person released the deletion"),
     Column("approved_by", Text, comment="Who that was"),
-    _moment("closed_at", "When the case was closed"),
-    _run("closed_run", "Run that closed it"),
+    columns.moment("closed_at", "When the case was closed"),
+    columns.run("closed_run", "Run that closed it"),
     Column("outcome", Text, comment="deleted, or returned: the image was there again"),
     CheckConstraint("outcome IN ('deleted', 'returned')", name="outcome"),
     CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
@@ -278,12 +228,12 @@ held_deletions = Table(
 findings = Table(
     "findings",
     metadata,
-    _source(primary_key=True),
+    columns.source(primary_key=True),
     Column("kind", Text, primary_key=True, comment="contract: the API's answers are not as documented"),
     Column("subject", Text, primary_key=True, comment="What it is about, such as the name of a field"),
     Column("detail", Text, nullable=False, comment="What was found, in words"),
-    _run("first_run", "Run that found it first", nullable=False),
-    _moment("first_seen_at", "When that was", nullable=False),
+    columns.run("first_run", "Run that found it first", nullable=False),
+    columns.moment("first_seen_at", "When that was", nullable=False),
     comment="What is worth knowing about a source, each told once",
 )
 
@@ -291,11 +241,11 @@ prunings = Table(
     "prunings",
     metadata,
     Column("pruning", BigInteger, Identity(), primary_key=True, comment="Number of the pruning"),
-    _source(),
-    _moment("pruned_before", "History before this was removed", nullable=False),
+    columns.source(),
+    columns.moment("pruned_before", "History before this was removed", nullable=False),
     Column("versions", BigInteger, nullable=False, comment="Versions removed: they had ended by then"),
     Column("pages", BigInteger, nullable=False, comment="Rows of evidence removed: of runs that took effect by then"),
-    _moment("pruned_at", "When that was done", nullable=False, now=True),
+    columns.moment("pruned_at", "When that was done", nullable=False, now=True),
     Column("pruned_by", Text, nullable=False, comment="Who did it"),
     comment="What was removed from the history, when and by whom",
 )
@@ -305,7 +255,7 @@ report_readers = Table(
     metadata,
     Column("name", Text, primary_key=True, comment="Name that the reader gave"),
     Column("source", Text, primary_key=True, comment="Source the reports are about; empty is all of them"),
-    _moment("read_to", "Moment that the last report went to", nullable=False),
-    _moment("read_at", "When that was made", nullable=False, now=True),
+    columns.moment("read_to", "Moment that the last report went to", nullable=False),
+    columns.moment("read_at", "When that was made", nullable=False, now=True),
     comment="Where readers of reports stopped, for `report --since-last`",
 )

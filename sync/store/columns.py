@@ -1,0 +1,64 @@
+"""Columns that the tables have in common; those of images come from ``domain.fields``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, MetaData, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from sync.domain.fields import FIELDS, Kind
+
+SCHEMA = "inventory"
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
+
+TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.INTEGER: BigInteger(),
+    Kind.BOOLEAN: Boolean(),
+    Kind.FLAG: Boolean(),
+    Kind.TIME: DateTime(timezone=True),
+}
+
+
+def moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
+    """A moment; ``now``: filled in by the database."""
+    default = text("clock_timestamp()") if now else None
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default, comment=comment)
+
+
+def count(name: str, comment: str) -> Column[int]:
+    """A number of something, 0 if nothing is said."""
+    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
+
+
+def run(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
+    """The number of a run."""
+    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), nullable=nullable, comment=comment)
+
+
+def run_unchecked(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
+    """A run in the two large tables, where a foreign key would double the cost of a first load."""
+    return Column(name, BigInteger, nullable=nullable, comment=comment)
+
+
+def source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
+    """The source of a row."""
+    reference = [ForeignKey(f"{SCHEMA}.sources.name")] if checked else []
+    comment = "Source the row belongs to"
+    return Column("source", Text, *reference, primary_key=primary_key, nullable=False, comment=comment)
+
+
+def fields() -> list[Column[object]]:
+    """The vendor's fields of an image, and ``extra``."""
+    typed = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
+    extra = "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name"
+    return [*typed, Column("extra", JSONB, comment=extra)]
