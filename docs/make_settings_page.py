@@ -129,6 +129,8 @@ def _default(option: Option) -> str:
         return "required"
     if option.default is None or option.default == ():
         return "none"
+    if isinstance(option.default, tuple):
+        return f"`{','.join(option.default)}`"
     if isinstance(option.default, bool):
         return f"`{str(option.default).lower()}`"
     if isinstance(option.default, int | float):

@@ -23,6 +23,9 @@ ImageSyncError                        exit 1
 │   └── OutcomeUnknownError           COMMIT was sent, and no one can say what became of it
 ├── SpoolError                        no room for the changes between reading and writing
 ├── EmbeddedError                     the job's own PostgreSQL does not start
+├── NoticeError                       a notice did not reach its receiver
+│   ├── ReceiverAwayError             worth another try; may know how long to wait
+│   └── ReceiverRefusesError          the receiver does not take it
 ├── ScopeChangedError                 the filter of a source changed and was not acknowledged (exit 2)
 ├── DeadlineError                     the run took longer than it may
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
@@ -181,6 +184,26 @@ class SpoolError(ImageSyncError):
 
 class EmbeddedError(ImageSyncError):
     """The job's own PostgreSQL does not work here."""
+
+
+class NoticeError(ImageSyncError):
+    """A notice did not reach its receiver."""
+
+
+class ReceiverAwayError(NoticeError):
+    """The receiver of notices is away.
+
+    Attributes:
+        wait: seconds it asked to be left alone, or None where it did not say.
+    """
+
+    def __init__(self, message: str | None = None, *, wait: float | None = None) -> None:
+        self.wait = wait
+        super().__init__(message)
+
+
+class ReceiverRefusesError(NoticeError):
+    """The receiver refuses a notice."""
 
 
 class ScopeChangedError(ImageSyncError):

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from sync.cloud.images import ImageList
     from sync.cloud.patience import Patience
     from sync.cloud.tokens import TokenCache
+    from sync.domain.notice import Notice
+    from sync.notices.webhook import Webhook
     from sync.store.database import Database
     from sync.store.spool import FileSpool
 
 Progress = Callable[[int, int | None], None]
+Tell = Callable[[int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,38 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
         return
     with embedded(loaded.data_folder or default_folder(environ)) as server:
         yield replace(_target(loaded, server.url), before=server.ensure)
+
+
+@contextmanager
+def telling(loaded: settings.Settings, target: Target, stop: threading.Event) -> Iterator[Tell]:
+    """What to call with the number of each run that is over, so that people are told of it; no run waits for that."""
+    if loaded.notice_url is None or not loaded.notice_on:
+        yield lambda _run: None
+        return
+    from sync.notices.outbox import Outbox  # noqa: PLC0415 - only where notices are wanted
+
+    outbox = Outbox(lambda run: notices(loaded, target, run), webhook(loaded.notice_url, loaded))
+    try:
+        yield outbox
+    finally:
+        outbox.close(stop)
+
+
+def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]:
+    """What there is to tell of a run that is over."""
+    from sync.notices.decision import notices_of  # noqa: PLC0415 - only where notices are wanted
+    from sync.store.events import facts_of  # noqa: PLC0415
+
+    facts = facts_of(target, run, loaded.notice_on)
+    return notices_of(facts, loaded.notice_on, loaded.notice_failures) if facts else []
+
+
+def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
+    """The receiver of notices."""
+    from sync.notices.webhook import Webhook  # noqa: PLC0415 - with the HTTP library
+
+    secret = loaded.notice_secret.reveal() if loaded.notice_secret else None
+    return Webhook(url.reveal(), secret, loaded.notice_style)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ COMMANDS = {
     "check": ("sync.cli.check", "check"),
     "verify": ("sync.cli.verify", "verify"),
     "prune": ("sync.cli.prune", "prune"),
+    "notice": ("sync.cli.notice", "notice"),
     "db": ("sync.cli.db", "db"),
     "demo": ("sync.cli.demo", "demo"),
     "simulate": ("sync.cli.simulate", "simulate"),

@@ -81,9 +81,16 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     if shard := asked["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))
         _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
-    with stopping() as stop, wiring.database(loaded, os.environ) as target, progress() as line:
+    with (
+        stopping() as stop,
+        wiring.database(loaded, os.environ) as target,
+        wiring.telling(loaded, target, stop) as tell,
+        progress() as line,
+    ):
         told = side_by_side(
-            lambda source: one(source, target, stop, trigger, store, line=line), chosen, asked["jobs"] or loaded.jobs
+            lambda source: one(source, target, stop, trigger, store, line=line, tell=tell),
+            chosen,
+            asked["jobs"] or loaded.jobs,
         )
     show([row for _code, row in told], asked["style"], COLUMNS if asked["style"] == "table" else FACTS)
     return worst([code for code, _row in told])
@@ -97,6 +104,7 @@ def one(
     store: type[Database],
     *,
     line: Callable[[str], Tick | None] = lambda _label: None,
+    tell: wiring.Tell = lambda _run: None,
 ) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
     with logs.bind(source=source.name):
@@ -108,7 +116,9 @@ def one(
                 with wiring.parts(source, database, stop, line(source.name)) as parts:
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:
+            tell(error.run)
             return error.exit_code, _tell_failure(source, error)
+        tell(outcome.run)
         _tell(outcome)
         return outcome.exit_code, outcome.as_json()
 

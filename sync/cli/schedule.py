@@ -36,8 +36,12 @@ def schedule(config: Path | None, every: float, names: tuple[str, ...], wait_fir
     for warning in loaded.warnings:
         say(warning)
     chosen = loaded.choose(names)
-    with stopping() as stop, wiring.database(loaded, os.environ) as target:
-        jobs = {source.name: partial(one, source, target, stop, "schedule", Database) for source in chosen}
+    with (
+        stopping() as stop,
+        wiring.database(loaded, os.environ) as target,
+        wiring.telling(loaded, target, stop) as tell,
+    ):
+        jobs = {source.name: partial(one, source, target, stop, "schedule", Database, tell=tell) for source in chosen}
         _log.info("schedule begins", sources=len(jobs), every_seconds=every)
         scheduler.run_every(every, jobs, stop, _skipped, at_once=not wait_first, at_a_time=loaded.jobs)
     _log.info("schedule ended", reason="told to stop", threads=threading.active_count())

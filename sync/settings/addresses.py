@@ -1,4 +1,4 @@
-"""Addresses: which URLs are taken for the cloud and for the database, and what of them is secret."""
+"""Addresses: which URLs are taken for the cloud, the database and a webhook, and what of them is secret."""
 
 import re
 from ipaddress import ip_address
@@ -8,6 +8,7 @@ from sync.settings.rules import Rule, WrongValueError
 from sync.settings.secret import Secret
 
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+_TOKEN = 12  # characters from which a part of an address is taken for a token, and masked wherever it stands
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in the query of a URL
 
@@ -25,6 +26,12 @@ def database_url() -> Rule:
     return Rule(takes=takes, parse=_database_url, secret=True)
 
 
+def webhook_url() -> Rule:
+    """The address of a webhook; whoever knows it may write there, so all of it is secret."""
+    takes = "the https:// address of a webhook, with its path and query, in visible ASCII characters"
+    return Rule(takes=takes, parse=_webhook_url, secret=True)
+
+
 def is_plain_elsewhere(address: str) -> bool:
     """Whether ``address`` means plain http to another machine."""
     parts = urlsplit(address)
@@ -40,6 +47,15 @@ def passwords_in(url: str) -> tuple[str, ...]:
     asked = re.findall(rf"(?:^|&)(?:{'|'.join(_PASSWORDS)})=([^&]*)", parts.query)
     meant = [word for name in _PASSWORDS for word in parse_qs(parts.query).get(name, ())]
     return tuple(dict.fromkeys(filter(None, [written, unquote(written), *asked, *meant])))
+
+
+def tokens_in(url: str) -> tuple[str, ...]:
+    """What of a webhook's address is as secret as the whole of it: its path with the query, long parts, a password."""
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    words = [word for word in re.split(r"[/?&=]", path) if len(word) >= _TOKEN]
+    user = parts.netloc.rpartition("@")[0]
+    return tuple(filter(None, [path if len(path) >= _TOKEN else "", *words, user, user.partition(":")[2]]))
 
 
 def _endpoint(value: object) -> str | None:
@@ -63,6 +79,13 @@ def _database_url(value: object) -> Secret | None:
     if parts is None or parts.scheme not in _DATABASE_SCHEMES or parts.fragment or parts.netloc.count("@") > 1:
         return None
     return Secret("postgresql://" + str(value).strip().partition("://")[2])
+
+
+def _webhook_url(value: object) -> Secret | None:
+    parts = _split(value)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.fragment:
+        return None
+    return Secret(str(value).strip())
 
 
 def _split(value: object) -> SplitResult | None:

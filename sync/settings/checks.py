@@ -14,6 +14,10 @@ _PLAIN = (
     "plain http would show the credentials to the network; write https://, or set allow_http to true "
     "(http to 127.0.0.0/8, ::1 and localhost is always allowed)"
 )
+_PLAIN_WEBHOOK = (
+    "plain http would show the address and the notices to the network; use https, or set notice_allow_http to true "
+    "(http to 127.0.0.0/8, ::1 and localhost is always allowed)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,34 @@ def source_mistakes(values: Mapping[str, Any], given: Mapping[str, Given], api: 
             yield from _with_place(given, key, _PLAIN)
 
 
+def general_mistakes(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """What is wrong with values of the whole program that are right one by one."""
+    if _is_plain_webhook(values) and not values.get("notice_allow_http"):
+        yield from _with_place(given, "notice_url", _PLAIN_WEBHOOK)
+
+
 def warnings(
-    path: Path | None, document: Document, general: Collection[str], sources: Iterable[Source]
+    path: Path | None, document: Document, general: Mapping[str, Any], sources: Iterable[Source]
 ) -> Iterator[str]:
-    """What is allowed, but should be known. ``general`` holds the keys that were given of all sources."""
+    """What is allowed, but should be known. ``general`` holds the values that were given of all sources."""
     secrets = list(_inline_secrets(document))
     if path is not None and secrets and path.stat().st_mode & stat.S_IROTH:
         yield f"{path} holds {secrets[0]} and everyone on this machine may read it; run: chmod o-r {path}"
     if {"database_url", "data_folder"} <= set(general):
         yield "data_folder has no effect, because database_url is set"
+    if idle := sorted(key for key in general if key.startswith("notice_") and "notice_url" not in general):
+        yield f"{', '.join(idle)} without effect, because notice_url is not set"
+    if _is_plain_webhook(general):
+        yield "notices are sent over plain http; use https as soon as you can"
     for source in sources:
         addresses = (source.endpoint, getattr(source.credentials, "iam_endpoint", ""))
         if any(map(is_plain_elsewhere, addresses)):
             yield f"source {source.name} sends its credentials over plain http; use https as soon as you can"
+
+
+def _is_plain_webhook(values: Mapping[str, Any]) -> bool:
+    url = values.get("notice_url")
+    return url is not None and is_plain_elsewhere(url.reveal())
 
 
 def _filter_mistake(name: str, value: str, api: Api) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sync.errors import SettingsError
-from sync.settings.checks import Api, source_mistakes, warnings
+from sync.settings.checks import Api, general_mistakes, source_mistakes, warnings
 from sync.settings.credentials import find_credentials
 from sync.settings.gather import Document, Environment, Layer, read_document, read_environment, settings_file
 from sync.settings.model import GENERAL, OF_SOURCE, PER_SOURCE, Settings, Source, did_you_mean
@@ -36,7 +36,9 @@ def load(
     path = settings_file(environ, file)
     document = read_document(path, mistakes) if path is not None else Document()
     environment = read_environment(environ, mistakes)
-    general = read_values(GENERAL, ChainMap(environment.general, document.general), mistakes)
+    given = ChainMap(environment.general, document.general)
+    general = read_values(GENERAL, given, mistakes)
+    mistakes.extend(general_mistakes(general, given))
     sources = _sources(environment, document, Api(filters, fields), mistakes) if with_sources else ()
     if mistakes:
         raise SettingsError(list(dict.fromkeys(mistakes)))

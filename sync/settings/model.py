@@ -11,13 +11,21 @@ from typing import Annotated, get_args
 
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
-from sync.settings.addresses import passwords_in
+from sync.settings.addresses import passwords_in, tokens_in
 from sync.settings.rules import Rule, choice, duration, percent, size, whole
 from sync.settings.secret import Secret
 
 PREFIX = "IMAGE_SYNC_"
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
+NOTICES = (
+    "held",
+    "failures",
+    "unproven",
+    "exposure",
+    "quarantined",
+    "daily",
+)  # told unless it is said: all but the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +188,22 @@ class Settings:
         float | None,
         About(duration(86400, 86400 * 36500), "how far back `prune` leaves the history as it is", example="2y"),
     ] = None
+    notice_url: Annotated[
+        Secret | None, About(addresses.webhook_url(), "webhook that is told what people should know; see notices.md")
+    ] = None
+    notice_secret: Annotated[
+        Secret | None, About(rules.signing_secret(), "key that signs what is sent to notice_url")
+    ] = None
+    notice_style: Annotated[
+        str, About(choice("json", "slack"), "json: for programs, one notice a request; slack: text for a chat")
+    ] = "json"
+    notice_on: Annotated[
+        tuple[str, ...], About(rules.some_of(*NOTICES), "what notice_url is told of", example="held,exposure,daily")
+    ] = NOTICES[:-1]
+    notice_failures: Annotated[
+        int, About(whole(1, 100, "runs"), "so many failed runs of a source in a row are told of")
+    ] = 3
+    notice_allow_http: Annotated[bool, About(rules.truth(), "send notices over plain http to other machines")] = False
     jobs: Annotated[int, About(whole(1, 64, "sources"), "sources synced at the same time")] = 4
     lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
     statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0
@@ -210,6 +234,12 @@ class Settings:
         if self.database_url is not None:
             yield self.database_url.reveal()
             yield from passwords_in(self.database_url.reveal())
+        if self.notice_url is not None:
+            yield self.notice_url.reveal()
+            yield from tokens_in(self.notice_url.reveal())
+        if self.notice_secret is not None:
+            yield self.notice_secret.reveal()
+            yield self.notice_secret.reveal().removeprefix(rules.KEY_PREFIX)
         for source in self.sources:
             values = (getattr(source.credentials, field.name) for field in fields(source.credentials))
             yield from (value.reveal() for value in values if isinstance(value, Secret))

@@ -1,6 +1,7 @@
 """What each kind of setting takes, and how its text or TOML value is read."""
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from sync.settings.secret import Secret
 DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 SIZE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+KEY_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)
 _QUOTED = 40
 _TOO_LARGE = 10**18
 
@@ -172,6 +175,34 @@ def names() -> Rule:
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
     return Rule(takes="names with commas between them (in TOML also an array)", parse=parse, blank=True)
+
+
+def signing_secret() -> Rule:
+    """The key of an HMAC, as Standard Webhooks writes it."""
+
+    def parse(value: object) -> Secret | None:
+        try:
+            key = b64decode(value.removeprefix(KEY_PREFIX), validate=True) if isinstance(value, str) else b""
+        except ValueError:
+            return None
+        fits = isinstance(value, str) and value.startswith(KEY_PREFIX) and len(key) in _KEY_BYTES
+        return Secret(value) if fits and isinstance(value, str) else None
+
+    takes = (
+        f"{KEY_PREFIX} and 24 to 64 random bytes in base64, as `echo {KEY_PREFIX}$(openssl rand -base64 32)` makes it"
+    )
+    return Rule(takes=takes, parse=parse, secret=True)
+
+
+def some_of(*words: str) -> Rule:
+    """Some of a few words, or none: a TOML array, or text with commas."""
+    named = names()
+
+    def parse(value: object) -> object | None:
+        found = named.parse(value)
+        return found if isinstance(found, tuple) and set(found) <= set(words) else None
+
+    return Rule(takes=f"some of {', '.join(words)}, with commas between them", parse=parse, blank=True)
 
 
 def thresholds() -> Rule:

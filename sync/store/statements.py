@@ -188,6 +188,11 @@ HELD_BY = """
 SELECT array_agg(DISTINCT run ORDER BY run) FROM inventory.held_deletions
 WHERE source = %(source)s AND closed_at IS NULL AND approved_at IS NULL
 """
+# Told when, and only if, the transaction commits. A listener that stopped listening fills a queue of the whole server,
+# and a full one would fail the run: rather than that, nobody is told.
+NOTIFY = """
+SELECT pg_notify('inventory_changes', %(payload)s) WHERE pg_notification_queue_usage() < 0.9
+"""
 # A version that began in this very run has no period of its own.
 CLOSE_GONE = f"""
 INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)

@@ -22,6 +22,7 @@ from sync.store import digests, runs, statements
 from sync.store.connect import ours
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
+_TOLD = {"source", "run", "effective_at", "proven", "created", "updated", "restored", "deleted", "held", "quarantined"}
 _ANALYZE_FROM = 5_000  # staged rows from which the planner's guesses cost more than looking
 
 
@@ -108,6 +109,9 @@ class Writing:
             digests.seal(self._connection, self._run, outcome, loaded=self._loads)
             if plan.changes or plan.held or outcome.reason:
                 runs.evidence(self._connection, self._run, listing, missing)
+            if plan.changes:
+                told = {"version": 1} | {name: value for name, value in outcome.as_json().items() if name in _TOLD}
+                self._do(statements.NOTIFY, payload=json.dumps(told))
         return outcome
 
     def _copy(self, spool: Spool) -> None:

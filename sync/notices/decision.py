@@ -1,0 +1,99 @@
+"""What to tell of a run that is over: pure rules, from the facts to notices.
+
+A state is told when it begins and when it is over, not by every run in between. A run that was stopped or killed tells
+nothing itself; the next one counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+
+from sync.domain.image import iso
+from sync.domain.notice import Example, Facts, Notice, Number
+from sync.domain.plan import Status
+
+TEST = "test"
+_TELL = {Status.DONE, Status.WITHHELD, Status.FAILED}
+_OVER = "_over"
+
+
+def notices_of(facts: Facts, wanted: Collection[str], failures: int) -> list[Notice]:
+    """What to tell of a run.
+
+    Args:
+        facts: what the database says of it.
+        wanted: kinds of notices, in the words of the settings; the end of a state belongs to its kind.
+        failures: so many failed runs in a row are told.
+    """
+    if facts.status not in _TELL:
+        return []
+    found = [*_failures(facts, failures), *(_effects(facts) if facts.status is not Status.FAILED else ()), *_day(facts)]
+    return [notice for notice in found if notice.kind.removesuffix(_OVER) in wanted]
+
+
+def test_notice(identity: str, now: datetime) -> Notice:
+    """A notice that only shows that notices arrive."""
+    return Notice(f"evt_{identity}", TEST, None, None, now, "This is a test: notices of image-sync arrive here.")
+
+
+def _failures(facts: Facts, failures: int) -> Iterator[Notice]:
+    numbers = {"failed": facts.failed}
+    if facts.status is not Status.FAILED:
+        if facts.failed >= failures:
+            yield _notice(facts, f"failures{_OVER}", f"runs succeed again, after {facts.failed} that failed", numbers)
+    elif facts.failed >= failures > facts.failed_told:
+        what = f"{facts.failed} runs in a row have failed" if facts.failed > 1 else "a run has failed"
+        yield _notice(facts, "failures", f"{what}; the last: {facts.reason}", numbers)
+
+
+def _effects(facts: Facts) -> Iterator[Notice]:
+    """What a run that took effect brought about."""
+    if not facts.proven and facts.proven_before is not False:
+        yield _notice(facts, "unproven", f"the list could not be proven, so nothing is deleted: {facts.proof}", {})
+    if facts.proven and facts.proven_before is False:
+        yield _notice(facts, f"unproven{_OVER}", "the list is proven again", {})
+    if held := facts.held.count:
+        sentence = (
+            f"{_many(held, 'deletion is', 'deletions are')} held until a person approves: {facts.reason}. "
+            f"`image-sync status --held` lists them, `image-sync approve {facts.run}` releases these"
+        )
+        numbers = {"held": held, "waiting": facts.waiting}
+        yield _notice(facts, "held", sentence, numbers, facts.held.examples)
+    if count := facts.exposed.count:
+        sentence = f"{_many(count, 'change', 'changes')} made images public, or took their protection away"
+        yield _notice(facts, "exposure", sentence, {"changes": count}, facts.exposed.examples)
+    if count := facts.quarantined.count:
+        sentence = f"{_many(count, 'new record is', 'new records are')} quarantined, as they can't be read as images"
+        yield _notice(facts, "quarantined", sentence, {"quarantined": count}, facts.quarantined.examples)
+
+
+def _day(facts: Facts) -> Iterator[Notice]:
+    day = facts.day
+    if day is None:
+        return
+    changes = ", ".join(f"{day[name]} {name}" for name in ("created", "updated", "restored", "deleted"))
+    sentence = (
+        f"the day before: {day['runs']} runs, {day['failed']} failed; images {changes}. "
+        f"Now: {day['live']} live, {day['held']} deletions held, {day['quarantined']} records quarantined; "
+        f"{_age(day['proven_seconds_ago'])}"
+    )
+    yield _notice(facts, "daily", sentence, day)
+
+
+def _age(seconds: Number) -> str:
+    return "the list was never proven" if seconds is None else f"the list was last proven {seconds / 3600:.1f} h ago"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+def _notice(
+    facts: Facts, kind: str, sentence: str, numbers: Mapping[str, Number], examples: tuple[Example, ...] = ()
+) -> Notice:
+    # The moment tells apart the runs of one number in two databases that have one receiver.
+    named = "\n".join([facts.source, str(facts.run), iso(facts.started_at), kind])
+    identity = f"evt_{sha256(named.encode()).hexdigest()[:32]}"
+    return Notice(identity, kind, facts.source, facts.run, facts.finished_at, sentence, numbers, examples)
