@@ -22,10 +22,12 @@ class Asked:
     Attributes:
         line: the first line, such as ``GET /v1/images HTTP/1.1``.
         headers: values by name in lower case.
+        body: as long as ``Content-Length`` says.
     """
 
     line: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
     @property
     def target(self) -> str:
@@ -171,6 +173,10 @@ def _read(connection: socket.socket) -> Asked | None:
         if not data or not (head + data)[:1].isalpha():
             return None  # the client is gone, or does not speak HTTP
         head += data
-    line, *fields = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    head, _, body = head.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
     named = (field.partition(":") for field in fields)
-    return Asked(line, {name.strip().lower(): value.strip() for name, _, value in named})
+    headers = {name.strip().lower(): value.strip() for name, _, value in named}
+    while len(body) < int(headers.get("content-length", 0)) and (data := connection.recv(65_536)):
+        body += data
+    return Asked(line, headers, body)

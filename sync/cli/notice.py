@@ -43,9 +43,9 @@ def notice(config: Path | None, run: int | None, test: bool, printing: bool) -> 
 
 
 def _test() -> Notice:
-    from sync.notices.decision import test_notice  # noqa: PLC0415 - only here
+    from sync.notices.decision import trial_notice  # noqa: PLC0415 - only here
 
-    return test_notice(secrets.token_hex(16), datetime.now(UTC))
+    return trial_notice(secrets.token_hex(16), datetime.now(UTC))
 
 
 def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:

@@ -33,7 +33,7 @@ def notices_of(facts: Facts, wanted: Collection[str], failures: int) -> list[Not
     return [notice for notice in found if notice.kind.removesuffix(_OVER) in wanted]
 
 
-def test_notice(identity: str, now: datetime) -> Notice:
+def trial_notice(identity: str, now: datetime) -> Notice:
     """A notice that only shows that notices arrive."""
     return Notice(f"evt_{identity}", TEST, None, None, now, "This is a test: notices of image-sync arrive here.")
 
