@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
@@ -166,7 +167,7 @@ def test_names_cannot_steer_a_chat(name: str) -> None:
     assert count == 1
     assert (sent["mrkdwn"], sent["link_names"]) == (False, False)
     assert not {"<", ">"} & set(text)
-    assert not any(after != "\u200b" for at, after in zip(text, text[1:], strict=False) if at == "@")
+    assert not any(after != "\u200b" for at, after in pairwise(text) if at == "@")
     assert "](" not in text
     assert "://" not in text
     assert text.count("\n") == 1
