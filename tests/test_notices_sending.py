@@ -228,9 +228,30 @@ def test_a_run_does_not_wait() -> None:
         for run in range(100):
             outbox(run)
         took = time.monotonic() - began
+        waited_for = [not thread.daemon for thread in threading.enumerate() if thread.name == "notices"]
         outbox.close(threading.Event())
 
     assert took < SOON / 2
+    assert waited_for == [False]
+
+
+def test_runs_that_no_one_got_to_are_told_as_lost(logged: Logged) -> None:
+    """The database does not answer: the end comes all the same, and names them all."""
+    gate = threading.Event()
+
+    def waits(_: int) -> list[Notice]:
+        gate.wait(20)
+        return []
+
+    with Receiver() as receiver:
+        outbox = Outbox(waits, webhook(receiver), budget=0.2)
+        for run in (1, 2, 3):
+            outbox(run)
+        outbox.close(threading.Event())
+        gate.set()
+
+    ((event, fields),) = logged.lines
+    assert (event, fields["runs"]) == ("notices not sent", [1, 2, 3])
 
 
 def test_what_waits_is_sent_when_the_receiver_is_back(logged: Logged) -> None:
@@ -289,7 +310,7 @@ def test_names_of_hosts_are_not_told() -> None:
             with pytest.raises(NoticeError) as caught:
                 Webhook(url, None, "json", seconds=SOON).send([notice()])
             reasons.append(str(caught.value))
-            assert caught.value.__context__ is None
+            assert (caught.value.__context__, caught.value.__cause__) == (None, None)
 
     assert not any(part in text for text in reasons for part in ("canary", "127.0.0.1", "invalid", "example"))
     assert "refused" in reasons[1]

@@ -51,6 +51,7 @@ class Outbox:
         self._runs: SimpleQueue[int | None] = SimpleQueue()
         self._waiting: deque[Notice] = deque()
         self._dropped = 0
+        self._looked_at: int | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._given_up = threading.Event()
@@ -102,6 +103,7 @@ class Outbox:
         return min(wait, _TICK) if ending else wait
 
     def _take(self, run: int | None) -> None:
+        self._looked_at = run
         if run is None:
             return
         try:
@@ -113,6 +115,7 @@ class Outbox:
         while len(self._waiting) > _MOST:
             self._waiting.popleft()
             self._dropped += 1
+        self._looked_at = None
 
     def _send(self) -> None:
         first = self._waiting[0]
@@ -144,9 +147,9 @@ class Outbox:
             self._away_since = _TOLD
 
     def _tell_lost(self) -> None:
-        runs = {notice.run for notice in list(self._waiting)} | set(self._unread())
-        if runs or self._dropped:
-            numbers = sorted(number for number in runs if number is not None)
+        runs = {notice.run for notice in list(self._waiting)} | {self._looked_at, *self._unread()}
+        numbers = sorted(number for number in runs if number is not None)
+        if numbers or self._dropped:
             reason = self._reason or "the database or the receiver took too long"
             _log.warning("notices not sent", runs=numbers, dropped=self._dropped, reason=reason, advice=_ADVICE)
 

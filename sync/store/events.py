@@ -84,7 +84,8 @@ SELECT count(*) FILTER (WHERE r.status IN {_GOOD}) AS runs, count(*) FILTER (WHE
        coalesce(sum(r.created), 0)::bigint AS created, coalesce(sum(r.updated), 0)::bigint AS updated,
        coalesce(sum(r.restored), 0)::bigint AS restored, coalesce(sum(r.deleted), 0)::bigint AS deleted,
        f.live, f.held, f.quarantined,
-       extract(epoch FROM %(finished_at)s - f.proven_at)::bigint AS proven_seconds_ago
+       CASE WHEN f.proven_at IS NOT NULL
+            THEN greatest(extract(epoch FROM %(finished_at)s - f.proven_at)::bigint, 0) END AS proven_seconds_ago
 FROM inventory.freshness f
 LEFT JOIN inventory.runs r ON r.source = f.source
      AND r.finished_at >= (%(day)s::date - 1)::timestamp AT TIME ZONE 'UTC'
