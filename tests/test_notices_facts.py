@@ -30,9 +30,9 @@ FROM (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS at) AS s RETURN
 
 
 @pytest.fixture
-def edge(each_server: Server) -> Iterator[Edge]:
+def edge(server: Server) -> Iterator[Edge]:
     """Forty images, just loaded."""
-    with Edge(each_server) as made:
+    with Edge(server) as made:
         made.run()
         yield made
 
