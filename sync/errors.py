@@ -51,6 +51,11 @@ class ImageSyncError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or type(self).__doc__)
 
+    def facts(self) -> dict[str, object]:
+        """What a program may want to know beside the message: the class, and what is known of the request behind it."""
+        behind = self.__cause__
+        return (behind.facts() if isinstance(behind, ImageSyncError) else {}) | {"error": type(self).__name__}
+
 
 class UsageError(ImageSyncError):
     """The command cannot be understood."""
@@ -90,10 +95,17 @@ class CloudError(ImageSyncError):
         request_id: str | None = None,
     ) -> None:
         self.status, self.code, self.request_id = status, code, request_id
-        facts = [f"HTTP {status}" if status else "", code or "", f"request {request_id}" if request_id else ""]
-        known = ", ".join(fact for fact in facts if fact)
-        text = message or type(self).__doc__ or ""
-        super().__init__(f"{text} ({known})" if known else text)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        asked = f"request {self.request_id}" if self.request_id else ""
+        known = ", ".join(fact for fact in (f"HTTP {self.status}" if self.status else "", self.code, asked) if fact)
+        return f"{super().__str__()} ({known})" if known else super().__str__()
+
+    def facts(self) -> dict[str, object]:
+        """The class, and what the cloud told of the request."""
+        told = {"http_status": self.status, "vendor_code": self.code, "request_id": self.request_id}
+        return super().facts() | {name: value for name, value in told.items() if value is not None}
 
 
 class TransientError(CloudError):

@@ -67,8 +67,8 @@ def test_every_style_tells_the_same_and_nothing_else(job: Job) -> None:
     assert (line["run"], line["listed"], line["unchanged"]) == ("2", "1200", "1200")
     assert {"source", "listed", "default", "done", "1200"} <= set(done["table"].out.split())
     for each in done.values():
-        assert "run done" in each.err
-        assert "run done" not in each.out
+        assert "run ended" in each.err
+        assert "run ended" not in each.out
         assert "\x1b" not in each.out + each.err
 
 

@@ -6,11 +6,14 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync import __version__
+
+if TYPE_CHECKING:
+    from sync.errors import ImageSyncError
 
 COMMANDS = {
     "run": ("sync.cli.run", "run"),
@@ -54,9 +57,7 @@ class _Commands(click.Group):
         except ImageSyncError as error:
             if ctx.params.get("debug"):
                 say(traceback.format_exc())
-            say(f"image-sync: {error}")
-            for note in getattr(error, "__notes__", ()):
-                say(f"image-sync: {note}")
+            _tell(error)
             ctx.exit(error.exit_code)
 
 
@@ -78,3 +79,16 @@ def say(text: str) -> None:
     from sync.logs import escape, mask  # noqa: PLC0415
 
     print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201
+
+
+def _tell(error: ImageSyncError) -> None:
+    """Say what ended the command: as a line of the logs where a program reads those, else as a sentence."""
+    from sync import logs  # noqa: PLC0415 - with the first command
+
+    notes = list(getattr(error, "__notes__", ()))
+    if logs.for_programs():
+        facts = error.facts() | ({"notes": notes} if notes else {})
+        logs.get(__name__).error("command failed", reason=str(error), exit_code=error.exit_code, **facts)
+        return
+    for text in (error, *notes):
+        say(f"image-sync: {text}")

@@ -12,7 +12,6 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import click
 
 from sync import job, logs, wiring
-from sync.cli import say
 from sync.cli.output import format_option, show
 from sync.cli.progress import Tick, progress
 from sync.cli.share import Shard, jobs_option, shard_option, side_by_side
@@ -76,7 +75,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
-        say(warning)
+        _log.warning("settings to look at", reason=warning)
     chosen = loaded.choose(asked["names"])
     if shard := asked["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))
@@ -130,18 +129,28 @@ def worst(codes: list[int]) -> int:
 
 def _tell(outcome: Outcome) -> None:
     told = outcome.as_json()
-    keys = ("run", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
-    _log.info(f"run {outcome.status.value}", **{key: told[key] for key in keys})
+    keys = ("run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
+    fields = {key: told[key] for key in keys}
+    event = "plan made" if outcome.run is None else "run ended"
     if outcome.status is Status.WITHHELD:
-        say(f"{outcome.source}: deletions were withheld: {outcome.reason}")
-        for run in outcome.held_by:
-            say(f"{outcome.source}: `image-sync status --held` lists them; `image-sync approve {run}` releases them")
+        why = f"deletions were withheld: {outcome.reason}"
+        _log.warning(event, **fields, reason=why, **_ways_out(outcome))
+    else:
+        _log.info(event, **fields)
+
+
+def _ways_out(outcome: Outcome) -> dict[str, object]:
+    if not outcome.held_by:
+        return {}
+    ways = ", ".join(f"`image-sync approve {run}`" for run in outcome.held_by)
+    return {"held_by": outcome.held_by, "advice": f"`image-sync status --held` lists them; {ways} releases them"}
 
 
 def _tell_failure(source: Source, error: ImageSyncError) -> dict[str, Any]:
     notes = list(getattr(error, "__notes__", ()))
     more = {"notes": notes} if notes else {}
-    _log.error("run failed", error=type(error).__name__, reason=str(error), **more)
+    status = status_of(error).value
+    _log.error("run failed", status=status, reason=str(error), **error.facts(), **more)
     _log.debug("where it failed", traceback=traceback.format_exc())
-    told = {"run": error.run, "source": source.name, "status": status_of(error).value, "reason": str(error)}
+    told = {"run": error.run, "source": source.name, "status": status, "reason": str(error)}
     return dict.fromkeys(FACTS) | told

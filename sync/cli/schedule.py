@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from sync import logs, scheduler, wiring
-from sync.cli import say
 from sync.cli.run import one
 from sync.cli.simulate import seconds
 from sync.cli.stopping import stopping
@@ -34,7 +33,7 @@ def schedule(config: Path | None, every: float, names: tuple[str, ...], wait_fir
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
-        say(warning)
+        _log.warning("settings to look at", reason=warning)
     chosen = loaded.choose(names)
     with (
         stopping() as stop,

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
 
+from sync import logs
 from sync.cloud.credentials import Credential
-from sync.cloud.failures import failure, request_id_of
+from sync.cloud.failures import failure, request_id_of, traced
 from sync.cloud.patience import Patience
 from sync.cloud.wire import Wire
 from sync.domain.run import Traffic
-from sync.errors import UnauthorizedError
+from sync.errors import CloudError, UnauthorizedError
 
 PATH = "/v1/images"
 T = TypeVar("T")
 _OK = 200
 _UNAUTHORIZED = 401
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,21 @@ class Client:
         """
         # A blank becomes %20, never +: signatures cover the query, and read + as itself.
         url = f"{self.endpoint}{PATH}?{urlencode(query, quote_via=quote)}"
-        return self._patience.call(lambda: read(self._get_renewing(url)))
+        return self._patience.call(lambda: _understood(self._get_renewing(url), read))
+
+    @property
+    def date(self) -> str | None:
+        """The ``Date`` of the newest answer, good or not: the cloud's clock."""
+        return self._wire.date
 
     def _get_renewing(self, url: str) -> Body:
         proof = self._credential.headers("GET", url)
         try:
             return self._once(url, proof)
-        except UnauthorizedError:
+        except UnauthorizedError as error:
             if not self._credential.renew(proof):
                 raise
+            _log.warning("credentials renewed", reason=str(error), **error.facts())
         return self._once(url, self._credential.headers("GET", url))
 
     def _once(self, url: str, proof: Mapping[str, str]) -> Body:
@@ -91,3 +99,11 @@ class Client:
             hint = self._credential.explain(reply.headers.get("date")) if reply.status == _UNAUTHORIZED else ""
             raise failure(reply.status, reply.headers, reply.content, hint=hint)
         return Body(reply.content, request_id_of(reply.headers), reply.milliseconds)
+
+
+def _understood(body: Body, read: Callable[[Body], T]) -> T:
+    try:
+        return read(body)
+    except CloudError as error:
+        traced(error, _OK, body.request_id)
+        raise

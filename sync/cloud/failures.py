@@ -21,7 +21,8 @@ from sync.logs import mask
 _SERVER_FAULT = 500
 _MOST_SHOWN = 300  # characters of what a server says
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id")
+# The last one is the identity service's own; the vendor's SDKs tell it in their errors.
+_REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id", "x-iam-trace-id")
 
 
 def failure(
@@ -73,6 +74,12 @@ def unreachable(error: Exception, endpoint: str) -> errors.CloudError:
         return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({text}); {advice}")
     # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
     return errors.RejectedError(f"the request to {endpoint} cannot be made ({name}); check endpoint and credentials")
+
+
+def traced(error: errors.CloudError, status: int, request_id: str | None) -> errors.CloudError:
+    """The same error, with what is known of the answer in which it was found."""
+    error.status, error.request_id = error.status or status, error.request_id or _shown(request_id)
+    return error
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from sync import logs
 from sync.cloud.login import log_in
 from sync.cloud.patience import Patience
 from sync.cloud.tokens import IamUser, Token, TokenCache
@@ -18,6 +19,7 @@ from sync.domain.run import Traffic
 from sync.errors import CloudError, ForbiddenError, UnauthorizedError
 
 MOST_LOGINS = 2  # of one run
+_log = logs.get(__name__)
 _HEADER = "X-Auth-Token"
 _MARGIN = 60.0  # seconds a token should outlive the run's deadline
 _SHORT = 0.1  # of its life: a token too short for that is renewed when so much is left
@@ -111,16 +113,18 @@ class IamToken:
         self._logins += 1
         try:
             return self._ask()
-        except CloudError:
+        except CloudError as error:
+            _log.warning("early login failed", reason=str(error), **error.facts())
             return token
 
     def _ask(self) -> Token:
         self._account.check()
         try:
             token = log_in(self._user, self._patience, self._traffic, timeout=self._timeout, clock=self._account.clock)
-        except (UnauthorizedError, ForbiddenError):
-            self._account.refused()
+        except (UnauthorizedError, ForbiddenError) as error:
+            self._account.refused(error.request_id)
             raise
+        _log.debug("logged in", seconds_to_live=round(token.life) if math.isfinite(token.life) else None)
         return self._account.keep(token)
 
     @contextmanager

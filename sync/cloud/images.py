@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qsl
 
+from sync import logs
 from sync.cloud.client import Body, Client
 from sync.cloud.patience import Patience
 from sync.cloud.workers import Workers
@@ -14,9 +16,10 @@ from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
 from sync.domain.listing import Scan
 from sync.domain.run import PageEvidence, Reading, Traffic
-from sync.errors import CloudError, DeadlineError, ForbiddenError, TransientError, UnauthorizedError
+from sync.errors import CloudError, DeadlineError, ForbiddenError, ImageSyncError, TransientError, UnauthorizedError
 
 Take = Callable[[Answer], None]
+_log = logs.get(__name__)
 _ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
 # Asking for another id would fail just so; of the deadline, because the cloud asks for a wait beyond it.
 _HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
@@ -72,16 +75,25 @@ class ImageList:
         """The same without the filter, to see what is gone and not just outside of it."""
         return self._read(take, 0, {})
 
+    def peek(self) -> Answer:
+        """Ask for the first image only, to see whether the list may be read at all.
+
+        Raises:
+            CloudError: it may not, or can't be.
+        """
+        query = self._scope | _ORDER | {"limit": "1", "offset": "0"}
+        return self._client.get(query, lambda body: read_answer(body.content, 0))
+
     def _read(self, take: Take, reading: int, scope: dict[str, str]) -> Reading:
         scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
         evidence: list[PageEvidence] = []
-        received = 0
+        received, began = 0, time.monotonic()
         with Workers(partial(self._page, scope), self._concurrency, self._patience.remaining) as workers:
             while True:
                 while workers.free and (offset := scan.ask()) is not None:
                     workers.ask(offset)
                 if scan.done:
-                    return Reading(scan.verdict(), evidence)
+                    break
                 offset, page = workers.next()
                 if isinstance(page, BaseException):
                     raise page
@@ -90,6 +102,9 @@ class ImageList:
                 evidence.append(_evidence(reading, page))
                 received += page.answer.page.count
                 self._progress(received, page.answer.page.total)
+        read = Reading(scan.verdict(), evidence)
+        _tell(read, reading, received, time.monotonic() - began)
+        return read
 
     def ask(self, ids: Sequence[str]) -> Mapping[str, Answer]:
         """Ask for each id by name, without the filter: an image that left the filter is not gone.
@@ -107,6 +122,8 @@ class ImageList:
                 while waiting and workers.free:
                     workers.ask(waiting.pop())
                 image, answer = workers.next()
+                if isinstance(answer, ImageSyncError):
+                    _log.warning("image not confirmed", image=image, reason=str(answer), **answer.facts())
                 if isinstance(answer, _HOPELESS):
                     waiting.clear()
                 elif isinstance(answer, BaseException) and not isinstance(answer, CloudError):
@@ -114,6 +131,8 @@ class ImageList:
                 elif not isinstance(answer, BaseException) and answer is not None:
                     told[image] = answer
         self._patience.remaining()
+        gone = sum(not answer.images for answer in told.values())
+        _log.info("missing images asked for", asked=len(ids), gone=gone, unsure=len(ids) - len(told))
         return told
 
     def _page(self, scope: dict[str, str], offset: int) -> _Page:
@@ -125,6 +144,22 @@ class ImageList:
         if not answer.images:
             return answer if answer.page.total in (0, None) else None
         return answer if all(row.id == wanted for row in answer.page.rows) else None
+
+
+def _tell(read: Reading, reading: int, received: int, seconds: float) -> None:
+    """Log a reading; one that does not prove the list is worth a look."""
+    total = read.pages[-1].total if read.pages else None
+    say = _log.info if read.verdict.complete else _log.warning
+    say(
+        "list read",
+        reading=reading,
+        complete=read.verdict.complete,
+        proof=read.verdict.reason,
+        pages=len(read.pages),
+        received=received,
+        total=total,
+        seconds=round(seconds, 3),
+    )
 
 
 def _evidence(reading: int, page: _Page) -> PageEvidence:

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sync.cloud.failures import failure, http_date
+from sync.cloud.failures import failure, http_date, request_id_of, traced
 from sync.cloud.patience import Patience
 from sync.cloud.tokens import IamUser, Token
 from sync.cloud.wire import Reply, Wire
 from sync.domain.run import Traffic
-from sync.errors import BrokenAnswerError, ContractError
+from sync.errors import BrokenAnswerError, CloudError, ContractError
 
 PATH = "/v3/auth/tokens"
 _CREATED = 201
@@ -44,10 +44,11 @@ def log_in(user: IamUser, patience: Patience, traffic: Traffic, *, timeout: floa
         reply = wire.send("POST", url, {"Content-Type": "application/json"}, json.dumps(_request(user)).encode())
     if reply.status != _CREATED:
         raise failure(reply.status, reply.headers, reply.content, advice=_ADVICE)
-    value = reply.headers.get("x-subject-token", "")
-    if not re.fullmatch(r"[!-~]+", value):  # the HTTP library would quote any other in its error
-        raise ContractError("the identity service gives no usable token; check `iam_endpoint`", status=reply.status)
-    return Token(value, asked, _life(reply))
+    try:
+        return Token(_value(reply), asked, _life(reply))
+    except CloudError as error:
+        traced(error, reply.status, request_id_of(reply.headers))
+        raise
 
 
 def _request(user: IamUser) -> dict[str, object]:
@@ -55,6 +56,13 @@ def _request(user: IamUser) -> dict[str, object]:
     who = {"name": user.name, "password": user.password, "domain": domain}
     scope = {"project": {"name": user.project, "domain": domain}} if user.project else {"domain": domain}
     return {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
+
+
+def _value(reply: Reply) -> str:
+    value = reply.headers.get("x-subject-token", "")
+    if not re.fullmatch(r"[!-~]+", value):  # the HTTP library would quote any other in its error
+        raise ContractError("the identity service gives no usable token; check `iam_endpoint`")
+    return value
 
 
 def _life(reply: Reply) -> float:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from sync import logs
 from sync.domain.run import Traffic
 from sync.errors import DeadlineError, InterruptedRunError, ThrottledError, TransientError
 
@@ -20,6 +21,7 @@ FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0
 TRIES = 6  # of one request: with the waits between them, some ten seconds; what lasts longer is the next run's
 SHORTEST_THROTTLE = 1.0
+_log = logs.get(__name__)
 
 
 class Patience:
@@ -96,6 +98,9 @@ class Patience:
             raise DeadlineError(
                 f"{error}; the next try in {wait:.0f} s would be after the run's deadline of {self._seconds:g} s"
             ) from error
+        _log.warning(
+            "request repeated", wait_seconds=round(wait, 1), attempt=attempt, reason=str(error), **error.facts()
+        )
         if isinstance(error, ThrottledError):
             self._traffic.count(throttled_seconds=wait)
             with self._lock:

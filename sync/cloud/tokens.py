@@ -52,6 +52,7 @@ class Account:
         self.token: Token | None = None
         self._lock = lock
         self._refused: float | None = None
+        self._request_id: str | None = None
 
     def keep(self, token: Token) -> Token:
         """Give this token to all from now on, and have the logs mask it."""
@@ -60,9 +61,9 @@ class Account:
         self.token, self._refused = token, None
         return token
 
-    def refused(self) -> None:
-        """Remember that the identity service refused the login just now."""
-        self._refused = self.clock()
+    def refused(self, request_id: str | None) -> None:
+        """Remember that the identity service refused the login just now, and to which request it said so."""
+        self._refused, self._request_id = self.clock(), request_id
 
     def check(self) -> None:
         """See that the login was not refused a short while ago.
@@ -74,7 +75,8 @@ class Account:
         if ago < REST:
             raise UnauthorizedError(
                 f"the identity service refused this login {ago / 60:.0f} minutes ago; it is asked again in "
-                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; mend it and start afresh"
+                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; mend it and start afresh",
+                request_id=self._request_id,
             )
 
 

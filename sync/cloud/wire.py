@@ -17,10 +17,10 @@ from typing import Self
 import httpx
 
 from sync import __version__
-from sync.cloud.failures import unreachable
+from sync.cloud.failures import request_id_of, traced, unreachable
 from sync.cloud.patience import Patience
 from sync.domain.run import Traffic
-from sync.errors import BrokenAnswerError, TooLargeError
+from sync.errors import BrokenAnswerError, CloudError, TooLargeError
 
 _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where the environment says that certificates are
 _ERROR_BYTES = 64 * 1024  # of an error's body, more says nothing more
@@ -36,9 +36,14 @@ class Reply:
     milliseconds: int
 
 
+def trust() -> ssl.SSLContext:
+    """The certificates that are trusted: the public authorities', or those that the environment names."""
+    return _trust(*map(os.environ.get, _FILES))
+
+
 @cache
 def _trust(*_files: str | None) -> ssl.SSLContext:
-    """The certificates that are trusted; loading them takes 20 ms and more, so once for all sources."""
+    """Loading them takes 20 ms and more, so once for all sources."""
     return httpx.create_ssl_context()
 
 
@@ -52,12 +57,16 @@ class Wire:
         timeout: seconds for connecting, and for each read.
         most_bytes: the largest body of a good answer that is taken.
         too_large: what is said of a larger one.
+
+    Attributes:
+        date: the ``Date`` of the newest answer, good or not.
     """
 
     def __init__(
         self, endpoint: str, patience: Patience, traffic: Traffic, *, timeout: float, most_bytes: int, too_large: str
     ) -> None:
         self.endpoint = endpoint
+        self.date: str | None = None
         self._patience, self._traffic = patience, traffic
         self._timeout, self._most_bytes, self._too_large = timeout, most_bytes, too_large
         secure = endpoint.startswith("https:")
@@ -70,7 +79,7 @@ class Wire:
             },
             follow_redirects=False,
             trust_env=secure,
-            verify=_trust(*map(os.environ.get, _FILES)) if secure else False,
+            verify=trust() if secure else False,
         )
 
     def __enter__(self) -> Self:
@@ -90,14 +99,20 @@ class Wire:
         self._traffic.count(requests=1)
         start = time.monotonic()
         wait = min(self._timeout, self._patience.remaining())
+        response = None
         try:
             with self._http.stream(method, url, headers=dict(headers), content=content, timeout=wait) as response:
+                self.date = response.headers.get("date")
                 body = self._read(response)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: what can be no host or no header
             problem = unreachable(error, self.endpoint)
+        except CloudError as error:
+            problem = error
         else:
             self._traffic.count(bytes=len(body))
             return Reply(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
+        if response is not None:
+            problem = traced(problem, response.status_code, request_id_of(response.headers))
         raise problem  # out here it has no context: the library's error holds the request, and that the secrets
 
     def _read(self, response: httpx.Response) -> bytes:

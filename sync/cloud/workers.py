@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
@@ -46,7 +47,8 @@ class Workers(Generic[Q, A]):
     def ask(self, question: Q) -> None:
         """Hand a question to a thread."""
         if self._threads <= self.busy:
-            threading.Thread(target=self._work, daemon=True, name=f"reader-{self._threads}").start()
+            work = copy_context().run  # what is logged there bears the run and the source, too
+            threading.Thread(target=work, args=(self._work,), daemon=True, name=f"reader-{self._threads}").start()
             self._threads += 1
         self.busy += 1
         self._questions.put((question,))

@@ -25,7 +25,7 @@ def data_folder(place: Place, installation: Path, major: int, guard: Lock) -> Pa
         EmbeddedError: the data is another version's, or PostgreSQL cannot make it.
     """
     data = place.data(major)
-    _refuse_other_version(place, major)
+    refuse_other_version(place, major)
     if not data.exists():
         _make(place, installation, data, guard)
     return data
@@ -66,7 +66,12 @@ def _initdb(place: Place, installation: Path, data: Path, guard: Lock) -> None:
         raise EmbeddedError(explain(place, "PostgreSQL cannot make its data folder", last_lines(answer.stdout)))
 
 
-def _refuse_other_version(place: Place, major: int) -> None:
+def refuse_other_version(place: Place, major: int) -> None:
+    """See that the data, if there is any, is of this major version.
+
+    Raises:
+        EmbeddedError: it is another version's; the message says how to move it.
+    """
     data = place.data(major)
     if data.exists():
         version = (data / "PG_VERSION").read_text(encoding="utf-8").strip()

@@ -28,20 +28,27 @@ def readable_installation(place: Place) -> tuple[Path, int]:
         EmbeddedError: the programs do not run, or the server's account can read no copy of them.
     """
     wheel = installation()
-    copy = place.folder / f"{_PREFIX}{_wheel_version()}"
-    copied = copy / wheel.parent.name / wheel.name
-    for folder in (wheel, copied):
+    usable = runnable(place, wheel)
+    if usable is None and place.account.dropped:
+        _replace(_copy(place), wheel)
+        usable = runnable(place, wheel)
+    if usable is None:
+        raise EmbeddedError(_unusable(place, wheel))
+    return usable
+
+
+def runnable(place: Place, wheel: Path) -> tuple[Path, int] | None:
+    """The same from what is there: the wheel, else the copy beside the data; None where neither runs."""
+    copied = _copy(place) / wheel.parent.name / wheel.name
+    for folder in (wheel, copied) if place.account.dropped else (wheel,):
         major = _major(folder, place.account)
         if major:
             return folder, major
-        if not place.account.dropped:
-            break
-    else:
-        _replace(copy, wheel)
-        major = _major(copied, place.account)
-        if major:
-            return copied, major
-    raise EmbeddedError(_unusable(place, wheel))
+    return None
+
+
+def _copy(place: Place) -> Path:
+    return place.folder / f"{_PREFIX}{_wheel_version()}"
 
 
 def _major(folder: Path, account: Account) -> int | None:

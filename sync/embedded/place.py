@@ -81,9 +81,17 @@ class Place:
         Raises:
             EmbeddedError: it belongs to someone else, or is open to others.
         """
+        if _make(self.sockets, 0o700):
+            self.account.own(self.sockets)
+        self.check_sockets()
+
+    def check_sockets(self) -> None:
+        """See that the socket's folder, which is there, is ours alone.
+
+        Raises:
+            EmbeddedError: as above.
+        """
         folder = self.sockets
-        if _make(folder, 0o700):
-            self.account.own(folder)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.account.uid or found.st_mode & 0o077:
             raise EmbeddedError(
@@ -99,11 +107,25 @@ def place_at(folder: Path) -> Place:
         EmbeddedError: it is not safe to use, or there is no account to run the server as.
         OSError: it cannot be made.
     """
-    folder = Path(os.path.realpath(folder.expanduser()))
+    folder = resolved(folder)
     _make_all(folder)
+    return existing(folder)
+
+
+def existing(folder: Path) -> Place:
+    """The same of a resolved folder that is there; nothing is made.
+
+    Raises:
+        EmbeddedError, OSError: as above.
+    """
     _refuse_shared(folder)
     owners = [data.lstat().st_uid for data in data_folders(folder)]
     return Place(folder, server_account(owners[0] if owners else None))
+
+
+def resolved(folder: Path) -> Path:
+    """The folder without symbolic links on the way to it."""
+    return Path(os.path.realpath(folder.expanduser()))
 
 
 def data_folders(folder: Path) -> list[Path]:

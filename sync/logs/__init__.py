@@ -17,7 +17,7 @@ from sync.logs.rendering import as_json, as_text, escape
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-__all__ = ["Log", "bind", "configure", "escape", "get", "mask", "protect"]
+__all__ = ["Log", "bind", "configure", "escape", "extend", "for_programs", "get", "mask", "protect"]
 
 # They print headers, connection strings, every byte or every step below this level.
 _TALKATIVE = ("httpx", "httpcore", "hpack", "h2", "urllib3", "psycopg", "alembic", "apscheduler")
@@ -67,6 +67,12 @@ def bind(**fields: object) -> Iterator[None]:
         _bound.reset(token)
 
 
+def extend(**fields: object) -> None:
+    """Put these fields, too, on every further line of the innermost ``bind``; outside of one, do nothing."""
+    if (bound := _bound.get()) is not None:
+        _bound.set({**bound, **fields})
+
+
 def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:  # noqa: A002 - its name in the settings
     """Send all logs of the process to ``stream`` and nowhere else.
 
@@ -78,6 +84,7 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
     target = stream if stream is not None else sys.stderr
     for_people = format == "text" or (format == "auto" and target.isatty())
     handler = _Handler(target)
+    handler.for_programs = not for_people
     handler.setFormatter(_formatter(for_people=for_people))
     handler.addFilter(_is_wanted)
     root = logging.getLogger()
@@ -90,7 +97,14 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
     logging.captureWarnings(capture=True)
 
 
+def for_programs() -> bool:
+    """Whether the lines are set up for programs, so that nothing else should stand between them."""
+    return any(isinstance(handler, _Handler) and handler.for_programs for handler in logging.getLogger().handlers)
+
+
 class _Handler(logging.StreamHandler[TextIO]):
+    for_programs = False
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is the library's
         """Say that a line was lost. The library would print its raw arguments, secrets and all."""
         problem = sys.exc_info()[0]

@@ -55,6 +55,23 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
+        DatabaseRefusedError: the database can't hold every name.
+    """
+    connection = opened(target)
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        connection.close()
+        raise errors.DatabaseRefusedError(f"the database is not in UTF8, so {NOT_UTF8}")
+    return connection
+
+
+NOT_UTF8 = "names would be lost; create one with ENCODING 'UTF8'"
+
+
+def opened(target: Target) -> psycopg.Connection[tuple[object, ...]]:
+    """The same, whatever the database is encoded in; for those who only want to look at it.
+
+    Raises:
+        DatabaseUnavailableError: it can't be opened.
     """
     target.before()
     try:
@@ -76,11 +93,6 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
         raise errors.DatabaseUnavailableError(f"the database can't be reached: {_first_line(error)}") from None
     # Registered last, it is found by the type's number as well, where else a slower one in Python would be.
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
-    if connection.info.parameter_status("server_encoding") != "UTF8":
-        connection.close()
-        raise errors.DatabaseRefusedError(
-            "the database is not in UTF8, so names would be lost; create one with ENCODING 'UTF8'"
-        )
     return connection
 
 

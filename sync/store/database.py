@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any, Self
 
 import psycopg
 
+from sync import logs
 from sync.domain.known import Known
 from sync.domain.run import Run, Source, Traffic
 from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
@@ -17,6 +19,7 @@ from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounded, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
 
+_log = logs.get(__name__)
 _AT_ONCE = 50_000  # digests that are looked up together; each time the images are looked through once
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
@@ -68,7 +71,9 @@ class Database:
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
             row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
-        return Known(*(row or ()))
+        known = Known(*(row or ()))
+        _log.info("inventory read", live=known.live)
+        return known
 
     def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[str]:
         """The ids of the live images with these digests of their bytes; flat in memory however many there are."""
@@ -87,6 +92,7 @@ class Database:
             SupersededError: another run of the source committed since this one began.
             OutcomeUnknownError: COMMIT was sent, and the database can't be asked what became of it.
         """
+        began = time.monotonic()
         with ours("writing"):
             self.connection.execute("BEGIN")
             self.connection.execute(bounds(self.target))
@@ -99,6 +105,7 @@ class Database:
             self._roll_back()
             raise
         self._commit(run)
+        _log.info("changes written", seconds=round(time.monotonic() - began, 3))
 
     def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
         """Put on record why a run ended; if the database is gone, the record stays as it is."""

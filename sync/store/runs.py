@@ -9,13 +9,14 @@ from typing import Any
 
 import psycopg
 
-from sync import __version__
+from sync import __version__, logs
 from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
 from sync.errors import ScopeChangedError, SupersededError
 from sync.store.connect import Target, bounded
 
 Connection = psycopg.Connection[Any]
+_log = logs.get(__name__)
 
 _MEET = """
 INSERT INTO inventory.sources (name, endpoint, scope) VALUES (%(name)s, %(endpoint)s, %(scope)s)
@@ -56,6 +57,8 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
         facts |= {"epoch": epoch, "version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
         number, started_at = _one(connection, _BEGIN, facts)
     run = Run(number, source, epoch, started_at)
+    logs.extend(run=number)
+    _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.scope)
     if scope != source.scope:
         error = _scope_changed(source, scope)
         error.run = number
