@@ -19,6 +19,7 @@ from sync.embedded import default_folder, embedded
 from sync.store.connect import Target
 
 if TYPE_CHECKING:
+    from sync.cloud.client import Client
     from sync.cloud.credentials import Credential
     from sync.cloud.images import ImageList
     from sync.cloud.patience import Patience
@@ -67,11 +68,25 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
     Raises:
         EmbeddedError: the job's own can't run here.
     """
-    if loaded.database_url is not None:
-        yield _target(loaded, loaded.database_url.reveal())
+    if given := given_target(loaded):
+        yield given
         return
-    with embedded(loaded.data_folder or default_folder(environ)) as server:
+    with embedded(own_folder(loaded, environ)) as server:
         yield replace(_target(loaded, server.url), before=server.ensure)
+
+
+def given_target(loaded: settings.Settings) -> Target | None:
+    """The database that the settings name; None where the job has its own."""
+    return _target(loaded, loaded.database_url.reveal()) if loaded.database_url is not None else None
+
+
+def own_folder(loaded: settings.Settings, environ: Mapping[str, str]) -> Path:
+    """Where the job's own PostgreSQL keeps its data.
+
+    Raises:
+        EmbeddedError: there is no place for it.
+    """
+    return loaded.data_folder or default_folder(environ)
 
 
 @contextmanager
@@ -112,35 +127,58 @@ def parts(
 ) -> Iterator[Parts]:
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
-    from sync.cloud.client import Client  # noqa: PLC0415
-    from sync.cloud.images import ImageList  # noqa: PLC0415
     from sync.cloud.patience import Patience  # noqa: PLC0415
     from sync.store.spool import FileSpool  # noqa: PLC0415
 
-    source, traffic, spool = source_of(given), Traffic(), FileSpool()
+    traffic, spool = Traffic(), FileSpool()
     patience = Patience(given.deadline, given.retries, traffic, stop)
-    client = Client(
-        given.endpoint,
-        _credential(given, patience, traffic),
-        patience,
-        traffic,
-        timeout=given.timeout,
-        page_bytes=given.page_bytes,
-    )
+    with asking(given, patience, traffic, progress) as cloud:
+        try:
+            yield Parts(source_of(given), cloud.images, store, spool)
+        finally:
+            spool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What asks the cloud of one source, from the proof of who asks up to the list."""
+
+    credential: Credential
+    client: Client
+    images: ImageList
+
+
+@contextmanager
+def asking(
+    given: settings.Source, patience: Patience, traffic: Traffic, progress: Progress | None = None
+) -> Iterator[Asking]:
+    """What asks the cloud of a source, for as long as this patience lasts."""
+    from sync.cloud.client import Client  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.images import ImageList  # noqa: PLC0415
+
+    credential = _credential(given, patience, traffic)
+    client = Client(given.endpoint, credential, patience, traffic, timeout=given.timeout, page_bytes=given.page_bytes)
     with client:
         images = ImageList(
             client,
-            source.scope,
+            source_of(given).scope,
             patience,
             traffic,
             concurrency=given.concurrency,
             max_images=given.max_images + PAGE_LIMIT,
             progress=progress,
         )
-        try:
-            yield Parts(source, images, store, spool)
-        finally:
-            spool.close()
+        yield Asking(credential, client, images)
+
+
+@contextmanager
+def glance(given: settings.Source, seconds: float) -> Iterator[Asking]:
+    """What asks the cloud of a source once or twice, never again, and within so many seconds."""
+    from sync.cloud.patience import Patience  # noqa: PLC0415 - with the HTTP library
+
+    traffic = Traffic()
+    with asking(given, Patience(seconds, 0, traffic), traffic) as cloud:
+        yield cloud
 
 
 def source_of(given: settings.Source) -> Source:

@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": ("sync.cli.reading", "diff"),
     "report": ("sync.cli.report", "report"),
     "check": ("sync.cli.check", "check"),
+    "doctor": ("sync.cli.doctor", "doctor"),
     "verify": ("sync.cli.verify", "verify"),
     "prune": ("sync.cli.prune", "prune"),
     "notice": ("sync.cli.notice", "notice"),

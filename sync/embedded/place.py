@@ -89,7 +89,7 @@ class Place:
         """See that the socket's folder, which is there, is ours alone.
 
         Raises:
-            EmbeddedError: as above.
+            EmbeddedError: it belongs to someone else, or is open to others.
         """
         folder = self.sockets
         found = folder.lstat()
@@ -113,10 +113,11 @@ def place_at(folder: Path) -> Place:
 
 
 def existing(folder: Path) -> Place:
-    """The same of a resolved folder that is there; nothing is made.
+    """What lies in a folder that is there, its path resolved; nothing is made.
 
     Raises:
-        EmbeddedError, OSError: as above.
+        EmbeddedError: it is not safe to use, or there is no account to run the server as.
+        OSError: it can't be looked into.
     """
     _refuse_shared(folder)
     owners = [data.lstat().st_uid for data in data_folders(folder)]

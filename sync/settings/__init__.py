@@ -1,7 +1,18 @@
 """Settings of the job: read once, frozen, every mistake told at once, secrets never shown."""
 
-from sync.settings.loading import load
+from sync.settings.loading import files_of_secrets, load
 from sync.settings.model import Credentials, Keys, Option, Password, Settings, Source, Token
 from sync.settings.secret import Secret
 
-__all__ = ["Credentials", "Keys", "Option", "Password", "Secret", "Settings", "Source", "Token", "load"]
+__all__ = [
+    "Credentials",
+    "Keys",
+    "Option",
+    "Password",
+    "Secret",
+    "Settings",
+    "Source",
+    "Token",
+    "files_of_secrets",
+    "load",
+]

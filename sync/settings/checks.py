@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.settings.addresses import is_plain_elsewhere, passwords_in
-from sync.settings.gather import Document, Given
+from sync.settings.gather import Document, Environment, Given
 from sync.settings.model import GENERAL, PER_SOURCE, Source, did_you_mean
 
 _PLAIN = (
@@ -69,6 +69,14 @@ def warnings(
 def _is_plain_webhook(values: Mapping[str, Any]) -> bool:
     url = values.get("notice_url")
     return url is not None and is_plain_elsewhere(url.reveal())
+
+
+def secret_files(environment: Environment, document: Document) -> Iterator[tuple[str, Path]]:
+    """The files that hold one secret each and could be read: where each is named, and its path."""
+    secret = {option.key for option in GENERAL + PER_SOURCE if option.about.rule.secret}
+    layers = (environment.general, environment.source, environment.vendor, document.general, document.defaults)
+    for layer in (*layers, *(table for _, table in document.sources)):
+        yield from ((found.where, found.file) for key, found in layer.items() if key in secret and found.file)
 
 
 def _filter_mistake(name: str, value: str, api: Api) -> str:

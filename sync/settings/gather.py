@@ -19,13 +19,18 @@ _LARGEST_FILE = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value as it was given, and where. ``usable`` is False where a mistake was noted already."""
+    """A value as it was given, and where. ``usable`` is False where a mistake was noted already.
+
+    Attributes:
+        file: the file that holds the value, where one does; never shown unless it could be read.
+    """
 
     value: object = field(repr=False)
     where: str
     folder: Path
     usable: bool = True
     inline: bool = True
+    file: Path | None = field(default=None, repr=False)
 
 
 Layer = dict[str, Given]
@@ -176,7 +181,9 @@ def _settled(given: Given, used: list[str], place: _Place, option: Option) -> Gi
         if given.value == "" and not option.about.rule.blank:
             raise WrongValueError(f"is empty; remove it, or give {option.about.rule.takes}")
         return given
-    return Given(_content(place.table[used[0]], place.folder), given.where, place.folder, inline=False)
+    path = place.table[used[0]]
+    content = _content(path, place.folder)
+    return Given(content, given.where, place.folder, inline=False, file=place.folder / str(path))
 
 
 def _content(path: object, folder: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sync.errors import SettingsError
-from sync.settings.checks import Api, general_mistakes, source_mistakes, warnings
+from sync.settings.checks import Api, general_mistakes, secret_files, source_mistakes, warnings
 from sync.settings.credentials import find_credentials
 from sync.settings.gather import Document, Environment, Layer, read_document, read_environment, settings_file
 from sync.settings.model import GENERAL, OF_SOURCE, PER_SOURCE, Settings, Source, did_you_mean
@@ -44,6 +44,14 @@ def load(
         raise SettingsError(list(dict.fromkeys(mistakes)))
     told = tuple(warnings(path, document, general, sources))
     return Settings(**general, sources=sources, file=path, warnings=told)  # type: ignore[arg-type] # types by rule
+
+
+def files_of_secrets(environ: Mapping[str, str], *, file: Path | None = None) -> list[tuple[str, Path]]:
+    """The files that hold one secret each, of settings that can be read: where each is named, and its path."""
+    mistakes: list[str] = []
+    path = settings_file(environ, file)
+    document = read_document(path, mistakes) if path is not None else Document()
+    return list(secret_files(read_environment(environ, mistakes), document))
 
 
 def _sources(environment: Environment, document: Document, api: Api, mistakes: list[str]) -> tuple[Source, ...]:

@@ -58,6 +58,22 @@ _WRITE = f"""
         END IF;
 """
 
+# What a run needs, by table: the privileges, and the version of PostgreSQL that first has them.
+NEEDED = (
+    ("alembic_version", ("SELECT",), 0),
+    ("sources", ("SELECT", "INSERT", "UPDATE"), 0),
+    ("runs", ("SELECT", "INSERT", "UPDATE"), 0),
+    ("images", ("SELECT", "INSERT", "UPDATE"), 0),
+    ("images", ("MAINTAIN",), 17),
+    ("image_versions", ("SELECT", "INSERT"), 0),
+    ("held_deletions", ("SELECT", "INSERT", "UPDATE"), 0),
+    ("run_pages", ("INSERT",), 0),
+    ("quarantine", ("INSERT",), 0),
+    ("findings", ("INSERT",), 0),
+)
+OPTIONAL = "MAINTAIN"  # a run does without, only the planner's statistics come later
+READ_BY_VIEWERS = ("freshness", "live_images", "image_history", "image_changes", "findings", "quarantine", "run_pages")
+
 STATEMENTS = (
     _CREATE.format(role=READER),
     _CREATE.format(role=WRITER),

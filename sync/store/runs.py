@@ -60,7 +60,7 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.scope)
     if scope != source.scope:
-        error = _scope_changed(source, scope)
+        error = scope_changed(source, scope)
         error.run = number
         fail(connection, target, run, error, Traffic())
         raise error
@@ -74,7 +74,7 @@ def look(connection: Connection, target: Target, source: Source) -> Run:
         if row is None:
             row = (0, source.scope, _one(connection, "SELECT clock_timestamp()", {})[0])
     if row[1] != source.scope:
-        raise _scope_changed(source, row[1])
+        raise scope_changed(source, row[1])
     return Run(None, source, row[0], row[2])
 
 
@@ -185,7 +185,8 @@ def _withheld(listing: Listing) -> str:
     return "" if listing.proof.proven else f"the list is not proven complete: {listing.proof.reason}"
 
 
-def _scope_changed(source: Source, stored: str) -> ScopeChangedError:
+def scope_changed(source: Source, stored: str) -> ScopeChangedError:
+    """What is said of a source whose filter is not the one that is stored."""
     now, before = source.scope or "no filter", stored or "no filter"
     return ScopeChangedError(
         f"the filter of source {source.name} changed from {before} to {now}, so images outside it would seem to be "
