@@ -45,6 +45,7 @@ class Proxy:
     Attributes:
         before: called before a statement goes on, in the proxy's thread; what it returns is lost.
         refusals: so many of the next connections are closed at once.
+        process: told to clients as the number of the server's process, as poolers tell one of their own; 0: the true one.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,7 +53,7 @@ class Proxy:
         self._behind = (parts.hostname or "", parts.port or 0)
         self._user, self._database = parts.username, parts.path
         self.before: Hook = lambda _: None
-        self.refusals = 0
+        self.refusals = self.process = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -129,6 +130,7 @@ class _Pair:
                 kind, message = _message(self.server)
                 if kind == _KEY:
                     self._pid = struct.unpack("!I", message[5:9])[0]
+                    message = message[:5] + struct.pack("!I", self.proxy.process or self._pid) + message[9:]
                 if self._swallow.is_set():
                     return
                 self.client.sendall(message)

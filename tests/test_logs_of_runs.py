@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_tools import FAST, Done, Job
+from cli_tools import CHECKOUT, FAST, Done, Job
 from credential_tools import Run
 from http_server import HttpServer, always, reply
 from servers import Server
@@ -241,3 +242,16 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
         ("other thread", None, None),
         ("after", None, None),
     ]
+
+
+def test_every_event_is_fixed_and_documented() -> None:
+    """In the code each event is a plain text, and ``docs/logs.md`` has it."""
+    page = (CHECKOUT / "docs" / "logs.md").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "sync").rglob("*.py")]
+    calls = [found for text in texts for found in re.findall(r"\b_log\.\w+\(\s*([^,)]+)", text)]
+    events = {name.strip('"') for name in calls if name != "event"} | {"list read", "run ended", "plan made"}
+    events |= {name for text in texts for name in re.findall(r"logs\.get\(__name__\)\.\w+\(\"([^\"]+)", text)}
+
+    assert all(call == "event" or re.fullmatch(r'"[a-z ]+"', call) for call in calls)
+    assert len(events) > 15
+    assert {event for event in events if f"`{event}`" not in page} == set()

@@ -22,7 +22,7 @@ from sync.store.connect import Target
 
 _AT_ONCE = 16
 _NOT_RUNNING = (
-    "the job's own server does not run now, and doctor starts nothing; `image-sync db check` starts it and looks"
+    "the job's own server does not run now, and doctor starts nothing; look while a run, `schedule` or `db psql` does"
 )
 
 

@@ -1,0 +1,475 @@
+"""``image-sync doctor`` on databases: real ones, each with one thing that would end a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import trustme
+from cli_tools import dump, until
+from doctor_tools import LONGEST, levels, look_into, not_ok, said
+from proxy import Proxy
+from servers import Server, newest, oldest
+from store_tools import Edge
+
+from sync.doctor import database
+from sync.doctor.database import Seen
+from sync.doctor.inventory import inventory_checks
+from sync.doctor.result import about
+from sync.domain.run import Source
+from sync.errors import DatabaseRefusedError
+from sync.store import migrate
+from sync.store.connect import Target, connect
+from sync.store.inspection import Inspection, State
+from sync.store.roles import NEEDED, OPTIONAL
+
+ALL = {
+    *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
+    *("schema", "privileges"),
+}
+RIGHTS = [(table, right) for table, rights, _ in NEEDED for right in rights if right != OPTIONAL]
+
+
+@pytest.fixture
+def edge(server: Server) -> Iterator[Edge]:
+    """A source that is synced."""
+    with Edge(server) as made:
+        made.run()
+        yield made
+
+
+def test_a_database_that_is_in_order(each_server: Server) -> None:
+    """Every check is told and fine, on the newest and on an older server, and nothing was written."""
+    url = each_server.migrated()
+    before = dump(url)
+    lines = look_into(url)
+
+    assert levels(lines) == dict.fromkeys(ALL, "ok")
+    assert dump(url) == before
+
+
+def test_a_look_can_write_nothing(server: Server) -> None:
+    """Each question stands in a transaction that the server itself keeps from writing."""
+    target = Target(server.migrated())
+    with connect(target) as connection, pytest.raises(DatabaseRefusedError, match="read-only"):
+        Inspection(connection, target)._all(State, "DELETE FROM inventory.sources RETURNING *")
+
+
+# --- getting there ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://owner:canary@127.0.0.1:1/x",
+        "postgresql://owner:canary@nowhere.invalid/x",
+        "postgresql://owner:canary@127.0.0.1:1/x?nonsense=1",
+    ],
+)
+def test_a_database_that_is_not_there(url: str) -> None:
+    """Why, without the password; all else is skipped."""
+    lines = look_into(url)
+
+    assert levels(lines) == dict.fromkeys(ALL, "skipped") | {"reachable": "wrong"}
+    assert "canary" not in str(lines)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_another_encoding(each_server: Server, encoding: str) -> None:
+    """D20: names would be lost; the other checks go on."""
+    lines = look_into(each_server._create(f"ENCODING '{encoding}' TEMPLATE template0"))
+
+    assert not_ok(lines) == {"encoding": "wrong", "schema": "warning", "privileges": "skipped"}
+    assert encoding in said(lines, "encoding")
+    assert "ENCODING 'UTF8'" in said(lines, "encoding")
+
+
+def test_a_read_only_database(edge: Edge) -> None:
+    """D11: it takes no changes."""
+    edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
+
+    assert not_ok(look_into(edge.url)) == {"writable": "wrong"}
+
+
+def test_a_pooler_is_noticed(edge: Edge) -> None:
+    """It tells a process number of its own; tried by hand with pgbouncer 1.18 in both of its usual modes."""
+    with Proxy(edge.url) as proxy:
+        direct = look_into(proxy.url)
+        proxy.process = 12345
+        pooled = look_into(proxy.url)
+
+    assert not_ok(direct) == {}
+    assert not_ok(pooled) == {"pooler": "warning"}
+    assert "db upgrade" in said(pooled, "pooler")
+
+
+@pytest.mark.parametrize("limited", ["role", "database"])
+def test_too_few_connections(edge: Edge, limited: str) -> None:
+    """D08: what is left is held against how many runs there are at once."""
+    edge.do("CREATE ROLE crowded LOGIN SUPERUSER" if limited == "database" else "CREATE ROLE crowded LOGIN")
+    edge.do("GRANT inventory_writer TO crowded")
+    name = edge.value("SELECT current_database()")
+    edge.do(
+        "ALTER ROLE crowded CONNECTION LIMIT 2" if limited == "role" else f"ALTER DATABASE {name} CONNECTION LIMIT 3"
+    )
+    url = edge.url.replace("owner@", "crowded@")
+    few, enough = look_into(url, at_once=4), look_into(url, at_once=2)
+    edge.do("DROP ROLE crowded")
+
+    assert not_ok(few) == {"connections": "warning"}
+    assert f"2 are left by the limit of the {limited}, 4 are needed" in said(few, "connections")
+    assert not_ok(enough) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "long"),
+    [
+        ("idle_session_timeout", "600s", f"{LONGEST:g}s"),
+        ("idle_in_transaction_session_timeout", "1s", "60s"),
+        ("transaction_timeout", "5s", "5min"),
+    ],
+)
+def test_time_outs_of_the_role(edge: Edge, name: str, short: str, long: str) -> None:
+    """One that ends an idle session would end a run while it reads the list; what a run sets itself is no matter."""
+    database_name = edge.value("SELECT current_database()")
+    edge.do(f"ALTER DATABASE {database_name} SET statement_timeout = '1s'")
+    found = []
+    for value in (short, long, "0"):
+        edge.do(f"ALTER DATABASE {database_name} SET {name} = '{value}'")
+        found.append(look_into(edge.url))
+
+    assert [not_ok(lines) for lines in found] == [{"time-outs": "warning"}, {}, {}]
+    assert f"SET {name} = 0" in said(found[0], "time-outs")
+
+
+def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if somebody holds every table, it ends; the rest is told."""
+    monkeypatch.setattr("sync.store.inspection._LOCK_PATIENCE", 0.1)
+    seen = Seen()
+    with psycopg.connect(edge.url) as other:
+        other.execute("LOCK TABLE inventory.sources, inventory.runs, inventory.held_deletions")
+        lines = look_into(edge.url, seen)
+
+    assert not_ok(lines) == {}
+    assert "lock timeout" in seen.unseen
+
+
+# --- schema -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_inventory_yet(server: Server) -> None:
+    """Who may make it is told that a run will; who may not, what to do."""
+    url = server.empty()
+    seen = Seen()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE humble_guest LOGIN")
+        may, may_not = look_into(url, seen), look_into(url.replace("owner@", "humble_guest@"))
+        owner.execute("DROP ROLE humble_guest")
+
+    assert not_ok(may) == {"schema": "warning", "privileges": "skipped"}
+    assert not_ok(may_not) == {"schema": "wrong", "privileges": "skipped"}
+    assert "image-sync db upgrade" in said(may_not, "schema")
+    assert seen.unseen == "there is no inventory yet"
+
+
+def test_an_older_schema(edge: Edge) -> None:
+    """D16: which revision it has, which is needed, and what brings it there."""
+    migrate.downgrade(edge.target, "0001")
+    lines = look_into(edge.url)
+
+    assert not_ok(lines) == {"schema": "wrong"}
+    assert f"revision 0001, older than the {migrate.head()}" in said(lines, "schema")
+    assert "image-sync db upgrade" in said(lines, "schema")
+
+
+def test_a_newer_schema(edge: Edge) -> None:
+    """D16: the program is too old."""
+    edge.do("UPDATE inventory.alembic_version SET version_num = '9999'")
+    lines = look_into(edge.url)
+
+    assert not_ok(lines) == {"schema": "wrong"}
+    assert "install the newer program" in said(lines, "schema")
+
+
+# --- privileges -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(edge: Edge) -> Iterator[Callable[[], str]]:
+    """Makes a role with just the privileges that a run is said to need; the URL to log in as it."""
+    edge.do("CREATE ROLE worker LOGIN")
+
+    def grant() -> str:
+        edge.do("GRANT USAGE ON SCHEMA inventory TO worker")
+        for table, right in RIGHTS:
+            edge.do(f"GRANT {right} ON inventory.{table} TO worker")
+        edge.do("GRANT MAINTAIN ON inventory.images TO worker")
+        edge.do("GRANT SELECT ON ALL TABLES IN SCHEMA inventory TO inventory_reader")
+        return edge.url.replace("owner@", "worker@")
+
+    yield grant
+    edge.do("DROP OWNED BY worker")
+    edge.do("DROP ROLE worker")
+
+
+def stir(edge: Edge) -> None:
+    """Something of every kind, so that a run needs every privilege."""
+    edge.world.delete(15)
+    edge.world.change(25)
+    edge.world.create(2)
+    edge.world.put({"id": "odd", "brand_new": 1})
+    edge.world.put(b'{"id":"broken","name":"\\u0000"}')
+
+
+def test_what_is_asked_for_is_enough(edge: Edge, worker: Callable[[], str]) -> None:
+    """With these privileges and no others every kind of change goes through, and only readers miss something."""
+    url = worker()
+    stir(edge)
+    lines = look_into(url)
+    outcome = edge.run_by(url)
+
+    assert not_ok(lines) == {"privileges": "warning"}
+    assert "runs work" in said(lines, "privileges")
+    assert (outcome.plan.held, outcome.plan.created, outcome.quarantined) == (15, 3, 1)
+
+
+@pytest.mark.parametrize(("table", "right"), RIGHTS, ids=[f"{right}-{table}" for table, right in RIGHTS])
+def test_each_missing_privilege_is_told_and_needed(
+    edge: Edge, worker: Callable[[], str], table: str, right: str
+) -> None:
+    """D17: one line names it and how to grant it; a run does end for want of just that."""
+    url = worker()
+    edge.do(f"REVOKE {right} ON inventory.{table} FROM worker")
+    stir(edge)
+    wrong = [line for line in look_into(url) if line.level.value == "wrong" and line.check == "privileges"]
+
+    assert [line.found for line in wrong] == [f"no {right} on inventory.{table}"]
+    assert f'GRANT {right} ON inventory.{table} TO "worker"' in wrong[0].advice
+    with pytest.raises(DatabaseRefusedError):
+        _whole_run(edge, url)
+
+
+def _whole_run(edge: Edge, url: str) -> None:
+    with edge.parts(url) as (store, _):
+        store.prepare()
+    edge.run_by(url)
+
+
+def test_the_schema_and_a_place_for_what_changed(edge: Edge, worker: Callable[[], str]) -> None:
+    """D17: USAGE and TEMP, which no table shows; without USAGE the rest is told all the same."""
+    url, name = worker(), edge.value("SELECT current_database()")
+    edge.do(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+    edge.do("REVOKE USAGE ON SCHEMA inventory FROM worker")
+    lines = look_into(url)
+
+    assert not_ok(lines) == {"schema": "wrong", "privileges": "wrong"}
+    assert "no TEMP on database" in said(lines, "privileges")
+    assert "no USAGE on schema inventory" in said(lines, "privileges")
+    stir(edge)
+    edge.do("GRANT USAGE ON SCHEMA inventory TO worker")
+    with pytest.raises(DatabaseRefusedError, match="temporary"):
+        edge.run_by(url)
+
+
+def test_statistics_are_not_necessary(edge: Edge, worker: Callable[[], str]) -> None:
+    """MAINTAIN, which PostgreSQL 17 brought, is asked for and not insisted on."""
+    url = worker()
+    edge.do("GRANT inventory_reader TO worker")
+    assert not_ok(look_into(url)) == {}
+
+    edge.do("REVOKE MAINTAIN ON inventory.images FROM worker")
+    assert not_ok(look_into(url)) == {"privileges": "warning"}
+
+
+def test_the_roles_that_are_made_have_all_of_it(each_server: Server) -> None:
+    """A member of the writer's role lacks nothing; one of the reader's is told line by line."""
+    with Edge(each_server) as edge:
+        for role in ("writer", "reader"):
+            edge.do(f"CREATE ROLE some_{role} LOGIN IN ROLE inventory_{role}")
+        writer, reader = (look_into(edge.url.replace("owner@", f"some_{role}@")) for role in ("writer", "reader"))
+        edge.do("DROP ROLE some_writer, some_reader")
+
+    assert not_ok(writer) == {}
+    assert not_ok(reader) == {"privileges": "wrong"}
+    lacking = [line for line in reader if line.level.value == "wrong"]
+    assert len(lacking) == sum(right != "SELECT" for _, right in RIGHTS)
+
+
+def test_a_table_that_is_gone(edge: Edge) -> None:
+    """A schema that someone changed by hand."""
+    edge.do("ALTER TABLE inventory.findings RENAME TO other")
+    lines = look_into(edge.url)
+
+    assert not_ok(lines) == {"privileges": "wrong"}
+    assert "there is no table inventory.findings" in said(lines, "privileges")
+
+
+# --- how a source stands ----------------------------------------------------------------------------------------------
+
+
+def state(edge: Edge, **changes: Any) -> dict[str, str]:
+    """What the database tells of the source, by check; only what is not in order."""
+    return not_ok(standing(edge, **changes))
+
+
+def standing(edge: Edge, **changes: Any) -> list[Any]:
+    """The lines themselves."""
+    seen = Seen()
+    name = edge.inventory.source.name
+    look_into(edge.url, seen, names=[name])
+    source = replace(Source(name, edge.cloud.url), **changes)
+    return about(name, inventory_checks(source, seen.states.get(name), seen.unseen))
+
+
+def test_a_source_that_is_well(edge: Edge) -> None:
+    """Its filter, last run, proof and held deletions are told and fine."""
+    assert levels(standing(edge)) == dict.fromkeys(("filter", "last run", "proof", "held deletions"), "ok")
+
+
+def test_a_source_that_never_ran(server: Server) -> None:
+    """Nothing is known, and that is said."""
+    with Edge(server) as edge:
+        assert set(state(edge).values()) == {"skipped"}
+
+
+def test_another_filter_than_the_inventory_was_made_with(edge: Edge) -> None:
+    """The next run would refuse: the same sentence, with the command that acknowledges it."""
+    assert state(edge, scope="visibility=private") == {"filter": "wrong"}
+    assert "image-sync approve --scope" in said(standing(edge, scope="visibility=private"), "filter")
+
+
+def test_deletions_that_wait(edge: Edge) -> None:
+    """How many, and what releases them."""
+    edge.world.delete(15)
+    edge.run()
+    lines = standing(edge)
+
+    assert not_ok(lines) == {"held deletions": "warning"}
+    assert "15 wait" in said(lines, "held deletions")
+    assert f"image-sync approve {edge.record['run']}" in said(lines, "held deletions")
+
+
+def test_a_run_that_failed(edge: Edge) -> None:
+    """Its reason."""
+    edge.do("UPDATE inventory.runs SET status = 'failed', effective_at = NULL, reason = 'some reason'")
+
+    assert state(edge) == {"last run": "warning"}
+    assert "some reason" in said(standing(edge), "last run")
+
+
+@pytest.mark.parametrize(
+    ("hours", "runs", "level"), [(1.5, 1, "ok"), (30, 1, "warning"), (12, 6, "ok"), (19, 6, "warning"), (0.9, 0, "ok")]
+)
+def test_a_proof_that_is_old(edge: Edge, hours: float, runs: int, level: str) -> None:
+    """It is held against the usual distance between runs; where there is no habit yet, against a day and a bit."""
+    for _ in range(4 if runs == 6 else 0):
+        edge.run()
+    edge.do("UPDATE inventory.runs SET started_at = now() - interval '6 hours' * (100 - run)")
+    edge.do("UPDATE inventory.sources SET proven_at = now() - make_interval(secs => %s)", hours * 3600)
+    lines = standing(edge)
+
+    assert levels(lines)["proof"] == level
+    assert ("usually 6 hours apart" in said(lines, "proof")) == (runs == 6)
+
+
+def test_a_list_that_was_never_proven(edge: Edge) -> None:
+    """It is a warning from the first run on."""
+    edge.do("UPDATE inventory.sources SET proven_at = NULL")
+
+    assert state(edge) == {"proof": "warning"}
+
+
+# --- servers of their own ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """A server that a test may set up as it likes."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_a_real_standby(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """D11: it answers every question, and is not fit for a run."""
+    copy = Server(newest(), tmp_path_factory.mktemp("standby"))
+    with running(Server(newest(), tmp_path_factory.mktemp("primary"))) as primary:
+        url = primary.migrated()
+        copy.folder.chmod(0o755)
+        copy._account.own(copy.folder)
+        copy.run("pg_basebackup", "-D", str(copy.data), "-R", "-d", primary.url(), "-c", "fast")
+        copy.resume()
+        lines = look_into(copy.url(url.rpartition("/")[2]))
+        copy.stop()
+
+    assert not_ok(lines) == {"writable": "wrong"}
+    assert "point IMAGE_SYNC_DATABASE_URL at the primary" in said(lines, "writable")
+
+
+@pytest.mark.slow
+def test_tls_of_the_connection(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verified is fine; what takes any certificate, or none at all, is a warning where the way leaves this machine."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with running(Server(oldest(), tmp_path_factory.mktemp("secure"))) as server:
+        url = server.migrated()
+        with_tls(server, authority.issue_cert("127.0.0.1"))
+        verified = look_into(f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem")
+        near = look_into(f"{url}?sslmode=disable")
+        monkeypatch.setattr(database, "_is_here", lambda *_: False)  # as if it were another machine
+        unsure, bare = look_into(f"{url}?sslmode=require"), look_into(f"{url}?sslmode=disable")
+
+    assert (not_ok(verified), not_ok(near)) == ({}, {})
+    assert "TLSv1.3, sslmode=verify-full" in said(verified, "TLS")
+    assert not_ok(unsure) == not_ok(bare) == {"TLS": "warning"}
+    assert "takes any certificate" in said(unsure, "TLS")
+    assert "can be read on the way" in said(bare, "TLS")
+
+
+def speaks_tls(server: Server) -> bool:
+    """Whether a new connection is encrypted."""
+    with psycopg.connect(f"{server.url()}?sslmode=prefer") as connection:
+        return connection.pgconn.ssl_in_use
+
+
+def with_tls(server: Server, certificate: trustme.LeafCert) -> None:
+    """Have a server show this certificate to those who want TLS."""
+    parts = {"server.crt": certificate.cert_chain_pems, "server.key": [certificate.private_key_pem]}
+    for name, blobs in parts.items():
+        (server.data / name).write_bytes(b"".join(blob.bytes() for blob in blobs))
+        (server.data / name).chmod(0o600)
+        server._account.own(server.data / name)
+    with psycopg.connect(server.url(), autocommit=True) as owner:
+        try:
+            owner.execute("ALTER SYSTEM SET ssl = on")
+        except psycopg.errors.InvalidParameterValue:
+            pytest.skip("the older PostgreSQL at hand was built without TLS")
+        owner.execute("SELECT pg_reload_conf()")
+    until(lambda: speaks_tls(server))
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("/run/postgresql", ""), ("", ""), ("localhost", ""), ("localhost", "::1"), ("db.example.org", "127.0.0.1")],
+)
+def test_what_is_this_machine(host: str, address: str) -> None:
+    """By the address, where there is one."""
+    assert database._is_here(host, address)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("db.example.org", "192.0.2.7"), ("db.example.org", ""), ("192.0.2.7", "")]
+)
+def test_what_is_another_machine(host: str, address: str) -> None:
+    """What is not known to be this one."""
+    assert not database._is_here(host, address)
