@@ -9,6 +9,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from cli_tools import Job
 from report_tools import NASTY, as_json, report
 from store_tools import Edge
@@ -93,6 +94,15 @@ def test_names_do_no_harm(edge: Edge, tmp_path: Path) -> None:
     assert not re.search(r"(?<!\\)[<>\[\]()@`|]", line)
     assert line.isprintable()
     assert next(row["name"] for row in rows if row["id"] == "nasty") == f"'{NASTY}"
+
+
+@pytest.mark.parametrize("style", ["md", "html", "csv", "json"])
+def test_a_terminal_obeys_no_name(edge: Edge, tmp_path: Path, style: str) -> None:
+    """No escape sequence and no mark that turns text around gets to it, in any format."""
+    code, shown = Job(tmp_path, edge.url).on_terminal("report", "--from", "1", "--format", style)
+
+    assert (code, "x1b[31m" in shown or "u001b[31m" in shown) == (0, True)
+    assert not re.search("[\x1b\u202e]", shown)
 
 
 def test_output_goes_to_a_file_as_a_whole(edge: Edge, tmp_path: Path) -> None:

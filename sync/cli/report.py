@@ -18,6 +18,7 @@ from sync.cli import moments, say
 from sync.cli.check import configured
 from sync.domain.image import iso
 from sync.errors import ImageSyncError, UsageError
+from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
 from sync.settings import Settings
@@ -157,7 +158,7 @@ def _write(text: bytes, path: Path | None) -> None:
         ImageSyncError: it can't be written.
     """
     if path is None:
-        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.write(_inert(text) if sys.stdout.isatty() else text)
         sys.stdout.buffer.flush()
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -170,3 +171,8 @@ def _write(text: bytes, path: Path | None) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise ImageSyncError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _inert(text: bytes) -> bytes:
+    """The same with nothing in it that a terminal would obey."""
+    return "\n".join(escape(line.removesuffix("\r")) for line in text.decode().split("\n")).encode()

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from sync.logs import escape as visible
-from sync.reports.series import Column, Gap, Span
+from sync.reports.gaps import Gap
+from sync.reports.series import Column, Span
 
 WIDTH = 720
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 10, 24

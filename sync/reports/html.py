@@ -21,6 +21,7 @@ from sync.domain.image import iso
 from sync.logs import escape
 from sync.reports import charts, series
 from sync.reports.charts import Words
+from sync.reports.gaps import FAILED, WITHHELD, lanes, state
 from sync.reports.model import KINDS, Change, Report, Row
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -89,7 +90,7 @@ def html(report: Report, sql: Mapping[str, str]) -> str:
             run_of={run["run"]: run for run in report.runs},
             found=_found(report),
             most_findings=_FINDINGS,
-            gaps=series.gaps(report),
+            gaps=report.gaps,
             states=_states(report),
             sql=sql,
         )
@@ -99,7 +100,7 @@ def html(report: Report, sql: Mapping[str, str]) -> str:
 def _pictures(report: Report) -> dict[str, Any]:
     shown, points, columns = series.span(report), series.images(report), series.columns(report)
     step, name = series.width(report)
-    lanes = dict(list(series.lanes(report).items())[:_LANES])
+    sources = lanes(report.runs)
     counts, states = report.counts, _states(report)
     low, high = min(count for _at, count in points), max(count for _at, count in points)
     return {
@@ -120,10 +121,10 @@ def _pictures(report: Report) -> dict[str, Any]:
         "runs": charts.timeline(
             Words("runs", "Runs over time", ", ".join(f"{n} {state}" for state, n in states.items()) or "No runs."),
             shown,
-            lanes,
-            series.gaps(report),
+            dict(list(sources.items())[:_LANES]),
+            report.gaps,
         ),
-        "more_lanes": max(0, len(series.lanes(report)) - _LANES),
+        "more_lanes": max(0, len(sources) - _LANES),
     }
 
 
@@ -160,7 +161,7 @@ def _runs(runs: Sequence[Row]) -> list[Row]:
 
 def _eventful(run: Row) -> bool:
     changed = any(run[kind] for kind in (*KINDS, "held", "quarantined"))
-    return changed or series.state(run) in (series.FAILED, series.WITHHELD)
+    return changed or state(run) in (FAILED, WITHHELD)
 
 
 def _found(report: Report) -> list[Found]:
@@ -171,7 +172,7 @@ def _found(report: Report) -> list[Found]:
 
 
 def _states(report: Report) -> dict[str, int]:
-    return dict(Counter(series.state(run) for run in report.runs).most_common())
+    return dict(Counter(state(run) for run in report.runs).most_common())
 
 
 def _few(points: Sequence[tuple[datetime, int]], most: int = 60) -> list[tuple[datetime, int]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sync.domain.checks import Check, Finding
 from sync.domain.image import iso
+from sync.reports.gaps import Gap, gaps
 
 KINDS = ("created", "updated", "restored", "deleted")
 _EXPOSED = {("visibility", "public"), ("protected", "false")}
@@ -142,6 +143,12 @@ class Report:
         return [run for run in self.runs if run["status"] not in ("skipped", "superseded") and not run["proven"]]
 
     @property
+    def gaps(self) -> list[Gap]:
+        """Times without a proven run that were longer than usual."""
+        before = {one.source: one.proven_at for one in self.evidence if one.moment == self.begin and one.proven_at}
+        return gaps(self.runs, self.begin, self.end, before)
+
+    @property
     def complete(self) -> bool:
         """Whether all of it was looked at: both moments, and without a gap between them."""
         return bool(self.evidence) and not any(one.doubt for one in self.evidence) and not self.troubled
@@ -172,6 +179,12 @@ class Report:
             yield f"{_many(len(self.quarantined), 'record')} could not be read as an image."
         if self.troubled:
             yield f"{len(self.troubled):,} of {_many(len(self.runs), 'run')} failed, or could not prove the list."
+        if found := self.gaps:
+            longest = max(found, key=lambda gap: gap.end - gap.begin)
+            yield (
+                f"{_many(len(found), 'gap')} without a proven run, longer than usual; the longest, of source "
+                f"{longest.source}, from {iso(longest.begin)} to {iso(longest.end)}."
+            )
         for one in self.evidence:
             if one.doubt:
                 yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."

@@ -1,15 +1,14 @@
-"""What the pictures of a report show, as plain numbers: how many images, what changed when, how the runs went."""
+"""What the pictures of a report show, as plain numbers: how many images there were, and what changed when."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
-from statistics import median
 
-from sync.reports.model import KINDS, Report, Row
+from sync.reports.gaps import when
+from sync.reports.model import KINDS, Report
 
 _EPOCH = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday, so that weeks begin on one
 _DAY = 86_400
@@ -31,10 +30,6 @@ _WIDTHS = {
 _COLUMNS = 62  # days of two months
 _SHORT = 2 * _DAY  # what is longer is told by days
 _POINTS = 400
-_SILENCE = 3  # times the usual time between two proven runs is a gap, ...
-_SHORTEST = 60.0  # ... if it is longer than this, in seconds
-
-PROVEN, WITHHELD, FAILED, OTHER = "proven", "withheld", "failed", "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +57,9 @@ class Column:
     counts: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A time without a proven run that was longer than usual."""
-
-    source: str
-    begin: datetime
-    end: datetime
-
-
 def span(report: Report) -> Span:
     """The time to show."""
-    first = min((_when(run) for run in report.runs), default=report.end)
+    first = min((when(run) for run in report.runs), default=report.end)
     if report.before or first <= report.begin:
         return Span(report.begin, report.end)
     started = min((run["started_at"] for run in report.runs), default=first)
@@ -91,7 +77,7 @@ def images(report: Report) -> list[tuple[datetime, int]]:
             points.append((run["effective_at"], count))
     points.append((shown.end, sum(report.after.values())))
     last_by_place = {round(shown.place(moment) * _POINTS): (moment, count) for moment, count in points}
-    return sorted([points[0], *last_by_place.values()])
+    return sorted({points[0], *last_by_place.values()})
 
 
 def width(report: Report) -> tuple[int, str]:
@@ -115,51 +101,5 @@ def columns(report: Report) -> list[Column]:
     ]
 
 
-def state(run: Row) -> str:
-    """How a run went, in one of four words."""
-    if run["status"] in ("skipped", "superseded"):
-        return OTHER
-    if run["effective_at"] is None:
-        return FAILED
-    return PROVEN if run["proven"] and run["status"] == "done" else WITHHELD
-
-
-def lanes(report: Report) -> dict[str, list[tuple[datetime, str]]]:
-    """By source: when each run took effect or ended, and how it went."""
-    ordered = sorted(report.runs, key=lambda run: (run["source"], _when(run)))
-    return {
-        source: [(_when(run), state(run)) for run in runs]
-        for source, runs in groupby(ordered, key=lambda run: str(run["source"]))
-    }
-
-
-def gaps(report: Report) -> list[Gap]:
-    """Times without a proven run that were much longer than usual, oldest first; the time up to the end counts."""
-    return sorted(_gaps(report), key=lambda gap: (gap.begin, gap.source))
-
-
-def _gaps(report: Report) -> Iterator[Gap]:
-    before = {one.source: one.proven_at for one in report.evidence if one.moment == report.begin}
-    for source, runs in lanes(report).items():
-        proven = [moment for moment, went in runs if went == PROVEN]
-        first = before.get(source)
-        moments = [*([first] if first else []), *proven]
-        usual = _usual(proven)
-        for one, other in pairwise([*moments, report.end]):
-            if usual and (other - one).total_seconds() > max(_SHORTEST, _SILENCE * usual):
-                yield Gap(source, max(one, report.begin), other)
-
-
-def _usual(moments: Sequence[datetime]) -> float:
-    """The usual time between two of them, in seconds; 0 where that can't be told."""
-    steps = [(other - one).total_seconds() for one, other in pairwise(moments)]
-    return median(steps) if len(steps) > 1 else 0.0
-
-
 def _number(moment: datetime, seconds: int) -> int:
     return int((moment - _EPOCH).total_seconds() // seconds)
-
-
-def _when(run: Row) -> datetime:
-    moment: datetime = run["effective_at"] or run["finished_at"]
-    return moment
