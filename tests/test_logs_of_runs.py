@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from cli_tools import CHECKOUT, FAST, Done, Job
 from credential_tools import Run
 from http_server import HttpServer, always, reply
@@ -234,6 +235,8 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
     finally:
         logging.getLogger().handlers[:] = handlers
         logging.getLogger().setLevel(level)
+        logging.captureWarnings(capture=False)
+        structlog.reset_defaults()
 
     found = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["event"], line.get("source"), line.get("run")) for line in found] == [
