@@ -106,7 +106,8 @@ def test_receiver_that_fails_changes_nothing_of_a_run(job: Job, cloud: Simulator
 
     assert (done.code, done.row["held"]) == (4, 30)
     assert 2 <= tries <= 6
-    (warned,) = [line for line in map(json.loads, json_lines(done.err)) if line["level"] == "warning"]
+    lines = list(map(json.loads, json_lines(done.err)))
+    (warned,) = [line for line in lines if line["logger"] == "sync.notices.outbox"]
     assert (warned["event"], warned["runs"]) == ("notices not sent", [2])
     assert "canary" not in done.err
     assert "127.0.0.1" not in str(warned)
