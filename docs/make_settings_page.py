@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE, Keys, Option, Password, Token, options
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE, Keys, Password, Token
+from sync.settings.options import Option, options
 
 PAGE = Path(__file__).with_name("settings.md")
 _UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))

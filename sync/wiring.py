@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from sync.cloud.credentials import Credential
     from sync.cloud.images import ImageList
     from sync.cloud.patience import Patience
-    from sync.cloud.tokens import TokenCache
+    from sync.cloud.tokens import IamUser, TokenCache
     from sync.domain.notice import Notice
     from sync.notices.webhook import Webhook
     from sync.store.database import Database
@@ -121,6 +123,16 @@ def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
     return Webhook(url.reveal(), secret, loaded.notice_style)
 
 
+def token_expiry(given: settings.Source) -> float | None:
+    """When the token of a source dies, in Unix time; None where there is none, or no one can say."""
+    own = given.credentials
+    if not isinstance(own, settings.Password):
+        return None
+    token = _logins().account(_user(own)).token
+    left = math.inf if token is None else token.left(time.monotonic())
+    return time.time() + left if math.isfinite(left) else None
+
+
 @contextmanager
 def parts(
     given: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
@@ -202,7 +214,6 @@ def _credential(given: settings.Source, patience: Patience, traffic: Traffic) ->
     from sync.cloud.credentials import GivenToken  # noqa: PLC0415 - with the HTTP library
     from sync.cloud.iam import IamToken  # noqa: PLC0415
     from sync.cloud.signing import SignedRequests  # noqa: PLC0415
-    from sync.cloud.tokens import IamUser  # noqa: PLC0415
 
     own = given.credentials
     if isinstance(own, settings.Token):
@@ -210,8 +221,13 @@ def _credential(given: settings.Source, patience: Patience, traffic: Traffic) ->
     if isinstance(own, settings.Keys):
         extra = own.security_token.reveal() if own.security_token else None
         return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
-    user = IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
-    return IamToken(user, _logins(), patience, traffic, timeout=given.timeout)
+    return IamToken(_user(own), _logins(), patience, traffic, timeout=given.timeout)
+
+
+def _user(own: settings.Password) -> IamUser:
+    from sync.cloud.tokens import IamUser  # noqa: PLC0415 - with the HTTP library
+
+    return IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
 
 
 @cache

@@ -1,13 +1,20 @@
-"""The scheduler: again and again, never twice at once, and a clean end."""
+"""The scheduler: when something is due, never twice at once, nothing missed in silence, and a clean end."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sync.scheduler import run_every
+import pytest
+
+from sync.errors import UsageError
+from sync.scheduler.loop import BUSY, Clock, Job, Loop
+from sync.scheduler.turns import Turns, turns
 
 WAIT = 30.0  # seconds; only a test that fails waits so long
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+SECOND = Turns("1s", 1.0)
 
 
 class Counted:
@@ -33,15 +40,118 @@ class Counted:
             self._stop.set()
 
 
-def ignore(_name: str, _due: datetime) -> None:
+class Watch:
+    """A clock that is set by hand, and runs besides."""
+
+    def __init__(self) -> None:
+        self.offset, self._began = timedelta(0), datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """What it shows."""
+        return datetime.now(UTC) + self.offset
+
+
+def ignore(_name: str, _due: datetime, _reason: str) -> None:
     """Nobody is told of what was skipped."""
+
+
+def run(
+    jobs: dict[str, Callable[[], object]],
+    stop: threading.Event,
+    turn: Turns = SECOND,
+    *,
+    at_once: bool = True,
+    grace: float = WAIT,
+    skipped: Callable[[str, datetime, str], None] = ignore,
+) -> Loop:
+    """Run jobs until the stop is set, and those that run then to their end."""
+    loop = Loop(skipped)
+    loop.set({name: Job(turn, job) for name, job in jobs.items()}, at_once=at_once)
+    loop.run(stop)
+    loop.end(grace, threading.Event(), lambda: None)
+    return loop
+
+
+def coming(text: str, count: int, after: datetime = MONDAY, seconds: float | None = None) -> list[str]:
+    """The next turns."""
+    trigger, moment, found = turns(text, seconds).trigger(), after, []
+    for _ in range(count):
+        due = trigger.get_next_fire_time(None, moment)
+        assert due is not None
+        found.append(f"{due:%a %m-%d %H:%M}")
+        moment = due + timedelta(seconds=1)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("*/15 * * * *", ["Mon 03-02 00:00", "Mon 03-02 00:15"]),
+        ("0 6 * * mon-fri", ["Mon 03-02 06:00", "Tue 03-03 06:00"]),
+        ("0 6 * * 1", ["Mon 03-02 06:00", "Mon 03-09 06:00"]),
+        ("0 6 * * 0", ["Sun 03-08 06:00", "Sun 03-15 06:00"]),
+        ("0 6 * * 7", ["Sun 03-08 06:00", "Sun 03-15 06:00"]),
+        ("0 6 * * Sunday", ["Sun 03-08 06:00", "Sun 03-15 06:00"]),
+        ("0 6 * * 5-7", ["Fri 03-06 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00", "Fri 03-13 06:00"]),
+        ("0 6 * * sat-mon", ["Mon 03-02 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00", "Mon 03-09 06:00"]),
+        ("0 6 * * */3", ["Wed 03-04 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00"]),
+        ("0 0 13 * fri", ["Fri 03-06 00:00", "Fri 03-13 00:00", "Fri 03-20 00:00"]),
+        ("0 0 4 * fri", ["Wed 03-04 00:00", "Fri 03-06 00:00", "Fri 03-13 00:00"]),
+        ("30 4 1 jan,jul *", ["Wed 07-01 04:30", "Fri 01-01 04:30"]),
+        ("@daily", ["Mon 03-02 00:00", "Tue 03-03 00:00"]),
+        ("@weekly", ["Sun 03-08 00:00"]),
+        ("0 0 29 2 *", ["Tue 02-29 00:00"]),
+    ],
+)
+def test_cron_is_what_crontab_means(text: str, expected: list[str]) -> None:
+    """Sunday is 0 and 7, a week is round, and a day that is given twice over fits either. Source: crontab(5)."""
+    assert coming(text, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 0 31 2 *", "never comes"),
+        ("0 0 30 feb *", "never comes"),
+        ("0 6 * * funday", "'funday'"),
+        ("0 6 * * 8", "0 and 7 are Sunday"),
+        ("61 * * * *", "61"),
+        ("* 24 * * *", "24"),
+        ("*/0 * * * *", "not understood"),
+        ("* * *", "give minute, hour"),
+        ("@often", "@hourly"),
+    ],
+)
+def test_what_never_comes_or_is_none_is_told(text: str, said: str) -> None:
+    """At once, by name, with what to give instead."""
+    with pytest.raises(UsageError, match=said):
+        turns(text, None)
+
+
+def test_turns_between_two() -> None:
+    """As many as were missed; a turn that comes late by its jitter is not one of them."""
+    hour = timedelta(hours=1)
+    hourly, often, spread = turns("0 * * * *", None), turns("15m", 900.0), turns("0 * * * *", None, 600.0)
+
+    assert [hourly.between(MONDAY, MONDAY + n * hour) for n in (1, 2, 25)] == [0, 1, 24]
+    assert [often.between(MONDAY, MONDAY + n * hour / 4) for n in (1, 1.2, 2, 4)] == [0, 0, 1, 3]
+    assert spread.between(MONDAY + hour / 10, MONDAY + 1.1 * hour) == 0
+    assert spread.between(MONDAY, MONDAY + 2.1 * hour) == 1
+    assert turns("* * * * *", None).between(MONDAY, MONDAY + 1000 * hour) == 1000  # counted no further
+
+
+def test_usual_time_between_turns() -> None:
+    """Of a cron expression the longest of the coming week: over a weekend, an alert must not sound."""
+    assert turns("15m", 900.0).usual(MONDAY) == 900
+    assert turns("*/15 * * * *", None).usual(MONDAY) == 900
+    assert turns("0 6 * * mon-fri", None).usual(MONDAY) == 3 * 86_400
 
 
 def test_runs_at_once_and_again() -> None:
     """The first run starts at once, the others follow, and the end comes when the event is set."""
     stop = threading.Event()
     job = Counted(2, stop)
-    run_every(1, {"job": job}, stop, ignore, at_once=True)
+    run({"job": job}, stop)
 
     assert (job.runs, job.ended, job.most) == (2, 2, 1)
 
@@ -55,26 +165,26 @@ def test_first_run_may_wait_for_its_turn() -> None:
         times.append(datetime.now(UTC))
         stop.set()
 
-    run_every(1, {"job": job}, stop, ignore, at_once=False)
+    run({"job": job}, stop, at_once=False)
 
     assert len(times) == 1
     assert (times[0] - began).total_seconds() >= 1
 
 
 def test_never_twice_at_once_and_what_is_skipped_is_told() -> None:
-    """While a run goes on past its next turn, that turn is skipped, and told by name and time in UTC."""
+    """While a run goes on past its next turn, that turn is skipped, and told by name, time in UTC, and reason."""
     stop, gate, began = threading.Event(), threading.Event(), datetime.now(UTC)
     job, skipped = Counted(1, stop, gate), []
 
-    def tell(name: str, due: datetime) -> None:
-        skipped.append((name, due))
+    def tell(name: str, due: datetime, reason: str) -> None:
+        skipped.append((name, due, reason))
         gate.set()
 
-    run_every(1, {"slow": job}, stop, tell, at_once=True)
-    name, due = skipped[0]
+    run({"slow": job}, stop, skipped=tell)
+    name, due, reason = skipped[0]
 
     assert job.most == 1
-    assert (name, due.utcoffset()) == ("slow", timedelta(0))
+    assert (name, due.utcoffset(), reason) == ("slow", timedelta(0), BUSY)
     assert timedelta(seconds=1) <= due - began < timedelta(seconds=2)  # its very next turn, as the schedule has it
 
 
@@ -82,23 +192,9 @@ def test_one_job_does_not_wait_for_another() -> None:
     """Each source has its own turn: a slow one does not keep the others waiting."""
     stop, gate = threading.Event(), threading.Event()
     slow, quick = Counted(1, stop, gate), Counted(1, gate)
-    run_every(60, {"slow": slow, "quick": quick}, stop, ignore, at_once=True)
+    run({"slow": slow, "quick": quick}, stop, Turns("1m", 60.0))
 
     assert (slow.ended, quick.ended) == (1, 1)
-
-
-def test_returns_when_the_last_run_has_ended() -> None:
-    """The event ends the schedule, not the run: that one is waited for."""
-    stop, gate = threading.Event(), threading.Event()
-    job = Counted(99, stop, gate)
-
-    def stop_then_open() -> None:
-        stop.set()
-        threading.Timer(0.3, gate.set).start()
-
-    run_every(60, {"slow": job, "stopper": stop_then_open}, stop, ignore, at_once=True)
-
-    assert (job.runs, job.ended) == (1, 1)
 
 
 def test_job_that_raises_gets_its_next_turn() -> None:
@@ -111,7 +207,108 @@ def test_job_that_raises_gets_its_next_turn() -> None:
             raise errors.pop()
         stop.set()
 
-    run_every(1, {"job": job}, stop, ignore, at_once=True)
+    run({"job": job}, stop)
 
     assert stop.is_set()
     assert not errors
+
+
+def test_grace_lets_a_run_end() -> None:
+    """What runs when the end comes goes on, and no other begins; only after the grace, or in a hurry, is it ended."""
+    stop, gate = threading.Event(), threading.Event()
+    job = Counted(99, stop, gate)
+    loop = Loop(ignore)
+    loop.set({"slow": Job(Turns("1m", 60.0), job)}, at_once=True)
+    threading.Timer(0.5, stop.set).start()
+    loop.run(stop)
+    threading.Timer(0.5, gate.set).start()
+    interrupted: list[int] = []
+
+    loop.end(WAIT, threading.Event(), lambda: interrupted.append(job.ended))
+
+    assert (job.runs, job.ended, interrupted) == (1, 1, [1])
+
+
+@pytest.mark.parametrize(("grace", "hurry"), [(0.0, False), (WAIT, True)])
+def test_a_run_that_does_not_end_is_ended(grace: float, hurry: bool) -> None:  # noqa: FBT001 - a case
+    """At once where there is no grace, or the signal comes a second time."""
+    stop, gate, hurried = threading.Event(), threading.Event(), threading.Event()
+    job = Counted(99, stop, gate)
+    loop = Loop(ignore)
+    loop.set({"slow": Job(Turns("1m", 60.0), job)}, at_once=True)
+    threading.Timer(0.5, stop.set).start()
+    loop.run(stop)
+    if hurry:
+        hurried.set()
+
+    loop.end(grace, hurried, gate.set)
+
+    assert (job.runs, job.ended) == (1, 1)
+
+
+def test_other_jobs_may_be_set_meanwhile() -> None:
+    """New ones begin, those that are gone do not, and those that are as they were keep their turns."""
+    stop = threading.Event()
+    kept, gone, new = Counted(99, stop), Counted(99, stop), Counted(1, stop)
+    loop = Loop(ignore)
+    hourly = Turns("1h", 3600.0)
+    loop.set({"kept": Job(hourly, kept), "gone": Job(SECOND, gone)}, at_once=True)
+
+    def change() -> None:
+        if kept.runs and gone.runs and not new.runs:
+            loop.set({"kept": Job(hourly, kept), "new": Job(hourly, new)}, at_once=True)
+
+    loop.run(stop, change)
+    before = gone.runs
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert (kept.runs, new.runs) == (1, 1)
+    assert gone.runs == before <= 2
+
+
+def test_turns_that_no_one_was_there_for_are_told() -> None:
+    """The clock jumps ahead, as after a machine slept: one run makes up for all, and their number is told."""
+    stop, watch = threading.Event(), Watch()
+    told: list[str] = []
+    loop = Loop(lambda _name, _due, reason: told.append(reason), clock=Clock(now=watch.now))
+    turn = turns("1s", 1.0)
+    job = Counted(4, stop)
+    loop.set({"job": Job(turn, job)}, at_once=True)
+    loop._last_due["job"] = datetime.now(UTC) - timedelta(seconds=300)
+
+    loop.run(stop)
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert job.runs >= 4
+    assert len(told) == 1
+    assert "turns before it were missed" in told[0]
+
+
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
+    watch = Watch()
+    watch.offset = timedelta(hours=1)
+    loop = Loop(ignore, clock=Clock(now=watch.now))
+    stop = threading.Event()
+    job = Counted(1, stop)
+    # Its next turn is where the clock stood before: an hour from now.
+    loop.set({"job": Job(SECOND, job)})
+    loop._scheduler.modify_job("job", next_run_time=watch.now())
+    watch.offset = timedelta(0)
+
+    loop.run(stop)
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert job.runs == 1
+
+
+def test_a_loop_that_stands_still_is_not_alive() -> None:
+    """Whoever asks is told within half a minute."""
+    passed = [0.0]
+    loop = Loop(ignore, clock=Clock(passed=lambda: passed[0]))
+    loop.beat()
+    passed[0] = 29.0
+    alive = loop.alive
+    passed[0] = 31.0
+
+    assert (alive, loop.alive) == (True, False)

@@ -1,4 +1,4 @@
-"""A digest over what each run changed and over the run before it, and how far readers of reports have come."""
+"""Digests of runs, how long the cloud had them wait, and how far readers of reports have come."""
 
 from pathlib import Path
 
@@ -18,6 +18,13 @@ COLUMNS = (
         server_default="",
         nullable=False,
         comment="API fields whose change alone made no version in it, by name, with commas between",
+    ),
+    sa.Column(
+        "throttled_ms",
+        sa.BigInteger(),
+        server_default=sa.text("0"),
+        nullable=False,
+        comment="Milliseconds that the cloud had it wait",
     ),
     sa.Column("changes_digest", sa.LargeBinary(), nullable=True, comment="SHA-256 of what it changed"),
     sa.Column(

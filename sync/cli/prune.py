@@ -12,14 +12,15 @@ from sync.cli import say
 from sync.cli.output import format_option, show
 from sync.cli.person import who
 from sync.errors import UsageError
-from sync.settings.model import Settings, options
+from sync.settings.model import Settings
+from sync.settings.options import options
 from sync.settings.rules import WrongValueError
 from sync.store import migrate
 from sync.store.connect import connect
 from sync.store.pruning import Pruned, ago
 from sync.store.pruning import prune as remove
 
-_RULE = next(option.about.rule for option in options(Settings) if option.key == "keep_history")
+_RULE = next(option.about.rule for option in options(Settings, per_source=False) if option.key == "keep_history")
 
 
 @click.command()

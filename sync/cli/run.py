@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import click
 
 from sync import job, logs, wiring
+from sync.cli import watching
 from sync.cli.output import format_option, show
 from sync.cli.progress import Tick, progress
 from sync.cli.share import Shard, jobs_option, shard_option, side_by_side
 from sync.cli.stopping import Stop, stopping
+from sync.domain.figures import Vitals
 from sync.domain.plan import Status, status_of
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError, InterruptedRunError
@@ -76,7 +80,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
         _log.warning("settings to look at", reason=warning)
-    chosen = loaded.choose(asked["names"])
+    chosen, vitals = loaded.choose(asked["names"]), Vitals()
     if shard := asked["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))
         _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
@@ -87,10 +91,13 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
         progress() as line,
     ):
         told = side_by_side(
-            lambda source: one(source, target, stop, trigger, store, line=line, tell=tell),
+            lambda source: one(source, target, stop, trigger, store, line=line, tell=tell, vitals=vitals),
             chosen,
             asked["jobs"] or loaded.jobs,
         )
+        if trigger != "plan" and (loaded.metrics_file or loaded.metrics_push):
+            watch = watching.monitor(target, vitals, [source.name for source in chosen])
+            watching.publish(loaded, watch, _group(asked))
     show([row for _code, row in told], asked["style"], COLUMNS if asked["style"] == "table" else FACTS)
     return worst([code for code, _row in told])
 
@@ -104,6 +111,7 @@ def one(
     *,
     line: Callable[[str], Tick | None] = lambda _label: None,
     tell: wiring.Tell = lambda _run: None,
+    vitals: Vitals | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
     with logs.bind(source=source.name):
@@ -112,7 +120,10 @@ def one(
                 raise InterruptedRunError
             with store(target) as database, stop.telling(database.cancel):
                 database.prepare()
-                with wiring.parts(source, database, stop, line(source.name)) as parts:
+                with (
+                    wiring.parts(source, database, stop, line(source.name)) as parts,
+                    _timed(vitals or Vitals(), source, parts),
+                ):
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:
             tell(error.run)
@@ -120,6 +131,24 @@ def one(
         tell(outcome.run)
         _tell(outcome)
         return outcome.exit_code, outcome.as_json()
+
+
+def _group(asked: Asked) -> dict[str, str]:
+    """Labels by which a pushgateway keeps apart what parts of the sources tell."""
+    if shard := asked["shard"]:
+        return {"shard": f"{shard.index}-{shard.count}"}
+    return {"sources": ",".join(asked["names"])} if asked["names"] else {}
+
+
+@contextmanager
+def _timed(vitals: Vitals, source: Source, parts: wiring.Parts) -> Iterator[None]:
+    """Note how long the run took, phase by phase, however it ends."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        phases = parts.cloud.traffic.phases | {"write": parts.store.wrote_seconds, "total": time.monotonic() - began}
+        vitals.ran(source.name, phases, wiring.token_expiry(source))
 
 
 def worst(codes: list[int]) -> int:

@@ -1,50 +1,183 @@
-"""``image-sync schedule``: sync again and again, until told to stop."""
+"""``image-sync schedule``: sync again and again, each source when it is due, until told to stop."""
 
 from __future__ import annotations
 
 import os
 import threading
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
-from sync import logs, scheduler, wiring
+from sync import logs, settings, wiring
+from sync.cli import watching
 from sync.cli.run import one
-from sync.cli.simulate import seconds
-from sync.cli.stopping import stopping
+from sync.cli.stopping import Stop, stopping
+from sync.domain.figures import Vitals
+from sync.errors import ImageSyncError, SettingsError, UsageError
+from sync.scheduler.loop import Job, Loop
+from sync.scheduler.turns import Turns, turns
+from sync.settings.addresses import host_port
+from sync.settings.rules import duration
+from sync.store.connect import Target
 from sync.store.database import Database
 
 _log = logs.get(__name__)
-_LEAST = 1.0  # seconds
-_MOST = 366 * 86_400.0
+_INTERVAL = duration(1, 366 * 86_400)
+_GRACE = duration(0, 3_600)
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001 - click's way
+    found = _GRACE.parse(text)
+    if not isinstance(found, float):
+        raise click.BadParameter('give a time from 0 to 1h, such as "20s"')
+    return found
+
+
+class Asked(TypedDict):
+    """What was asked for."""
+
+    every: str | None
+    cron: str | None
+    names: tuple[str, ...]
+    wait_first: bool
+    listen: str | None
+    grace: float
 
 
 @click.command()
-@click.option("--every", required=True, callback=seconds, help="Interval, such as 15m, 1h or 30s.")
+@click.option("--every", help="Interval of all sources, such as 15m or 1h, whatever the settings say.")
+@click.option("--cron", help="Cron expression of all sources, in UTC, such as '0 6 * * mon-fri'.")
 @click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
-@click.option("--wait-first", is_flag=True, help="Start one interval from now instead of at once.")
+@click.option("--wait-first", is_flag=True, help="Start when the first turn comes, instead of at once.")
+@click.option("--listen", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there.")
+@click.option("--grace", default="20s", show_default=True, callback=_seconds, help="How long SIGTERM lets runs go on.")
 @click.pass_obj
-def schedule(config: Path | None, every: float, names: tuple[str, ...], wait_first: bool) -> None:  # noqa: FBT001
-    """Sync every source at an interval; SIGTERM ends the runs cleanly."""
-    if not _LEAST <= every <= _MOST:
-        raise click.BadParameter("the interval is from 1s to 366d", param_hint="--every")
+def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
+    """Sync each source when it is due, in UTC: at an interval, or as a cron expression says.
+
+    SIGTERM lets the runs under way finish, for a while, and then ends them cleanly; SIGHUP reads the settings again.
+    """
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
         _log.warning("settings to look at", reason=warning)
-    chosen = loaded.choose(names)
-    with (
-        stopping() as stop,
-        wiring.database(loaded, os.environ) as target,
-        wiring.telling(loaded, target, stop) as tell,
-    ):
-        jobs = {source.name: partial(one, source, target, stop, "schedule", Database, tell=tell) for source in chosen}
-        _log.info("schedule begins", sources=len(jobs), every_seconds=every)
-        scheduler.run_every(every, jobs, stop, _skipped, at_once=not wait_first, at_a_time=loaded.jobs)
-    _log.info("schedule ended", reason="told to stop", threads=threading.active_count())
+    due, vitals = _due(loaded, asked), Vitals()
+    reload = threading.Event()
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopping(hangup=reload.set))
+        target = stack.enter_context(wiring.database(loaded, os.environ))
+        watch = watching.monitor(target, vitals)
+        loop = Loop(partial(_skip, target, loaded), at_a_time=loaded.jobs)
+        address = asked["listen"] or loaded.listen
+        if address:
+            pages = watch.pages(lambda: loop.alive, lambda: watching.check_ready(target))
+            stack.enter_context(watching.listening(*_address(address), pages))
+        changed = stack.enter_context(watching.publishing(loaded, watch, {}))
+        ending = Stop()
+        tell = stack.enter_context(wiring.telling(loaded, target, ending))
+        crew = _Crew(target, ending, tell, vitals, changed)
+        loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
+        _log.info("schedule begins", sources=len(due), schedules=sorted({turn.text for turn in due.values()}))
+        loop.run(stop, lambda: _reload(config, asked, loop, crew, reload))
+        _log.info("schedule ends", running=loop.running, grace_seconds=asked["grace"])
+        loop.end(asked["grace"], stop.hurry, ending.set)
+    _log.info("schedule ended", reason="told to stop")
 
 
-def _skipped(name: str, due: datetime) -> None:
-    _log.warning("run skipped", source=name, due=due.isoformat(), reason="the run before it had not ended")
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """What all runs share."""
+
+    target: Target
+    ending: Stop
+    tell: wiring.Tell
+    vitals: Vitals
+    changed: threading.Event
+
+    def jobs(self, loaded: settings.Settings, due: Mapping[str, Turns]) -> dict[str, Job]:
+        """A job a source; how far apart its runs are meant to be is told, too."""
+        now = datetime.now(UTC)
+        self.vitals.intervals = {name: turn.usual(now) for name, turn in due.items()}
+        sources = {source.name: source for source in loaded.sources}
+        return {name: Job(turn, partial(self._run, sources[name])) for name, turn in due.items()}
+
+    def _run(self, source: settings.Source) -> None:
+        try:
+            one(source, self.target, self.ending, "schedule", Database, tell=self.tell, vitals=self.vitals)
+        finally:
+            self.changed.set()
+
+
+def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Turns]:
+    """When each source is due.
+
+    Raises:
+        UsageError, SettingsError: a source has no schedule, or one that is not understood or never comes.
+    """
+    if asked["every"] and asked["cron"]:
+        raise UsageError("give --every or --cron, not both")
+    given = asked["every"] or asked["cron"]
+    wrong: list[str] = []
+    found: dict[str, Turns] = {}
+    for source in loaded.choose(asked["names"]):
+        text = given or source.schedule
+        if text is None:
+            wrong.append(f"source {source.name} has no schedule; give it the setting `schedule`, or --every for all")
+            continue
+        try:
+            found[source.name] = _turns(text, source, interval=bool(asked["every"]), cron=bool(asked["cron"]))
+        except UsageError as error:
+            wrong.append(str(error) if given else f"source {source.name}: {error}")
+    if wrong:
+        raise SettingsError(list(dict.fromkeys(wrong)))
+    return found
+
+
+def _turns(text: str, source: settings.Source, *, interval: bool, cron: bool) -> Turns:
+    length = None if cron else _INTERVAL.parse(text)
+    if interval and length is None:
+        raise UsageError(f"--every takes an interval from 1s to 366d, such as 15m, and not {text!r}")
+    return turns(text, length if isinstance(length, float) else None, source.schedule_jitter)
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        host, port = host_port(text)
+    except ValueError:
+        host, port = "", 0
+    if not port or f":{port}" not in text:
+        raise UsageError(f"--listen takes HOST:PORT, such as 127.0.0.1:9808, and not {text!r}")
+    return host, port
+
+
+def _reload(config: Path | None, asked: Asked, loop: Loop, crew: _Crew, wanted: threading.Event) -> None:
+    """Read the settings again; wrong ones are told, and those before stay in force."""
+    if not wanted.is_set():
+        return
+    wanted.clear()
+    try:
+        loaded = wiring.load(os.environ, config)
+        due = _due(loaded, asked)
+    except ImageSyncError as error:
+        _log.error("settings not taken", reason=str(error), advice="those before stay in force")
+        return
+    loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
+    _log.info("settings taken", sources=sorted(due))
+
+
+def _skip(target: Target, loaded: settings.Settings, name: str, due: datetime, reason: str) -> None:
+    """Put a turn that was missed on record; a database that is away is no reason to end."""
+    _log.warning("run skipped", source=name, due=due.isoformat(), reason=reason)
+    sources: Sequence[settings.Source] = [source for source in loaded.sources if source.name == name]
+    try:
+        for source in sources:
+            with Database(watching.hasty(target)) as database:
+                database.skip(wiring.source_of(source), f"due at {due:%Y-%m-%d %H:%M:%S} UTC, not begun: {reason}")
+    except ImageSyncError as error:
+        _log.warning("skipped run not recorded", source=name, reason=str(error))

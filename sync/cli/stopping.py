@@ -12,10 +12,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop(threading.Event):
-    """An event that tells those who can't watch it that it was set."""
+    """An event that tells those who can't watch it that it was set.
+
+    Attributes:
+        hurry: set when the signal came once more.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.hurry = threading.Event()
         self._calls: list[Callable[[], None]] = []
 
     def set(self) -> None:
@@ -40,8 +45,11 @@ class Stop(threading.Event):
 
 
 @contextmanager
-def stopping() -> Iterator[Stop]:
+def stopping(hangup: Callable[[], None] | None = None) -> Iterator[Stop]:
     """A stop that SIGTERM and SIGINT set, so that a run ends cleanly; also as process 1 of a container.
+
+    Args:
+        hangup: called on SIGHUP; without it, that ends the program as it always does.
 
     A thread of its own sets it: a signal's handler runs in the middle of whatever the main thread does, which may hold
     the very lock that the event needs, or wait in a library for the database.
@@ -49,10 +57,11 @@ def stopping() -> Iterator[Stop]:
     stop = Stop()
     reader, writer = socket.socketpair()
     writer.settimeout(0)
-    watcher = threading.Thread(target=_watch, args=(reader, stop), daemon=True, name="signals")
+    watcher = threading.Thread(target=_watch, args=(reader, stop, hangup), daemon=True, name="signals")
     watcher.start()
     wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+    heeded = (*_SIGNALS, signal.SIGHUP) if hangup else _SIGNALS
+    before = {number: signal.signal(number, lambda *_: None) for number in heeded}
     try:
         yield stop
     finally:
@@ -64,7 +73,9 @@ def stopping() -> Iterator[Stop]:
         reader.close()
 
 
-def _watch(reader: socket.socket, stop: Stop) -> None:
+def _watch(reader: socket.socket, stop: Stop, hangup: Callable[[], None] | None) -> None:
     while numbers := reader.recv(64):
+        if hangup and signal.SIGHUP in numbers:
+            hangup()
         if any(number in numbers for number in _SIGNALS):
-            stop.set()
+            (stop.hurry if stop.is_set() else stop).set()

@@ -103,7 +103,9 @@ class ImageList:
                 received += page.answer.page.count
                 self._progress(received, page.answer.page.total)
         read = Reading(scan.verdict(), evidence)
-        _tell(read, reading, received, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self.traffic.took("read" if reading else "confirm", seconds)
+        _tell(read, reading, received, seconds)
         return read
 
     def ask(self, ids: Sequence[str]) -> Mapping[str, Answer]:
@@ -116,7 +118,7 @@ class ImageList:
             DeadlineError, InterruptedRunError: see ``Patience.remaining``.
         """
         told: dict[str, Answer] = {}
-        waiting = list(reversed(ids))
+        waiting, began = list(reversed(ids)), time.monotonic()
         with Workers(self._one, self._concurrency, self._patience.remaining) as workers:
             while waiting or workers.busy:
                 while waiting and workers.free:
@@ -131,6 +133,7 @@ class ImageList:
                 elif not isinstance(answer, BaseException) and answer is not None:
                     told[image] = answer
         self._patience.remaining()
+        self.traffic.took("confirm", time.monotonic() - began)
         gone = sum(not answer.images for answer in told.values())
         _log.info("missing images asked for", asked=len(ids), gone=gone, unsure=len(ids) - len(told))
         return told

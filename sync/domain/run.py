@@ -97,6 +97,7 @@ class Traffic:
     retries: int = 0
     bytes: int = 0
     throttled_seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def count(self, *, requests: int = 0, retries: int = 0, bytes: int = 0, throttled_seconds: float = 0.0) -> None:  # noqa: A002
@@ -106,6 +107,11 @@ class Traffic:
             self.retries += retries
             self.bytes += bytes
             self.throttled_seconds += throttled_seconds
+
+    def took(self, phase: str, seconds: float) -> None:
+        """Add to the time that a phase of the run took."""
+        with self._lock:
+            self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Settings of the job: read once, frozen, every mistake told at once, secrets never shown."""
 
 from sync.settings.loading import files_of_secrets, load
-from sync.settings.model import Credentials, Keys, Option, Password, Settings, Source, Token
+from sync.settings.model import Credentials, Keys, Password, Settings, Source, Token
+from sync.settings.options import Option
 from sync.settings.secret import Secret
 
 __all__ = [

@@ -32,6 +32,23 @@ def webhook_url() -> Rule:
     return Rule(takes=takes, parse=_webhook_url, secret=True)
 
 
+def listen() -> Rule:
+    """Where a server of ours listens, as HOST:PORT."""
+    return Rule(takes="HOST:PORT, with an IPv6 address in [ ], or :PORT for all addresses", parse=_listen)
+
+
+def host_port(address: str) -> tuple[str, int]:
+    """The two parts of what ``listen`` takes."""
+    parts = urlsplit(f"//{address}")
+    return parts.hostname or "", parts.port or 0
+
+
+def gateway() -> Rule:
+    """The address of a pushgateway; secret, since it may hold a password."""
+    takes = "http://HOST:PORT or https://USER:PASSWORD@HOST, with the gateway's own path prefix if it has one"
+    return Rule(takes=takes, parse=_gateway, secret=True)
+
+
 def is_plain_elsewhere(address: str) -> bool:
     """Whether ``address`` means plain http to another machine."""
     parts = urlsplit(address)
@@ -86,6 +103,23 @@ def _webhook_url(value: object) -> Secret | None:
     if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.fragment:
         return None
     return Secret(str(value).strip())
+
+
+def _listen(value: object) -> str | None:
+    parts = _split(f"//{value.strip()}") if isinstance(value, str) else None
+    if parts is None or not isinstance(value, str) or parts.netloc != value.strip() or "@" in parts.netloc:
+        return None
+    return parts.netloc if parts.port is not None else None
+
+
+def _gateway(value: object) -> Secret | None:
+    parts = _split(value)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.query or parts.fragment:
+        return None
+    address = str(value).strip().rstrip("/")
+    if "@" in parts.netloc and is_plain_elsewhere(address):
+        raise WrongValueError("would show its password to the network; write https://")
+    return Secret(address)
 
 
 def _split(value: object) -> SplitResult | None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.settings.gather import Given, Layer
-from sync.settings.model import KINDS, OF_CREDENTIALS, Credentials, Keys, options
+from sync.settings.model import KINDS, OF_CREDENTIALS, Credentials, Keys
+from sync.settings.options import options
 from sync.settings.values import read_values, require
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, PREFIX, Option, did_you_mean
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
+from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
 
 # Not ours: what Kubernetes and old container links put in every pod beside a service called "image-sync", and the

@@ -4,18 +4,18 @@ Names in the environment and in TOML, and the page ``docs/settings.md``, are der
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
 from sync.settings.addresses import passwords_in, tokens_in
-from sync.settings.rules import Rule, choice, duration, percent, size, whole
+from sync.settings.options import PREFIX, About, Option, options
+from sync.settings.rules import choice, duration, percent, size, whole
 from sync.settings.secret import Secret
 
-PREFIX = "IMAGE_SYNC_"
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
 NOTICES = (
@@ -26,37 +26,6 @@ NOTICES = (
     "quarantined",
     "daily",
 )  # told unless it is said: all but the last
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What is said of an option beside its type and default.
-
-    Attributes:
-        rule: what it takes.
-        meaning: what it does, in one line.
-        env: its name in the environment, where that is not ``IMAGE_SYNC_`` and its key.
-        vendor: its name in the vendor's own tools, taken where no credentials are given otherwise.
-        example: a right value, for the page and for messages.
-    """
-
-    rule: Rule
-    meaning: str
-    env: str = ""
-    vendor: str = ""
-    example: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option, derived from its line below."""
-
-    key: str
-    env: str
-    about: About
-    default: object
-    required: bool
-    per_source: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +116,17 @@ class Source:
         About(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),
     ] = ()
     allow_http: Annotated[bool, About(rules.truth(), "send credentials over plain http to other machines")] = False
+    schedule: Annotated[
+        str | None,
+        About(
+            rules.turns(),
+            "when `schedule` syncs it: an interval, or a cron expression in UTC",
+            example="0 6 * * mon-fri",
+        ),
+    ] = None
+    schedule_jitter: Annotated[
+        float, About(duration(0, 86400), "up to so much later, by chance, so that not all sources begin at once")
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +184,22 @@ class Settings:
         int, About(whole(1, 100, "runs"), "so many failed runs of a source in a row are told of")
     ] = 3
     notice_allow_http: Annotated[bool, About(rules.truth(), "send notices over plain http to other machines")] = False
+    listen: Annotated[
+        str | None,
+        About(addresses.listen(), "where `schedule` serves /healthz, /readyz and /metrics", example="127.0.0.1:9808"),
+    ] = None
+    metrics_file: Annotated[
+        Path | None,
+        About(
+            rules.folder(),
+            "file for node_exporter's textfile collector, replaced after each run",
+            example="/var/lib/node_exporter/image-sync.prom",
+        ),
+    ] = None
+    metrics_push: Annotated[
+        Secret | None,
+        About(addresses.gateway(), "Prometheus pushgateway that `run` tells how it went"),
+    ] = None
     jobs: Annotated[int, About(whole(1, 64, "sources"), "sources synced at the same time")] = 4
     lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
     statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0
@@ -237,6 +233,8 @@ class Settings:
         if self.notice_url is not None:
             yield self.notice_url.reveal()
             yield from tokens_in(self.notice_url.reveal())
+        if self.metrics_push is not None:
+            yield from passwords_in(self.metrics_push.reveal())
         if self.notice_secret is not None:
             yield self.notice_secret.reveal()
             yield self.notice_secret.reveal().removeprefix(rules.KEY_PREFIX)
@@ -245,29 +243,13 @@ class Settings:
             yield from (value.reveal() for value in values if isinstance(value, Secret))
 
 
-def options(cls: type) -> tuple[Option, ...]:
-    """The options of one of the classes above, in their order."""
-    marked = ((field, get_args(field.type)[1]) for field in fields(cls) if hasattr(field.type, "__metadata__"))
-    return tuple(
-        Option(
-            key=field.name,
-            env=about.env or PREFIX + field.name.upper(),
-            about=about,
-            default=None if field.default is MISSING else field.default,
-            required=field.default is MISSING,
-            per_source=cls is not Settings,
-        )
-        for field, about in marked
-    )
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint at the nearest known word, or ""."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-GENERAL: tuple[Option, ...] = options(Settings)
+GENERAL: tuple[Option, ...] = options(Settings, per_source=False)
 OF_CREDENTIALS: tuple[Option, ...] = tuple(option for kind in KINDS for option in options(kind))
 OF_SOURCE: tuple[Option, ...] = options(Source)
 PER_SOURCE: tuple[Option, ...] = OF_SOURCE + OF_CREDENTIALS

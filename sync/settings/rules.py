@@ -14,6 +14,7 @@ SIZE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
+_CRON_FIELDS = 5
 _QUOTED = 40
 _TOO_LARGE = 10**18
 
@@ -175,6 +176,23 @@ def names() -> Rule:
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
     return Rule(takes="names with commas between them (in TOML also an array)", parse=parse, blank=True)
+
+
+def turns() -> Rule:
+    """When something is due: an interval, or a cron expression; what that means is the scheduler's to say."""
+    interval = duration(1, 366 * 86_400)
+
+    def parse(value: object) -> str | None:
+        text = " ".join(value.split()) if isinstance(value, str) else ""
+        if len(text.split()) == _CRON_FIELDS or text.startswith("@"):
+            return text
+        return text if interval.parse(text) is not None else None
+
+    takes = (
+        'an interval from 1s to 366d such as "15m", or a cron expression of five fields in UTC such as '
+        '"0 6 * * mon-fri"'
+    )
+    return Rule(takes=takes, parse=parse)
 
 
 def signing_secret() -> Rule:

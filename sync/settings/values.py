@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sync.settings.gather import Given
-from sync.settings.model import Option
+from sync.settings.options import Option
 from sync.settings.rules import WrongValueError
 
 

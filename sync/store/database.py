@@ -37,6 +37,7 @@ class Database:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.connection: psycopg.Connection[Any] = connect(target)
+        self.wrote_seconds = 0.0  # that the last writing transaction took
         self._cancelled = False
 
     def __enter__(self) -> Self:
@@ -65,6 +66,10 @@ class Database:
     def start(self, source: Source, trigger: str) -> Run:
         """Put a new run on record, at once."""
         return runs.start(self.connection, self.target, source, trigger)
+
+    def skip(self, source: Source, reason: str) -> None:
+        """Put on record a run that was due and did not begin."""
+        runs.skip(self.connection, self.target, source, reason)
 
     def known(self, run: Run) -> Known:
         """The digests of what is stored, in one query."""
@@ -105,7 +110,8 @@ class Database:
             self._roll_back()
             raise
         self._commit(run)
-        _log.info("changes written", seconds=round(time.monotonic() - began, 3))
+        self.wrote_seconds = time.monotonic() - began
+        _log.info("changes written", seconds=round(self.wrote_seconds, 3))
 
     def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
         """Put on record why a run ended; if the database is gone, the record stays as it is."""

@@ -29,6 +29,11 @@ VALUES (%(name)s, 'running', %(trigger)s, clock_timestamp() + make_interval(secs
         %(version)s, %(host)s)
 RETURNING run, started_at
 """
+_SKIP = """
+INSERT INTO inventory.runs (source, status, trigger, reason, deadline_at, finished_at, epoch, version, host)
+SELECT name, 'skipped', 'schedule', %(reason)s, clock_timestamp(), clock_timestamp(), epoch, %(version)s, %(host)s
+FROM inventory.sources WHERE name = %(name)s
+"""
 # A run that is past its deadline by a minute is no longer alive: it would have said how it ended.
 _BURY = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
@@ -37,7 +42,7 @@ WHERE source = %(name)s AND status = 'running' AND deadline_at < clock_timestamp
 """
 _FAIL = """
 UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s, finished_at = clock_timestamp(),
-       requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
+       requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
 WHERE run = %(run)s AND status IN ('running', 'abandoned')
 """
 
@@ -88,9 +93,19 @@ def fail(connection: Connection, target: Target, run: Run, error: BaseException,
         "requests": traffic.requests,
         "retries": traffic.retries,
         "bytes": traffic.bytes,
+        "throttled_ms": round(traffic.throttled_seconds * 1000),
     }
     with bounded(connection, target, "recording how the run ended"):
         connection.execute(_FAIL, facts)
+
+
+def skip(connection: Connection, target: Target, source: Source, reason: str) -> None:
+    """Put on record a run that was due and did not begin."""
+    facts: dict[str, Any] = {"name": source.name, "endpoint": source.endpoint, "scope": source.scope, "reason": reason}
+    facts |= {"version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
+    with bounded(connection, target, "recording a skipped run"):
+        connection.execute(_MEET, facts)
+        connection.execute(_SKIP, facts)
 
 
 _FINISH = """
@@ -101,7 +116,7 @@ UPDATE inventory.runs SET
     created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
     quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
-    requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s
+    requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
 WHERE run = %(run)s
 """
 _PROVEN = """
@@ -128,6 +143,7 @@ def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> N
         more: what the outcome does not tell: ``approved``, ``pages``, and whether all images are ``accounted`` for.
     """
     facts = outcome.as_json() | more | {"effective_at": outcome.effective_at}
+    facts |= {"throttled_ms": round(outcome.traffic.throttled_seconds * 1000)}
     facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
     connection.execute(_FINISH, facts)
     connection.execute(_OVERTAKE, facts)

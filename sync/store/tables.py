@@ -98,6 +98,7 @@ runs = Table(
         server_default="",
         comment="API fields whose change alone made no version in it, by name, with commas between",
     ),
+    columns.count("throttled_ms", "Milliseconds that the cloud had it wait"),
     Column("changes_digest", LargeBinary, comment="SHA-256 of what it changed"),
     Column(
         "digest",

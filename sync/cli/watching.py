@@ -1,0 +1,92 @@
+"""What watches runs: who asks is answered, and metrics are written and pushed; none of it can fail a run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sync import logs, settings
+from sync.domain.figures import Vitals
+from sync.store import migrate
+from sync.store.connect import Target, connect
+
+if TYPE_CHECKING:
+    from sync.metrics.monitor import Monitor
+    from sync.metrics.server import Page
+
+_log = logs.get(__name__)
+_PATIENCE = 15.0  # seconds that the end of a daemon waits for its metrics to be published
+
+
+def monitor(target: Target, vitals: Vitals, only: Collection[str] | None = None) -> Monitor:
+    """What says how sources and runs are; it never waits long for the database."""
+    from sync.metrics.monitor import Monitor  # noqa: PLC0415 - only where metrics are wanted
+    from sync.store.figures import Watch  # noqa: PLC0415
+
+    return Monitor(Watch(hasty(target), only).figures, vitals)
+
+
+def check_ready(target: Target) -> None:
+    """See that the database is there, and its schema the program's.
+
+    Raises:
+        StoreError: it is not.
+        SchemaVersionError: the schema is another.
+    """
+    with connect(hasty(target)) as connection:
+        migrate.check(connection)
+
+
+def publish(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str, str]) -> None:
+    """Write and push the metrics, as the settings say; it fails no run."""
+    from sync.metrics import publish  # noqa: PLC0415 - only where metrics are wanted
+
+    if loaded.metrics_file or loaded.metrics_push:
+        exposition = watch.exposition(afresh=True)
+        if loaded.metrics_file:
+            publish.write(exposition, loaded.metrics_file)
+        if loaded.metrics_push:
+            publish.push(exposition, loaded.metrics_push.reveal(), dict(grouping))
+
+
+@contextmanager
+def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]:
+    """Answer who asks, for as long as the block lasts.
+
+    Raises:
+        UsageError: no one can listen there.
+    """
+    from sync.metrics.server import Listener  # noqa: PLC0415 - only where it is wanted
+
+    with Listener(host, port, pages) as listener:
+        _log.info("listening", host=host, port=listener.port, pages=list(pages))
+        yield
+
+
+@contextmanager
+def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str, str]) -> Iterator[threading.Event]:
+    """Publish in a thread of its own whenever the event is set, and once more at the end."""
+    changed, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            changed.wait()
+            changed.clear()
+            publish(loaded, watch, grouping)
+
+    thread = threading.Thread(target=work, daemon=True, name="metrics")
+    thread.start()
+    try:
+        yield changed
+    finally:
+        ended.set()
+        changed.set()
+        thread.join(_PATIENCE)
+
+
+def hasty(target: Target) -> Target:
+    """The same database for who would rather have no answer than a late one."""
+    return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0)

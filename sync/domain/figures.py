@@ -1,0 +1,65 @@
+"""Numbers about sources and their runs, for who watches them: what the database says, and what only a process knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+CHANGES = ("created", "updated", "restored", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known of one source.
+
+    Attributes:
+        source: its name.
+        proven_at: when its list was last proven complete.
+        ended_at: when its last run ended, ...
+        status: ... and how; skipped ones do not count.
+        failed: failed, interrupted and abandoned runs since the last that took effect.
+        held: deletions that wait for a person.
+        quarantined: records that are no image.
+        runs: ended runs, by status.
+        sums: over all runs: changes by kind, requests, retries, throttled_ms.
+    """
+
+    source: str
+    proven_at: datetime | None
+    ended_at: datetime | None
+    status: str | None
+    failed: int
+    held: int
+    quarantined: int
+    runs: Mapping[str, int] = field(default_factory=dict)
+    sums: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def live(self) -> int:
+        """Images that exist: all that came, without all that went."""
+        return self.sums.get("created", 0) + self.sums.get("restored", 0) - self.sums.get("deleted", 0)
+
+
+@dataclass(slots=True)
+class Vitals:
+    """What only this process knows, by source; threads may write at the same time.
+
+    Attributes:
+        phases: seconds that each phase of the last run took.
+        token_expiry: Unix time at which the token dies.
+        intervals: seconds that the schedule usually leaves between two runs.
+    """
+
+    phases: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    token_expiry: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def ran(self, source: str, phases: Mapping[str, float], token_expiry: float | None) -> None:
+        """A run is over."""
+        with self._lock:
+            self.phases[source] = phases
+            if token_expiry is not None:
+                self.token_expiry[source] = token_expiry

@@ -1,0 +1,69 @@
+"""What a daemon says of itself to who asks: alive, ready, and its metrics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from sync import logs
+from sync.domain.figures import Figures, Vitals
+from sync.errors import ImageSyncError
+from sync.logs import escape, mask
+from sync.metrics.exposition import CONTENT_TYPE, Exposition
+from sync.metrics.server import Answer, Page
+
+_log = logs.get(__name__)
+_FRESH = 5.0  # seconds that an answer of the database is good for
+
+
+class Monitor:
+    """Keeps the figures for a moment, so that who asks often costs little.
+
+    Args:
+        ask: the figures, from the database.
+        vitals: what the process knows.
+    """
+
+    def __init__(self, ask: Callable[[], Sequence[Figures]], vitals: Vitals) -> None:
+        self._ask, self._vitals = ask, vitals
+        self._lock = threading.Lock()
+        self._known: Sequence[Figures] = ()
+        self._up, self._until = False, 0.0
+
+    def exposition(self, *, afresh: bool = False) -> Exposition:
+        """The metrics now; where the database gives no answer, as they last were.
+
+        Args:
+            afresh: ask even if the last answer is not old.
+        """
+        with self._lock:
+            if afresh or time.monotonic() >= self._until:
+                try:
+                    self._known, self._up = self._ask(), True
+                except ImageSyncError as error:
+                    self._up = False
+                    _log.debug("figures not read", reason=str(error))
+                self._until = time.monotonic() + _FRESH
+            return Exposition(self._known, self._vitals, up=self._up)
+
+    def pages(self, alive: Callable[[], bool], ready: Callable[[], None]) -> Mapping[str, Page]:
+        """What to serve.
+
+        Args:
+            alive: whether the program does its work.
+            ready: raises an error of ours where it can't do it now.
+        """
+        return {
+            "/healthz": lambda: Answer(200, b"ok\n") if alive() else Answer(503, b"the scheduler is stuck\n"),
+            "/readyz": lambda: _ready(ready),
+            "/metrics": lambda: Answer(200, self.exposition().text(), CONTENT_TYPE),
+        }
+
+
+def _ready(ready: Callable[[], None]) -> Answer:
+    try:
+        ready()
+    except ImageSyncError as error:
+        return Answer(503, escape(mask(str(error))).encode() + b"\n")
+    return Answer(200, b"ok\n")
