@@ -1,19 +1,48 @@
-# The job as an ordinary user, from a wheel and dependencies locked by hashes.
-FROM python:3.13-slim AS build
-WORKDIR /src
-COPY requirements/ requirements/
-RUN python -m venv /app && \
-    /app/bin/pip install --no-cache-dir --require-hashes -r requirements/core.txt && \
-    python -m venv /build && \
-    /build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
-COPY . .
-RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . && \
-    /app/bin/pip install --no-cache-dir --no-deps /dist/*.whl && \
-    /app/bin/python -m compileall -q /app/lib
+# The job as an ordinary user, from a wheel and dependencies locked by hashes; deploy/container/README.md tells how to
+# build, run and check it. Both bases have the same Python at the same place; the second needs no shell and no package
+# manager. In production give them by digest: --build-arg BASE=python:3.13-slim@sha256:...
+ARG BASE=python:3.13-slim
+ARG BUILD_BASE=${BASE}
 
-FROM python:3.13-slim
+FROM ${BUILD_BASE} AS build
+WORKDIR /src
+COPY requirements/build.txt requirements/core.txt requirements/
+RUN python3 -m venv /build && \
+    /build/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/build.txt && \
+    python3 -m venv --without-pip /app && \
+    /build/bin/python -m pip --python /app/bin/python3 install --no-cache-dir --no-compile --require-hashes \
+        -r requirements/core.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY migrations/ migrations/
+COPY sync/ sync/
+RUN /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . && \
+    /build/bin/python -m pip --python /app/bin/python3 install --no-cache-dir --no-compile --no-deps /dist/*.whl
+COPY deploy/container/health.py deploy/container/finish.py /app/
+RUN chmod -R u=rwX,go=rX /app
+
+FROM ${BASE}
 COPY --from=build /app /app
+# Compiles to bytecode, removes pip, and takes away what would let an ordinary user write or become another one.
+RUN ["/app/bin/python3", "/app/finish.py"]
+ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin \
+    LANG=C.UTF-8 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TMPDIR=/tmp
+# image-sync.toml is found here.
+WORKDIR /etc/image-sync
 USER 10001:10001
-ENV PYTHONUNBUFFERED=1 PATH=/app/bin:$PATH
+STOPSIGNAL SIGTERM
+# Asks the scheduler whether it is alive, where it listens; a one-shot run is healthy for as long as it lasts.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/app/bin/python3", "/app/health.py"]
 ENTRYPOINT ["image-sync"]
 CMD ["run"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="image-sync" \
+      org.opencontainers.image.description="Scheduled, proven inventory sync of cloud images into PostgreSQL" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0"

@@ -1,0 +1,87 @@
+"""Finishes the image, as its last step of building: bytecode, no installers, nothing to write to, nothing to become.
+
+It needs no shell, so that the base image needs none. It removes itself.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import stat
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+APP = Path("/app")
+# Of the interpreter: installers, and what only developers use.
+INSTALLERS = ("ensurepip", "pip", "pip-*", "setuptools*", "wheel*", "_distutils_hack", "pkg_resources")
+UNUSED = ("idlelib", "lib2to3", "test", "tkinter", "turtledemo")
+# What the job never imports: sources stay, and would be compiled when they are imported.
+UNCOMPILED = re.compile(r"/sqlalchemy/(testing|dialects/(mssql|mysql|oracle|sqlite))/")
+# Not the image's: the builder mounts them.
+MOUNTED = {"/dev", "/proc", "/sys"}
+
+
+def main() -> None:
+    """Do it all, as root, within the image."""
+    remove_installers()
+    compile_all()
+    for path in everything(Path("/")):
+        close(path)
+    Path(__file__).unlink()
+
+
+def remove_installers() -> None:
+    """Remove pip and its like from the interpreter that the base brought, and what only developers use."""
+    interpreter = {Path(sysconfig.get_path(name, vars={"base": sys.base_prefix})) for name in ("stdlib", "purelib")}
+    places = interpreter | {Path(path) for path in base_packages()}
+    for place in places:
+        for pattern in (*INSTALLERS, *UNUSED):
+            for found in place.glob(pattern):
+                shutil.rmtree(found) if found.is_dir() else found.unlink()
+    for program in (Path(sys.base_prefix) / "bin").glob("pip*"):
+        program.unlink()
+
+
+def base_packages() -> Iterator[str]:
+    """The folders in which the base's interpreter looks for packages."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for name in ("site-packages", "dist-packages"):
+        yield f"{sys.base_prefix}/lib/{version}/{name}"
+        yield f"{sys.base_prefix}/lib/python3/{name}"
+        yield f"/usr/local/lib/{version}/{name}"
+
+
+def compile_all() -> None:
+    """Compile the job and the standard library; it holds without the times of files, which builders change."""
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    for folder in (APP / "lib", Path(sysconfig.get_path("stdlib"))):
+        if not compileall.compile_dir(folder, quiet=1, force=True, rx=UNCOMPILED, invalidation_mode=mode):
+            sys.exit(f"not everything in {folder} can be compiled")
+
+
+def everything(root: Path) -> Iterator[Path]:
+    """All files and folders of the image."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if os.path.join(folder, name) not in MOUNTED]  # noqa: PTH118 - of text
+        yield Path(folder)
+        yield from (Path(folder, name) for name in files)
+
+
+def close(path: Path) -> None:
+    """Let nobody but root write to it, and nobody become another by running it; /tmp stays as it is."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or str(path) == "/tmp":  # noqa: S108 - the one place to write to
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    closed = mode & ~(stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH)
+    if closed != mode:
+        path.chmod(closed)
+
+
+if __name__ == "__main__":
+    main()
