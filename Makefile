@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help demo test test-fast lint format lock wheel docs bench bench-quick bench-growth clean
+.PHONY: help demo test test-fast image image-test lint format lock wheel docs bench bench-quick bench-growth clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -19,7 +19,15 @@ test: $(VENV)/.dev ## run all tests (they start their own PostgreSQL servers)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-fast: $(VENV)/.dev ## run the tests that take no more than a moment
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not image"
+
+image: ## build the container image with docker; BASE=..., TAG=..., SOURCE=... say what is yours
+	docker build --tag $(or $(TAG),image-sync:latest) $(if $(BASE),--build-arg BASE=$(BASE)) \
+		--build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' sync/__init__.py) \
+		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE=$(or $(SOURCE),unknown) .
+
+image-test: $(VENV)/.dev ## build the container image without an engine and try it (root on Debian; some minutes)
+	PYTHON=$(BIN)/python .ci/image
 
 lint: $(VENV)/.dev ## check style, types and layers
 	$(BIN)/ruff check

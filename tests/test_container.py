@@ -181,6 +181,13 @@ def test_it_syncs(image: Image, place: Path, cloud: Simulator) -> None:
     assert ask(database(place), "SELECT count(*) FROM inventory.live_images") == first.row["created"]
 
 
+def test_a_small_run_needs_no_tmp(image: Image, place: Path) -> None:
+    """With nothing to write to at all, a run that keeps little between reading and writing still works."""
+    done = finished(start(image, place, "run", tmp=False))
+
+    assert done.code == 0, done.err
+
+
 def test_it_ends_with_the_exit_code_of_the_run(image: Image, place: Path) -> None:
     """A refused token is 1, wrong settings are 2: process 1 hands its code on."""
     (place / "secrets" / "token").write_text("wrong")
