@@ -24,6 +24,7 @@ CHECKOUT = Path(__file__).parent.parent
 REVISION, SOURCE = "0123456789abcdef", "https://example.org/image-sync"
 _BASE, _BUILD_BASE, _IMAGE = "localhost/base", "localhost/build-base", "localhost/image-sync"
 _RUNTIME = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
+_BUILDER = f"{_RUNTIME},python3-venv,dash,coreutils"
 # Unpacked packages that nothing set up: what that would have made, and what a slim image leaves out.
 _SLIM = (
     'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt',
@@ -133,12 +134,12 @@ def beside(container: subprocess.Popen[str], user: str, command: Sequence[str]) 
 
 def build(folder: Path) -> Image:
     """Make the base images and build the Dockerfile with them; all of it stays below ``folder``."""
-    _debian(folder, "extract", _RUNTIME, _SLIM)
-    _debian(folder, "apt", "python3-venv")
+    _debian(folder / "base.tar", _RUNTIME)
+    _debian(folder / "build-base.tar", _BUILDER)
     _fetch_wheels(folder)
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-    _commit(folder, _BASE, {"extract.tar": "/"})
-    _commit(folder, _BUILD_BASE, {"apt.tar": "/", "wheels": "/wheels", "pip.conf": "/etc/pip.conf"})
+    _commit(folder, _BASE, {"base.tar": "/"})
+    _commit(folder, _BUILD_BASE, {"build-base.tar": "/", "wheels": "/wheels", "pip.conf": "/etc/pip.conf"})
     told = {"VERSION": __version__, "REVISION": REVISION, "SOURCE": SOURCE, "BASE": _BASE, "BUILD_BASE": _BUILD_BASE}
     arguments = [f"--build-arg={name}={value}" for name, value in told.items()]
     isolated = ("--isolation=chroot", "--format=docker", "--pull-never")
@@ -149,12 +150,12 @@ def build(folder: Path) -> Image:
     return Image(inspected["Docker"]["config"], _unpacked(folder, _IMAGE), there)
 
 
-def _debian(folder: Path, variant: str, packages: str, hooks: Sequence[str] = ()) -> None:
-    """Write a root file system of this machine's Debian to ``variant.tar``."""
+def _debian(archive: Path, packages: str) -> None:
+    """A root file system of this machine's Debian: packages and what they need, unpacked and not set up."""
     _carry_out(
-        *("mmdebstrap", "--quiet", f"--variant={variant}", f"--include={packages}"),
-        *(f"--customize-hook={hook}" for hook in hooks),
-        *(_codename(), str(folder / f"{variant}.tar"), *_mirrors()),
+        *("mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"),
+        *(f"--customize-hook={hook}" for hook in _SLIM),
+        *(_codename(), str(archive), *_mirrors()),
     )
 
 

@@ -12,6 +12,7 @@ import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cli_tools import ask, finished, until
@@ -23,6 +24,7 @@ from sync.simulator import Simulator
 
 pytestmark = pytest.mark.image
 MEGABYTE = 10**6
+ROOM = 4 * 2**30  # bytes; it takes a third of them
 RUNTIMES = {
     "proc",
     "dev",
@@ -56,11 +58,13 @@ for folder in ("/", "/app", "/app/lib", "/etc/image-sync", "/usr", "/var", "/tmp
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image of this checkout."""
-    folder = tmp_path_factory.mktemp("image")
-    yield build(folder)
-    shutil.rmtree(folder)
+def image() -> Iterator[Image]:
+    """The image of this checkout; built in memory where there is room, as each step copies all files."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+    room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    with TemporaryDirectory(prefix="image-sync-", dir=memory if room else None) as folder:
+        Path(folder).chmod(0o755)
+        yield build(Path(folder))
 
 
 @pytest.fixture
