@@ -30,6 +30,11 @@ _SLIM = (
     'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt',
     'cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/perl5 var/lib/dpkg',
 )
+# What usual bases have, and the image must not: an installer, a program that makes root, a folder open to all.
+_USUAL = (
+    'cd "$1" && mkdir -p usr/lib/python3/dist-packages/pip var/tmp && touch usr/lib/python3/dist-packages/pip/__init__.py',
+    'cd "$1" && touch usr/bin/pip3 usr/bin/su && chmod 4755 usr/bin/su && chmod 1777 var/tmp',
+)
 # What container runtimes mount, in namespaces that end with the process; the network is this machine's.
 _ENTER = """
 set -e
@@ -134,8 +139,8 @@ def beside(container: subprocess.Popen[str], user: str, command: Sequence[str]) 
 
 def build(folder: Path) -> Image:
     """Make the base images and build the Dockerfile with them; all of it stays below ``folder``."""
-    _debian(folder / "base.tar", _RUNTIME)
-    _debian(folder / "build-base.tar", _BUILDER)
+    _debian(folder / "base.tar", _RUNTIME, _SLIM + _USUAL)
+    _debian(folder / "build-base.tar", _BUILDER, _SLIM)
     _fetch_wheels(folder)
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     _commit(folder, _BASE, {"base.tar": "/"})
@@ -150,11 +155,11 @@ def build(folder: Path) -> Image:
     return Image(inspected["Docker"]["config"], _unpacked(folder, _IMAGE), there)
 
 
-def _debian(archive: Path, packages: str) -> None:
+def _debian(archive: Path, packages: str, hooks: Sequence[str]) -> None:
     """A root file system of this machine's Debian: packages and what they need, unpacked and not set up."""
     _carry_out(
         *("mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"),
-        *(f"--customize-hook={hook}" for hook in _SLIM),
+        *(f"--extract-hook={hook}" for hook in hooks),
         *(_codename(), str(archive), *_mirrors()),
     )
 

@@ -24,7 +24,7 @@ from sync.simulator import Simulator
 
 pytestmark = pytest.mark.image
 MEGABYTE = 10**6
-ROOM = 4 * 2**30  # bytes; it takes a third of them
+ROOM = 4 * 2**30  # bytes; 0.7 GB were needed
 RUNTIMES = {
     "proc",
     "dev",
