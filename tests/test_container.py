@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import textwrap
@@ -206,8 +207,10 @@ def test_it_ends_with_the_exit_code_of_the_run(image: Image, place: Path) -> Non
 
 
 def test_a_schedule_ends_on_sigterm(image: Image, place: Path) -> None:
-    """As process 1 the scheduler runs, is healthy, and ends on SIGTERM with 0."""
-    container = start(image, place, "schedule", "--every", "1s")
+    """As process 1 the scheduler runs, says that it is alive, and ends on SIGTERM with 0."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    container = start(image, place, "schedule", "--every", "1s", "--listen", f"127.0.0.1:{port}")
     until(lambda: _ended_runs(place) > 1 or container.poll() is not None)
     first = first_process(container)
     assert first is not None
