@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -221,10 +222,11 @@ def test_sigterm_lets_a_run_finish(job: Job, cloud: Simulator) -> None:
 
     cloud.faults.add(breakage.black_hole(), times=None)
     before = len(cloud.journal.answers())
-    with started(job, "--every", "1h", "--grace", "50s") as (running, _said):
+    with started(job, "--every", "1h", "--grace", "1h") as (running, _said):
         until(lambda: len(cloud.journal.answers()) > before)
         running.send_signal(signal.SIGTERM)
-        until(lambda: running.poll() is None)
+        time.sleep(1)
+        assert running.poll() is None  # it waits, until the second one
     assert column(job.url, STATUSES) == ["done", "interrupted"]
 
 

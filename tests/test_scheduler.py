@@ -217,16 +217,19 @@ def test_grace_lets_a_run_end() -> None:
     """What runs when the end comes goes on, and no other begins; only after the grace, or in a hurry, is it ended."""
     stop, gate = threading.Event(), threading.Event()
     job = Counted(99, stop, gate)
+    quick = Counted(99, threading.Event())
     loop = Loop(ignore)
-    loop.set({"slow": Job(Turns("1m", 60.0), job)}, at_once=True)
+    loop.set({"slow": Job(Turns("1m", 60.0), job), "quick": Job(SECOND, quick)}, at_once=True)
     threading.Timer(0.5, stop.set).start()
     loop.run(stop)
-    threading.Timer(0.5, gate.set).start()
+    begun = quick.runs
+    threading.Timer(2.5, gate.set).start()
     interrupted: list[int] = []
 
     loop.end(WAIT, threading.Event(), lambda: interrupted.append(job.ended))
 
     assert (job.runs, job.ended, interrupted) == (1, 1, [1])
+    assert quick.runs == begun
 
 
 @pytest.mark.parametrize(("grace", "hurry"), [(0.0, False), (WAIT, True)])
@@ -254,15 +257,20 @@ def test_other_jobs_may_be_set_meanwhile() -> None:
     hourly = Turns("1h", 3600.0)
     loop.set({"kept": Job(hourly, kept), "gone": Job(SECOND, gone)}, at_once=True)
 
+    turns_of_kept = []
+
     def change() -> None:
         if kept.runs and gone.runs and not new.runs:
+            turns_of_kept.append(loop._scheduler.get_job("kept").next_run_time)
             loop.set({"kept": Job(hourly, kept), "new": Job(hourly, new)}, at_once=True)
+            turns_of_kept.append(loop._scheduler.get_job("kept").next_run_time)
 
     loop.run(stop, change)
     before = gone.runs
     loop.end(WAIT, threading.Event(), lambda: None)
 
     assert (kept.runs, new.runs) == (1, 1)
+    assert len(set(turns_of_kept)) == 1
     assert gone.runs == before <= 2
 
 
@@ -284,6 +292,20 @@ def test_turns_that_no_one_was_there_for_are_told() -> None:
     assert "turns before it were missed" in told[0]
 
 
+def test_a_scheduler_that_is_late_makes_up_once() -> None:
+    """Started minutes after a turn, as by a machine that slept: one run, not one for each turn."""
+    stop = threading.Event()
+    loop, job = Loop(ignore), Counted(99, stop)
+    loop.set({"job": Job(Turns("10s", 10.0), job)})
+    loop._scheduler.modify_job("job", next_run_time=datetime.now(UTC) - timedelta(minutes=5))
+    threading.Timer(1.5, stop.set).start()
+
+    loop.run(stop)
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert job.runs == 1
+
+
 def test_a_clock_that_is_set_back_stops_nothing() -> None:
     """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
     watch = Watch()
@@ -291,6 +313,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     loop = Loop(ignore, clock=Clock(now=watch.now))
     stop = threading.Event()
     job = Counted(1, stop)
+    threading.Timer(WAIT, stop.set).start()
     # Its next turn is where the clock stood before: an hour from now.
     loop.set({"job": Job(SECOND, job)})
     loop._scheduler.modify_job("job", next_run_time=watch.now())
