@@ -131,3 +131,41 @@ def test_what_was_tampered_with_is_named(edge: Edge, tmp_path: Path, statement: 
         row["rule"].startswith(TAMPERED[statement]) and row["cases"] > 0 and row["examples"] for row in done.rows
     )
     assert len(violations(edge.connection)) == len(done.rows)
+
+
+def test_a_digest_on_a_run_that_did_not_commit_counts_for_nothing(edge: Edge, tmp_path: Path) -> None:
+    """Whoever alters a run, remakes the chain, and puts the digest that someone kept elsewhere, is found out."""
+    kept = edge.value("SELECT encode(digest, 'hex') FROM inventory.runs WHERE run = 3")
+    edge.do("UPDATE inventory.runs SET host = 'forged' WHERE run = 3")
+    edge.do(
+        "UPDATE inventory.runs r SET digest = inventory.run_digest(r, (SELECT digest FROM inventory.runs WHERE run = 2)) "
+        "WHERE run = 3"
+    )
+    edge.do(
+        "INSERT INTO inventory.runs (source, status, reason, error, trigger, deadline_at, finished_at, epoch, version, "
+        "host, digest) SELECT source, 'failed', 'x', 'x', trigger, now(), now(), epoch, version, host, "
+        f"decode('{kept}', 'hex') FROM inventory.runs WHERE run = 1"
+    )
+
+    done = Job(tmp_path, edge.url)("verify", "--digest", kept, "--format", "json")
+
+    assert (done.code, "no run bears" in done.err) == (1, True)
+    assert [row["rule"] for row in done.rows] == ["I13: a digest of a run that did not commit"]
+
+
+def test_pruning_that_is_not_on_record_is_told(edge: Edge, tmp_path: Path) -> None:
+    """It would keep what runs changed from being checked; what really was pruned is told by its number."""
+    edge.do("UPDATE inventory.sources SET pruned_before = effective_at")
+    done = Job(tmp_path, edge.url)("verify", "--format", "json")
+    assert (done.code, [row["cases"] for row in done.rows if "no one pruned it" in row["rule"]]) == (1, [1])
+
+    edge.do("UPDATE inventory.sources SET pruned_before = NULL")
+    prune(edge.target, edge.value("SELECT effective_at FROM inventory.runs WHERE run = 3"), "me", remove=True)
+    assert "3 runs from before a pruning" in Job(tmp_path, edge.url)("verify").err
+
+
+def test_a_chain_without_the_digest_of_changes_does_not_hold(edge: Edge) -> None:
+    """Taking it away does not silence the check."""
+    edge.do("UPDATE inventory.runs SET changes_digest = NULL, host = 'forged' WHERE run = 2")
+
+    assert UNCHAINED in [rule for rule, _cases, _examples in violations(edge.connection)]

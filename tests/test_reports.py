@@ -14,6 +14,10 @@ from cli_tools import Job
 from report_tools import NASTY, as_json, report
 from store_tools import Edge
 
+from sync.domain.image import iso
+from sync.errors import StoreError
+from sync.store.approvals import approve
+
 pytest_plugins = ["report_fixtures"]
 
 
@@ -198,3 +202,65 @@ def test_digests_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
     digests = dict(edge.rows("SELECT run, encode(digest, 'hex') FROM inventory.runs"))
 
     assert [(one["last_run"], one["digest"]) for one in told["evidence"]] == [(1, digests[1]), (3, digests[3])]
+
+
+def test_where_no_one_looked_the_evidence_is_not_complete(edge: Edge, tmp_path: Path) -> None:
+    """No run in the time, or a source whose list none proved: the verdict names it."""
+    last = iso(edge.value("SELECT max(effective_at) FROM inventory.runs"))
+    nothing = as_json(edge, tmp_path, "--from", last)
+    edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('silent', '', '')")
+    edge.do(
+        "INSERT INTO inventory.runs (source, status, reason, error, trigger, deadline_at, finished_at, epoch, version, "
+        "host) SELECT 'silent', 'failed', 'x', 'x', trigger, now(), now(), epoch, version, host FROM inventory.runs LIMIT 1"
+    )
+    silent = as_json(edge, tmp_path, "--from", "1")
+
+    assert nothing["complete"] is False
+    assert not any("evidence is complete" in sentence for sentence in nothing["verdict"] + silent["verdict"])
+    assert any("No run of silent proved its list" in sentence for sentence in silent["verdict"])
+
+
+def test_a_source_that_comes_later_changes_no_report(edge: Edge, tmp_path: Path) -> None:
+    """It did not exist then, and says nothing about that time."""
+    before = report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out
+    edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('later', '', '')")
+
+    assert report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out == before
+
+
+def test_approved_deletions_wait_for_no_one(edge: Edge, tmp_path: Path) -> None:
+    """From then on they are not among those that a person has to look at."""
+    edge.world.delete(40)
+    held = edge.run()
+    approve(edge.target, held.run or 0, "me")
+
+    told = as_json(edge, tmp_path, "--from", "1")
+
+    assert told["held"] == []
+    assert not any("withheld" in sentence for sentence in told["verdict"])
+
+
+def test_a_run_that_was_given_up_writes_nothing(edge: Edge) -> None:
+    """It went on past its deadline for so long that reports no longer waited for it: it may not take effect any more."""
+    edge.world.create(1)
+    edge.do(
+        "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.deadline_at = now() - interval '1 day'; RETURN NEW; END $$"
+    )
+    edge.do("CREATE TRIGGER late BEFORE INSERT ON inventory.runs FOR EACH ROW EXECUTE FUNCTION late()")
+
+    error = edge.fails(StoreError)
+
+    assert "given up" in str(error)
+
+
+def test_a_reader_is_never_past_what_is_still_to_come(edge: Edge, tmp_path: Path) -> None:
+    """The clock was set back after a report: a run takes effect later than that report's end all the same."""
+    as_json(edge, tmp_path, "--since-last", "ann")
+    edge.do("UPDATE inventory.report_readers SET read_to = read_to + interval '1 hour'")
+    edge.world.create(1)
+
+    outcome = edge.run()
+
+    assert outcome.effective_at is not None
+    assert outcome.effective_at > edge.value("SELECT read_to FROM inventory.report_readers")

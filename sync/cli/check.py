@@ -58,7 +58,7 @@ def check(config: Path | None, **asked: Unpack[Asked]) -> None:
         return
     with wiring.database(loaded, os.environ) as target, inventory(target) as found:
         found.check_source(source)
-        findings = list(find(found, wanted, systems(loaded.check_systems), found.settled(), source))
+        findings = list(find(found, wanted, systems(loaded.check_systems), found.settled(source), source))
     findings.sort(key=lambda one: (-one.severity, one.check, one.source, one.id))
     _write(wanted, findings, style)
     say(f"{len(findings)} findings of {len(wanted)} checks{_counts(findings)}")

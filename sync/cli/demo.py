@@ -99,7 +99,7 @@ def _look(outcomes: list[Outcome], target: Target) -> None:
 def _report(outcomes: list[Outcome], target: Target, file: Path) -> None:
     """What `image-sync report --from 1 --format html` makes."""
     with inventory(target) as found:
-        begin, end = found.moment(outcomes[0].run or 0), found.settled()
+        begin, end = found.moment(outcomes[0].run or 0), found.settled(SOURCE)
         made, text = report.make(settings.Settings(), found, Material(found, begin, end, None), "html")
     file.write_bytes(text)
     _tell(f"A report of it all, to be opened in a browser: {file}\n  " + "\n  ".join(made.verdict()) + "\n")

@@ -91,7 +91,8 @@ def _check(asked: Asked) -> None:
 
 def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
     """After which moment, and up to which."""
-    source, settled = asked["source"], found.settled()
+    source = asked["source"]
+    settled = found.settled(source)
     end = moments.moment(asked["end"], found, source, early=True)
     if end > settled:
         if asked["end"] != "now":
@@ -101,6 +102,9 @@ def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
     if stopped is not None:
         return min(stopped, end), end
     begin = moments.moment(asked["begin"] or USUAL, found, source, begins=True, early=True)
+    if begin > end == settled:
+        say(f"a run has been under way since {iso(settled)}; there is nothing later to report on yet")
+        return end, end
     if begin > end:
         raise UsageError(f"{asked['begin'] or USUAL} is later than {asked['end']}; give the earlier moment as --from")
     return begin, end

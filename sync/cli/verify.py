@@ -34,6 +34,7 @@ def verify(config: Path | None, digest: str | None, style: str) -> None:
         migrate.check(connection)
         found = violations(connection)
         bearer = None if wanted is None else digests.bearer(connection, wanted)
+        unchecked = digests.unchecked(connection)
     if found or style != "table":
         show([violation._asdict() for violation in found], style, COLUMNS)
     rules = len({*RULES, UNCHAINED, ALTERED})
@@ -41,6 +42,8 @@ def verify(config: Path | None, digest: str | None, style: str) -> None:
         say(f"{len(found)} of {rules} rules do not hold; keep a copy of the database before you mend anything")
     else:
         say(f"all {rules} rules hold")
+    if unchecked:
+        say(f"{unchecked} runs from before a pruning were checked by their record only: what they changed is gone")
     if wanted is not None:
         say(f"run {bearer} bears this digest" if bearer else "no run bears this digest: the inventory is not that one")
     if found or (wanted is not None and bearer is None):

@@ -74,7 +74,10 @@ def database_checks(target: Target, demand: Demand, seen: Seen) -> Iterator[Resu
             return
         yield from _server(inspection, about, demand, seen)
         there = yield from _schema(inspection, about)
-        yield from privilege_checks(inspection, about)
+        if there is None:
+            yield from skip("the schema is not the one that this program needs", "privileges")
+        else:
+            yield from privilege_checks(inspection, about)
         _look(inspection, demand, seen, there=there is not False)
 
 

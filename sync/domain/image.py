@@ -271,10 +271,11 @@ def iso(moment: datetime) -> str:
 
 def _number(text: str) -> Decimal:
     number = Decimal(text)
-    if number and abs(number.adjusted()) > MAX_DIGITS:
-        raise ValueError("a number is too large or too small")
+    exponent = int(number.as_tuple().exponent)
+    if -exponent > MAX_DIGITS or (number and abs(number.adjusted()) > MAX_DIGITS):
+        raise ValueError("a number is too large, too small, or has too many digits")
     # As jsonb gives it back: without an exponent, and with one zero only.
-    return Decimal(format(number or abs(number), "f"))
+    return Decimal(format(number, "f")) if number else Decimal(0).scaleb(min(exponent, 0))
 
 
 _json = msgspec.json.Decoder(float_hook=_number).decode

@@ -15,6 +15,7 @@ from sync.metrics.server import Answer, Page
 
 _log = logs.get(__name__)
 _FRESH = 5.0  # seconds that an answer of the database is good for
+_PATIENCE = 3.0  # seconds
 
 
 class Monitor:
@@ -37,15 +38,22 @@ class Monitor:
         Args:
             afresh: ask even if the last answer is not old.
         """
-        with self._lock:
-            if afresh or time.monotonic() >= self._until:
-                try:
-                    self._known, self._up = self._ask(), True
-                except ImageSyncError as error:
-                    self._up = False
-                    _log.debug("figures not read", reason=str(error))
-                self._until = time.monotonic() + _FRESH
+        if self._lock.acquire(timeout=_PATIENCE):
+            try:
+                if afresh or time.monotonic() >= self._until:
+                    self._refresh()
+            finally:
+                self._lock.release()
             return Exposition(self._known, self._vitals, up=self._up)
+        return Exposition(self._known, self._vitals, up=False)  # someone else waits for the database already
+
+    def _refresh(self) -> None:
+        try:
+            self._known, self._up = self._ask(), True
+        except ImageSyncError as error:
+            self._up = False
+            _log.debug("figures not read", reason=str(error))
+        self._until = time.monotonic() + _FRESH
 
     def pages(self, alive: Callable[[], bool], ready: Callable[[], None]) -> Mapping[str, Page]:
         """What to serve.

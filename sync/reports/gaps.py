@@ -59,19 +59,26 @@ def gaps(runs: Sequence[Row], begin: datetime, end: datetime, proven_before: Map
     """
     found = [
         Gap(source, max(one, begin), other)
-        for source, gone in lanes(runs).items()
-        for one, other in _silences(gone, end, proven_before.get(source))
+        for source, proven in proven_of(runs).items()
+        for one, other in _silences(proven, end, proven_before.get(source))
     ]
     return sorted(found, key=lambda gap: (gap.begin, gap.source))
 
 
-def _silences(
-    runs: Sequence[tuple[datetime, str]], end: datetime, first: datetime | None
-) -> Iterator[tuple[datetime, datetime]]:
-    proven = [moment for moment, went in runs if went == PROVEN]
-    steps = [(other - one).total_seconds() for one, other in pairwise(proven)]
+def proven_of(runs: Sequence[Row]) -> dict[str, list[datetime]]:
+    """By source: when its proven runs took effect; one that held deletions back looked at the cloud all the same."""
+    ordered = sorted(runs, key=lambda run: (run["source"], when(run)))
+    return {
+        source: [when(run) for run in group if run["proven"] and run["effective_at"] is not None]
+        for source, group in groupby(ordered, key=lambda run: str(run["source"]))
+    }
+
+
+def _silences(proven: Sequence[datetime], end: datetime, first: datetime | None) -> Iterator[tuple[datetime, datetime]]:
+    moments = [*([first] if first else []), *proven]
+    steps = [(other - one).total_seconds() for one, other in pairwise(moments)]
     if len(steps) > 1:  # else no one can tell what is usual
         longest = max(_SHORTEST, _SILENCE * median(steps))
-        for one, other in pairwise([*([first] if first else []), *proven, end]):
+        for one, other in pairwise([*moments, end]):
             if (other - one).total_seconds() > longest:
                 yield one, other

@@ -15,8 +15,9 @@ from typing import Any
 
 from sync.domain.checks import Check, Finding
 from sync.domain.image import iso
-from sync.reports.gaps import Gap, gaps
+from sync.reports.gaps import Gap, gaps, proven_of
 
+_TOLD = 10  # doubts that are told one by one
 KINDS = ("created", "updated", "restored", "deleted")
 _EXPOSED = {("visibility", "public"), ("protected", "false")}
 Row = Mapping[Any, Any]
@@ -150,14 +151,23 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it was looked at: both moments, and without a gap between them."""
-        return bool(self.evidence) and not any(one.doubt for one in self.evidence) and not self.troubled
+        """Whether all of it was looked at: both moments, every source between them, and without a gap."""
+        doubts = any(one.doubt for one in self.evidence) or self.troubled or self.unseen or self.gaps
+        return bool(self.evidence) and not doubts
+
+    @property
+    def unseen(self) -> list[str]:
+        """Sources whose list no run proved in this time."""
+        seen = {source for source, moments in proven_of(self.runs).items() if moments}
+        return sorted({one.source for one in self.evidence} - seen)
 
     def verdict(self) -> Iterator[str]:
         """The report in a few sentences, the first of which says what changed."""
         counts, before, after = self.counts, sum(self.before.values()), sum(self.after.values())
         if not self.runs:
             yield "No run took place in this time: nothing is known of it but what was known before."
+        if not self.evidence:
+            yield "No source had been synced by then: what existed is not known."
         yield (
             f"{_many(after, 'image')}, {before:,} before: {counts['created']:,} created, "
             f"{counts['updated']:,} updated, {counts['restored']:,} restored, {counts['deleted']:,} deleted."
@@ -179,15 +189,24 @@ class Report:
             yield f"{_many(len(self.quarantined), 'record')} could not be read as an image."
         if self.troubled:
             yield f"{len(self.troubled):,} of {_many(len(self.runs), 'run')} failed, or could not prove the list."
+        if self.runs and self.unseen:
+            yield f"No run of {_some(self.unseen)} proved its list in this time: what changed there is not known."
         if found := self.gaps:
             longest = max(found, key=lambda gap: gap.end - gap.begin)
             yield (
                 f"{_many(len(found), 'gap')} without a proven run, longer than usual; the longest, of source "
                 f"{longest.source}, from {iso(longest.begin)} to {iso(longest.end)}."
             )
-        for one in self.evidence:
-            if one.doubt:
-                yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."
+        doubtful = [one for one in self.evidence if one.doubt]
+        for one in doubtful[:_TOLD]:
+            yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."
+        if len(doubtful) > _TOLD:
+            yield f"So it is at {_many(len(doubtful) - _TOLD, 'moment')} more of sources: see the evidence."
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def _many(count: int, what: str) -> str:

@@ -62,9 +62,13 @@ _UNCHAINED = """
 SELECT run FROM (
     SELECT r.run, r.digest, inventory.run_digest(r, lag(r.digest) OVER w) AS due, lag(r.digest) OVER w AS before
     FROM inventory.runs r WHERE r.effective_at IS NOT NULL WINDOW w AS (PARTITION BY r.source ORDER BY r.effective_at)
-) AS r WHERE digest <> due OR digest IS NULL AND before IS NOT NULL ORDER BY run
+) AS r WHERE digest IS DISTINCT FROM due AND (digest IS NOT NULL OR before IS NOT NULL) ORDER BY run
 """
-_BEARS = "SELECT run FROM inventory.runs WHERE digest = %(digest)s"
+_BEARS = "SELECT run FROM inventory.runs WHERE digest = %(digest)s AND effective_at IS NOT NULL"
+_UNCHECKED = """
+SELECT count(*) FROM inventory.runs r JOIN inventory.sources s ON s.name = r.source
+WHERE r.digest IS NOT NULL AND r.effective_at <= s.pruned_before
+"""
 
 
 def seal(connection: Connection, run: Run, outcome: Outcome, *, loaded: bool) -> None:
@@ -103,6 +107,12 @@ def bearer(connection: Connection, digest: bytes) -> int | None:
     """The run that bears a digest, or None."""
     row = connection.execute(_BEARS, {"digest": digest}).fetchone()
     return None if row is None else row[0]
+
+
+def unchecked(connection: Connection) -> int:
+    """How many runs have nothing but their record to be checked by, as history from then was pruned."""
+    row = connection.execute(_UNCHECKED).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _parts(connection: Connection, ignored: dict[int, str]) -> Iterator[tuple[int, bytes]]:

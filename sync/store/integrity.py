@@ -54,6 +54,7 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
         StoreError: it can't be read.
     """
     with ours("verifying the inventory"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
         found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
         return [*found, *_digests(connection)]
@@ -245,6 +246,12 @@ RULES: dict[str, str] = {
         SELECT run::text FROM took r
         WHERE effective_at > until AND (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
         CASE WHEN created + updated + restored + deleted + held > 0 OR status = 'withheld' THEN pages ELSE 0 END""",
+    "I13: a digest of a run that did not commit": """
+        SELECT run::text FROM inventory.runs
+        WHERE effective_at IS NULL AND (digest IS NOT NULL OR changes_digest IS NOT NULL)""",
+    "I13: history that is called pruned, and no one pruned it": """
+        SELECT name FROM inventory.sources s WHERE pruned_before IS DISTINCT FROM (
+            SELECT max(p.pruned_before) FROM inventory.prunings p WHERE p.source = s.name)""",
     "I6: a digest of another length": """
         SELECT id FROM inventory.images WHERE length(raw_digest) <> 16 OR length(content_digest) <> 16""",
 }

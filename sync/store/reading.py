@@ -71,8 +71,10 @@ WHERE effective_at IS NOT NULL AND (CAST(:source AS text) IS NULL OR source = :s
 _SETTLED = """
 SELECT least(
     (SELECT min(started_at) FROM inventory.runs
-     WHERE status = 'running' AND deadline_at > now() - interval '1 minute'),
-    greatest(now(), (SELECT max(effective_at) FROM inventory.runs))
+     WHERE status = 'running' AND deadline_at > now() - interval '10 minutes'
+       AND (CAST(:source AS text) IS NULL OR source = :source)),
+    (SELECT min(greatest(now(), effective_at)) FROM inventory.sources
+     WHERE CAST(:source AS text) IS NULL OR name = :source)
 ) AS moment
 """
 
@@ -165,9 +167,9 @@ class Inventory:
         found: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
         return found
 
-    def settled(self) -> datetime:
-        """The last moment of which no run that is under way can change anything any more."""
-        found: datetime = self.rows(_SETTLED)[0]["moment"]
+    def settled(self, source: str | None = None) -> datetime:
+        """The last moment of which no run under way, of a source or of any, can change anything any more."""
+        found: datetime = self.rows(_SETTLED, source=source)[0]["moment"]
         return found
 
     def check_source(self, source: str | None) -> None:

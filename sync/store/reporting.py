@@ -38,7 +38,8 @@ ORDER BY coalesce(effective_at, finished_at), run
 """  # noqa: S608 - a constant
 HELD = f"""
 SELECT h.source, h.id, h.run, h.held_at, h.last_seen_at, h.reason FROM inventory.held_deletions h
-WHERE held_at <= :end AND (closed_at IS NULL OR closed_at > :end) AND {_SOURCE} ORDER BY source, id
+WHERE held_at <= :end AND (closed_at IS NULL OR closed_at > :end) AND (approved_at IS NULL OR approved_at > :end)
+  AND {_SOURCE} ORDER BY source, id
 """  # noqa: S608 - a constant
 EVIDENCE = """
 SELECT s.name AS source, proven.run AS proven_run, proven.effective_at AS proven_at,
@@ -57,7 +58,9 @@ LEFT JOIN LATERAL (
     SELECT r.run, r.digest FROM inventory.runs r
     WHERE r.source = s.name AND r.effective_at <= :moment ORDER BY r.effective_at DESC LIMIT 1
 ) AS last ON true
-WHERE CAST(:source AS text) IS NULL OR s.name = :source ORDER BY s.name
+WHERE (CAST(:source AS text) IS NULL OR s.name = :source)
+  AND EXISTS (SELECT FROM inventory.runs r WHERE r.source = s.name AND r.started_at <= :end)
+ORDER BY s.name
 """
 QUARANTINED = f"""
 SELECT source, id, first_run, first_seen_at, reason FROM inventory.quarantine

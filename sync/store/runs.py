@@ -12,7 +12,7 @@ import psycopg
 from sync import __version__, logs
 from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
-from sync.errors import ScopeChangedError, SupersededError
+from sync.errors import ScopeChangedError, StoreError, SupersededError
 from sync.store.connect import Target, bounded
 
 Connection = psycopg.Connection[Any]
@@ -34,14 +34,15 @@ INSERT INTO inventory.runs (source, status, trigger, reason, deadline_at, finish
 SELECT name, 'skipped', 'schedule', %(reason)s, clock_timestamp(), clock_timestamp(), epoch, %(version)s, %(host)s
 FROM inventory.sources WHERE name = %(name)s
 """
-# A run that is past its deadline by a minute is no longer alive: it would have said how it ended.
+# A run that is past its deadline by so much is no longer alive, and may not take effect: `_FINISH` sees to that.
 _BURY = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
        reason = 'the run never said how it ended; its process was killed, or its host went down'
-WHERE source = %(name)s AND status = 'running' AND deadline_at < clock_timestamp() - interval '1 minute'
+WHERE source = %(name)s AND status = 'running' AND deadline_at < clock_timestamp() - interval '10 minutes'
 """
 _FAIL = """
-UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s, finished_at = clock_timestamp(),
+UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s,
+       finished_at = coalesce(finished_at, clock_timestamp()),
        requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
 WHERE run = %(run)s AND status IN ('running', 'abandoned')
 """
@@ -117,7 +118,7 @@ UPDATE inventory.runs SET
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
     quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
-WHERE run = %(run)s
+WHERE run = %(run)s AND status = 'running' AND clock_timestamp() < deadline_at + interval '10 minutes'
 """
 _PROVEN = """
 UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
@@ -145,7 +146,8 @@ def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> N
     facts = outcome.as_json() | more | {"effective_at": outcome.effective_at}
     facts |= {"throttled_ms": round(outcome.traffic.throttled_seconds * 1000)}
     facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
-    connection.execute(_FINISH, facts)
+    if not connection.execute(_FINISH, facts).rowcount:
+        raise StoreError("the run went on for so long past its deadline that it was given up; it wrote nothing")
     connection.execute(_OVERTAKE, facts)
     if outcome.proven:
         connection.execute(_PROVEN, facts)

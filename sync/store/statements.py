@@ -33,7 +33,10 @@ _DEAD_IMAGE = _DEAD.replace("s.", "i.")
 
 FENCE = """
 UPDATE inventory.sources
-SET epoch = epoch + 1, effective_at = greatest(clock_timestamp(), effective_at + interval '1 microsecond')
+SET epoch = epoch + 1, effective_at = greatest(
+    clock_timestamp(), effective_at + interval '1 microsecond',
+    -- should the clock have been set back: no reader of reports is past this moment
+    (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_readers))
 WHERE name = %(source)s AND epoch = %(epoch)s
 RETURNING effective_at
 """
