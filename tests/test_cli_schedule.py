@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxy import Proxy
 
 from sync.domain.figures import Vitals
+from sync.metrics.server import Answer, Listener
 from sync.simulator import Simulator, breakage
 from sync.store.connect import Target, connect
 from sync.store.figures import Watch
 from sync.store.integrity import violations
 
+SKIPPED = "SELECT count(*) FROM inventory.runs WHERE source = %s AND status = 'skipped'"
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -151,8 +153,8 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
     """On SIGHUP: a new source is synced, one that is gone is not, and a mistake leaves all as it was."""
     file = tmp_path / "image-sync.toml"
 
-    def sources(*names: str, more: str = "") -> None:
-        text = "".join(
+    def sources(*names: str, more: str = "", head: str = "") -> None:
+        text = head + "".join(
             f'[[sources]]\nname = "{name}"\nendpoint = "{cloud.url}"\ntoken = "{cloud.token}"\nschedule = "1s"\n{more}'
             for name in names
         )
@@ -163,23 +165,28 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
         return bool(ask(target.url, "SELECT count(*) FROM inventory.runs WHERE source = %s AND status = 'done'", name))
 
     sources("one")
-    job = Job(tmp_path, target.url)
-    with started(job) as (running, said):
+    job, port = Job(tmp_path, target.url), free()
+    with started(job, "--listen", f"127.0.0.1:{port}") as (running, said):
         until(lambda: done("one"))
         sources("two", more="schedul = 1\n")
         running.send_signal(signal.SIGHUP)
         before = ask(target.url, "SELECT count(*) FROM inventory.runs")
         until(lambda: ask(target.url, "SELECT count(*) FROM inventory.runs") > before + 1)
         assert not done("two")
-        sources("two")
+        sources("two", more="", head="jobs = 9\n")
         running.send_signal(signal.SIGHUP)
         until(lambda: done("two"))
+        # Who was taken out is told of no more: its age would rise for ever, and alert.
+        until(lambda: {dict(labels).get("source") for _, labels in samples(get(port, "/metrics")[1])} == {"two", None})
+        cloud.faults.add(breakage.delay(1.5), times=2)
+        until(lambda: ask(target.url, SKIPPED, "two"))
         last = ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'two'")
         until(lambda: ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'two'") > last)
 
     assert ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'one'") <= last
     events = [json.loads(line)["event"] for line in said[0].splitlines()]
     assert (events.count("settings not taken"), events.count("settings taken")) == (1, 1)
+    assert "jobs: changed, and taken by a new process only" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +278,97 @@ def test_metrics_fail_no_run(job: Job, tmp_path: Path) -> None:
         events = [json.loads(line)["event"] for line in done.err.splitlines() if line.startswith("{")]
         assert (done.code, sum("metrics not" in event for event in events)) == (0, count)
         assert "canary" not in done.err
+
+
+def test_what_is_known_outlasts_the_database(job: Job, tmp_path: Path) -> None:
+    """A run that can't reach the database leaves the last figures in the file, and says there that it is away: an alert that a source is stale must not end because nobody knows any more."""
+    file = tmp_path / "image-sync.prom"
+    first = job("run", IMAGE_SYNC_METRICS_FILE=str(file))
+    before = samples(file.read_text(encoding="utf-8"))
+    with HttpServer(always(reply(status=202))) as gateway:
+        away = {
+            "IMAGE_SYNC_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+            "IMAGE_SYNC_METRICS_PUSH": gateway.url,
+        }
+        second = job("run", IMAGE_SYNC_METRICS_FILE=str(file), **away)
+        (asked,) = gateway.asked
+    after = samples(file.read_text(encoding="utf-8"))
+
+    assert (first.code, second.code) == (0, 1)
+    assert [found["image_sync_database_up", ()] for found in (before, after)] == [1, 0]
+    assert {**after, ("image_sync_database_up", ()): 1.0} == before
+    assert asked.line.startswith("POST ")  # which leaves what it does not name
+    assert b"image_sync_images_live{" not in asked.body
+
+
+def test_a_gateway_that_drips_holds_up_no_run(job: Job) -> None:
+    """Byte by byte, for ever: the run ends all the same, with a warning."""
+
+    def drip(connection: socket.socket, _asked: object) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        while not gateway.closing.wait(0.2):
+            connection.sendall(b"x")
+
+    with HttpServer(drip) as gateway:
+        done = job("run", IMAGE_SYNC_METRICS_PUSH=gateway.url)
+
+    assert done.code == 0
+    assert "metrics not pushed" in done.err
+
+
+def test_metrics_are_pushed_past_a_proxy_that_would_see_them(job: Job) -> None:
+    """Over plain http the environment's proxy is not heeded, nor a redirect followed: a password may go along."""
+    elsewhere = always(reply(status=307, headers={"Location": "http://127.0.0.1:1/"}))
+    with HttpServer(elsewhere) as gateway, HttpServer(always(reply(status=200))) as proxy:
+        address = gateway.url.replace("http://", "http://user:canary@")
+        done = job("run", IMAGE_SYNC_METRICS_PUSH=address, http_proxy=proxy.url, HTTP_PROXY=proxy.url)
+
+    assert (len(gateway.asked), len(proxy.asked)) == (1, 0)
+    assert gateway.asked[0].headers["authorization"] == "Basic dXNlcjpjYW5hcnk="
+    assert "HTTP 307" in done.err
+    assert "canary" not in done.err
+
+
+@pytest.mark.slow
+def test_who_says_little_keeps_no_place() -> None:
+    """Connections that send a byte now and then are hung up on, and who asks in earnest is answered."""
+    with Listener("127.0.0.1", 0, {"/healthz": lambda: Answer(200, b"ok")}) as listener:
+        slow = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(40)]
+
+        def drip() -> bool:
+            for each in slow:
+                with suppress(OSError):
+                    each.sendall(b"G")
+            time.sleep(0.5)
+            return get(listener.port, "/healthz")[0] == 200
+
+        began_full = get(listener.port, "/healthz")[0]
+        until(drip)
+        for each in slow:
+            each.close()
+
+    assert began_full == 0
+
+
+def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: Simulator, job: Job) -> None:
+    """One that was killed, of a source that is synced no more: later runs are kept summed up all the same."""
+    job("run")
+    with connect(target) as connection:
+        connection.execute("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('gone', '', '')")
+        for deadline in ("-2 hours", "2 hours"):
+            connection.execute(
+                """INSERT INTO inventory.runs (source, status, trigger, started_at, deadline_at, epoch, version, host)
+                VALUES ('gone', 'running', 'schedule', now(), now() + %s::interval, 0, '', '')""",
+                [deadline],
+            )
+    job("run")
+    with connect(target) as connection:
+        connection.execute("UPDATE inventory.runs SET started_at = now() - interval '1 hour'")
+    watch = Watch(target)
+    (found,) = [one for one in watch.figures() if one.source == "default"]
+
+    assert watch._settled == 2  # the one that may still end holds up what is after it; the dead one does not
+    assert found.runs["done"] == 2
 
 
 def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simulator) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from sync.errors import UsageError
+from sync.errors import DatabaseUnavailableError, UsageError
 from sync.scheduler.loop import BUSY, Clock, Job, Loop
+from sync.scheduler.skips import Skips
 from sync.scheduler.turns import Turns, turns
 
 WAIT = 30.0  # seconds; only a test that fails waits so long
@@ -131,20 +133,119 @@ def test_what_never_comes_or_is_none_is_told(text: str, said: str) -> None:
 def test_turns_between_two() -> None:
     """As many as were missed; a turn that comes late by its jitter is not one of them."""
     hour = timedelta(hours=1)
-    hourly, often, spread = turns("0 * * * *", None), turns("15m", 900.0), turns("0 * * * *", None, 600.0)
+    told = (turns("0 * * * *", None), turns("15m", 900.0), turns("0 * * * *", None, 600.0))
+    hourly, often, spread = (each.trigger(MONDAY) for each in told)
 
     assert [hourly.between(MONDAY, MONDAY + n * hour) for n in (1, 2, 25)] == [0, 1, 24]
     assert [often.between(MONDAY, MONDAY + n * hour / 4) for n in (1, 1.2, 2, 4)] == [0, 0, 1, 3]
     assert spread.between(MONDAY + hour / 10, MONDAY + 1.1 * hour) == 0
     assert spread.between(MONDAY, MONDAY + 2.1 * hour) == 1
-    assert turns("* * * * *", None).between(MONDAY, MONDAY + 1000 * hour) == 1000  # counted no further
+    assert turns("* * * * *", None).trigger().between(MONDAY, MONDAY + 1000 * hour) == 1000  # counted no further
 
 
-def test_usual_time_between_turns() -> None:
-    """Of a cron expression the longest of the coming week: over a weekend, an alert must not sound."""
-    assert turns("15m", 900.0).usual(MONDAY) == 900
-    assert turns("*/15 * * * *", None).usual(MONDAY) == 900
-    assert turns("0 6 * * mon-fri", None).usual(MONDAY) == 3 * 86_400
+@pytest.mark.parametrize(
+    ("text", "seconds", "days", "expected"),
+    [
+        ("15m", 900.0, 0.0, 900),
+        ("*/15 * * * *", None, 0.4, 900),
+        ("*/15 8-18 * * mon-fri", None, 9 / 24, 900),  # by day
+        ("*/15 8-18 * * mon-fri", None, 23 / 24, 13.25 * 3600),  # overnight
+        ("*/15 8-18 * * mon-fri", None, 5.0, 61.25 * 3600),  # over the weekend
+        ("0 6 * * mon-fri", None, 1.5, 86_400),
+        ("0 6 * * mon-fri", None, 6.2, 3 * 86_400),
+        ("0 0 29 2 *", None, 0.0, 1461 * 86_400),
+    ],
+)
+def test_time_between_the_last_turn_and_the_next(
+    text: str, seconds: float | None, days: float, expected: float
+) -> None:
+    """As the schedule has it at this hour, whenever the process began: over a weekend, an alert must not sound, and by day it must not wait for days."""
+    due = turns(text, seconds).trigger(MONDAY)
+
+    assert due.gap(MONDAY + timedelta(days=days)) == expected
+    assert due.gap(MONDAY + timedelta(days=days, minutes=1)) == expected
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("15m", 900.0), ("*/15 * * * *", None)])
+@pytest.mark.parametrize("jitter", [60.0, 900.0, 5000.0])
+def test_jitter_does_not_add_up(text: str, seconds: float | None, jitter: float) -> None:
+    """Each turn is late by chance and none is left out: after a day there were as many as without, and none counts as missed."""
+    due = turns(text, seconds, jitter).trigger(MONDAY)
+    moments = [MONDAY]
+    for _ in range(96):
+        moments.append(due.get_next_fire_time(moments[-1], moments[-1]))
+    late = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
+
+    assert [due.between(one, other) for one, other in pairwise(moments)] == [0] * 96
+    assert all(0 <= each <= min(jitter, 900) for each in late)
+    assert len(set(late)) > 90
+
+
+def test_what_waits_when_the_end_comes_does_not_begin() -> None:
+    """With more jobs due than may run at once, those that still wait for their turn are left, and counted."""
+    stop, gate = threading.Event(), threading.Event()
+    jobs = [Counted(99, stop, gate) for _ in range(5)]
+    loop = Loop(ignore, at_a_time=2)
+    loop.set({str(n): Job(Turns("1h", 3600.0), job) for n, job in enumerate(jobs)}, at_once=True)
+    loop.run(stop, lambda: stop.set() if sum(job.runs for job in jobs) == 2 else None)
+    gate.set()
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert (sum(job.runs for job in jobs), loop.left) == (2, 3)
+
+
+def test_a_thread_of_the_library_that_died_is_noticed() -> None:
+    """The loop goes round, and yet no job would ever begin: that is not alive."""
+    passed, stop = [0.0], threading.Event()
+    loop = Loop(ignore, clock=Clock(passed=lambda: passed[0]))
+    passed[0] = 31.0
+    loop.beat()
+    before = loop.alive
+    seen: list[bool] = []
+    loop.run(stop, lambda: stop.set() if seen.append(loop.alive) or any(seen) else None)
+    loop.end(0, threading.Event(), lambda: None)
+
+    assert (before, seen[-1]) == (False, True)
+
+
+def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
+    """The library sleeps until the next turn by a clock that a sleeping machine stops: it looks every second."""
+    stop = threading.Event()
+    job = Counted(1, stop)
+    loop = Loop(ignore)
+    loop.set({"daily": Job(Turns("1d", 86_400.0), job)})
+
+    def jump() -> None:
+        if loop._scheduler.state and (found := loop._scheduler.get_job("daily")) and not job.runs:
+            found._modify(next_run_time=datetime.now(UTC))  # as if it were a day later, without waking anyone
+            loop._scheduler._lookup_jobstore("default").update_job(found)
+
+    loop.run(stop, jump)
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert job.runs >= 1
+
+
+def test_what_is_skipped_is_recorded_without_holding_up_anyone() -> None:
+    """A database that hangs keeps the record waiting, and nothing else; an error of one keeps the next from nothing."""
+    gate, recorded = threading.Event(), []
+
+    def record(name: str, _due: datetime, _reason: str) -> None:
+        assert gate.wait(WAIT)
+        if name == "away":
+            raise DatabaseUnavailableError
+        if name == "bug":
+            raise RuntimeError
+        recorded.append(name)
+
+    skips = Skips(record)
+    for name in ("one", "away", "bug", "two"):
+        skips(name, MONDAY, BUSY)
+    before = list(recorded)
+    gate.set()
+    skips.close(WAIT)
+
+    assert (before, recorded) == ([], ["one", "two"])
 
 
 def test_runs_at_once_and_again() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -21,6 +21,7 @@ from sync.cli.stopping import Stop, stopping
 from sync.domain.figures import Vitals
 from sync.errors import ImageSyncError, SettingsError, UsageError
 from sync.scheduler.loop import Job, Loop
+from sync.scheduler.skips import Skips
 from sync.scheduler.turns import Turns, turns
 from sync.settings.addresses import host_port
 from sync.settings.rules import duration
@@ -30,6 +31,8 @@ from sync.store.database import Database
 _log = logs.get(__name__)
 _INTERVAL = duration(1, 366 * 86_400)
 _GRACE = duration(0, 3_600)
+_LAST_SKIPS = 2.0  # seconds to put on record what was skipped last
+_TAKEN = {"sources", "file", "warnings", "log_level", "log_format"}  # on SIGHUP; other settings need a new process
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001 - click's way
@@ -73,39 +76,45 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
         stop = stack.enter_context(stopping(hangup=reload.set))
         target = stack.enter_context(wiring.database(loaded, os.environ))
         watch = watching.monitor(target, vitals)
-        loop = Loop(partial(_skip, target, loaded), at_a_time=loaded.jobs)
+        crew = _Crew(target, ending := Stop(), vitals, loaded)
+        loop = Loop(stack.enter_context(_recording(crew)), at_a_time=loaded.jobs)
         address = asked["listen"] or loaded.listen
         if address:
             pages = watch.pages(lambda: loop.alive, lambda: watching.check_ready(target))
             stack.enter_context(watching.listening(*_address(address), pages))
-        changed = stack.enter_context(watching.publishing(loaded, watch, {}))
-        ending = Stop()
-        tell = stack.enter_context(wiring.telling(loaded, target, ending))
-        crew = _Crew(target, ending, tell, vitals, changed)
+        crew.changed = stack.enter_context(watching.publishing(loaded, watch, {}))
+        crew.tell = stack.enter_context(wiring.telling(loaded, target, ending))
         loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
         _log.info("schedule begins", sources=len(due), schedules=sorted({turn.text for turn in due.values()}))
-        loop.run(stop, lambda: _reload(config, asked, loop, crew, reload))
+        loop.run(stop, lambda: _each_beat(config, asked, loop, crew, reload))
         _log.info("schedule ends", running=loop.running, grace_seconds=asked["grace"])
         loop.end(asked["grace"], stop.hurry, ending.set)
-    _log.info("schedule ended", reason="told to stop")
+    _log.info("schedule ended", reason="told to stop", not_begun=loop.left)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Crew:
-    """What all runs share."""
+    """What all runs share; ``loaded`` are the settings in force."""
 
     target: Target
     ending: Stop
-    tell: wiring.Tell
     vitals: Vitals
-    changed: threading.Event
+    loaded: settings.Settings
+    tell: wiring.Tell = lambda _run: None
+    changed: threading.Event = field(default_factory=threading.Event)
 
     def jobs(self, loaded: settings.Settings, due: Mapping[str, Turns]) -> dict[str, Job]:
-        """A job a source; how far apart its runs are meant to be is told, too."""
-        now = datetime.now(UTC)
-        self.vitals.intervals = {name: turn.usual(now) for name, turn in due.items()}
+        """A job a source, by these settings from now on."""
+        self.loaded, self.vitals.sources = loaded, frozenset(due)
         sources = {source.name: source for source in loaded.sources}
         return {name: Job(turn, partial(self._run, sources[name])) for name, turn in due.items()}
+
+    def skip(self, name: str, due: datetime, reason: str) -> None:
+        """Put a turn that was not taken on record."""
+        for source in self.loaded.sources:
+            if source.name == name:
+                with Database(watching.hasty(self.target)) as database:
+                    database.skip(wiring.source_of(source), f"due at {due:%Y-%m-%d %H:%M:%S} UTC, not begun: {reason}")
 
     def _run(self, source: settings.Source) -> None:
         try:
@@ -156,28 +165,36 @@ def _address(text: str) -> tuple[str, int]:
     return host, port
 
 
-def _reload(config: Path | None, asked: Asked, loop: Loop, crew: _Crew, wanted: threading.Event) -> None:
+@contextmanager
+def _recording(crew: _Crew) -> Iterator[Skips]:
+    skips = Skips(crew.skip)
+    try:
+        yield skips
+    finally:
+        skips.close(_LAST_SKIPS)
+
+
+def _each_beat(config: Path | None, asked: Asked, loop: Loop, crew: _Crew, hangup: threading.Event) -> None:
+    crew.vitals.intervals = loop.gaps()
+    if hangup.is_set():
+        hangup.clear()
+        _reload(config, asked, loop, crew)
+
+
+def _reload(config: Path | None, asked: Asked, loop: Loop, crew: _Crew) -> None:
     """Read the settings again; wrong ones are told, and those before stay in force."""
-    if not wanted.is_set():
-        return
-    wanted.clear()
     try:
         loaded = wiring.load(os.environ, config)
         due = _due(loaded, asked)
     except ImageSyncError as error:
         _log.error("settings not taken", reason=str(error), advice="those before stay in force")
         return
+    before = crew.loaded
+    logs.configure(loaded.log_level, loaded.log_format)
     loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
     _log.info("settings taken", sources=sorted(due))
-
-
-def _skip(target: Target, loaded: settings.Settings, name: str, due: datetime, reason: str) -> None:
-    """Put a turn that was missed on record; a database that is away is no reason to end."""
-    _log.warning("run skipped", source=name, due=due.isoformat(), reason=reason)
-    sources: Sequence[settings.Source] = [source for source in loaded.sources if source.name == name]
-    try:
-        for source in sources:
-            with Database(watching.hasty(target)) as database:
-                database.skip(wiring.source_of(source), f"due at {due:%Y-%m-%d %H:%M:%S} UTC, not begun: {reason}")
-    except ImageSyncError as error:
-        _log.warning("skipped run not recorded", source=name, reason=str(error))
+    for warning in loaded.warnings:
+        _log.warning("settings to look at", reason=warning)
+    late = [each.name for each in fields(loaded) if getattr(before, each.name) != getattr(loaded, each.name)]
+    if late := [name for name in late if name not in _TAKEN]:
+        _log.warning("settings to look at", reason=f"{', '.join(late)}: changed, and taken by a new process only")

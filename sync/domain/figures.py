@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -49,12 +49,14 @@ class Vitals:
     Attributes:
         phases: seconds that each phase of the last run took.
         token_expiry: Unix time at which the token dies.
-        intervals: seconds that the schedule usually leaves between two runs.
+        intervals: seconds between the last turn of the schedule and the next one.
+        sources: names of the sources that this process syncs, and tells of; None: all in the database.
     """
 
     phases: dict[str, Mapping[str, float]] = field(default_factory=dict)
     token_expiry: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, float] = field(default_factory=dict)
+    sources: Collection[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def ran(self, source: str, phases: Mapping[str, float], token_expiry: float | None) -> None:
@@ -63,3 +65,7 @@ class Vitals:
             self.phases[source] = phases
             if token_expiry is not None:
                 self.token_expiry[source] = token_expiry
+
+    def own(self, source: str) -> bool:
+        """Whether this process tells of this source; one that was taken out of the settings would be stale for ever."""
+        return self.sources is None or source in self.sources

@@ -30,7 +30,13 @@ class Exposition(Collector):
     """
 
     def __init__(self, figures: Iterable[Figures], vitals: Vitals, *, up: bool) -> None:
-        self._figures, self._vitals, self._up = list(figures), vitals, up
+        self._figures = [one for one in figures if vitals.own(one.source)]
+        self._vitals, self._up = vitals, up
+
+    @property
+    def complete(self) -> bool:
+        """Whether the database had its say."""
+        return self._up
 
     def text(self) -> bytes:
         """All of it, as it is scraped."""
@@ -104,7 +110,7 @@ class Exposition(Collector):
             "image_sync_run_duration_seconds", "How long each phase of the last run took", labels=["source", "phase"]
         )
         for source, phases in sorted(self._vitals.phases.items()):
-            for phase, seconds in phases.items():
+            for phase, seconds in phases.items() if self._vitals.own(source) else ():
                 took.add_metric([source, phase], seconds)
         yield took
         told = (
@@ -114,6 +120,8 @@ class Exposition(Collector):
         for name, meaning, values in told:
             gauge = GaugeMetricFamily(f"image_sync_{name}", meaning, labels=["source"])
             for source, value in sorted(values.items()):
+                if not self._vitals.own(source):
+                    continue
                 gauge.add_metric([source], value)
             yield gauge
         yield GaugeMetricFamily("image_sync_database_up", "Whether the database could be asked", value=self._up)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Callable
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
-from prometheus_client import push_to_gateway
-from prometheus_client.exposition import basic_auth_handler, default_handler
+from prometheus_client import push_to_gateway, pushadd_to_gateway
 
 from sync import logs
 from sync.logs import mask
@@ -20,16 +24,24 @@ from sync.metrics.exposition import Exposition
 _log = logs.get(__name__)
 _PATIENCE = 3.0  # seconds
 _JOB = "image-sync"
+_UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 Sending = Callable[[], None]
 
 
 def write(exposition: Exposition, file: Path) -> None:
-    """Replace the file as a whole, so that no one reads half of it."""
+    """Replace the file as a whole, so that no one reads half of it.
+
+    Where the database had no say, all that it said last stays, and that it is away is said: an alert that a source is
+    stale must not end because nobody knows any more.
+    """
     name = ""
     try:
+        text = exposition.text()
+        if not exposition.complete and file.exists():
+            text = _UP.sub(b"image_sync_database_up 0.0", file.read_bytes())
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         with os.fdopen(handle, "wb") as out:
-            out.write(exposition.text())
+            out.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(file)
     except OSError as error:
@@ -39,7 +51,7 @@ def write(exposition: Exposition, file: Path) -> None:
 
 
 def push(exposition: Exposition, address: str, grouping: dict[str, str]) -> None:
-    """Push them, replacing what this group had.
+    """Push them, replacing what this group had; where the database had no say, what it said last stays.
 
     Args:
         exposition: the metrics.
@@ -48,15 +60,39 @@ def push(exposition: Exposition, address: str, grouping: dict[str, str]) -> None
     """
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
-    plain = f"{parts.scheme}://{host}{parts.path}"
+    plain, login = f"{parts.scheme}://{host}{parts.path}", {}
+    if parts.username:
+        words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        login["Authorization"] = f"Basic {b64encode(words.encode()).decode()}"
+    tell = push_to_gateway if exposition.complete else pushadd_to_gateway
 
     def send(url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes) -> Sending:
-        if parts.username:
-            user, password = unquote(parts.username), unquote(parts.password or "")
-            return basic_auth_handler(url, method, timeout, headers, data, user, password)
-        return default_handler(url, method, timeout, headers, data)
+        request = Request(url, data, dict(headers) | login, method=method)  # noqa: S310 - http or https, by the settings
+        return lambda: _send(request, timeout)
 
-    try:
-        push_to_gateway(plain, _JOB, exposition.registry(), grouping, timeout=_PATIENCE, handler=send)
-    except (OSError, HTTPException, ValueError) as error:
-        _log.warning("metrics not pushed", gateway=f"{parts.scheme}://{host}", reason=mask(str(error)))
+    def work() -> None:
+        try:
+            tell(plain, _JOB, exposition.registry(), grouping, timeout=_PATIENCE, handler=send)
+        except (OSError, HTTPException, ValueError) as error:
+            told.append(mask(str(error)))
+        else:
+            told.append("")
+
+    told: list[str] = []
+    # The time-out is one of each read: a gateway that drips would hold up the end of the program.
+    thread = threading.Thread(target=work, daemon=True, name="push")
+    thread.start()
+    thread.join(_PATIENCE)
+    if reason := (told[0] if told else f"no answer within {_PATIENCE:g} s"):
+        _log.warning("metrics not pushed", gateway=f"{parts.scheme}://{host}", reason=reason)
+
+
+def _send(request: Request, timeout: float | None) -> None:
+    """Without redirects, and with a proxy of the environment for https only: see docs/decisions/0005."""
+    opener = OpenerDirector()
+    proxies: Mapping[str, str] | None = None if request.type == "https" else {}
+    for handler in (ProxyHandler(dict(proxies) if proxies is not None else None), HTTPHandler(), HTTPSHandler()):
+        opener.add_handler(handler)
+    with opener.open(request, timeout=timeout) as answer:
+        if answer.status >= 300:  # noqa: PLR2004 - whatever is no success
+            raise URLError(f"HTTP {answer.status}")

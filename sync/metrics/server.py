@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,13 +82,23 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        # The handler's time-out is one of each read; whoever sends a byte now and then would keep a place for ever.
+        hang_up = threading.Timer(_PATIENCE, _hang_up, [request])
+        hang_up.daemon = True
+        hang_up.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            hang_up.cancel()
             self._places.release()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the library's signature
         _log.debug("request not answered", client=str(client_address))
+
+
+def _hang_up(request: socket) -> None:
+    with suppress(OSError):
+        request.shutdown(SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from sync import logs
-from sync.scheduler.turns import Turns
+from sync.scheduler.turns import Due, Turns
 
 Skipped = Callable[[str, datetime, str], None]
 BUSY = "the run before it had not ended"
@@ -21,6 +23,8 @@ _log = logs.get(__name__)
 _BEAT = 0.25  # seconds
 _JUMP = 5.0  # seconds by which the clock may differ from the time that passed
 _STALE = 30.0  # seconds without a beat, after which the loop counts as stuck
+_PULSE = "the pulse"  # no source can have this name
+_PULSE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class Loop:
     """Runs jobs by name, each when it is due.
 
     Args:
-        skipped: told of each turn that was due and did not begin: the name, when it was due, and why.
+        skipped: told of each turn that was due and did not begin: the name, when it was due, and why. It must not
+            block: it is called by the thread that starts all others.
         at_a_time: how many jobs run at the same time; the others wait for their turn.
         clock: what time it is.
     """
@@ -51,26 +56,42 @@ class Loop:
     def __init__(self, skipped: Skipped, *, at_a_time: int = 4, clock: Clock | None = None) -> None:
         self._skipped, self._clock = skipped, clock or Clock()
         self._jobs: dict[str, Job] = {}
+        self._due: dict[str, Due] = {}
         self._last_due: dict[str, datetime] = {}
-        self._running = 0
+        self._running = self._left = 0
+        self._ending = False
         self._lock = threading.Lock()
-        self._began, self._beaten = (self._clock.now(), self._clock.passed()), self._clock.passed()
+        self._began = self._clock.now(), self._clock.passed()
+        self._beaten = self._pulsed = self._clock.passed()
         # A turn that is late is made up for, once; the library's own grace is one second.
         usual = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(
-            timezone=UTC, executors={"default": ThreadPoolExecutor(at_a_time)}, job_defaults=usual
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(at_a_time), "at once": DebugExecutor()},
+            job_defaults=usual,
         )
+        self._keep_pulse()
         self._scheduler.add_listener(self._hear, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_SUBMITTED)
 
     @property
     def alive(self) -> bool:
-        """Whether the loop went round lately."""
-        return self._clock.passed() - self._beaten < _STALE
+        """Whether the loop went round lately, and the library's thread did something."""
+        return self._ending or self._clock.passed() - min(self._beaten, self._pulsed) < _STALE
 
     @property
     def running(self) -> int:
         """How many jobs run at this moment."""
         return self._running
+
+    @property
+    def left(self) -> int:
+        """How many jobs were due and waited for their turn when the end came."""
+        return self._left
+
+    def gaps(self) -> dict[str, float]:
+        """Seconds between the last turn and the next one, by job."""
+        now = self._clock.now()
+        return {name: due.gap(now) for name, due in self._due.items()}
 
     def set(self, jobs: Mapping[str, Job], *, at_once: bool = False) -> None:
         """Have these jobs instead of those before; what runs goes on, and what is as it was keeps its turns.
@@ -81,6 +102,7 @@ class Loop:
         """
         for name in self._jobs.keys() - jobs.keys():
             self._scheduler.remove_job(name)
+            del self._due[name]
         for name, job in jobs.items():
             known = self._jobs.get(name)
             if known is not None and known.turns == job.turns:
@@ -100,6 +122,7 @@ class Loop:
         while not stop.wait(_BEAT):
             self.beat()
             every_beat()
+        self._ending = True
         self._scheduler.pause()
 
     def beat(self) -> None:
@@ -111,6 +134,7 @@ class Loop:
             _log.warning("clock jumped", seconds=round(jump, 1))
             self._began = (now, passed)
             if jump < 0:
+                self._keep_pulse()
                 for name, job in self._jobs.items():
                     self._add(name, job, at_once=False)
 
@@ -132,11 +156,26 @@ class Loop:
         more = {"next_run_time": self._clock.now()} if at_once else {}
         trigger = job.turns.trigger(self._clock.now() if at_once else None)
         self._last_due.pop(name, None)
+        self._due[name] = trigger
         self._scheduler.add_job(self._counted(job.run), trigger, id=name, replace_existing=True, **more)
+
+    def _keep_pulse(self) -> None:
+        """Have the library's own thread show that it is there: it starts the runs, and might have died of an error.
+
+        It also keeps that thread from sleeping for hours, by a clock that stands still while the machine does.
+        """
+        every = IntervalTrigger(seconds=_PULSE_SECONDS, start_date=self._clock.now(), timezone=UTC)
+        self._scheduler.add_job(self._feel, every, id=_PULSE, executor="at once", replace_existing=True)
+
+    def _feel(self) -> None:
+        self._pulsed = self._clock.passed()
 
     def _counted(self, run: Callable[[], object]) -> Callable[[], None]:
         def counted() -> None:
             with self._lock:
+                if self._ending:
+                    self._left += 1
+                    return
                 self._running += 1
             try:
                 run()
@@ -148,10 +187,11 @@ class Loop:
 
     def _hear(self, event: JobSubmissionEvent) -> None:
         """Tell of a turn that found the one before still running, and of turns that no one was there for."""
-        due = event.scheduled_run_times[-1]
+        due, job, before = event.scheduled_run_times[-1], self._due.get(event.job_id), self._last_due.get(event.job_id)
+        if job is None:
+            return
         if event.code == EVENT_JOB_MAX_INSTANCES:
             self._skipped(event.job_id, due, BUSY)
-        job, before = self._jobs.get(event.job_id), self._last_due.get(event.job_id)
-        if job is not None and before is not None and (missed := job.turns.between(before, due)):
+        if before is not None and (missed := job.between(before, due)):
             self._skipped(event.job_id, due, f"{missed} turns before it were missed: the scheduler stood still")
         self._last_due[event.job_id] = due

@@ -6,10 +6,10 @@ crontab counts from Sunday as 0 (and 7), and takes a day that fits either. Here 
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
@@ -32,6 +32,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _WEEK = len(_DAYS)
 _PART = re.compile(r"(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([1-9][0-9]?))?", re.ASCII)
 _MOST = 1_000  # turns that are counted
+_MOMENT = timedelta(milliseconds=1)  # less than lies between any two turns
+_FARTHEST = timedelta(days=366 * 41)  # from one 29 February that is a Sunday to the next it can be 40 years
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +50,85 @@ class Turns:
     seconds: float | None = None
     jitter: float = 0.0
 
-    def trigger(self, first: datetime | None = None) -> BaseTrigger:
+    def trigger(self, first: datetime | None = None) -> Due:
         """The library's form of it.
 
         Args:
-            first: when an interval begins; now, if not given.
+            first: when an interval begins; one interval from now, if not given.
         """
-        jitter = self.jitter or None
         if self.seconds is not None:
-            return IntervalTrigger(seconds=self.seconds, start_date=first, timezone=UTC, jitter=jitter)
-        triggers = [CronTrigger(**fields, timezone=UTC, jitter=jitter) for fields in _fields(self.text)]
-        return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
+            return Due(IntervalTrigger(seconds=self.seconds, start_date=first, timezone=UTC), self.jitter)
+        triggers = [CronTrigger(**fields, timezone=UTC) for fields in _fields(self.text)]
+        return Due(triggers[0] if len(triggers) == 1 else OrTrigger(triggers), self.jitter)
+
+
+class Due(BaseTrigger):  # type: ignore[misc] # the library ships no types
+    """When turns are due, each somewhat later by chance, but never so late that it meets the next one.
+
+    The library adds its jitter to an interval again and again: 15 minutes with a jitter of 5 become 17.5 on average.
+    Here a turn is late, and the ones after it are where they would have been.
+
+    Args:
+        plain: the turns without jitter.
+        jitter: in seconds.
+    """
+
+    def __init__(self, plain: BaseTrigger, jitter: float = 0.0) -> None:
+        self._plain, self._jitter = plain, jitter
+        self._around: tuple[datetime, datetime] | None = None
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """The turn after the one before, as the library asks for it."""
+        due = self._from(now if previous is None else previous + _MOMENT)
+        return due if due is None or not self._jitter else due + self._late(due)
 
     def between(self, one: datetime, other: datetime) -> int:
-        """How many turns lie between two of them; counted up to a thousand."""
-        if self.seconds is not None:
-            return max(0, round((other - one).total_seconds() / self.seconds) - 1)
-        plain, slack = Turns(self.text).trigger(), timedelta(seconds=self.jitter)
-        moment, count = one, 0
-        while count < _MOST and (moment := plain.get_next_fire_time(moment, moment + timedelta(seconds=1))):
-            if moment + slack >= other:
-                break
-            count += 1
+        """How many turns lie between two of them, however late those two are; counted up to a thousand."""
+        last, count = self._before(other), 0
+        moment = self._from(one + _MOMENT)
+        while count < _MOST and moment is not None and last is not None and moment < last:
+            moment, count = self._from(moment + _MOMENT), count + 1
         return count
 
-    def usual(self, now: datetime) -> float:
-        """The usual time between two turns, in seconds: of a cron expression, the longest of the next few."""
-        if self.seconds is not None:
-            return self.seconds
-        plain = Turns(self.text).trigger()
-        moments = [plain.get_next_fire_time(None, now)]
-        while len(moments) <= _WEEK + 1 and moments[-1] is not None:
-            moments.append(plain.get_next_fire_time(moments[-1], moments[-1] + timedelta(seconds=1)))
-        known = [moment for moment in moments if moment is not None]
-        return max(((other - one).total_seconds() for one, other in pairwise(known)), default=0.0)
+    def gap(self, now: datetime) -> float:
+        """Seconds between the last turn and the next one: overnight it is the night, by day the quarter of an hour."""
+        if self._around is None or not self._around[0] <= now < self._around[1]:
+            before = self._before(now)
+            after = self._from(now if before is None else before + _MOMENT)
+            if after is None or before is None:
+                return 0.0
+            self._around = before, after
+        return (self._around[1] - self._around[0]).total_seconds()
+
+    def _from(self, moment: datetime) -> datetime | None:
+        """The first turn that is not earlier than a moment."""
+        due: datetime | None
+        if isinstance(self._plain, IntervalTrigger):  # the library knows no turn before the first, nor one just missed
+            step, begins = self._plain.interval, self._plain.start_date
+            due = begins - (begins - moment) // step * step
+        else:
+            due = self._plain.get_next_fire_time(None, moment)
+        return due
+
+    def _before(self, moment: datetime) -> datetime | None:
+        """The last turn that is not later than a moment; the library looks ahead only, so it is met from behind."""
+        if isinstance(self._plain, IntervalTrigger):
+            step, begins = self._plain.interval, self._plain.start_date
+            last: datetime = begins + (moment - begins) // step * step
+            return last
+        back = timedelta(minutes=1)
+        while (found := self._from(moment - back)) is None or found > moment:
+            if back > _FARTHEST:
+                return None
+            back *= 2
+        while (later := self._from(found + _MOMENT)) is not None and later <= moment:
+            found = later
+        return found
+
+    def _late(self, due: datetime) -> timedelta:
+        after = self._from(due + _MOMENT)
+        room = self._jitter if after is None else min(self._jitter, (after - due).total_seconds() * 0.9)
+        return timedelta(seconds=random.uniform(0, room))  # noqa: S311 - no secret
 
 
 def turns(text: str, seconds: float | None, jitter: float = 0.0) -> Turns:

@@ -16,10 +16,11 @@ from sync.domain.figures import CHANGES, Figures
 from sync.store.connect import Target, bounded, connect
 
 _SUMMED = (*CHANGES, "requests", "retries", "throttled_ms")
-# Of the last minute, a run of a lower number may still become visible.
+# Of the last minute, a run of a lower number may still become visible. One that was killed, and is never buried since
+# its source is synced no more, must not have all later ones summed up afresh for ever.
 _SETTLED = """
 SELECT coalesce(least(
-    (SELECT min(run) - 1 FROM inventory.runs WHERE status = 'running'),
+    (SELECT min(run) - 1 FROM inventory.runs WHERE status = 'running' AND deadline_at > now() - interval '1 hour'),
     (SELECT run FROM inventory.runs WHERE started_at < now() - interval '1 minute' ORDER BY run DESC LIMIT 1)
 ), 0) AS settled
 """
