@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -235,6 +237,24 @@ def test_sigterm_lets_a_run_finish(job: Job, cloud: Simulator) -> None:
         time.sleep(1)
         assert running.poll() is None  # it waits, until the second one
     assert column(job.url, STATUSES) == ["done", "interrupted"]
+
+
+def test_as_process_1_it_ends_when_told(job: Job, cloud: Simulator) -> None:
+    """In a process namespace of its own, where the kernel drops signals that no one handles: the same, exit code 0."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-m", "sync", "schedule", "--every", "1h"]
+    if subprocess.run([*command[:4], "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this machine allows no process namespace of one's own")
+    running = subprocess.Popen(
+        command, env=job.environ(), cwd=job.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: column(job.url, STATUSES) == ["done"])
+    inside = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(encoding="ascii"))
+    spaces = Path(f"/proc/{inside}/status").read_text(encoding="ascii").partition("NSpid:")[2].splitlines()[0]
+    os.kill(inside, signal.SIGTERM)
+    done = finished(running)
+
+    assert spaces.split()[-1] == "1"
+    assert (done.code, "Traceback" in done.err) == (0, False)
 
 
 @pytest.mark.slow

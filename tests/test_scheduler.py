@@ -57,6 +57,13 @@ def ignore(_name: str, _due: datetime, _reason: str) -> None:
     """Nobody is told of what was skipped."""
 
 
+def give_up(stop: threading.Event) -> None:
+    """End what does not end by itself; only a test that fails waits so long."""
+    timer = threading.Timer(WAIT, stop.set)
+    timer.daemon = True
+    timer.start()
+
+
 def run(
     jobs: dict[str, Callable[[], object]],
     stop: threading.Event,
@@ -202,6 +209,7 @@ def test_a_thread_of_the_library_that_died_is_noticed() -> None:
     loop.beat()
     before = loop.alive
     seen: list[bool] = []
+    give_up(stop)
     loop.run(stop, lambda: stop.set() if seen.append(loop.alive) or any(seen) else None)
     loop.end(0, threading.Event(), lambda: None)
 
@@ -214,6 +222,7 @@ def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
     job = Counted(1, stop)
     loop = Loop(ignore)
     loop.set({"daily": Job(Turns("1d", 86_400.0), job)})
+    give_up(stop)
 
     def jump() -> None:
         if loop._scheduler.state and (found := loop._scheduler.get_job("daily")) and not job.runs:
