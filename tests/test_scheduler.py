@@ -173,6 +173,15 @@ def test_time_between_the_last_turn_and_the_next(
     assert due.gap(MONDAY + timedelta(days=days, minutes=1)) == expected
 
 
+def test_time_between_turns_goes_on_with_time() -> None:
+    """Asked every few minutes for a week, also of a clock that is set back, it is what a fresh question says."""
+    kept = turns("*/15 8-18 * * mon-fri", None).trigger()
+    moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)]
+
+    for moment in [*moments, MONDAY, moments[-1]]:
+        assert kept.gap(moment) == turns("*/15 8-18 * * mon-fri", None).trigger().gap(moment)
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("15m", 900.0), ("*/15 * * * *", None)])
 @pytest.mark.parametrize("jitter", [60.0, 900.0, 5000.0])
 def test_jitter_does_not_add_up(text: str, seconds: float | None, jitter: float) -> None:

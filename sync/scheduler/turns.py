@@ -92,13 +92,17 @@ class Due(BaseTrigger):  # type: ignore[misc] # the library ships no types
 
     def gap(self, now: datetime) -> float:
         """Seconds between the last turn and the next one: overnight it is the night, by day the quarter of an hour."""
-        if self._around is None or not self._around[0] <= now < self._around[1]:
+        around = self._around
+        if around is not None and now >= around[1] and (after := self._from(around[1] + _MOMENT)) is not None:
+            around = around[1], after  # mostly time went on by one turn, and no one needs to search
+        if around is None or not around[0] <= now < around[1]:
             before = self._before(now)
             after = self._from(now if before is None else before + _MOMENT)
             if after is None or before is None:
                 return 0.0
-            self._around = before, after
-        return (self._around[1] - self._around[0]).total_seconds()
+            around = before, after
+        self._around = around
+        return (around[1] - around[0]).total_seconds()
 
     def _from(self, moment: datetime) -> datetime | None:
         """The first turn that is not earlier than a moment."""
