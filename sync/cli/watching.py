@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sync import logs, settings
 from sync.domain.figures import Vitals
 from sync.store import migrate
-from sync.store.connect import Target, connect
+from sync.store.connect import Target, bounded, connect
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -36,7 +36,8 @@ def check_ready(target: Target) -> None:
         StoreError: it is not.
         SchemaVersionError: the schema is another.
     """
-    with connect(hasty(target)) as connection:
+    hurried = hasty(target)
+    with connect(hurried) as connection, bounded(connection, hurried, "looking at the schema"):
         migrate.check(connection)
 
 

@@ -34,7 +34,8 @@ WHERE run > %(above)s AND run <= %(upto)s AND status <> 'running'
 """
 _STATES = """
 SELECT s.name AS source, s.proven_at, last.status, last.ended_at,
-       (SELECT count(*) FROM inventory.held_deletions h WHERE h.source = s.name AND h.closed_at IS NULL) AS held,
+       (SELECT count(*) FROM inventory.held_deletions h
+        WHERE h.source = s.name AND h.closed_at IS NULL AND h.approved_at IS NULL) AS held,
        (SELECT count(*) FROM inventory.quarantine q WHERE q.source = s.name) AS quarantined,
        (SELECT count(*) FROM inventory.runs r
         WHERE r.source = s.name AND r.status IN ('failed', 'interrupted', 'abandoned')
@@ -49,6 +50,7 @@ WHERE %(only)s::text[] IS NULL OR s.name = ANY(%(only)s)
 ORDER BY s.name
 """
 _LAST = 2**63 - 1
+_STEP = 500_000  # runs that are summed up in one statement
 
 
 class Watch:
@@ -73,10 +75,13 @@ class Watch:
         """
         with connect(self._target) as connection, bounded(connection, self._target, "reading the figures"):
             cursor = connection.cursor(row_factory=dict_row)
-            settled = max(self._settled, int((cursor.execute(_SETTLED).fetchone() or {})["settled"]))
-            runs, sums = self._added(self._runs, self._sums, self._rows(cursor, self._settled, settled))
-            self._settled, self._runs, self._sums = settled, runs, sums
-            runs, sums = self._added(runs, sums, self._rows(cursor, self._settled, _LAST))
+            settled = int((cursor.execute(_SETTLED).fetchone() or {})["settled"])
+            # In steps, each of them kept: after years, all at once would take longer than anyone waits.
+            for upto in [*range(self._settled + _STEP, settled, _STEP), settled]:
+                if upto > self._settled:
+                    runs, sums = self._added(self._runs, self._sums, self._rows(cursor, self._settled, upto))
+                    self._settled, self._runs, self._sums = upto, runs, sums
+            runs, sums = self._added(self._runs, self._sums, self._rows(cursor, self._settled, _LAST))
             states = cursor.execute(_STATES, {"only": self._only}).fetchall()
         return [
             Figures(**state, runs=runs.get(state["source"], Counter()), sums=sums.get(state["source"], Counter()))
