@@ -310,7 +310,7 @@ def test_a_killed_run_is_told(edge: Edge, ends: str) -> None:
         dead = store.start(parts.source, "command")
     if ends == "by its deadline":
         edge.do(
-            "UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '61 seconds' WHERE run = %s",
+            "UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '601 seconds' WHERE run = %s",
             dead.number,
         )
         with edge.parts() as (store, parts):

@@ -579,4 +579,5 @@ def yesterday(edge: Edge) -> None:
     for table in sorted({row[0] for row in moments}):
         columns = ", ".join(f"{row[1]} = {row[1]} - interval '25 hours'" for row in moments if row[0] == table)
         edge.do(f"UPDATE inventory.{table} SET {columns}")
+    edge.reseal()
     edge.past.__init__()  # type: ignore[misc]

@@ -59,7 +59,7 @@ class Asked(TypedDict):
 @click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
 @click.option("--wait-first", is_flag=True, help="Start when the first turn comes, instead of at once.")
 @click.option("--listen", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there.")
-@click.option("--grace", default="20s", show_default=True, callback=_seconds, help="How long SIGTERM lets runs go on.")
+@click.option("--grace", default="8s", show_default=True, callback=_seconds, help="How long SIGTERM lets runs go on.")
 @click.pass_obj
 def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Sync each source when it is due, in UTC: at an interval, or as a cron expression says.

@@ -74,10 +74,7 @@ def database_checks(target: Target, demand: Demand, seen: Seen) -> Iterator[Resu
             return
         yield from _server(inspection, about, demand, seen)
         there = yield from _schema(inspection, about)
-        if there is None:
-            yield from skip("the schema is not the one that this program needs", "privileges")
-        else:
-            yield from privilege_checks(inspection, about)
+        yield from privilege_checks(inspection, about, whole=there is not None)
         _look(inspection, demand, seen, there=there is not False)
 
 

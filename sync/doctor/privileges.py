@@ -9,14 +9,20 @@ from sync.store.inspection import About, Inspection, Right
 from sync.store.roles import OPTIONAL, READER, WRITER
 
 
-def privilege_checks(inspection: Inspection, about: About) -> Iterator[Result]:
-    """A line for each missing privilege, or one that says that none is."""
-    yield from _privileges(inspection, about)
+def privilege_checks(inspection: Inspection, about: About, *, whole: bool = True) -> Iterator[Result]:
+    """A line for each missing privilege, or one that says that none is.
+
+    Args:
+        inspection: asks.
+        about: the database and the role.
+        whole: whether all tables should be there; a schema of another revision has others.
+    """
+    yield from _privileges(inspection, about, whole=whole)
 
 
 @check("privileges")
-def _privileges(inspection: Inspection, about: About) -> Findings[None]:
-    rights = inspection.rights_of_a_run(about.major)
+def _privileges(inspection: Inspection, about: About, *, whole: bool) -> Findings[None]:
+    rights = [right for right in inspection.rights_of_a_run(about.major) if whole or right.there]
     if not any(right.there for right in rights):
         yield unknown("there is no inventory yet") if about.may_stage else _no_staging(about)
         return
