@@ -177,7 +177,7 @@ def test_ten_thousand_changes_stay_a_page(edge: Edge, tmp_path: Path) -> None:
     text = html(edge, tmp_path)
 
     assert len(text) < 2_000_000
-    assert "more images that changed" in text
+    assert "more images that changed: <code>--format json</code> has all of them" in text
 
 
 def test_a_time_without_runs(edge: Edge, tmp_path: Path) -> None:
