@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from sync.domain.answer import Answer
@@ -12,8 +13,9 @@ from sync.domain.image import Reader
 from sync.domain.known import Known
 from sync.domain.plan import Plan
 from sync.domain.proof import judge
-from sync.domain.run import Listing, Missing, Outcome, PageEvidence, Reading, Run, Source, Traffic
-from sync.errors import ImageSyncError
+from sync.domain.run import Confirmation, Listing, Missing, Outcome, PageEvidence, Reading, Run, Source, Traffic
+from sync.domain.search import Search
+from sync.errors import CloudError, ImageSyncError
 
 Take = Callable[[Answer], None]
 
@@ -29,8 +31,8 @@ class Cloud(Protocol):
     def read_all(self, take: Take) -> Reading:
         """The same without the filter, to see what is gone and not just outside of it."""
 
-    def ask(self, ids: Sequence[str]) -> Mapping[str, Answer]:
-        """Ask for each id by name: an answer without images if it is gone; no entry if no one can say."""
+    def ask(self, ids: Sequence[str], take: Take) -> Confirmation:
+        """Ask for each id by name, and hand over each answer."""
 
 
 class Tables(Protocol):
@@ -58,8 +60,8 @@ class Store(Protocol):
     def known(self, run: Run) -> Known:
         """The digests of what is stored."""
 
-    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[str]:
-        """The ids of the live images with these digests."""
+    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[tuple[str, datetime | None]]:
+        """The ids of the live images with these digests; of the recently listed ones until when they have grace."""
 
     def writing(self, run: Run) -> AbstractContextManager[Tables]:
         """The transaction, fenced: it fails if another run of the source committed since this one began."""
@@ -108,44 +110,59 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
 
 
 def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Missing:
-    """Find what is live in the database and not in the list, and ask for it before believing it."""
+    """Find what is live in the database and not in the list: in this order doubt, grace, confirmation."""
     comparison = listing.comparison
-    unlisted = store.live_ids(run, comparison.known.unlisted())
-    ids = [wanted for wanted in unlisted if not comparison.lists(wanted)]
-    if not ids:
-        return Missing()
-    if reason := _doubt(listing):
-        return Missing(kept=tuple(ids), unsure=tuple(ids), reason=reason)
-    if len(ids) > max(run.source.confirm_limit, len(listing.pages)):  # what takes fewer requests
-        return _absent(ids, comparison, cloud)
-    answers = cloud.ask(ids)
-    for answer in answers.values():
-        comparison.take(answer)
-    return _missing(ids, {wanted for wanted in answers if not answers[wanted].images}, set(ids).difference(answers))
+    unlisted = store.live_images(run, comparison.known.unlisted())
+    missing = {image: grace for image, grace in unlisted if not comparison.lists(image)}
+    if doubt := _doubt(listing):
+        return Missing(unconfirmed=tuple(missing), reason=doubt if missing else "")
+    pending = {image: grace for image, grace in missing.items() if grace is not None}
+    ids = [image for image in missing if image not in pending]
+    said = _confirm(run, ids, listing, cloud)
+    unconfirmed = tuple(image for image in ids if image not in said.gone and image not in said.still_there)
+    return Missing(
+        gone=tuple(sorted(said.gone)),
+        still_there=tuple(sorted(said.still_there)),
+        unconfirmed=unconfirmed,
+        pending=pending,
+        reason=f"{len(unconfirmed)} missing images could not be confirmed gone: {said.failure}" if unconfirmed else "",
+        pages=said.pages,
+    )
 
 
 def _doubt(listing: Listing) -> str:
-    """Why a missing image may not be believed to be gone, or ""."""
+    """Why no missing image may be believed gone, or ""."""
     if not listing.proof.proven:
         return f"the list is not proven complete: {listing.proof.reason}"
     nameless = sum(record.id is None for record in listing.comparison.unreadable.values())
     return f"{nameless} records bear no readable id, so any image might be one of them" if nameless else ""
 
 
-def _missing(ids: Sequence[str], gone: set[str], unsure: set[str], pages: Iterable[PageEvidence] = ()) -> Missing:
-    kept = tuple(wanted for wanted in ids if wanted not in gone)
-    return Missing(tuple(sorted(gone)), kept, tuple(sorted(unsure)), pages=tuple(pages))
+def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:
+    """Ask the cloud for what its list lacks: one by one, or by a second list where that takes fewer requests."""
+    if not ids:
+        return Confirmation()
+    if len(ids) <= max(run.source.confirm_limit, len(listing.pages)):
+        return cloud.ask(ids, listing.comparison.take)
+    return _confirm_by_list(ids, run.source.readings, listing.comparison, cloud)
 
 
-def _absent(ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Missing:
-    """Many are missing: a second proven listing says of each whether it is gone."""
-    wanted, absent = frozenset(ids), set(ids)
-
-    def take(answer: Answer) -> None:
-        found = answer.only(wanted)
-        absent.difference_update(row.id for row in found.page.rows)
-        comparison.take(found)
-
-    reading = cloud.read_all(take)
-    complete = reading.verdict.complete
-    return _missing(ids, absent if complete else set(), set() if complete else absent, reading.pages)
+def _confirm_by_list(ids: Sequence[str], attempts: int, comparison: Comparison, cloud: Cloud) -> Confirmation:
+    """Read a second list, up to some attempts; once it is proven, like the first, what it lacks is gone."""
+    search = Search(frozenset(ids), comparison.take)
+    before = None
+    pages: list[PageEvidence] = []
+    for _ in range(attempts):
+        search.begin()
+        try:
+            reading = cloud.read_all(search.take)
+        except CloudError as error:
+            return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
+        pages += reading.pages
+        fingerprint = 0 if reading.verdict.complete else search.fingerprint()
+        proof, before = judge(reading.verdict, search.distinct, fingerprint, before)
+        if proof.proven:
+            break
+    gone = search.lacking if proof.proven else frozenset[str]()
+    failure = "" if proof.proven else f"the second list is not proven complete: {proof.reason}"
+    return Confirmation(gone, search.found, failure, tuple(pages))

@@ -202,6 +202,7 @@ def source_of(given: settings.Source) -> Source:
         limits=Limits(given.guard_images, given.guard_percent, given.daily_images, given.daily_percent),
         readings=given.readings,
         confirm_limit=given.confirm_limit,
+        grace=given.grace,
         ignore=given.ignore_fields,
         deadline=given.deadline,
         max_images=given.max_images,

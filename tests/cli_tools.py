@@ -54,7 +54,7 @@ class Job:
         self.settings = {"IMAGE_SYNC_DATABASE_URL": url} if url else {}
         if cloud is not None:
             self.settings |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token}
-        self.settings |= settings
+        self.settings |= {"IMAGE_SYNC_GRACE": "0"} | settings
 
     def __call__(self, *arguments: str, **settings: str) -> Done:
         """Run a command to its end."""

@@ -20,7 +20,7 @@ from sync.cloud.credentials import GivenToken
 from sync.cloud.images import ImageList
 from sync.cloud.patience import Patience
 from sync.domain.answer import Answer
-from sync.domain.run import Outcome, Reading, Traffic
+from sync.domain.run import Confirmation, Outcome, Reading, Traffic
 from sync.errors import ImageSyncError
 from sync.settings import Source, Token
 from sync.settings.secret import Secret
@@ -34,7 +34,16 @@ E = TypeVar("E", bound=ImageSyncError)
 TOKEN = "canary-token"
 LONG = 3600.0  # seconds that no test waits: what ends before was not ended by this limit
 _names = itertools.count(1)
-TABLES = ("images", "image_versions", "held_deletions", "quarantine", "findings", "sources", "run_pages")
+TABLES = (
+    "images",
+    "image_versions",
+    "held_deletions",
+    "quarantine",
+    "findings",
+    "missing_images",
+    "sources",
+    "run_pages",
+)
 
 
 @dataclass
@@ -97,10 +106,10 @@ class Reader:
         with self.images() as images:
             return images.read(self.take, 1)
 
-    def ask(self, ids: Sequence[str]) -> dict[str, Answer]:
+    def ask(self, ids: Sequence[str]) -> Confirmation:
         """Ask for each id by name."""
         with self.images() as images:
-            return dict(images.ask(ids))
+            return images.ask(ids, self.take)
 
     def fails(self, kind: type[E]) -> E:
         """Read a list that cannot be read; why it cannot."""
@@ -131,7 +140,7 @@ class Inventory:
             name=name,
             endpoint=cloud.url,
             credentials=Token(token=Secret(cloud.token)),
-            **({"deadline": LONG, "timeout": LONG} | options),
+            **({"deadline": LONG, "timeout": LONG, "grace": 0.0} | options),
         )
 
     def run(self, **changes: Any) -> Outcome:

@@ -217,7 +217,7 @@ class Machine(RuleBasedStateMachine):
         self.bench.strike(nth, lose, only="COMMIT")
         self.run(who)
 
-    @rule(who=WHO, other=WHO, step=st.sampled_from(["known", "live_ids", "writing"]), changes=FIRST, midway=MIDWAY)
+    @rule(who=WHO, other=WHO, step=st.sampled_from(["known", "live_images", "writing"]), changes=FIRST, midway=MIDWAY)
     def sync_overtaken(self, who: str, other: str, step: str, changes: list[Change], midway: dict[int, Change]) -> None:
         """A whole run takes place while another one is under way."""
 

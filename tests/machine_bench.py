@@ -193,7 +193,19 @@ class Bench:
         _nothing_wrong(flaws + check_run(told) + check_past(told.after, self._past))
         self.tables = told.after
         record = told.record
-        names = ("proven", "created", "updated", "restored", "deleted", "approved", "held", "quarantined", "kept")
+        names = (
+            "proven",
+            "created",
+            "updated",
+            "restored",
+            "deleted",
+            "approved",
+            "held",
+            "quarantined",
+            "still_there",
+            "unconfirmed",
+            "pending",
+        )
         met = {
             str(record.get("status")): True,
             **{name: bool(record.get(name)) for name in names},

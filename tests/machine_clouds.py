@@ -156,7 +156,11 @@ class Account:
         """Its settings as a person would make them."""
         token = settings.Token(token=Secret(TOKEN))
         return settings.Source(
-            name=self.name, endpoint=self.simulator.url, credentials=token, filter=self.scope, **self.options
+            name=self.name,
+            endpoint=self.simulator.url,
+            credentials=token,
+            filter=self.scope,
+            **({"grace": 0.0} | self.options),
         )
 
     def shows(self) -> State:

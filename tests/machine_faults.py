@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from machine_clouds import Account
 from proxy import Lose, Passing
@@ -95,7 +96,7 @@ class Overtaken(Database):
 
     Args:
         target: where it is.
-        step: known, live_ids or writing: what the something comes just before.
+        step: known, live_images or writing: what the something comes just before.
         something: happens once.
     """
 
@@ -108,10 +109,10 @@ class Overtaken(Database):
         self._happen("known")
         return super().known(run)
 
-    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[str]:
-        """The ids of the live images, after the something if this is its step."""
-        self._happen("live_ids")
-        return super().live_ids(run, raw_digests)
+    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[tuple[str, datetime | None]]:
+        """The live images, after the something if this is its step."""
+        self._happen("live_images")
+        return super().live_images(run, raw_digests)
 
     @contextmanager
     def writing(self, run: Run) -> Iterator[Writing]:

@@ -23,6 +23,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "image_versions": ("source", "id", "valid_from"),
     "quarantine": ("source", "digest"),
     "held_deletions": ("source", "id", "run"),
+    "missing_images": ("source", "id", "since"),
     "findings": ("source", "kind", "subject"),
 }
 # Names that are not qualified find this clock before PostgreSQL's own: the database of the machine can be ahead of its

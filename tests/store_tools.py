@@ -53,7 +53,7 @@ class Edge:
         """Sync once, with other settings if given."""
         outcome = self.inventory.run(**changes)
         self.check()
-        if outcome.proven and not (outcome.reason or outcome.kept or outcome.quarantined):
+        if outcome.proven and not (outcome.reason or outcome.pending or outcome.still_there or outcome.quarantined):
             assert outcome.effective_at is not None
             assert truth(self.connection, outcome.source, self.world.truth().values(), outcome.effective_at) == []
         return outcome

@@ -202,5 +202,5 @@ def test_two_replicas_that_disagree_delete_nothing(target: Target, many: Simulat
     outcome = inventory.run()
 
     assert outcome.proven
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (3, 3, 0)
+    assert (outcome.missing, outcome.still_there, outcome.plan.deleted) == (3, 3, 0)
     assert set(unseen) <= inventory.live()

@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
 import pytest
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
 from http_server import HttpServer, always, reply
 from servers import Server
 
 from sync.domain.plan import Status
-from sync.domain.run import Outcome
-from sync.errors import ForbiddenError
+from sync.domain.run import Confirmation, Outcome
 from sync.simulator import Simulator, World, breakage, effects
 from sync.store.connect import Target
 
@@ -24,13 +22,14 @@ def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
     """Exactly the ids, each once, without the filter of the source; what is gone comes back empty."""
     gone, there = cloud.world.delete(3), sorted(cloud.world.truth())[:3]
     odd = ["a b+c&d=/é"]
-    told = Reader.of(cloud, scope="visibility=private").ask([*gone, *there, *odd])
+    reader = Reader.of(cloud, scope="visibility=private")
+    said = reader.ask([*gone, *there, *odd])
     asked = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
 
     assert sorted(query["id"] for query in asked) == sorted([*gone, *there, *odd])
     assert all(set(query) == {"id"} for query in asked)
-    assert {wanted for wanted in told if not told[wanted].images} == {*gone, *odd}
-    assert [msgspec.json.decode(told[wanted].images[0])["id"] for wanted in there] == there
+    assert (said.gone, said.still_there, said.failure) == ({*gone, *odd}, set(there), "")
+    assert sorted(reader.rows) == there
 
 
 @pytest.mark.parametrize(
@@ -59,41 +58,51 @@ def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
 def test_an_answer_that_could_mean_anything_confirms_nothing(body: object) -> None:
     """Only an answer that clearly lacks the image says that it is gone."""
     with HttpServer(always(reply(body))) as server:
-        told = Reader(server.url, retries=0).ask(["wanted"])
+        said = Reader(server.url, retries=0).ask(["wanted"])
 
-    assert told == {}
+    assert nothing(said)
 
 
 def test_an_ignored_filter_confirms_nothing(cloud: Simulator) -> None:
     """A cloud that answers a question for one id with a page of all says nothing about it."""
     cloud.faults.add(filter_ignored(), times=None)
 
-    assert Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]]) == {}
+    said = Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]])
+
+    assert nothing(said)
+    assert "ignores the id" in said.failure
 
 
 def test_a_wait_beyond_the_deadline_confirms_nothing(cloud: Simulator) -> None:
     """A cloud that asks for more patience than the run has left leaves the questions open; the run itself goes on."""
     cloud.faults.add(only_by_id(effects.throttled(window="1 hour")), times=None)
 
-    assert Reader.of(cloud, seconds=60).ask(["one", "another"]) == {}
+    assert nothing(Reader.of(cloud, seconds=60).ask(["one", "another"]))
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
 def test_questions_stop_where_the_next_would_fail_as_well(cloud: Simulator, status: int) -> None:
     """After a refusal or a fault that stays, no more ids are asked for than are under way; none counts as gone."""
     cloud.faults.add(only_by_id(effects.status(status)), times=None)
-    told = Reader.of(cloud, retries=0, concurrency=2).ask([str(n) for n in range(100)])
+    said = Reader.of(cloud, retries=0, concurrency=2).ask([str(n) for n in range(100)])
 
-    assert told == {}
+    assert nothing(said)
+    assert f"HTTP {status}" in said.failure
     assert questions(cloud)[1] <= 4
 
 
 def test_questions_go_on_where_one_is_refused(cloud: Simulator) -> None:
     """A cloud that dislikes one id still answers for the others."""
     cloud.faults.add(effects.status(400, code="IEC.000006"), id="2", times=None)
-    told = Reader.of(cloud).ask(["1", "2", "3"])
+    said = Reader.of(cloud).ask(["1", "2", "3"])
 
-    assert sorted(told) == ["1", "3"]
+    assert said.gone == {"1", "3"}
+    assert "IEC.000006" in said.failure
+
+
+def nothing(said: Confirmation) -> bool:
+    """Whether the cloud said of no image whether it is gone, and why is known."""
+    return bool(not said.gone and not said.still_there and said.failure)
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +118,8 @@ def small() -> Iterator[Simulator]:
         yield simulator
 
 
-def kept(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:
-    """A run after one image really went, and the question for it ended so; the image must be live still."""
+def unconfirmed(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:
+    """A run after one image really went, and the question for it ended so; the image must be live, and it must say so."""
     inventory = Inventory(target, cloud, **options)
     inventory.run()
     gone = cloud.world.delete(1)
@@ -119,7 +128,9 @@ def kept(target: Target, cloud: Simulator, effect: effects.Effect, **options: An
     since = cloud.journal.seq
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted, outcome.plan.held) == (1, 1, 0, 0)
+    assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted, outcome.plan.held) == (1, 1, 0, 0)
+    assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
+    assert outcome.reason.startswith("1 missing images could not be confirmed gone: ")
     assert outcome.plan.updated == 2
     assert set(gone) <= inventory.live()
     assert not inventory.deleted()
@@ -136,7 +147,8 @@ def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Sim
     small.faults.add(gap(unseen), times=None)
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted, outcome.plan.updated) == (5, 5, 0, 1)
+    assert (outcome.missing, outcome.still_there, outcome.plan.deleted, outcome.plan.updated) == (5, 5, 0, 1)
+    assert (outcome.status, outcome.exit_code) == (Status.DONE, 0)
     assert outcome.proven
     assert "renamed meanwhile" in {row["name"] for row in inventory.images("name")}
     assert set(unseen) <= inventory.live()
@@ -169,12 +181,12 @@ def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Sim
 )
 def test_a_question_that_fails_keeps_the_image(target: Target, small: Simulator, effect: effects.Effect) -> None:
     """Refused, throttled, broken, ambiguous: the image stays, and the rest of the run goes through."""
-    kept(target, small, effect, retries=0)
+    unconfirmed(target, small, effect, retries=0)
 
 
 def test_a_question_without_an_answer_keeps_the_image(target: Target, small: Simulator) -> None:
     """A question that is never answered ends by its timeout."""
-    kept(target, small, breakage.black_hole(), retries=0, timeout=0.5)
+    unconfirmed(target, small, breakage.black_hole(), retries=0, timeout=0.5)
 
 
 def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> None:
@@ -185,7 +197,7 @@ def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> 
     small.faults.add(filter_ignored(), times=None)
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (1, 1, 0)
+    assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (1, 1, 0)
     assert set(gone) <= inventory.live()
 
 
@@ -197,9 +209,10 @@ def test_only_what_is_clearly_gone_is_deleted(target: Target, small: Simulator) 
     small.faults.add(effects.status(400, code="IEC.000006"), id=gone[1], times=None)
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (4, 1, 3)
+    assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (4, 1, 3)
     assert inventory.deleted() == {*gone} - {gone[1]}
-    assert outcome.status is Status.DONE
+    assert outcome.status is Status.WITHHELD
+    assert "IEC.000006" in outcome.reason
 
 
 def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target, small: Simulator) -> None:
@@ -210,7 +223,7 @@ def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target,
     before_answer(small, 2, lambda: small.world.restore(1))
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (1, 1, 0)
+    assert (outcome.missing, outcome.still_there, outcome.plan.deleted) == (1, 1, 0)
     assert set(gone) <= inventory.live()
 
 
@@ -237,15 +250,21 @@ def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, sm
     )
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (4, 4, 0)
+    assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (4, 4, 0)
+    assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
+    assert "second list is not proven" in outcome.reason
     assert not inventory.deleted()
 
 
-def test_a_second_reading_that_fails_fails_the_run(target: Target, small: Simulator) -> None:
-    """No list, no deletion; nothing is half written."""
+def test_a_second_reading_that_fails_confirms_nothing(target: Target, small: Simulator) -> None:
+    """No second list, no deletion; what the first list shows is written all the same."""
     inventory = Inventory(target, small, confirm_limit=3)
     inventory.run()
     small.world.delete(4)
+    new = small.world.create(2)
     small.faults.add(effects.status(403), nth=2, times=None)
+    outcome = inventory.run()
 
-    assert inventory.fails(ForbiddenError).status == 403
+    assert (outcome.unconfirmed, outcome.plan.deleted, outcome.status) == (4, 0, Status.WITHHELD)
+    assert "HTTP 403" in outcome.reason
+    assert {*new} <= inventory.live()

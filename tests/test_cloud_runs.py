@@ -147,7 +147,7 @@ def test_an_empty_list_without_total_0_is_not_even_proven(target: Target, capped
     after = inventory.dump()
 
     assert (outcome.exit_code, outcome.proven, outcome.plan.deleted, outcome.plan.held) == (4, False, 0, 0)
-    assert outcome.kept == 90
+    assert outcome.unconfirmed == 90
     assert outcome.readings == 3
     assert [after[table] for table in ("images", "image_versions", "held_deletions")] == [
         before[table] for table in ("images", "image_versions", "held_deletions")
@@ -165,7 +165,7 @@ def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: T
 
     assert (outcome.exit_code, outcome.proven, outcome.readings) == (4, False, 3)
     assert "not proven complete" in outcome.reason
-    assert (outcome.plan.created, outcome.plan.deleted, outcome.kept) == (2, 0, 3)
+    assert (outcome.plan.created, outcome.plan.deleted, outcome.unconfirmed) == (2, 0, 3)
     assert {*gone, *new} <= inventory.live()
 
 
@@ -296,5 +296,5 @@ def test_a_gap_in_the_list_is_told_apart_from_a_deletion(target: Target, capped:
     capped.faults.add(gap(unseen), times=None)
     outcome = inventory.run()
 
-    assert (outcome.missing, outcome.kept, outcome.plan.deleted) == (2, 1, 1)
+    assert (outcome.missing, outcome.still_there, outcome.plan.deleted) == (2, 1, 1)
     assert inventory.deleted() == set(gone)

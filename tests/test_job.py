@@ -135,7 +135,7 @@ def test_a_deletion_is_confirmed(edge: Edge) -> None:
 
     asked = {str(event.detail["query"]) for event in edge.cloud.journal.answers(since)}
     assert {f"id={name}" for name in gone} <= asked
-    assert (second.plan.deleted, second.missing, second.kept) == (3, 3, 0)
+    assert (second.plan.deleted, second.missing, second.still_there, second.unconfirmed) == (3, 3, 0, 0)
     assert edge.inventory.deleted() == set(gone)
     for name in gone:
         row, (last,) = image_of(edge, name), versions_of(edge, name)
@@ -154,7 +154,7 @@ def test_a_list_gap_is_no_deletion(edge: Edge) -> None:
 
     outcome = edge.run()
 
-    assert (outcome.plan.deleted, outcome.missing, outcome.kept) == (0, 3, 3)
+    assert (outcome.plan.deleted, outcome.missing, outcome.still_there) == (0, 3, 3)
     assert set(names) <= edge.inventory.live()
 
 
@@ -301,7 +301,7 @@ def test_another_filter_is_refused_until_it_is_acknowledged(edge: Edge) -> None:
 
     # What left the filter is there when it is asked for by name, so it stays.
     assert (outcome.plan.deleted, outcome.plan.held) == (0, 0)
-    assert outcome.kept == outcome.missing > 0
+    assert outcome.still_there == outcome.missing > 0
     assert edge.inventory.live() == set(edge.world.truth())
     edge.check()
 
@@ -324,7 +324,7 @@ def test_many_missing_images_take_a_second_list(edge: Edge) -> None:
 
     outcome = edge.run(confirm_limit=5)
 
-    assert (outcome.plan.deleted, outcome.kept) == (6, 2)
+    assert (outcome.plan.deleted, outcome.still_there) == (6, 2)
     assert edge.rows(
         "SELECT reading, count(*) FROM inventory.run_pages WHERE run = %s GROUP BY 1 ORDER BY 1", outcome.run
     ) == [(0, 1), (1, 1)]

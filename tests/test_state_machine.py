@@ -27,7 +27,18 @@ from sync.store.approvals import acknowledge, approve
 
 MET = (
     *("done", "withheld", "failed", "superseded", "proven", "unproven", "several pages", "drifting and proven"),
-    *("created", "updated", "restored", "deleted", "held", "quarantined", "kept", "approved"),
+    *(
+        "created",
+        "updated",
+        "restored",
+        "deleted",
+        "held",
+        "quarantined",
+        "still_there",
+        "unconfirmed",
+        "pending",
+        "approved",
+    ),
     *("acknowledged", "planned"),
 )
 """What the long walk must have met to have proven anything."""
@@ -49,7 +60,8 @@ def test_a_question_that_is_not_answered_confirms_nothing(server: Server) -> Non
         one.change("first", ("delete", 2))
         for name in ("400, later", "503", "reset", "a web page", "an error as 200"):
             told = one.run("first", fault=partial(fail_questions, effect=FAULTS[name]))
-            assert (told.gone, told.record["missing"], told.record["kept"]) == (set(), 2, 2)
+            assert (told.gone, told.record["missing"], told.record["unconfirmed"]) == (set(), 2, 2)
+            assert told.record["status"] == "withheld"
         last = one.run("first").record
 
     assert (last["missing"], last["deleted"]) == (2, 2)

@@ -137,7 +137,7 @@ def test_each_released_image_is_confirmed_again(edge: Edge) -> None:
 
     outcome = edge.run()
 
-    assert (outcome.plan.deleted, outcome.kept) == (0, 30)
+    assert (outcome.plan.deleted, outcome.still_there) == (0, 30)
     assert len(edge.inventory.live()) == 50
 
 
@@ -150,7 +150,7 @@ def test_a_case_that_is_neither_gone_nor_back_stays_open(edge: Edge) -> None:
 
     outcome = edge.run()
 
-    assert (outcome.plan.deleted, outcome.kept) == (0, 30)
+    assert (outcome.plan.deleted, outcome.unconfirmed) == (0, 30)
     assert {row[3] for row in edge.rows(CASES)} == {None}
     edge.cloud.faults.clear()
     assert edge.run().plan.deleted == len(names)
@@ -317,7 +317,7 @@ def test_a_run_that_is_not_proven_deletes_nothing(each_edge: Edge) -> None:
 
     assert (outcome.proven, outcome.status, outcome.exit_code) == (False, Status.WITHHELD, 4)
     assert (outcome.plan.deleted, outcome.plan.held, outcome.plan.created) == (0, 0, 1)
-    assert (outcome.missing, outcome.kept) == (2, 2)
+    assert (outcome.missing, outcome.unconfirmed) == (2, 2)
     assert "not proven" in outcome.reason
     assert edge.run().plan.deleted == 2
 
@@ -376,7 +376,7 @@ def test_last_seen_when_no_one_could_say(edge: Edge) -> None:
     before = edge.run()
     (name,) = edge.world.delete(1)
     edge.cloud.faults.add(effects.status(404), id=name)
-    assert edge.run().kept == 1
+    assert edge.run().unconfirmed == 1
     edge.run()
 
     assert last_seen(edge, name) == before.effective_at
@@ -387,7 +387,7 @@ def test_last_seen_beside_a_nameless_record(edge: Edge) -> None:
     before = edge.run()
     (name,) = edge.world.delete(1)
     key = edge.world.put(b'{"name":"nameless"}')
-    assert edge.run().kept == 1
+    assert edge.run().unconfirmed == 1
     edge.world.remove(key)
     edge.run()
 
@@ -399,7 +399,7 @@ def test_last_seen_of_what_answered(edge: Edge) -> None:
     (name,) = sorted(edge.world.truth())[:1]
     edge.cloud.faults.add(gap([name]))
     answered = edge.run()
-    assert answered.kept == 1
+    assert answered.still_there == 1
     edge.world.remove(name)
     edge.run()
 

@@ -1,512 +1,165 @@
-"""The inventory: sources, runs and their evidence, images and their versions, and what is withheld."""
+"""The inventory: sources, runs and their evidence, images and their versions, what is missing or withheld, and views.
+
+Not released yet: this file is edited in place, each time under a new revision id, so that a database of an older draft
+is never taken for a current one; ``sync.store.migrate`` names the ids that were given up.
+"""
+
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001"
+revision = "0001.1"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+SCHEMA = "inventory"
+FOLDER = Path(__file__).parents[1] / "sql" / "0001"
+# In the order in which they are made; each stands in a file of its name.
+VIEWS_AND_FUNCTIONS = (
+    *("image_history", "live_images", "deleted_images"),
+    *("instant", "changed_fields", "field_text", "image_changes", "exposure_changes", "flapping_images"),
+    *("observed", "images_as_of", "images_diff", "run_diff"),
+    *("freshness", "daily_counts", "run_digest"),
+    "column_comments",
+)
+TABLES = (
+    *("report_readers", "prunings", "findings", "missing_images", "held_deletions", "quarantine"),
+    *("image_versions", "images", "run_pages", "runs", "sources"),
+)
+
+text, bigint, integer, flag = sa.Text(), sa.BigInteger(), sa.Integer(), sa.Boolean()
+moment, blob, jsonb = sa.DateTime(timezone=True), sa.LargeBinary(), postgresql.JSONB()
+
+# The cloud's fields, in ``images`` and ``image_versions``.
+FIELDS = (
+    ("id", text, "Id of the image, given by the cloud (API: id)"),
+    ("name", text, "Name of the image (API: name)"),
+    ("status", text, "State of the image in the cloud (API: status)"),
+    ("disk_format", text, "Format of the image file, such as zvhd2 (API: disk_format)"),
+    ("min_disk", bigint, "Smallest system disk the image runs on, in GB (API: min_disk)"),
+    ("min_ram", bigint, "Smallest memory the image runs with; 0 is no limit, in MB (API: min_ram)"),
+    ("owner", text, "Id of the project that owns the image (API: owner)"),
+    ("protected", flag, "Whether the cloud refuses to delete the image (API: protected)"),
+    ("visibility", text, "Who sees the image (API: visibility)"),
+    ("created_at", moment, "When the image was created, by the cloud's clock (API: created_at)"),
+    ("updated_at", moment, "When the image was last changed, by the cloud's clock (API: updated_at)"),
+    ("self_link", text, "Path of the image in the API (API: self)"),
+    ("vendor_deleted", flag, "Whether the cloud itself calls the image deleted (API: deleted)"),
+    ("virtual_env_type", text, "Environment the image is for (API: virtual_env_type)"),
+    ("vendor_deleted_at", moment, "When the cloud itself says it was deleted (API: deleted_at)"),
+    ("relation_job_id", text, "Id of the job that made the image (API: relation_job_id)"),
+    ("imagetype", text, "Type of the image; gold is public (API: __imagetype)"),
+    ("platform", text, "Family of the operating system, such as CentOS (API: __platform)"),
+    ("os_type", text, "Kind of operating system (API: __os_type)"),
+    ("os_version", text, "Exact version of the operating system (API: __os_version)"),
+    ("isregistered", flag, "Whether the image is registered, hence usable (API: __isregistered)"),
+    ("support_kvm", flag, "Runs on KVM (API: __support_kvm)"),
+    ("support_kvm_gpu_type", text, "Type of GPU on KVM (API: __support_kvm_gpu_type)"),
+    ("support_kvm_ascend_310", flag, "Supports AI acceleration (Ascend 310) (API: __support_kvm_ascend_310)"),
+    ("support_kvm_hi1822_hiovs", flag, "Supports enhanced computing (Hi1822) (API: __support_kvm_hi1822_hiovs)"),
+    ("support_arm", flag, "Runs on ARM (API: __support_arm)"),
+    ("hw_firmware_type", text, "How the image boots (API: hw_firmware_type)"),
+    ("data_source", text, "What the image was made from, such as instance:<id> (API: data_source)"),
+    ("support_gpu_t4", flag, "Supports the GPU T4 (API: __support_gpu_t4)"),
+    ("support_amd", flag, "Runs on AMD (API: __support_amd)"),
+    (
+        "extra",
+        jsonb,
+        "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name",
+    ),
+)
+
 
 def upgrade() -> None:
-    """Make the tables."""
-    op.create_table(
-        "image_versions",
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("id", sa.Text(), nullable=False, comment="Id of the image, given by the cloud (API: id)"),
-        sa.Column("name", sa.Text(), nullable=True, comment="Name of the image (API: name)"),
-        sa.Column("status", sa.Text(), nullable=True, comment="State of the image in the cloud (API: status)"),
-        sa.Column(
-            "disk_format",
-            sa.Text(),
-            nullable=True,
-            comment="Format of the image file, such as zvhd2 (API: disk_format)",
-        ),
-        sa.Column(
-            "min_disk",
-            sa.BigInteger(),
-            nullable=True,
-            comment="Smallest system disk the image runs on, in GB (API: min_disk)",
-        ),
-        sa.Column(
-            "min_ram",
-            sa.BigInteger(),
-            nullable=True,
-            comment="Smallest memory the image runs with; 0 is no limit, in MB (API: min_ram)",
-        ),
-        sa.Column("owner", sa.Text(), nullable=True, comment="Id of the project that owns the image (API: owner)"),
-        sa.Column(
-            "protected",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the cloud refuses to delete the image (API: protected)",
-        ),
-        sa.Column("visibility", sa.Text(), nullable=True, comment="Who sees the image (API: visibility)"),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the image was created, by the cloud's clock (API: created_at)",
-        ),
-        sa.Column(
-            "updated_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the image was last changed, by the cloud's clock (API: updated_at)",
-        ),
-        sa.Column("self_link", sa.Text(), nullable=True, comment="Path of the image in the API (API: self)"),
-        sa.Column(
-            "vendor_deleted",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the cloud itself calls the image deleted (API: deleted)",
-        ),
-        sa.Column(
-            "virtual_env_type", sa.Text(), nullable=True, comment="Environment the image is for (API: virtual_env_type)"
-        ),
-        sa.Column(
-            "vendor_deleted_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the cloud itself says it was deleted (API: deleted_at)",
-        ),
-        sa.Column(
-            "relation_job_id",
-            sa.Text(),
-            nullable=True,
-            comment="Id of the job that made the image (API: relation_job_id)",
-        ),
-        sa.Column(
-            "imagetype", sa.Text(), nullable=True, comment="Type of the image; gold is public (API: __imagetype)"
-        ),
-        sa.Column(
-            "platform",
-            sa.Text(),
-            nullable=True,
-            comment="Family of the operating system, such as CentOS (API: __platform)",
-        ),
-        sa.Column("os_type", sa.Text(), nullable=True, comment="Kind of operating system (API: __os_type)"),
-        sa.Column(
-            "os_version", sa.Text(), nullable=True, comment="Exact version of the operating system (API: __os_version)"
-        ),
-        sa.Column(
-            "isregistered",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the image is registered, hence usable (API: __isregistered)",
-        ),
-        sa.Column("support_kvm", sa.Boolean(), nullable=True, comment="Runs on KVM (API: __support_kvm)"),
-        sa.Column(
-            "support_kvm_gpu_type", sa.Text(), nullable=True, comment="Type of GPU on KVM (API: __support_kvm_gpu_type)"
-        ),
-        sa.Column(
-            "support_kvm_ascend_310",
-            sa.Boolean(),
-            nullable=True,
-            comment="Supports AI acceleration (Ascend 310) (API: __support_kvm_ascend_310)",
-        ),
-        sa.Column(
-            "support_kvm_hi1822_hiovs",
-            sa.Boolean(),
-            nullable=True,
-            comment="Supports enhanced computing (Hi1822) (API: __support_kvm_hi1822_hiovs)",
-        ),
-        sa.Column("support_arm", sa.Boolean(), nullable=True, comment="Runs on ARM (API: __support_arm)"),
-        sa.Column("hw_firmware_type", sa.Text(), nullable=True, comment="How the image boots (API: hw_firmware_type)"),
-        sa.Column(
-            "data_source",
-            sa.Text(),
-            nullable=True,
-            comment="What the image was made from, such as instance:<id> (API: data_source)",
-        ),
-        sa.Column("support_gpu_t4", sa.Boolean(), nullable=True, comment="Supports the GPU T4 (API: __support_gpu_t4)"),
-        sa.Column("support_amd", sa.Boolean(), nullable=True, comment="Runs on AMD (API: __support_amd)"),
-        sa.Column(
-            "extra",
-            postgresql.JSONB(),
-            nullable=True,
-            comment="What the cloud sent besides: unknown fields, and values that do not fit their column, by API name",
-        ),
-        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False, comment="Since when the content was so"),
-        sa.Column(
-            "valid_to", sa.DateTime(timezone=True), nullable=False, comment="Until when, this moment not included"
-        ),
-        sa.Column("valid_from_run", sa.BigInteger(), nullable=False, comment="Run that found this content"),
-        sa.Column("valid_to_run", sa.BigInteger(), nullable=False, comment="Run that found it changed or gone"),
-        sa.CheckConstraint("valid_from < valid_to", name=op.f("image_versions_period_check")),
-        sa.PrimaryKeyConstraint("source", "id", "valid_from", name=op.f("image_versions_pkey")),
-        schema="inventory",
-        comment="Every earlier version of an image; the current one is in images",
-    )
-    op.create_index(
-        op.f("image_versions_source_valid_to_idx"),
-        "image_versions",
-        ["source", "valid_to"],
-        unique=False,
-        schema="inventory",
-    )
-    op.create_table(
-        "images",
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("id", sa.Text(), nullable=False, comment="Id of the image, given by the cloud (API: id)"),
-        sa.Column("name", sa.Text(), nullable=True, comment="Name of the image (API: name)"),
-        sa.Column("status", sa.Text(), nullable=True, comment="State of the image in the cloud (API: status)"),
-        sa.Column(
-            "disk_format",
-            sa.Text(),
-            nullable=True,
-            comment="Format of the image file, such as zvhd2 (API: disk_format)",
-        ),
-        sa.Column(
-            "min_disk",
-            sa.BigInteger(),
-            nullable=True,
-            comment="Smallest system disk the image runs on, in GB (API: min_disk)",
-        ),
-        sa.Column(
-            "min_ram",
-            sa.BigInteger(),
-            nullable=True,
-            comment="Smallest memory the image runs with; 0 is no limit, in MB (API: min_ram)",
-        ),
-        sa.Column("owner", sa.Text(), nullable=True, comment="Id of the project that owns the image (API: owner)"),
-        sa.Column(
-            "protected",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the cloud refuses to delete the image (API: protected)",
-        ),
-        sa.Column("visibility", sa.Text(), nullable=True, comment="Who sees the image (API: visibility)"),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the image was created, by the cloud's clock (API: created_at)",
-        ),
-        sa.Column(
-            "updated_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the image was last changed, by the cloud's clock (API: updated_at)",
-        ),
-        sa.Column("self_link", sa.Text(), nullable=True, comment="Path of the image in the API (API: self)"),
-        sa.Column(
-            "vendor_deleted",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the cloud itself calls the image deleted (API: deleted)",
-        ),
-        sa.Column(
-            "virtual_env_type", sa.Text(), nullable=True, comment="Environment the image is for (API: virtual_env_type)"
-        ),
-        sa.Column(
-            "vendor_deleted_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the cloud itself says it was deleted (API: deleted_at)",
-        ),
-        sa.Column(
-            "relation_job_id",
-            sa.Text(),
-            nullable=True,
-            comment="Id of the job that made the image (API: relation_job_id)",
-        ),
-        sa.Column(
-            "imagetype", sa.Text(), nullable=True, comment="Type of the image; gold is public (API: __imagetype)"
-        ),
-        sa.Column(
-            "platform",
-            sa.Text(),
-            nullable=True,
-            comment="Family of the operating system, such as CentOS (API: __platform)",
-        ),
-        sa.Column("os_type", sa.Text(), nullable=True, comment="Kind of operating system (API: __os_type)"),
-        sa.Column(
-            "os_version", sa.Text(), nullable=True, comment="Exact version of the operating system (API: __os_version)"
-        ),
-        sa.Column(
-            "isregistered",
-            sa.Boolean(),
-            nullable=True,
-            comment="Whether the image is registered, hence usable (API: __isregistered)",
-        ),
-        sa.Column("support_kvm", sa.Boolean(), nullable=True, comment="Runs on KVM (API: __support_kvm)"),
-        sa.Column(
-            "support_kvm_gpu_type", sa.Text(), nullable=True, comment="Type of GPU on KVM (API: __support_kvm_gpu_type)"
-        ),
-        sa.Column(
-            "support_kvm_ascend_310",
-            sa.Boolean(),
-            nullable=True,
-            comment="Supports AI acceleration (Ascend 310) (API: __support_kvm_ascend_310)",
-        ),
-        sa.Column(
-            "support_kvm_hi1822_hiovs",
-            sa.Boolean(),
-            nullable=True,
-            comment="Supports enhanced computing (Hi1822) (API: __support_kvm_hi1822_hiovs)",
-        ),
-        sa.Column("support_arm", sa.Boolean(), nullable=True, comment="Runs on ARM (API: __support_arm)"),
-        sa.Column("hw_firmware_type", sa.Text(), nullable=True, comment="How the image boots (API: hw_firmware_type)"),
-        sa.Column(
-            "data_source",
-            sa.Text(),
-            nullable=True,
-            comment="What the image was made from, such as instance:<id> (API: data_source)",
-        ),
-        sa.Column("support_gpu_t4", sa.Boolean(), nullable=True, comment="Supports the GPU T4 (API: __support_gpu_t4)"),
-        sa.Column("support_amd", sa.Boolean(), nullable=True, comment="Runs on AMD (API: __support_amd)"),
-        sa.Column(
-            "extra",
-            postgresql.JSONB(),
-            nullable=True,
-            comment="What the cloud sent besides: unknown fields, and values that do not fit their column, by API name",
-        ),
-        sa.Column(
-            "first_seen_at",
-            sa.DateTime(timezone=True),
-            nullable=False,
-            comment="When the image first entered the inventory",
-        ),
-        sa.Column(
-            "valid_from",
-            sa.DateTime(timezone=True),
-            nullable=False,
-            comment="Since when the content is as it stands here",
-        ),
-        sa.Column(
-            "deleted_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the image was found to be gone; NULL: it is live",
-        ),
-        sa.Column(
-            "last_seen_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="Of a deleted image: when it was last known to exist",
-        ),
-        sa.Column(
-            "valid_from_run", sa.BigInteger(), nullable=False, comment="Run that found the content as it stands here"
-        ),
-        sa.Column("deleted_run", sa.BigInteger(), nullable=True, comment="Run that found it gone"),
-        sa.Column(
-            "raw_digest",
-            sa.LargeBinary(),
-            nullable=False,
-            comment="blake2b (16 bytes) of the JSON as the cloud sent it",
-        ),
-        sa.Column(
-            "content_digest", sa.LargeBinary(), nullable=False, comment="blake2b (16 bytes) of the content, canonical"
-        ),
-        sa.CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name=op.f("images_deleted_check")),
-        sa.CheckConstraint("deleted_at >= valid_from", name=op.f("images_order_check")),
-        sa.PrimaryKeyConstraint("source", "id", name=op.f("images_pkey")),
-        schema="inventory",
-        comment="The current state: live images, and deleted ones as they last were",
-        postgresql_with={"fillfactor": 85},
-    )
-    op.create_index(
-        "images_dead_idx",
-        "images",
-        ["source"],
-        unique=False,
-        schema="inventory",
-        postgresql_where=sa.text(
-            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
-        ),
-    )
-    op.create_table(
+    """Make the tables, and then the views and functions over them."""
+    _table(
         "sources",
-        sa.Column("name", sa.Text(), nullable=False, comment="Name of the source in the settings"),
-        sa.Column(
-            "api", sa.Text(), server_default="iec.v1.images", nullable=False, comment="Which API the source speaks"
-        ),
-        sa.Column("endpoint", sa.Text(), nullable=False, comment="Address of the API at the last run"),
-        sa.Column(
-            "scope",
-            sa.Text(),
-            nullable=False,
-            comment="Filter the inventory was made with, as a query; empty is everything",
-        ),
-        sa.Column(
-            "epoch",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Committed runs so far: the fence",
-        ),
-        sa.Column(
-            "effective_at", sa.DateTime(timezone=True), nullable=True, comment="When the last committed run took effect"
-        ),
-        sa.Column(
-            "proven_at",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="When the last run whose list was proven complete took effect",
-        ),
-        sa.Column(
+        "Cloud accounts and endpoints, each with one fixed filter",
+        _column("name", text, "Name of the source in the settings"),
+        _column("api", text, "Which API the source speaks", default="iec.v1.images"),
+        _column("endpoint", text, "Address of the API at the last run"),
+        _column("scope", text, "Filter the inventory was made with, as a query; empty is everything"),
+        _column("epoch", bigint, "Committed runs so far: the fence", default=sa.text("0")),
+        _column("effective_at", moment, "When the last committed run took effect", nullable=True),
+        _column("proven_at", moment, "When the last run whose list was proven complete took effect", nullable=True),
+        _column(
             "seen_at",
-            sa.DateTime(timezone=True),
+            moment,
+            "When the last run took effect that saw each live image or knew it to be gone",
             nullable=True,
-            comment="When the last run took effect that saw each live image or knew it to be gone",
         ),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-            comment="When the source was first seen",
-        ),
-        sa.PrimaryKeyConstraint("name", name=op.f("sources_pkey")),
-        schema="inventory",
-        comment="Cloud accounts and endpoints, each with one fixed filter",
+        _column("created_at", moment, "When the source was first seen", default=sa.text("clock_timestamp()")),
+        _column("pruned_before", moment, "History before this moment was removed; NULL: all is there", nullable=True),
+        sa.PrimaryKeyConstraint("name", name="sources_pkey"),
     )
-    op.create_table(
+    _table(
         "runs",
-        sa.Column("run", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="Number of the run"),
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column(
+        "One row a run, whatever happened to it",
+        _column("run", bigint, "Number of the run", identity=True),
+        _source(),
+        _column(
             "status",
-            sa.Text(),
-            nullable=False,
-            comment="running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another run was ahead; skipped: not started; abandoned: its process was killed",
+            text,
+            "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another run was ahead; skipped: not started; abandoned: its process was killed",
         ),
-        sa.Column("reason", sa.Text(), server_default="", nullable=False, comment="Why it ended so, in words"),
-        sa.Column("trigger", sa.Text(), nullable=False, comment="What started it: command, schedule or demo"),
-        sa.Column(
-            "started_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-            comment="When it began",
-        ),
-        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False, comment="By when it ends, come what may"),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True, comment="When it ended"),
-        sa.Column(
+        _column("reason", text, "Why it ended so, in words", default=""),
+        _column("trigger", text, "What started it: command, schedule or demo"),
+        _column("started_at", moment, "When it began", default=sa.text("clock_timestamp()")),
+        _column("deadline_at", moment, "By when it ends, come what may"),
+        _column("finished_at", moment, "When it ended", nullable=True),
+        _column(
             "effective_at",
-            sa.DateTime(timezone=True),
+            moment,
+            "The one moment at which its changes took effect; NULL: it wrote nothing",
             nullable=True,
-            comment="The one moment at which its changes took effect; NULL: it wrote nothing",
         ),
-        sa.Column("epoch", sa.BigInteger(), nullable=False, comment="Epoch of the source when the run began"),
-        sa.Column(
-            "proven",
-            sa.Boolean(),
-            server_default=sa.text("false"),
-            nullable=False,
-            comment="Whether the list was proven",
+        _column("epoch", bigint, "Epoch of the source when the run began"),
+        _column("proven", flag, "Whether the list was proven", default=sa.text("false")),
+        _column("proof", text, "Why the list is or is not proven, in words", default=""),
+        _column("readings", integer, "How often the list was read", default=sa.text("0")),
+        _count("pages", "Answers read, all readings together"),
+        _count("received", "Rows that came in the last reading, duplicates included"),
+        _count("listed", "Images among them"),
+        _column("total", bigint, "Number of images by the cloud's last word", nullable=True),
+        _count("created", "Images seen for the first time"),
+        _count("updated", "Live images with new content"),
+        _count("restored", "Deleted images that came back"),
+        _count("deleted", "Images marked deleted"),
+        _count("approved", "Of the deleted: those released by a person"),
+        _count("held", "Deletions withheld by the guard, still open after the run"),
+        _count("unchanged", "Images found as stored"),
+        _count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
+        _count("quarantined", "Records that can't be read as an image"),
+        _count("missing", "Live images that were not in the list"),
+        _count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
+        _count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
+        _count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
+        _count("misfits", "Values that did not fit their column and went to extra"),
+        _count("requests", "Requests to the cloud"),
+        _count("retries", "Of these: repeated ones"),
+        _count("bytes", "Bytes received"),
+        _column("error", text, "Class of the error that ended the run", nullable=True),
+        _column("version", text, "Version of the program"),
+        _column("host", text, "Host and process that ran it"),
+        _column(
+            "ignored",
+            text,
+            "API fields whose change alone made no version in it, by name, with commas between",
+            default="",
         ),
-        sa.Column(
-            "proof", sa.Text(), server_default="", nullable=False, comment="Why the list is or is not proven, in words"
+        _count("throttled_ms", "Milliseconds that the cloud had it wait"),
+        _column("changes_digest", blob, "SHA-256 of what it changed", nullable=True),
+        _column(
+            "digest",
+            blob,
+            "SHA-256 of that, of this row, and of the digest of the committed run before it; see docs/evidence.md",
+            nullable=True,
         ),
-        sa.Column(
-            "readings", sa.Integer(), server_default=sa.text("0"), nullable=False, comment="How often the list was read"
-        ),
-        sa.Column(
-            "pages",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Answers read, all readings together",
-        ),
-        sa.Column(
-            "received",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Rows that came in the last reading, duplicates included",
-        ),
-        sa.Column("listed", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Images among them"),
-        sa.Column("total", sa.BigInteger(), nullable=True, comment="Number of images by the cloud's last word"),
-        sa.Column(
-            "created",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Images seen for the first time",
-        ),
-        sa.Column(
-            "updated",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Live images with new content",
-        ),
-        sa.Column(
-            "restored",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Deleted images that came back",
-        ),
-        sa.Column(
-            "deleted", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Images marked deleted"
-        ),
-        sa.Column(
-            "approved",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Of the deleted: those released by a person",
-        ),
-        sa.Column(
-            "held",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Deletions withheld by the guard, still open after the run",
-        ),
-        sa.Column(
-            "unchanged", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Images found as stored"
-        ),
-        sa.Column(
-            "duplicates",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Rows that came more than once, as overlapping pages bring them",
-        ),
-        sa.Column(
-            "quarantined",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Records that can't be read as an image",
-        ),
-        sa.Column(
-            "missing",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Live images that were not in the list",
-        ),
-        sa.Column(
-            "kept",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Of the missing: those not confirmed gone",
-        ),
-        sa.Column(
-            "misfits",
-            sa.BigInteger(),
-            server_default=sa.text("0"),
-            nullable=False,
-            comment="Values that did not fit their column and went to extra",
-        ),
-        sa.Column(
-            "requests", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Requests to the cloud"
-        ),
-        sa.Column(
-            "retries", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Of these: repeated ones"
-        ),
-        sa.Column("bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False, comment="Bytes received"),
-        sa.Column("error", sa.Text(), nullable=True, comment="Class of the error that ended the run"),
-        sa.Column("version", sa.Text(), nullable=False, comment="Version of the program"),
-        sa.Column("host", sa.Text(), nullable=False, comment="Host and process that ran it"),
+        sa.PrimaryKeyConstraint("run", name="runs_pkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="runs_source_fkey"),
         sa.CheckConstraint(
             "(status IN ('done', 'withheld')) = (effective_at IS NOT NULL)", name=op.f("runs_effective_check")
         ),
@@ -514,141 +167,246 @@ def upgrade() -> None:
             "status IN ('running', 'done', 'withheld', 'failed', 'interrupted', 'superseded', 'skipped', 'abandoned')",
             name=op.f("runs_status_check"),
         ),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name=op.f("runs_source_fkey")),
-        sa.PrimaryKeyConstraint("run", name=op.f("runs_pkey")),
-        schema="inventory",
-        comment="One row a run, whatever happened to it",
     )
     op.create_index(
         "runs_source_effective_at_key",
         "runs",
         ["source", "effective_at"],
         unique=True,
-        schema="inventory",
         postgresql_where=sa.text("effective_at IS NOT NULL"),
+        schema=SCHEMA,
     )
-    op.create_index(op.f("runs_source_run_idx"), "runs", ["source", "run"], unique=False, schema="inventory")
-    op.create_table(
-        "findings",
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("kind", sa.Text(), nullable=False, comment="contract: the API's answers are not as documented"),
-        sa.Column("subject", sa.Text(), nullable=False, comment="What it is about, such as the name of a field"),
-        sa.Column("detail", sa.Text(), nullable=False, comment="What was found, in words"),
-        sa.Column("first_run", sa.BigInteger(), nullable=False, comment="Run that found it first"),
-        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When that was"),
-        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name=op.f("findings_first_run_fkey")),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name=op.f("findings_source_fkey")),
-        sa.PrimaryKeyConstraint("source", "kind", "subject", name=op.f("findings_pkey")),
-        schema="inventory",
-        comment="What is worth knowing about a source, each told once",
+    op.create_index(
+        "runs_complete_idx",
+        "runs",
+        ["source", "effective_at"],
+        postgresql_where=sa.text(
+            "effective_at IS NOT NULL AND proven AND unconfirmed + pending + held + quarantined = 0"
+        ),
+        schema=SCHEMA,
     )
-    op.create_table(
+    op.create_index("runs_source_run_idx", "runs", ["source", "run"], schema=SCHEMA)
+    _table(
+        "run_pages",
+        "The evidence of runs that changed something or could not be proven: one row an answer",
+        _column("run", bigint, "The run"),
+        _column("page", integer, "In the order the answers came, from 1"),
+        _column("reading", integer, "Which reading; 0 is the one that confirms deletions"),
+        _column("row_offset", bigint, "Offset asked for"),
+        _column("rows", integer, "Rows that came"),
+        _column("first_id", text, "Id of the first row", nullable=True),
+        _column("last_id", text, "Id of the last row", nullable=True),
+        _column(
+            "anchor_id", text, "Id of the row that ties the page to the one before it; see docs/proof.md", nullable=True
+        ),
+        _column("total", bigint, "Number of images by this answer", nullable=True),
+        _column("request_id", text, "The gateway's id of the request", nullable=True),
+        _column("milliseconds", integer, "How long the answer took"),
+        sa.PrimaryKeyConstraint("run", "page", name="run_pages_pkey"),
+        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="run_pages_run_fkey"),
+    )
+    _table(
+        "images",
+        "The current state: live images, and deleted ones as they last were",
+        _source(),
+        *_fields(),
+        _column("first_seen_at", moment, "When the image first entered the inventory"),
+        _column("valid_from", moment, "Since when the content is as it stands here"),
+        _column(
+            "listed_since",
+            moment,
+            "Since when lists have shown it: when it was first seen, came back, or was listed again after it was missing",
+        ),
+        _column("deleted_at", moment, "When the image was found to be gone; NULL: it is live", nullable=True),
+        _column("last_seen_at", moment, "Of a deleted image: when it was last known to exist", nullable=True),
+        _column("valid_from_run", bigint, "Run that found the content as it stands here"),
+        _column("deleted_run", bigint, "Run that found it gone", nullable=True),
+        _column("raw_digest", blob, "blake2b (16 bytes) of the JSON as the cloud sent it"),
+        _column("content_digest", blob, "blake2b (16 bytes) of the content, canonical"),
+        sa.PrimaryKeyConstraint("source", "id", name="images_pkey"),
+        sa.CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name=op.f("images_deleted_check")),
+        sa.CheckConstraint("deleted_at >= valid_from", name=op.f("images_order_check")),
+        postgresql_with={"fillfactor": 85},
+    )
+    op.create_index(
+        "images_dead_idx",
+        "images",
+        ["source"],
+        postgresql_where=sa.text(
+            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
+        ),
+        schema=SCHEMA,
+    )
+    _table(
+        "image_versions",
+        "Every earlier version of an image; the current one is in images",
+        _source(),
+        *_fields(),
+        _column("valid_from", moment, "Since when the content was so"),
+        _column("valid_to", moment, "Until when, this moment not included"),
+        _column("valid_from_run", bigint, "Run that found this content"),
+        _column("valid_to_run", bigint, "Run that found it changed or gone"),
+        sa.PrimaryKeyConstraint("source", "id", "valid_from", name="image_versions_pkey"),
+        sa.CheckConstraint("valid_from < valid_to", name=op.f("image_versions_period_check")),
+    )
+    op.create_index("image_versions_source_valid_from_idx", "image_versions", ["source", "valid_from"], schema=SCHEMA)
+    op.create_index("image_versions_source_valid_to_idx", "image_versions", ["source", "valid_to"], schema=SCHEMA)
+    _table(
+        "quarantine",
+        "Records that can't be read as an image, kept raw",
+        _source(),
+        _column("digest", blob, "blake2b (16 bytes) of the record"),
+        _column("id", text, "Id the record bears, if that can be read", nullable=True),
+        _column("raw", blob, "The record, just as the cloud sent it"),
+        _column("reason", text, "Why it can't be read as an image"),
+        _column("first_run", bigint, "Run that met it first"),
+        _column("first_seen_at", moment, "When that was"),
+        sa.PrimaryKeyConstraint("source", "digest", name="quarantine_pkey"),
+        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name="quarantine_first_run_fkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="quarantine_source_fkey"),
+    )
+    _table(
         "held_deletions",
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("id", sa.Text(), nullable=False, comment="Image whose deletion is withheld"),
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False, comment="Run that withheld it first"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="Why, in words"),
-        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False, comment="When that was"),
-        sa.Column(
-            "last_seen_at", sa.DateTime(timezone=True), nullable=True, comment="When the image was last known to exist"
-        ),
-        sa.Column(
-            "approved_at", sa.DateTime(timezone=True), nullable=True, comment="When a person released the deletion"
-        ),
-        sa.Column("approved_by", sa.Text(), nullable=True, comment="Who that was"),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True, comment="When the case was closed"),
-        sa.Column("closed_run", sa.BigInteger(), nullable=True, comment="Run that closed it"),
-        sa.Column("outcome", sa.Text(), nullable=True, comment="deleted, or returned: the image was there again"),
-        sa.CheckConstraint("outcome IN ('deleted', 'returned')", name=op.f("held_deletions_outcome_check")),
+        "Deletions withheld by the guard until a person approves them",
+        _source(),
+        _column("id", text, "Image whose deletion is withheld"),
+        _column("run", bigint, "Run that withheld it first"),
+        _column("reason", text, "Why, in words"),
+        _column("held_at", moment, "When that was"),
+        _column("last_seen_at", moment, "When the image was last known to exist", nullable=True),
+        _column("approved_at", moment, "When a person released the deletion", nullable=True),
+        _column("approved_by", text, "Who that was", nullable=True),
+        _column("closed_at", moment, "When the case was closed", nullable=True),
+        _column("closed_run", bigint, "Run that closed it", nullable=True),
+        _column("outcome", text, "deleted, or returned: the image was there again", nullable=True),
+        sa.PrimaryKeyConstraint("source", "id", "run", name="held_deletions_pkey"),
+        sa.ForeignKeyConstraint(["closed_run"], ["inventory.runs.run"], name="held_deletions_closed_run_fkey"),
+        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="held_deletions_run_fkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="held_deletions_source_fkey"),
         sa.CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name=op.f("held_deletions_closed_check")),
-        sa.ForeignKeyConstraint(["closed_run"], ["inventory.runs.run"], name=op.f("held_deletions_closed_run_fkey")),
-        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name=op.f("held_deletions_run_fkey")),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name=op.f("held_deletions_source_fkey")),
-        sa.PrimaryKeyConstraint("source", "id", "run", name=op.f("held_deletions_pkey")),
-        schema="inventory",
-        comment="Deletions withheld by the guard until a person approves them",
+        sa.CheckConstraint("outcome IN ('deleted', 'returned')", name=op.f("held_deletions_outcome_check")),
     )
     op.create_index(
         "held_deletions_open_key",
         "held_deletions",
         ["source", "id"],
         unique=True,
-        schema="inventory",
         postgresql_where=sa.text("closed_at IS NULL"),
+        schema=SCHEMA,
     )
-    op.create_table(
-        "quarantine",
-        sa.Column("source", sa.Text(), nullable=False, comment="Source the row belongs to"),
-        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="blake2b (16 bytes) of the record"),
-        sa.Column("id", sa.Text(), nullable=True, comment="Id the record bears, if that can be read"),
-        sa.Column("raw", sa.LargeBinary(), nullable=False, comment="The record, just as the cloud sent it"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="Why it can't be read as an image"),
-        sa.Column("first_run", sa.BigInteger(), nullable=False, comment="Run that met it first"),
-        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When that was"),
-        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name=op.f("quarantine_first_run_fkey")),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name=op.f("quarantine_source_fkey")),
-        sa.PrimaryKeyConstraint("source", "digest", name=op.f("quarantine_pkey")),
-        schema="inventory",
-        comment="Records that can't be read as an image, kept raw",
+    _table(
+        "missing_images",
+        "Live images that a proven list lacked, and why they are not deleted",
+        _source(),
+        _column("id", text, "Live image that a proven list lacked"),
+        _column("since", moment, "Since when"),
+        _column("run", bigint, "Run that missed it first"),
+        _column(
+            "state",
+            text,
+            "still_there: the cloud has it, outside of the list; unconfirmed: the cloud did not say; pending: listed too recently to be believed gone",
+        ),
+        _column("state_run", bigint, "Run that found this state first"),
+        _column("pending_until", moment, "Of a pending one: until when it is not believed gone", nullable=True),
+        _column("ended_at", moment, "When that was over; NULL: it is missing still", nullable=True),
+        _column("ended_run", bigint, "Run that ended it", nullable=True),
+        _column("outcome", text, "listed: a list shows it again; deleted; held: see held_deletions", nullable=True),
+        sa.PrimaryKeyConstraint("source", "id", "since", name="missing_images_pkey"),
+        sa.ForeignKeyConstraint(["ended_run"], ["inventory.runs.run"], name="missing_images_ended_run_fkey"),
+        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="missing_images_run_fkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="missing_images_source_fkey"),
+        sa.ForeignKeyConstraint(["state_run"], ["inventory.runs.run"], name="missing_images_state_run_fkey"),
+        sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name=op.f("missing_images_ended_check")),
+        sa.CheckConstraint("outcome IN ('listed', 'deleted', 'held')", name=op.f("missing_images_outcome_check")),
+        sa.CheckConstraint(
+            "(state = 'pending') = (pending_until IS NOT NULL)", name=op.f("missing_images_pending_check")
+        ),
+        sa.CheckConstraint(
+            "state IN ('still_there', 'unconfirmed', 'pending')", name=op.f("missing_images_state_check")
+        ),
     )
-    op.create_table(
-        "run_pages",
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False, comment="The run"),
-        sa.Column(
-            "page", sa.Integer(), autoincrement=False, nullable=False, comment="In the order the answers came, from 1"
-        ),
-        sa.Column(
-            "reading", sa.Integer(), nullable=False, comment="Which reading; 0 is the one that confirms deletions"
-        ),
-        sa.Column("row_offset", sa.BigInteger(), nullable=False, comment="Offset asked for"),
-        sa.Column("rows", sa.Integer(), nullable=False, comment="Rows that came"),
-        sa.Column("first_id", sa.Text(), nullable=True, comment="Id of the first row"),
-        sa.Column("last_id", sa.Text(), nullable=True, comment="Id of the last row"),
-        sa.Column(
-            "anchor_id",
-            sa.Text(),
-            nullable=True,
-            comment="Id of the row that ties the page to the one before it; see docs/proof.md",
-        ),
-        sa.Column("total", sa.BigInteger(), nullable=True, comment="Number of images by this answer"),
-        sa.Column("request_id", sa.Text(), nullable=True, comment="The gateway's id of the request"),
-        sa.Column("milliseconds", sa.Integer(), nullable=False, comment="How long the answer took"),
-        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name=op.f("run_pages_run_fkey")),
-        sa.PrimaryKeyConstraint("run", "page", name=op.f("run_pages_pkey")),
-        schema="inventory",
-        comment="The evidence of runs that changed something or could not be proven: one row an answer",
+    op.create_index(
+        "missing_images_open_key",
+        "missing_images",
+        ["source", "id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+        schema=SCHEMA,
     )
+    _table(
+        "findings",
+        "What is worth knowing about a source, each told once",
+        _source(),
+        _column("kind", text, "contract: the API's answers are not as documented"),
+        _column("subject", text, "What it is about, such as the name of a field"),
+        _column("detail", text, "What was found, in words"),
+        _column("first_run", bigint, "Run that found it first"),
+        _column("first_seen_at", moment, "When that was"),
+        sa.PrimaryKeyConstraint("source", "kind", "subject", name="findings_pkey"),
+        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name="findings_first_run_fkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="findings_source_fkey"),
+    )
+    _table(
+        "prunings",
+        "What was removed from the history, when and by whom",
+        _column("pruning", bigint, "Number of the pruning", identity=True),
+        _source(),
+        _column("pruned_before", moment, "History before this was removed"),
+        _column("versions", bigint, "Versions removed: they had ended by then"),
+        _column("pages", bigint, "Rows of evidence removed: of runs that took effect by then"),
+        _column("pruned_at", moment, "When that was done", default=sa.text("clock_timestamp()")),
+        _column("pruned_by", text, "Who did it"),
+        sa.PrimaryKeyConstraint("pruning", name="prunings_pkey"),
+        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="prunings_source_fkey"),
+    )
+    _table(
+        "report_readers",
+        "Where readers of reports stopped, for `report --since-last`",
+        _column("name", text, "Name that the reader gave"),
+        _column("source", text, "Source the reports are about; empty is all of them"),
+        _column("read_to", moment, "Moment that the last report went to"),
+        _column("read_at", moment, "When that was made", default=sa.text("clock_timestamp()")),
+        sa.PrimaryKeyConstraint("name", "source", name="report_readers_pkey"),
+    )
+    for name in VIEWS_AND_FUNCTIONS:
+        op.execute(FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip().removesuffix(";"))
 
 
 def downgrade() -> None:
     """Drop them, and all that is in them."""
-    op.drop_table("run_pages", schema="inventory")
-    op.drop_table("quarantine", schema="inventory")
-    op.drop_index(
-        "held_deletions_open_key",
-        table_name="held_deletions",
-        schema="inventory",
-        postgresql_where=sa.text("closed_at IS NULL"),
+    op.execute(
+        """
+        DROP VIEW inventory.daily_counts, inventory.freshness, inventory.flapping_images, inventory.exposure_changes,
+                  inventory.image_changes, inventory.deleted_images, inventory.live_images;
+        DROP FUNCTION inventory.run_digest, inventory.run_diff, inventory.images_diff, inventory.images_as_of,
+                      inventory.observed, inventory.field_text, inventory.changed_fields, inventory.instant;
+        DROP VIEW inventory.image_history
+        """
     )
-    op.drop_table("held_deletions", schema="inventory")
-    op.drop_table("findings", schema="inventory")
-    op.drop_index(op.f("runs_source_run_idx"), table_name="runs", schema="inventory")
-    op.drop_index(
-        "runs_source_effective_at_key",
-        table_name="runs",
-        schema="inventory",
-        postgresql_where=sa.text("effective_at IS NOT NULL"),
+    for name in TABLES:
+        op.drop_table(name, schema=SCHEMA)
+
+
+def _table(name: str, comment: str, *parts: sa.schema.SchemaItem, **options: object) -> None:
+    op.create_table(name, *parts, schema=SCHEMA, comment=comment, **options)
+
+
+def _column(name: str, kind: object, comment: str, **options: object) -> sa.Column:
+    identity = (sa.Identity(),) if options.get("identity") else ()
+    nullable, default = bool(options.get("nullable")), options.get("default")
+    return sa.Column(
+        name, kind, *identity, nullable=nullable, server_default=default, comment=comment, autoincrement=bool(identity)
     )
-    op.drop_table("runs", schema="inventory")
-    op.drop_table("sources", schema="inventory")
-    op.drop_index(
-        "images_dead_idx",
-        table_name="images",
-        schema="inventory",
-        postgresql_where=sa.text(
-            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
-        ),
-    )
-    op.drop_table("images", schema="inventory")
-    op.drop_index(op.f("image_versions_source_valid_to_idx"), table_name="image_versions", schema="inventory")
-    op.drop_table("image_versions", schema="inventory")
+
+
+def _count(name: str, comment: str) -> sa.Column:
+    return _column(name, bigint, comment, default=sa.text("0"))
+
+
+def _source() -> sa.Column:
+    return _column("source", text, "Source the row belongs to")
+
+
+def _fields() -> list[sa.Column]:
+    """The cloud's fields; all but the id may be absent."""
+    return [_column(name, kind, comment, nullable=name != "id") for name, kind, comment in FIELDS]

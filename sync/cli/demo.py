@@ -44,7 +44,7 @@ def demo(folder: Path | None, seed: int) -> None:
     place = _fresh(folder)
     environ = {"IMAGE_SYNC_DATA_FOLDER": str(place), "IMAGE_SYNC_SOURCE": SOURCE, "PATH": os.environ.get("PATH", "")}
     with Simulator(World(seed, IMAGES)) as cloud:
-        environ |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token}
+        environ |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token, "IMAGE_SYNC_GRACE": "0"}
         loaded = wiring.load(environ)
         with wiring.database(loaded, environ) as target:
             _tell(f"A simulated cloud with {IMAGES} images is at {cloud.url}, a PostgreSQL of our own in {place}.\n")

@@ -15,11 +15,15 @@ from sync.cli import moments, say
 from sync.cli.output import format_option, formats, show
 from sync.domain.image import iso
 from sync.errors import UsageError
-from sync.store.reading import CONTENT, Inventory, inventory
+from sync.store.reading import CONTENT, Inventory, Row, inventory
 
-STATUS = ("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held", "quarantined")
+STATUS = (
+    *("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held"),
+    *("still_there", "unconfirmed", "pending", "quarantined"),
+)
 FINDING = "{source}: {subject}: {detail}, since run {first_run}"
 HELD = ("source", "run", "id", "name", "held_at", "last_seen_at", "approved_at", "reason")
+MISSING = ("source", "id", "name", "state", "since", "pending_until", "reason")
 HISTORY = ("source", "valid_from", "valid_to", "valid_from_run", "change", "changes")
 DIFF = ("source", "id", "name", "change", "field", "old", "new")
 AS_OF_ALL = (
@@ -33,23 +37,39 @@ _source_option = click.option("--source", help="Only this source.")
 
 @click.command()
 @click.option("--held", is_flag=True, help="List the deletions that wait for a person.")
+@click.option("--missing", is_flag=True, help="List the images that the last list lacked and that are not deleted.")
 @format_option
 @click.pass_obj
-def status(config: Path | None, held: bool, style: str) -> None:  # noqa: FBT001 - click's way
+def status(config: Path | None, held: bool, missing: bool, style: str) -> None:  # noqa: FBT001 - click's way
     """Show each source: its last run, how old its proof is, what is withheld."""
+    if held and missing:
+        raise UsageError("give --held or --missing, not both")
     with _inventory(config) as found:
-        if held:
-            show(found.held(), style, HELD)
+        if held or missing:
+            show(*((found.held(), style, HELD) if held else (found.missing(), style, MISSING)))
             return
         rows, told = found.status(), found.findings()
         show(rows, style, STATUS)
     for row in rows if style == "table" else ():
-        if row["reason"] or row["proof"]:
-            say(f"{row['source']}: {row['reason'] or 'proven: ' + row['proof']}")
-        if row["held"]:
-            say(f"{row['source']}: {row['held']} deletions wait for a person: image-sync status --held")
+        for sentence in _sentences(row):
+            say(f"{row['source']}: {sentence}")
     for finding in told if style == "table" else ():
         say(FINDING.format_map(finding))
+
+
+def _sentences(row: Row) -> Iterator[str]:
+    """What there is to say of one source."""
+    if row["reason"] or row["proof"]:
+        yield row["reason"] or f"proven: {row['proof']}"
+    if row["held"]:
+        yield f"{row['held']} deletions wait for a person: image-sync status --held"
+    if row["unconfirmed"]:
+        yield f"{row['unconfirmed']} missing images could not be confirmed gone: image-sync status --missing"
+    if row["pending"]:
+        yield (
+            f"{row['pending']} missing images were listed too recently to be believed gone, the last of them until "
+            f"{iso(row['pending_until'])}: image-sync status --missing"
+        )
 
 
 @click.command()

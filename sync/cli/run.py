@@ -31,7 +31,7 @@ COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored"
 FACTS = (
     *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
     *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
-    *("missing", "kept", "misfits", "readings", "requests", "retries", "bytes"),
+    *("missing", "still_there", "unconfirmed", "pending", "misfits", "readings", "requests", "retries", "bytes"),
 )
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)

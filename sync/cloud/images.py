@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qsl
@@ -15,8 +15,15 @@ from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
 from sync.domain.listing import Scan
-from sync.domain.run import PageEvidence, Reading, Traffic
-from sync.errors import CloudError, DeadlineError, ForbiddenError, ImageSyncError, TransientError, UnauthorizedError
+from sync.domain.run import Confirmation, PageEvidence, Reading, Traffic
+from sync.errors import (
+    CloudError,
+    ContractError,
+    DeadlineError,
+    ForbiddenError,
+    TransientError,
+    UnauthorizedError,
+)
 
 Take = Callable[[Answer], None]
 _log = logs.get(__name__)
@@ -108,45 +115,61 @@ class ImageList:
         _tell(read, reading, received, seconds)
         return read
 
-    def ask(self, ids: Sequence[str]) -> Mapping[str, Answer]:
+    def ask(self, ids: Sequence[str], take: Take) -> Confirmation:
         """Ask for each id by name, without the filter: an image that left the filter is not gone.
 
-        Returns:
-            the answer for each id, without images if it is gone; no entry where no one can say.
+        Args:
+            ids: what to ask for.
+            take: gets each answer that holds its image.
 
         Raises:
             DeadlineError, InterruptedRunError: see ``Patience.remaining``.
         """
-        told: dict[str, Answer] = {}
+        gone: set[str] = set()
+        there: set[str] = set()
+        failures: list[CloudError | DeadlineError] = []
         waiting, began = list(reversed(ids)), time.monotonic()
         with Workers(self._one, self._concurrency, self._patience.remaining) as workers:
             while waiting or workers.busy:
                 while waiting and workers.free:
                     workers.ask(waiting.pop())
                 image, answer = workers.next()
-                if isinstance(answer, ImageSyncError):
+                if isinstance(answer, CloudError | DeadlineError):
                     _log.warning("image not confirmed", image=image, reason=str(answer), **answer.facts())
-                if isinstance(answer, _HOPELESS):
-                    waiting.clear()
-                elif isinstance(answer, BaseException) and not isinstance(answer, CloudError):
+                    failures.append(answer)
+                    if isinstance(answer, _HOPELESS):
+                        waiting.clear()
+                elif isinstance(answer, BaseException):
                     raise answer
-                elif not isinstance(answer, BaseException) and answer is not None:
-                    told[image] = answer
+                elif answer.images:
+                    there.add(image)
+                    take(answer)
+                else:
+                    gone.add(image)
         self._patience.remaining()
         self.traffic.took("confirm", time.monotonic() - began)
-        gone = sum(not answer.images for answer in told.values())
-        _log.info("missing images asked for", asked=len(ids), gone=gone, unsure=len(ids) - len(told))
-        return told
+        unconfirmed = len(ids) - len(gone) - len(there)
+        _log.info(
+            "missing images asked for", asked=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed
+        )
+        return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
     def _page(self, scope: dict[str, str], offset: int) -> _Page:
         query = scope | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
         return self._client.get(query, lambda body: _Page(read_answer(body.content, offset), body))
 
-    def _one(self, wanted: str) -> Answer | None:
+    def _one(self, wanted: str) -> Answer:
+        """Ask for one image.
+
+        Raises:
+            ContractError: the answer fits neither an image that is there nor one that is gone.
+        """
         answer = self._client.get({"id": wanted}, lambda body: read_answer(body.content, 0))
-        if not answer.images:
-            return answer if answer.page.total in (0, None) else None
-        return answer if all(row.id == wanted for row in answer.page.rows) else None
+        if not answer.images and answer.page.total not in (0, None):
+            raise ContractError(f"the answer to a question for one id holds none, and total says {answer.page.total}")
+        if any(row.id != wanted for row in answer.page.rows):
+            raise ContractError("the answer to a question for one id holds other images: the cloud ignores the id")
+        return answer
 
 
 def _tell(read: Reading, reading: int, received: int, seconds: float) -> None:

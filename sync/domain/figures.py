@@ -21,6 +21,7 @@ class Figures:
         status: ... and how; skipped ones do not count.
         failed: failed, interrupted and abandoned runs since the last that took effect.
         held: deletions that wait for a person.
+        missing: live images that the last proven list lacked, by state.
         quarantined: records that are no image.
         runs: ended runs, by status.
         sums: over all runs: changes by kind, requests, retries, throttled_ms.
@@ -32,6 +33,7 @@ class Figures:
     status: str | None
     failed: int
     held: int
+    missing: Mapping[str, int]
     quarantined: int
     runs: Mapping[str, int] = field(default_factory=dict)
     sums: Mapping[str, int] = field(default_factory=dict)

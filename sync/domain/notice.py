@@ -33,6 +33,8 @@ class Facts:
         proven: whether its list was proven.
         proof: why it is or is not, in words.
         reason: why it ended so, in words.
+        unconfirmed: missing images of which the cloud did not say whether they are gone.
+        unconfirmed_before: as many after the run before it that took effect.
         proven_before: whether the list of the run before it that took effect was proven; None: there is none.
         failed: failed runs in a row: up to this one, or, of a run that took effect, before it.
         failed_told: as many had failed when the last of them ended that could tell of it; 0 if none could.
@@ -51,6 +53,8 @@ class Facts:
     proven: bool = False
     proof: str = ""
     reason: str = ""
+    unconfirmed: int = 0
+    unconfirmed_before: int = 0
     proven_before: bool | None = None
     failed: int = 0
     failed_told: int = 0

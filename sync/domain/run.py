@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -36,6 +37,7 @@ class Source:
         limits: what may be deleted without a person's word.
         readings: how often the list is read, at most, to prove it.
         confirm_limit: above so many missing images a second proven listing may stand in for single questions.
+        grace: seconds after an image was first listed, or listed again, in which it is not believed gone.
         ignore: API names of fields whose change alone makes no version.
         deadline: seconds a run may take.
         max_images: the longest list that is believed, ...
@@ -48,6 +50,7 @@ class Source:
     limits: Limits = field(default_factory=Limits)
     readings: int = 3
     confirm_limit: int = 200
+    grace: float = 300.0
     ignore: tuple[str, ...] = ()
     deadline: float = 900.0
     max_images: int = 5_000_000
@@ -139,22 +142,49 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """Live images that are not in a listing, after each was asked for.
+class Confirmation:
+    """What the cloud says of images that its list lacks.
 
     Attributes:
-        gone: the ids that were confirmed gone.
-        kept: those that were not: they are there, or no one could say.
-        unsure: those of them of which no one could say.
-        reason: why none may be deleted in this run, or "".
+        gone: ids that it does not have any more.
+        still_there: ids that it has all the same.
+        failure: why it said nothing of the others, or "".
+        pages: the evidence of the second listing, where one was read.
+    """
+
+    gone: frozenset[str] = frozenset()
+    still_there: frozenset[str] = frozenset()
+    failure: str = ""
+    pages: tuple[PageEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Live images that are not in a listing, and what is known of each: in exactly one of four places.
+
+    Attributes:
+        gone: ids that were confirmed gone.
+        still_there: ids that the cloud has all the same: they left the filter.
+        unconfirmed: ids of which nobody could say whether they are gone.
+        pending: ids that were listed too recently to be believed gone, and until when that is so.
+        reason: why some are unconfirmed, or "".
         pages: the evidence of the second listing, where one was read.
     """
 
     gone: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
+    still_there: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    pending: Mapping[str, datetime] = field(default_factory=dict)
     reason: str = ""
     pages: tuple[PageEvidence, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.gone) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
+
+    @property
+    def unseen(self) -> list[str]:
+        """The ids that this run neither saw nor may believe gone."""
+        return [*self.unconfirmed, *self.pending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +209,9 @@ class Outcome:
     duplicates: int
     quarantined: int
     missing: int
-    kept: int
+    still_there: int
+    unconfirmed: int
+    pending: int
     misfits: int
     traffic: Traffic
     readings: int
@@ -214,7 +246,9 @@ class Outcome:
             "duplicates": self.duplicates,
             "quarantined": self.quarantined,
             "missing": self.missing,
-            "kept": self.kept,
+            "still_there": self.still_there,
+            "unconfirmed": self.unconfirmed,
+            "pending": self.pending,
             "misfits": self.misfits,
             "readings": self.readings,
             "requests": self.traffic.requests,

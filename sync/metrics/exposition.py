@@ -79,13 +79,21 @@ class Exposition(Collector):
         state = GaugeMetricFamily(
             "image_sync_last_run_status", "1: how the last run ended", labels=["source", "status"]
         )
+        missing = GaugeMetricFamily(
+            "image_sync_images_missing",
+            "Live images that the last proven list lacked, by why they are not deleted",
+            labels=["source", "state"],
+        )
         runs = CounterMetricFamily("image_sync_runs", "Runs that ended", labels=["source", "status"])
         for one in self._figures:
             for status in _ENDED:
                 state.add_metric([one.source, status], one.status == status)
+            for name, count in sorted(one.missing.items()):
+                missing.add_metric([one.source, name], count)
             for status, count in sorted(one.runs.items()):
                 runs.add_metric([one.source, status], count)
         yield state
+        yield missing
         yield runs
 
     def _counters(self) -> Iterator[Metric]:

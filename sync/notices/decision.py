@@ -54,6 +54,8 @@ def _effects(facts: Facts) -> Iterator[Notice]:
         yield _notice(facts, "unproven", f"the list could not be proven, so nothing is deleted: {facts.proof}", {})
     if facts.proven and facts.proven_before is False:
         yield _notice(facts, f"unproven{_OVER}", "the list is proven again", {})
+    if facts.proven:
+        yield from _unconfirmed(facts)
     if held := facts.held.count:
         sentence = (
             f"{_many(held, 'deletion is', 'deletions are')} held until a person approves: {facts.reason}. "
@@ -67,6 +69,15 @@ def _effects(facts: Facts) -> Iterator[Notice]:
     if count := facts.quarantined.count:
         sentence = f"{_many(count, 'new record is', 'new records are')} quarantined, as they can't be read as images"
         yield _notice(facts, "quarantined", sentence, {"quarantined": count}, facts.quarantined.examples)
+
+
+def _unconfirmed(facts: Facts) -> Iterator[Notice]:
+    """Missing images of which the cloud did not say whether they are gone: when that begins, and when it ends."""
+    if facts.unconfirmed and not facts.unconfirmed_before:
+        numbers = {"unconfirmed": facts.unconfirmed}
+        yield _notice(facts, "unconfirmed", f"{facts.reason}; `image-sync status --missing` lists them", numbers)
+    if facts.unconfirmed_before and not facts.unconfirmed:
+        yield _notice(facts, f"unconfirmed{_OVER}", "every missing image was confirmed", {})
 
 
 def _day(facts: Facts) -> Iterator[Notice]:

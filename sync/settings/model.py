@@ -22,6 +22,7 @@ NOTICES = (
     "held",
     "failures",
     "unproven",
+    "unconfirmed",
     "exposure",
     "quarantined",
     "daily",
@@ -111,6 +112,13 @@ class Source:
             "missing images asked for one by one; of more, the list is read again if that is cheaper",
         ),
     ] = 200
+    grace: Annotated[
+        float,
+        About(
+            duration(0, 86400),
+            "an image is not believed gone before it was listed for this long, as replicas of the cloud may lag",
+        ),
+    ] = 300.0
     ignore_fields: Annotated[
         tuple[str, ...],
         About(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),

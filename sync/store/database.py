@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from itertools import islice
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import psycopg
 
 from sync import logs
 from sync.domain.known import Known
 from sync.domain.run import Run, Source, Traffic
-from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError
+from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError, SupersededError
 from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounded, bounds, connect, ours, translated
 from sync.store.writing import Planned, Writing
@@ -80,14 +81,23 @@ class Database:
         _log.info("inventory read", live=known.live)
         return known
 
-    def live_ids(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[str]:
-        """The ids of the live images with these digests of their bytes; flat in memory however many there are."""
+    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[tuple[str, datetime | None]]:
+        """The ids of the live images with these digests of their bytes; flat in memory however many there are.
+
+        With each recently listed one stands until when it is not believed gone.
+
+        Raises:
+            SupersededError: another run of the source committed since this one began.
+            StoreError: the database does not find all that it said it holds.
+        """
         waiting = iter(raw_digests)
         while digests := list(islice(waiting, _AT_ONCE)):
-            facts = {"source": run.source.name, "digests": digests}
+            facts = {"source": run.source.name, "digests": digests, "grace": run.source.grace}
             with self._bounded("looking up what the list does not show"):
-                found = self.connection.execute(statements.LIVE_IDS, facts).fetchall()
-            yield from (row[0] for row in found)
+                rows = self.connection.execute(statements.BY_DIGEST, facts).fetchall()
+                if len(rows) < len(digests):
+                    self._explain_loss(run, len(digests) - len(rows))
+            yield from ((image, grace_until) for image, live, grace_until in rows if live)
 
     @contextmanager
     def writing(self, run: Run) -> Iterator[Writing]:
@@ -121,6 +131,16 @@ class Database:
             runs.fail(self.connection, self.target, run, error, traffic)
         except StoreError as second:
             error.add_note(f"nor could that be recorded: {second}")
+
+    def _explain_loss(self, run: Run, lost: int) -> NoReturn:
+        """Say why stored images are not found: another run changed them, or something is wrong."""
+        row = self.connection.execute(statements.EPOCH, {"source": run.source.name}).fetchone()
+        if row and row[0] != run.epoch:
+            raise SupersededError("another run of this source committed meanwhile; this one wrote nothing")
+        raise StoreError(
+            f"the database does not find {lost} of the images that it holds, so what is missing can't be known; "
+            "nothing was written; `image-sync verify` looks for what is wrong"
+        )
 
     @contextmanager
     def _bounded(self, step: str) -> Iterator[None]:

@@ -25,6 +25,10 @@ _MOST = 5  # examples
 _RUN = f"""
 SELECT r.run, r.source, r.status, r.started_at, r.finished_at, r.proven, r.proof, r.reason, r.effective_at, r.held,
        r.quarantined, r.updated + r.restored AS changed, before.proven AS proven_before,
+       r.unconfirmed, coalesce((
+           SELECT p.unconfirmed FROM inventory.runs p
+           WHERE p.source = r.source AND p.proven AND p.effective_at IS NOT NULL AND p.run < r.run
+           ORDER BY p.run DESC LIMIT 1), 0) AS unconfirmed_before,
        (r.finished_at AT TIME ZONE 'UTC')::date AS day,
        NOT EXISTS (
            SELECT FROM inventory.runs t
@@ -125,7 +129,10 @@ class _Asking:
     def facts(self) -> Facts:
         """What it brought about."""
         run, status = self.run, Status(self.run["status"])
-        own = ("run", "source", "started_at", "finished_at", "proven", "proof", "reason", "proven_before")
+        own = (
+            *("run", "source", "started_at", "finished_at", "proven", "proof", "reason", "proven_before"),
+            *("unconfirmed", "unconfirmed_before"),
+        )
         took_effect = run["effective_at"] is not None
         streak = self._rows(_STREAK_BEFORE if took_effect else _STREAK)[0]
         return Facts(

@@ -36,6 +36,11 @@ _STATES = """
 SELECT s.name AS source, s.proven_at, last.status, last.ended_at,
        (SELECT count(*) FROM inventory.held_deletions h
         WHERE h.source = s.name AND h.closed_at IS NULL AND h.approved_at IS NULL) AS held,
+       (SELECT jsonb_build_object(
+            'still_there', count(*) FILTER (WHERE m.state = 'still_there'),
+            'unconfirmed', count(*) FILTER (WHERE m.state = 'unconfirmed'),
+            'pending', count(*) FILTER (WHERE m.state = 'pending'))
+        FROM inventory.missing_images m WHERE m.source = s.name AND m.ended_at IS NULL) AS missing,
        (SELECT count(*) FROM inventory.quarantine q WHERE q.source = s.name) AS quarantined,
        (SELECT count(*) FROM inventory.runs r
         WHERE r.source = s.name AND r.status IN ('failed', 'interrupted', 'abandoned')

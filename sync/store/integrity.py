@@ -113,6 +113,9 @@ bounds AS MATERIALIZED (
     UNION ALL SELECT source, id, 'held', held_at, run FROM inventory.held_deletions
     UNION ALL SELECT source, id, 'closed', closed_at, closed_run FROM inventory.held_deletions
               WHERE closed_at IS NOT NULL
+    UNION ALL SELECT source, id, 'missing', since, run FROM inventory.missing_images
+    UNION ALL SELECT source, id, 'missing no more', ended_at, ended_run FROM inventory.missing_images
+              WHERE ended_at IS NOT NULL
     UNION ALL SELECT source, id, 'quarantined', first_seen_at, first_run FROM inventory.quarantine
     UNION ALL SELECT source, subject, 'found', first_seen_at, first_run FROM inventory.findings
 )
@@ -160,6 +163,7 @@ RULES: dict[str, str] = {
     "I7: a moment that is not the effective_at of any run of its source": """
         SELECT i.id FROM inventory.images i WHERE NOT EXISTS (
             SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.first_seen_at)
+          OR NOT EXISTS (SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.listed_since)
           OR i.last_seen_at IS NOT NULL AND NOT EXISTS (
             SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.last_seen_at)""",
     "I7: a deleted image that was last seen never, later, or before it was as it is": """
@@ -189,9 +193,27 @@ RULES: dict[str, str] = {
         SELECT r.run::text FROM took r JOIN (
             SELECT i.deleted_run AS run, count(*) AS n FROM inventory.images i
             WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1
-        ) AS went USING (run) WHERE r.missing - r.kept < went.n""",
+        ) AS went USING (run) WHERE r.missing - r.still_there - r.unconfirmed - r.pending < went.n""",
     "I8: confirmed deletions that were neither made nor held": """
-        SELECT run::text FROM took WHERE missing - kept > deleted + held""",
+        SELECT run::text FROM took WHERE missing - still_there - unconfirmed - pending > deleted + held""",
+    "I8: images that nobody could confirm, and nothing is withheld": """
+        SELECT run::text FROM took WHERE unconfirmed > 0 AND status = 'done'""",
+    "I8: missing images that are not on record, or not as the last proven list found them": """
+        SELECT s.name FROM inventory.sources s JOIN took r ON r.source = s.name AND r.effective_at = s.proven_at
+        LEFT JOIN (
+            SELECT source, count(*) FILTER (WHERE state = 'still_there') AS still_there,
+                   count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
+                   count(*) FILTER (WHERE state = 'pending') AS pending
+            FROM inventory.missing_images WHERE ended_at IS NULL GROUP BY 1
+        ) AS m ON m.source = s.name
+        WHERE (r.still_there, r.unconfirmed, r.pending)
+              <> (coalesce(m.still_there, 0), coalesce(m.unconfirmed, 0), coalesce(m.pending, 0))""",
+    "I8: a missing image that is not live": """
+        SELECT m.id FROM inventory.missing_images m LEFT JOIN inventory.images i USING (source, id)
+        WHERE m.ended_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
+    "I8: a pending image whose time was over when it was found": """
+        SELECT m.id FROM inventory.missing_images m JOIN took r ON r.run = m.state_run
+        WHERE m.state = 'pending' AND m.pending_until < r.started_at""",
     "I8: an open case of an image that is not live": """
         SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
         WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
@@ -212,8 +234,9 @@ RULES: dict[str, str] = {
     "I12: a count below zero": """
         SELECT run::text FROM inventory.runs
         WHERE least(received, listed, created, updated, restored, deleted, approved, held, unchanged, duplicates) < 0
-           OR least(quarantined, missing, kept, misfits, requests, retries, bytes, pages) < 0
-           OR kept > missing OR approved > deleted""",
+           OR least(quarantined, missing, still_there, unconfirmed, pending, misfits) < 0
+           OR least(requests, retries, bytes, pages) < 0
+           OR still_there + unconfirmed + pending > missing OR approved > deleted""",
     "I12: created is not what was created": """
         SELECT r.run::text FROM took r LEFT JOIN (
             SELECT source, first_seen_at AS at, count(*) AS n FROM inventory.images GROUP BY 1, 2

@@ -6,6 +6,7 @@ run only compares one number and leaves the rest to ``upgrade``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
 _LOCK = 4_611_686_018_427_387_905  # advisory lock of whoever migrates; any fixed number serves
 
 
+# Revisions that were never released, and are no more: nothing leads from them to the one of this program.
+DRAFTS = frozenset({"0001", "0002", "0003"})
+
+
+def revisions() -> list[str]:
+    """All revisions that this program knows, from the first to the one it needs."""
+    return [_revision(path) for path in sorted((_folder() / "versions").glob("[0-9]*.py"))]
+
+
 def head() -> str:
-    """The revision this program needs: the highest number among its migrations."""
-    return max(name[:4] for name in _names() if name[:4].isdecimal())
+    """The revision this program needs: that of its last migration."""
+    return revisions()[-1]
 
 
 def current(connection: psycopg.Connection[Any]) -> str | None:
@@ -43,13 +53,14 @@ def check(connection: psycopg.Connection[Any]) -> None:
         SchemaVersionError: it is missing, older or newer.
     """
     found, needed = current(connection), head()
+    if found == needed:
+        return
     if found is None:
         raise SchemaVersionError("the database holds no inventory yet; `image-sync db upgrade` makes it")
-    if found < needed:
-        raise SchemaVersionError(
-            f"the schema is at revision {found}, older than the {needed} of this program; run `image-sync db upgrade`"
-        )
-    _refuse_newer(found)
+    _refuse_unknown(found)
+    raise SchemaVersionError(
+        f"the schema is at revision {found}, older than the {needed} of this program; run `image-sync db upgrade`"
+    )
 
 
 def upgrade(target: Target, revision: str = "head") -> None:
@@ -63,7 +74,7 @@ def upgrade(target: Target, revision: str = "head") -> None:
         with ours("waiting for another migration"):
             guard.execute("SELECT set_config('lock_timeout', '60s', false)")
             guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        _refuse_newer(current(guard))
+        _refuse_unknown(current(guard))
         _run(target, "upgrade", revision)
 
 
@@ -90,10 +101,18 @@ def offline_sql() -> str:
     return sql.getvalue() + ";".join(roles.STATEMENTS) + ";\n"
 
 
-def _refuse_newer(found: str | None) -> None:
-    if found is not None and found > head():
+def _refuse_unknown(found: str | None) -> None:
+    """Refuse a revision from which no migration leads to the one of this program."""
+    if found in DRAFTS:
         raise SchemaVersionError(
-            f"the schema is at revision {found}, newer than the {head()} of this program; install the newer program"
+            f"the schema was made by an unreleased version of this program (revision {found}) and can't be upgraded; "
+            "to begin anew, drop it with DROP SCHEMA inventory CASCADE and run `image-sync db upgrade`: its history is "
+            "lost then, so take a dump first if you need it"
+        )
+    if found is not None and found not in revisions():
+        raise SchemaVersionError(
+            f"the schema is at revision {found}, which this program does not know; it was made by a newer one: "
+            f"install that (this one needs {head()})"
         )
 
 
@@ -134,8 +153,10 @@ def sql_folder() -> Path:
     return _folder() / "sql"
 
 
-def _names() -> list[str]:
-    return [path.name for path in (_folder() / "versions").iterdir() if path.suffix == ".py"]
+def _revision(path: Path) -> str:
+    """Read the revision of a migration without importing it, which would import Alembic."""
+    found = re.search(r'^revision = "([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else path.name
 
 
 def _folder() -> Path:

@@ -22,8 +22,8 @@ _CHUNK = 2_000  # rows held in memory at a time
 
 _STATUS = """
 SELECT source, scope, last_run AS run, last_status AS status, last_started_at AS started_at,
-       round(extract(epoch FROM age)) AS proven_seconds_ago, live, deleted, held, quarantined, findings, failed_since,
-       last_proof AS proof, last_reason AS reason
+       round(extract(epoch FROM age)) AS proven_seconds_ago, live, deleted, held, still_there, unconfirmed, pending,
+       pending_until, quarantined, findings, failed_since, last_proof AS proof, last_reason AS reason
 FROM inventory.freshness ORDER BY source
 """
 _FINDINGS = """
@@ -33,6 +33,11 @@ _HELD = """
 SELECT h.source, h.run, h.id, i.name, h.held_at, h.last_seen_at, h.approved_at, h.reason
 FROM inventory.held_deletions h JOIN inventory.live_images i USING (source, id)
 WHERE h.closed_at IS NULL ORDER BY h.source, h.run, h.id
+"""
+_MISSING = """
+SELECT m.source, m.id, i.name, m.state, m.since, m.pending_until, r.reason FROM inventory.missing_images m
+JOIN inventory.live_images i USING (source, id) JOIN inventory.runs r ON r.run = m.state_run
+WHERE m.ended_at IS NULL ORDER BY m.source, m.state, m.id
 """
 _AS_OF = "SELECT * FROM inventory.images_as_of(:moment, :source) ORDER BY source, id"
 _DIFF = """
@@ -96,6 +101,10 @@ class Inventory:
     def held(self) -> list[Row]:
         """Deletions that wait for a person."""
         return self.rows(_HELD)
+
+    def missing(self) -> list[Row]:
+        """Live images that the last proven list lacked, and why they are not deleted."""
+        return self.rows(_MISSING)
 
     def as_of(self, moment: datetime, source: str | None) -> Iterator[Row]:
         """The images that existed at a moment, streamed."""

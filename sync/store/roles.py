@@ -67,6 +67,7 @@ NEEDED = (
     ("images", ("MAINTAIN",), 17),
     ("image_versions", ("SELECT", "INSERT"), 0),
     ("held_deletions", ("SELECT", "INSERT", "UPDATE"), 0),
+    ("missing_images", ("SELECT", "INSERT", "UPDATE"), 0),
     ("run_pages", ("INSERT",), 0),
     ("quarantine", ("INSERT",), 0),
     ("findings", ("INSERT",), 0),

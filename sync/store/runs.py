@@ -14,6 +14,7 @@ from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
 from sync.errors import ScopeChangedError, StoreError, SupersededError
 from sync.store.connect import Target, bounded
+from sync.store.counted import counted_copy
 
 Connection = psycopg.Connection[Any]
 _log = logs.get(__name__)
@@ -116,7 +117,8 @@ UPDATE inventory.runs SET
     received = %(received)s, listed = %(listed)s, total = %(total)s,
     created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
-    quarantined = %(quarantined)s, missing = %(missing)s, kept = %(kept)s, misfits = %(misfits)s,
+    quarantined = %(quarantined)s, missing = %(missing)s, still_there = %(still_there)s,
+    unconfirmed = %(unconfirmed)s, pending = %(pending)s, misfits = %(misfits)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
 WHERE run = %(run)s AND status = 'running' AND clock_timestamp() < deadline_at + interval '10 minutes'
 """
@@ -157,8 +159,10 @@ def evidence(connection: Connection, run: Run, listing: Listing, missing: Missin
     """Write what each answer showed."""
     anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
     columns = "run, page, anchor_id, reading, row_offset, rows, first_id, last_id, total, request_id, milliseconds"
-    with connection.cursor() as cursor, cursor.copy(f"COPY inventory.run_pages ({columns}) FROM STDIN") as copy:
-        for n, page in enumerate([*listing.pages, *missing.pages], 1):
+    pages = [*listing.pages, *missing.pages]
+    statement = f"COPY inventory.run_pages ({columns}) FROM STDIN"
+    with counted_copy(connection, statement, len(pages), "pages of evidence") as copy:
+        for n, page in enumerate(pages, 1):
             anchor = anchors.get(page.offset) if page.reading == listing.readings else None
             row = (run.number, n, anchor, *astuple(page))
             copy.write_row([stored(value) if isinstance(value, str) else value for value in row])
@@ -174,7 +178,7 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, traffic
     comparison = listing.comparison
     counts = comparison.counts
     quarantined = len(comparison.unreadable) + plan.quarantined
-    reason = plan.reason or missing.reason or _withheld(listing)
+    reason = "; ".join(filter(None, (plan.reason, missing.reason))) or _withheld(listing)
     same = counts.changed - plan.created - plan.updated - plan.restored - plan.quarantined
     return Outcome(
         run=run.number,
@@ -191,8 +195,10 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, traffic
         unchanged=counts.unchanged + same,
         duplicates=counts.duplicates,
         quarantined=quarantined,
-        missing=len(missing.gone) + len(missing.kept),
-        kept=len(missing.kept),
+        missing=len(missing),
+        still_there=len(missing.still_there),
+        unconfirmed=len(missing.unconfirmed),
+        pending=len(missing.pending),
         misfits=counts.misfits,
         traffic=traffic,
         readings=listing.readings,

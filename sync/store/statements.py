@@ -48,10 +48,15 @@ FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images 
       WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE}) ORDER BY i.created_at) AS listed
 """
 
-LIVE_IDS = """
-SELECT id FROM inventory.images
-WHERE source = %(source)s AND deleted_at IS NULL AND raw_digest = ANY(%(digests)s)
+# One row per digest, tombstones included, so that a look-up that comes back short is noticed. The digests are sent in
+# binary: as text they would be escaped by rules that a session may change.
+BY_DIGEST = """
+SELECT id, deleted_at IS NULL AS live,
+       CASE WHEN listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
+            THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until
+FROM inventory.images WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
 """
+EPOCH = "SELECT epoch FROM inventory.sources WHERE name = %(source)s"
 
 CREATE_STAGE = (
     "CREATE TEMPORARY TABLE stage ("
@@ -63,10 +68,10 @@ COPY_STAGE = f"COPY pg_temp.stage ({', '.join(STAGED)}) FROM STDIN (FORMAT binar
 # A first load goes straight to the images; in binary, jsonb is a 1 and its text.
 IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM inventory.images WHERE source = %(source)s)"
 LOADED = (
-    *("source", "first_seen_at", "valid_from", "valid_from_run"),
+    *("source", "first_seen_at", "valid_from", "listed_since", "valid_from_run"),
     *(*COLUMNS, "extra", "raw_digest", "content_digest"),
 )
-LOADED_TYPES = ("text", "timestamptz", "timestamptz", "bigint", *STAGED_TYPES[1:-3], "bytea", "bytea", "bytea")
+LOADED_TYPES = ("text", *["timestamptz"] * 3, "bigint", *STAGED_TYPES[1:-3], "bytea", "bytea", "bytea")
 # The planner's guesses cost the next run more than a glance at the rows; no other transaction is waited for.
 FEW_SAMPLES = "SET LOCAL default_statistics_target = 10"
 ANALYZE_IMAGES = "ANALYZE (SKIP_LOCKED) inventory.images"
@@ -141,16 +146,17 @@ SET {", ".join(f"{column} = s.{column}" for column in COLUMNS if column != "id")
     raw_digest = s.raw_digest, content_digest = s.content_digest,
     valid_from = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from ELSE %(effective_at)s END,
     valid_from_run = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from_run ELSE %(run)s END,
+    listed_since = CASE WHEN i.deleted_at IS NULL OR {_DEAD} THEN i.listed_since ELSE %(effective_at)s END,
     deleted_at = CASE WHEN {_DEAD} THEN i.deleted_at END, deleted_run = CASE WHEN {_DEAD} THEN i.deleted_run END,
     last_seen_at = CASE WHEN {_DEAD} THEN i.last_seen_at END
 FROM pg_temp.stage s
 WHERE i.source = %(source)s AND i.id = s.id AND ({{differs}} OR i.deleted_at IS NOT NULL AND NOT {_DEAD})
 """
 INSERT = f"""
-INSERT INTO inventory.images (source, {_ALL}, extra, first_seen_at, valid_from, valid_from_run, raw_digest,
-                              content_digest)
-SELECT %(source)s, {_of("s")}, s.extra::jsonb, %(effective_at)s, %(effective_at)s, %(run)s, s.raw_digest,
-       s.content_digest
+INSERT INTO inventory.images (source, {_ALL}, extra, first_seen_at, valid_from, listed_since, valid_from_run,
+                              raw_digest, content_digest)
+SELECT %(source)s, {_of("s")}, s.extra::jsonb, %(effective_at)s, %(effective_at)s, %(effective_at)s, %(run)s,
+       s.raw_digest, s.content_digest
 FROM pg_temp.stage s
 WHERE NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id)
 """
@@ -218,12 +224,49 @@ UPDATE inventory.held_deletions h
 SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'deleted'
 FROM pg_temp.gone g WHERE h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
 """
+# What a list shows again begins a life anew: it may have been gone in between, or a replica may still think so.
 CLOSE_RETURNED = f"""
-UPDATE inventory.held_deletions h
-SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'returned'
-FROM inventory.images i
-WHERE h.source = %(source)s AND h.closed_at IS NULL AND h.id <> ALL(%(missing)s)
-  AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
+WITH returned AS (
+    UPDATE inventory.held_deletions h
+    SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'returned'
+    FROM inventory.images i
+    WHERE h.source = %(source)s AND h.closed_at IS NULL AND h.id <> ALL(%(missing)s)
+      AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
+    RETURNING h.id
+)
+UPDATE inventory.images i SET listed_since = %(effective_at)s
+FROM returned WHERE i.source = %(source)s AND i.id = returned.id
+"""
+# What of the missing images has ended: a list shows them again, or they were deleted, or held.
+END_MISSING = """
+WITH ended AS (
+    UPDATE inventory.missing_images m
+    SET ended_at = %(effective_at)s, ended_run = %(run)s,
+        outcome = CASE WHEN i.deleted_at IS NOT NULL THEN 'deleted'
+                       WHEN EXISTS (SELECT FROM inventory.held_deletions h
+                                    WHERE h.source = m.source AND h.id = m.id AND h.closed_at IS NULL) THEN 'held'
+                       ELSE 'listed' END
+    FROM inventory.images i
+    WHERE m.source = %(source)s AND m.ended_at IS NULL AND m.id <> ALL(%(ids)s)
+      AND i.source = m.source AND i.id = m.id
+    RETURNING m.id, m.outcome
+)
+UPDATE inventory.images i SET listed_since = %(effective_at)s
+FROM ended WHERE i.source = %(source)s AND i.id = ended.id AND ended.outcome = 'listed'
+"""
+_MISSING = "unnest(%(ids)s::text[], %(states)s::text[], %(until)s::timestamptz[]) AS n (id, state, pending_until)"
+RENEW_MISSING = f"""
+UPDATE inventory.missing_images m
+SET state = n.state, state_run = %(run)s, pending_until = n.pending_until
+FROM {_MISSING}
+WHERE m.source = %(source)s AND m.id = n.id AND m.ended_at IS NULL
+  AND (m.state, m.pending_until) IS DISTINCT FROM (n.state, n.pending_until)
+"""
+BEGIN_MISSING = f"""
+INSERT INTO inventory.missing_images (source, id, since, run, state, state_run, pending_until)
+SELECT %(source)s, n.id, %(effective_at)s, %(run)s, n.state, %(run)s, n.pending_until
+FROM {_MISSING} WHERE NOT EXISTS (
+    SELECT FROM inventory.missing_images m WHERE m.source = %(source)s AND m.id = n.id AND m.ended_at IS NULL)
 """
 # Listed as deleted by the cloud itself, and stored so by a run that withheld deletions.
 ANY_DEAD = f"""

@@ -35,6 +35,11 @@ _STATUS_COMMENT = (
     "another run was ahead; skipped: not started; abandoned: its process was killed"
 )
 
+_STATES_COMMENT = (
+    "still_there: the cloud has it, outside of the list; unconfirmed: the cloud did not say; pending: listed too "
+    "recently to be believed gone"
+)
+
 sources = Table(
     "sources",
     metadata,
@@ -83,7 +88,9 @@ runs = Table(
     columns.count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
     columns.count("quarantined", "Records that can't be read as an image"),
     columns.count("missing", "Live images that were not in the list"),
-    columns.count("kept", "Of the missing: those not confirmed gone"),
+    columns.count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
+    columns.count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
+    columns.count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
     columns.count("misfits", "Values that did not fit their column and went to extra"),
     columns.count("requests", "Requests to the cloud"),
     columns.count("retries", "Of these: repeated ones"),
@@ -120,7 +127,7 @@ runs = Table(
         "runs_complete_idx",
         "source",
         "effective_at",
-        postgresql_where=text("effective_at IS NOT NULL AND proven AND kept = 0 AND held = 0 AND quarantined = 0"),
+        postgresql_where=text("effective_at IS NOT NULL AND proven AND unconfirmed + pending + held + quarantined = 0"),
     ),
     comment="One row a run, whatever happened to it",
 )
@@ -151,6 +158,11 @@ images = Table(
     *columns.fields(),
     columns.moment("first_seen_at", "When the image first entered the inventory", nullable=False),
     columns.moment("valid_from", "Since when the content is as it stands here", nullable=False),
+    columns.moment(
+        "listed_since",
+        "Since when lists have shown it: when it was first seen, came back, or was listed again after it was missing",
+        nullable=False,
+    ),
     columns.moment("deleted_at", "When the image was found to be gone; NULL: it is live"),
     columns.moment("last_seen_at", "Of a deleted image: when it was last known to exist"),
     columns.run_unchecked("valid_from_run", "Run that found the content as it stands here", nullable=False),
@@ -224,6 +236,27 @@ held_deletions = Table(
     CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
     Index("held_deletions_open_key", "source", "id", unique=True, postgresql_where=text("closed_at IS NULL")),
     comment="Deletions withheld by the guard until a person approves them",
+)
+
+missing_images = Table(
+    "missing_images",
+    metadata,
+    columns.source(primary_key=True),
+    Column("id", Text, primary_key=True, comment="Live image that a proven list lacked"),
+    Column("since", DateTime(timezone=True), primary_key=True, comment="Since when"),
+    columns.run("run", "Run that missed it first", nullable=False),
+    Column("state", Text, nullable=False, comment=_STATES_COMMENT),
+    columns.run("state_run", "Run that found this state first", nullable=False),
+    columns.moment("pending_until", "Of a pending one: until when it is not believed gone"),
+    columns.moment("ended_at", "When that was over; NULL: it is missing still"),
+    columns.run("ended_run", "Run that ended it"),
+    Column("outcome", Text, comment="listed: a list shows it again; deleted; held: see held_deletions"),
+    CheckConstraint("state IN ('still_there', 'unconfirmed', 'pending')", name="state"),
+    CheckConstraint("(state = 'pending') = (pending_until IS NOT NULL)", name="pending"),
+    CheckConstraint("outcome IN ('listed', 'deleted', 'held')", name="outcome"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
+    Index("missing_images_open_key", "source", "id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    comment="Live images that a proven list lacked, and why they are not deleted",
 )
 
 findings = Table(

@@ -20,6 +20,7 @@ from sync.domain.run import Listing, Missing, Outcome, Run, Traffic
 from sync.errors import SupersededError
 from sync.store import digests, runs, statements
 from sync.store.connect import ours
+from sync.store.counted import agree, counted_copy
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
 _TOLD = {"source", "run", "effective_at", "proven", "created", "updated", "restored", "deleted", "held", "quarantined"}
@@ -79,17 +80,18 @@ class Writing:
         with ours("writing images and versions"):
             if plan.updated or plan.restored:
                 self._do(statements.CLOSE_UPDATED.format(differs=self._differs))
-                self._do(statements.UPDATE.format(differs=self._differs))
+                updated = plan.updated + plan.restored
+                self._expect(updated, "images updated", statements.UPDATE.format(differs=self._differs))
             if self._loads:
                 self._load()
             elif plan.created:
-                self._do(statements.INSERT)
+                self._expect(plan.created, "images created", statements.INSERT)
             if plan.held:
                 self._do(statements.HOLD, reason=plan.reason, all=plan.deleted == self._approved)
                 self._held_by = self._row(statements.HELD_BY)[0]
             if plan.deleted:
                 self._do(statements.CLOSE_GONE)
-                self._do(statements.DELETE)
+                self._expect(plan.deleted, "images marked deleted", statements.DELETE)
                 self._do(statements.CLOSE_DELETED)
             for record in [*self._listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]:
                 facts = {"id": runs.stored(record.id), "raw": record.raw, "reason": runs.stored(record.reason)}
@@ -102,9 +104,10 @@ class Writing:
         with ours("recording the run"):
             self._tell_findings(plan, listing)
             if listing.proof.proven:
-                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.unsure])
+                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.unseen])
+                self._record_missing(missing)
             pages = len(listing.pages) + len(missing.pages)
-            more = {"approved": self._approved, "pages": pages, "accounted": not missing.unsure}
+            more = {"approved": self._approved, "pages": pages, "accounted": not missing.unseen}
             runs.finish(self._connection, self._run, outcome, **more)
             digests.seal(self._connection, self._run, outcome, loaded=self._loads)
             if plan.changes or plan.held or outcome.reason:
@@ -116,7 +119,7 @@ class Writing:
 
     def _copy(self, spool: Spool) -> None:
         self._do(statements.CREATE_STAGE)
-        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_STAGE) as copy:
+        with counted_copy(self._connection, statements.COPY_STAGE, self._staged, "images staged") as copy:
             copy.set_types(statements.STAGED_TYPES)
             for row in spool.rows():
                 copy.write_row(row)
@@ -132,8 +135,8 @@ class Writing:
     def _load(self) -> None:
         """Write the images of a source that has none."""
         at = self._facts["effective_at"]
-        before = (self._run.source.name, at, at, self._run.number)
-        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_IMAGES) as copy:
+        before = (self._run.source.name, at, at, at, self._run.number)
+        with counted_copy(self._connection, statements.COPY_IMAGES, self._staged, "images loaded") as copy:
             copy.set_types(statements.LOADED_TYPES)
             for _seq, *values, extra, raw_digest, content_digest in self._spool.rows():
                 jsonb = None if extra is None else b"\1" + extra.encode()
@@ -157,8 +160,8 @@ class Writing:
 
     def _plan_deletions(self, missing: Missing) -> tuple[int, int, str]:
         """How many will be deleted, how many held, and why."""
-        if not self._listing.proof.proven or missing.reason or self._loads:
-            return 0, 0, missing.reason
+        if not self._listing.proof.proven or self._is_nameless() or self._loads:
+            return 0, 0, ""
         if not (self._staged or missing.gone or self._row(statements.ANY_DEAD)[0]):
             return 0, 0, ""
         if not self._staged:
@@ -175,7 +178,22 @@ class Writing:
         """Images of which this listing does not say for certain that they still are as stored."""
         comparison = self._listing.comparison
         unreadable = (runs.stored(record.id) for record in comparison.unreadable.values())
-        return [*missing.unsure, *comparison.contradicted, *(name for name in unreadable if name is not None)]
+        return [*missing.unseen, *comparison.contradicted, *(name for name in unreadable if name is not None)]
+
+    def _record_missing(self, missing: Missing) -> None:
+        """Put on record why each live image that the list lacks is not deleted."""
+        states = dict.fromkeys(missing.still_there, "still_there")
+        states |= dict.fromkeys(missing.unconfirmed, "unconfirmed") | dict.fromkeys(missing.pending, "pending")
+        self._do(statements.END_MISSING, ids=list(states))
+        if states:
+            until = [missing.pending.get(image) for image in states]
+            facts = {"ids": list(states), "states": list(states.values()), "until": until}
+            self._do(statements.RENEW_MISSING, **facts)
+            self._do(statements.BEGIN_MISSING, **facts)
+
+    def _is_nameless(self) -> bool:
+        """Whether records came that bear no id, so that any image might be one of them."""
+        return any(record.id is None for record in self._listing.comparison.unreadable.values())
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""
@@ -189,8 +207,13 @@ class Writing:
             if gone:
                 self._do(statements.FINDING, kind="contract", subject=field.api, detail=went)
 
-    def _do(self, statement: str, **facts: object) -> None:
-        self._connection.execute(statement, self._facts | facts)
+    def _do(self, statement: str, **facts: object) -> int:
+        """Carry out a statement; the number of rows it wrote."""
+        return self._connection.execute(statement, self._facts | facts).rowcount
+
+    def _expect(self, planned: int, what: str, statement: str) -> None:
+        """Carry out a statement that writes as many rows as were planned."""
+        agree(self._do(statement), planned, what)
 
     def _row(self, statement: str) -> tuple[Any, ...]:
         row = self._connection.execute(statement, self._facts).fetchone()

@@ -4,7 +4,7 @@ SELECT h.source, h.id, h.name, h.valid_from AS at,
        greatest(CASE WHEN p.valid_to < h.valid_from THEN p.valid_to ELSE p.valid_from END, (
            SELECT max(r.effective_at) FROM inventory.runs r
            WHERE r.source = h.source AND r.effective_at < h.valid_from
-             AND r.proven AND r.kept = 0 AND r.held = 0 AND r.quarantined = 0
+             AND r.proven AND r.unconfirmed + r.pending + r.held + r.quarantined = 0
        )) AS not_before,
        h.valid_from_run AS run,
        CASE WHEN p.valid_to = h.valid_from THEN 'updated'
@@ -29,7 +29,7 @@ SELECT v.source, v.id, v.name, v.valid_to,
        coalesce(nullif(i.last_seen_at, v.valid_to), greatest(v.valid_from, (
            SELECT max(r.effective_at) FROM inventory.runs r
            WHERE r.source = v.source AND r.effective_at < v.valid_to
-             AND r.proven AND r.kept = 0 AND r.held = 0 AND r.quarantined = 0
+             AND r.proven AND r.unconfirmed + r.pending + r.held + r.quarantined = 0
        ))),
        v.valid_to_run, 'deleted', NULL, NULL, NULL
 FROM inventory.image_versions v

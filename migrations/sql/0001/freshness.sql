@@ -6,17 +6,25 @@ SELECT s.name AS source, s.scope, s.proven_at, clock_timestamp() - s.proven_at A
        (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.deleted_at IS NULL) AS live,
        (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.deleted_at IS NOT NULL) AS deleted,
        (SELECT count(*) FROM inventory.held_deletions h WHERE h.source = s.name AND h.closed_at IS NULL) AS held,
+       missing.still_there, missing.unconfirmed, missing.pending, missing.pending_until,
        (SELECT count(*) FROM inventory.quarantine q WHERE q.source = s.name) AS quarantined,
        (SELECT count(*) FROM inventory.findings f WHERE f.source = s.name) AS findings
 FROM inventory.sources s
 LEFT JOIN inventory.runs proven ON proven.source = s.name AND proven.effective_at = s.proven_at
 LEFT JOIN LATERAL (
-    SELECT * FROM inventory.runs r WHERE r.source = s.name ORDER BY r.run DESC LIMIT 1
+    SELECT r.run, r.status, r.started_at, r.proof, r.reason FROM inventory.runs r
+    WHERE r.source = s.name ORDER BY r.run DESC LIMIT 1
 ) AS last ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS failed FROM inventory.runs r
     WHERE r.source = s.name AND r.run > coalesce(proven.run, 0) AND r.status NOT IN ('running', 'skipped', 'superseded')
-) AS since;
+) AS since
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE m.state = 'still_there') AS still_there,
+           count(*) FILTER (WHERE m.state = 'unconfirmed') AS unconfirmed,
+           count(*) FILTER (WHERE m.state = 'pending') AS pending, max(m.pending_until) AS pending_until
+    FROM inventory.missing_images m WHERE m.source = s.name AND m.ended_at IS NULL
+) AS missing;
 
 COMMENT ON VIEW inventory.freshness IS
     'How far each source can be trusted: when its list was last proven complete, and what came since';
@@ -34,5 +42,12 @@ COMMENT ON COLUMN inventory.freshness.live IS 'Images that exist';
 COMMENT ON COLUMN inventory.freshness.deleted IS
     'Images that are gone, those that the cloud listed as deleted from the first included';
 COMMENT ON COLUMN inventory.freshness.held IS 'Deletions that wait for a person';
+COMMENT ON COLUMN inventory.freshness.still_there IS
+    'Images that the last proven list lacked, and that the cloud has all the same: they left the filter';
+COMMENT ON COLUMN inventory.freshness.unconfirmed IS
+    'Images that the last proven list lacked, and of which the cloud did not say whether they are gone';
+COMMENT ON COLUMN inventory.freshness.pending IS
+    'Images that the last proven list lacked, and that were listed too recently to be believed gone';
+COMMENT ON COLUMN inventory.freshness.pending_until IS 'When the last of the pending ones may be believed gone';
 COMMENT ON COLUMN inventory.freshness.quarantined IS 'Records that cannot be read as an image';
 COMMENT ON COLUMN inventory.freshness.findings IS 'Other things worth knowing; see the table of this name';

@@ -8,7 +8,7 @@ SELECT sha256(coalesce(predecessor, ''::bytea) || r.changes_digest || convert_to
     (extract(epoch FROM r.effective_at) * 1000000)::bigint,
     r.proven, r.proof, r.readings, r.pages, r.received, r.listed, r.total,
     r.created, r.updated, r.restored, r.deleted, r.approved, r.held, r.unchanged, r.duplicates, r.quarantined,
-    r.missing, r.kept, r.misfits, r.requests, r.retries, r.bytes, r.throttled_ms, r.version, r.host, r.ignored
+    r.missing, r.still_there, r.unconfirmed, r.pending, r.misfits, r.requests, r.retries, r.bytes, r.throttled_ms, r.version, r.host, r.ignored
 )::text, 'UTF8'))
 $$;
 

@@ -17,7 +17,7 @@ SELECT s.name, earlier.run, earlier.effective_at, later.run, later.effective_at,
             ELSE 'between two proven runs' END
 FROM inventory.sources s
 LEFT JOIN LATERAL (
-    SELECT r.run, r.effective_at, r.held + r.kept AS withheld FROM inventory.runs r
+    SELECT r.run, r.effective_at, r.held + r.unconfirmed + r.pending AS withheld FROM inventory.runs r
     WHERE r.source = s.name AND r.effective_at <= moment AND r.proven
     ORDER BY r.effective_at DESC LIMIT 1
 ) AS earlier ON true
