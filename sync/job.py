@@ -115,7 +115,7 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
     unlisted = store.live_images(run, comparison.known.unlisted())
     missing = {image: grace for image, grace in unlisted if not comparison.lists(image)}
     if doubt := _doubt(listing):
-        return Missing(unconfirmed=tuple(missing), reason=doubt if missing else "")
+        return Missing(unconfirmed=tuple(missing), doubt=doubt if missing else "")
     pending = {image: grace for image, grace in missing.items() if grace is not None}
     ids = [image for image in missing if image not in pending]
     said = _confirm(run, ids, listing, cloud)
@@ -125,7 +125,7 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
         still_there=tuple(sorted(said.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,
-        reason=f"{len(unconfirmed)} missing images could not be confirmed gone: {said.failure}" if unconfirmed else "",
+        failure=f"{len(unconfirmed)} missing images could not be confirmed gone: {said.failure}" if unconfirmed else "",
         pages=said.pages,
     )
 

@@ -54,7 +54,7 @@ class Job:
         self.settings = {"IMAGE_SYNC_DATABASE_URL": url} if url else {}
         if cloud is not None:
             self.settings |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token}
-        self.settings |= {"IMAGE_SYNC_GRACE": "0"} | settings
+        self.settings |= settings
 
     def __call__(self, *arguments: str, **settings: str) -> Done:
         """Run a command to its end."""
@@ -75,6 +75,8 @@ class Job:
     def environ(self, **settings: str) -> dict[str, str]:
         """The whole environment of a command."""
         given = {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"} | self.settings | settings
+        if "IMAGE_SYNC_ENDPOINT" in given:  # else the sources, and their grace, are in a file
+            given = {"IMAGE_SYNC_GRACE": "0"} | given
         return environment(**given)
 
     def on_terminal(self, *arguments: str, **settings: str) -> tuple[int, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from machine_bench import Bench, Change
-from machine_clouds import CHANGES, CONFIRM_LIMITS, PRIVATE
-from machine_faults import FAULTS, TOTALS, Overtaken, fail_questions, hide
+from machine_clouds import CHANGES, CONFIRM_LIMITS, PRIVATE, content
+from machine_faults import FAULTS, TOTALS, Overtaken, fail_questions, hide, lag, stale
 from machine_tables import read_tables, set_clock
 from proxy import Lose
 from servers import Server
@@ -43,9 +44,10 @@ OPTIONS = st.fixed_dictionaries(
         "guard_images": st.sampled_from([10, 3]),
         "daily_images": st.sampled_from([1000, 6]),
         "daily_percent": st.sampled_from([100, 20]),
+        "grace": st.sampled_from([0.0, 0.0, 3600.0]),
     }
 )
-CONTENTS = ("images", "image_versions", "quarantine", "held_deletions", "findings")
+CONTENTS = ("images", "image_versions", "quarantine", "held_deletions", "missing_images", "findings")
 
 
 class Machine(RuleBasedStateMachine):
@@ -69,6 +71,7 @@ class Machine(RuleBasedStateMachine):
         others=OPTIONS,
         seed=st.integers(1, 1000),
         apart=st.sampled_from([0, 1]),
+        conforming=st.booleans(),
     )
     def begin(self, **given: Any) -> None:
         """A new database, and two clouds."""
@@ -202,6 +205,37 @@ class Machine(RuleBasedStateMachine):
         """A replica leaves images out of the list; the question by name finds them."""
         if self.accounts[who].asks_by_name:
             self.run(who, lie="hidden", fault=lambda one: hide(one, number))
+
+    @rule(who=WHO, number=st.integers(1, 24))
+    def sync_lagging(self, who: str, number: int) -> None:
+        """A replica knows nothing yet of some images that were listed lately; neither list nor question shows them."""
+        account, tables = self.accounts[who], read_tables(self.admin)
+        margin = timedelta(seconds=account.settings().grace - 60)
+        young = [
+            name
+            for (source, name), row in tables.images.items()
+            if source == who and row["deleted_at"] is None and row["listed_since"] + margin > tables.now
+        ]
+        if young[:number]:
+            self.happened["lagging"] += 1
+            self.run(who, lie="lagging", fault=lambda one: lag(one, young[:number]))
+
+    @rule(who=WHO, turn=st.integers(0, 1), number=st.sampled_from([4, 24]))
+    def sync_stale(self, who: str, turn: int, number: int) -> None:
+        """Of two replicas one shows older contents: where an image came both ways, the newest stands."""
+        account = self.accounts[who]
+        older = account.world.truth()
+        self.change(who, ("change", number))
+        if not self.run(who).committed:
+            return
+        newest = {name: content(document) for name, document in account.world.truth().items()}
+        told = self.run(who, lie="stale", fault=lambda one: one.simulator.faults.add(stale(older, turn), times=None))
+        if told.committed and account.settings().readings == 1:
+            live = told.after.live(who)
+            for name in told.watch.listed_twice() & live.keys() & newest.keys() & older.keys():
+                if str(older[name].get("updated_at")) < str(account.world.truth()[name].get("updated_at")):
+                    assert live[name] == newest[name], f"{name} was shown as {newest[name]} and is {live[name]}"
+                    self.happened["stale"] += 1
 
     @rule(who=WHO, changes=FIRST, nth=st.integers(1, 50), lose=st.sampled_from(Lose))
     def sync_with_lost_connection(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:

@@ -45,6 +45,7 @@ class Bench:
         others: those of the second.
         seed: chooses the images.
         apart: 0 gives both sources images of the same ids, as public ones are.
+        conforming: whether the database takes backslashes in strings as the standard has it.
 
     Attributes:
         happened: what was met so far, by kind.
@@ -61,6 +62,7 @@ class Bench:
         others: Mapping[str, Any] = OPTIONS,
         seed: int = 1,
         apart: int = 1,
+        conforming: bool = True,
     ) -> None:
         self.happened: Counter[str] = Counter()
         self._server, self._open = server, ExitStack()
@@ -69,6 +71,8 @@ class Bench:
         url = server.url(self._database)
         self.admin = self._open.enter_context(psycopg.connect(url, autocommit=True))
         give_clock(self.admin, self._database)
+        if not conforming:
+            self.admin.execute(f"ALTER DATABASE {self._database} SET standard_conforming_strings = off".encode())
         self._proxy = self._open.enter_context(Proxy(url))
         self.target = Target(self._proxy.url.replace("owner@", f"owner:{PASSWORD}@"))
         self.accounts = {
@@ -101,7 +105,7 @@ class Bench:
         Args:
             who: the source.
             midway: what happens to its images just before the n-th question is answered.
-            lie: what its cloud lies about: "empty", "total", "hidden" or nothing.
+            lie: what its cloud lies about: "empty", "total", "hidden", "lagging", "stale" or nothing.
             fault: makes its cloud fail.
             store: makes the database as the run sees it.
         """

@@ -12,7 +12,7 @@ from typing import Any
 from machine_clouds import SECRETS, Shown
 from machine_exact import exact, returned, unread, updated
 from machine_guard import guarded
-from machine_tables import plain
+from machine_tables import Row, plain
 from machine_told import Told
 
 from sync.errors import ImageSyncError, InterruptedRunError, ScopeChangedError, SupersededError
@@ -30,7 +30,7 @@ def check_run(told: Told) -> list[str]:
 
 def _only_what_was_shown(told: Told) -> Iterator[str]:
     """What is stored was shown during the run, or stood before."""
-    if told.lie == "empty":
+    if told.lie in ("empty", "stale"):
         return
     before = told.before.live(told.source)
     seen: dict[str | None, set[str]] = {}
@@ -56,7 +56,7 @@ def _nothing_written(told: Told) -> Iterator[str]:
 
 def _untouched(told: Told) -> Iterator[str]:
     """No row was rewritten as it was."""
-    for table in ("images", "image_versions", "held_deletions", "quarantine", "findings"):
+    for table in ("images", "image_versions", "held_deletions", "missing_images", "quarantine", "findings"):
         for key, row in told.before.rows[table].items():
             now = told.after.rows[table].get(key, {})
             if row["xmin"] != now.get("xmin") and plain([row]) == plain([now]):
@@ -93,12 +93,38 @@ def _what_stayed_was_listed(told: Told) -> Iterator[str]:
 def _kept_as_it_was(told: Told) -> Iterator[str]:
     """Where content changed or an image went, its last version was closed as it was."""
     for key, row in told.before.images.items():
-        if row["deleted_at"] is None and told.after.images.get(key) != row:
+        if row["deleted_at"] is None and _lasting(told.after.images.get(key, {})) != _lasting(row):
             version = told.after.versions.get((*key, row["valid_from"]))
             if version is None or version["valid_to"] != told.record["effective_at"]:
                 yield f"{key} changed, and its version was not closed"
             elif told.after.content("image_versions", (*key, row["valid_from"])) != told.before.content("images", key):
                 yield f"{key} changed, and its last version was not kept as it was"
+
+
+def _lasting(row: Row) -> Row:
+    """A row of an image without what may change while its content stays."""
+    return {name: value for name, value in row.items() if name not in ("xmin", "listed_since")}
+
+
+def _accounted(told: Told) -> Iterator[str]:
+    """I8: a live image that a proven list lacked is still there, unconfirmed, pending or held, on record."""
+    if not told.record["proven"]:
+        return
+    missing, held = told.after.missing(told.source), told.after.open_cases(told.source).keys()
+    stayed = told.before.live(told.source).keys() & told.after.live(told.source).keys()
+    if lost := stayed - told.watch.listed() - missing.keys() - held:
+        yield f"{lost} were not listed and stayed, and nothing says why"
+    if told.record["unconfirmed"] and told.record["status"] != "withheld":
+        yield f"{told.record['unconfirmed']} were not confirmed, and the run ends as {told.record['status']}"
+
+
+def _graceful(told: Told) -> Iterator[str]:
+    """I8: nothing is believed gone before its grace is over, by the clock of the database."""
+    grace = timedelta(seconds=told.watch.account.settings().grace)
+    for name in told.gone - told.dead:
+        since = told.before.images[told.source, name]["listed_since"]
+        if since + grace > told.record["effective_at"]:
+            yield f"{name} was deleted, and its grace lasts until {since + grace}"
 
 
 def _others(told: Told) -> Iterator[str]:
@@ -159,6 +185,8 @@ _COMMITTED: tuple[tuple[str, Check], ...] = (
     ("I6", _untouched),
     ("I7", _by_the_clock_of_the_database),
     ("I8", guarded),
+    ("I8", _accounted),
+    ("I8", _graceful),
     ("I9", _what_stayed_is_there),
     ("I9", _what_stayed_was_listed),
     ("I10", _kept_as_it_was),

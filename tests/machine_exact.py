@@ -14,10 +14,11 @@ def exact(told: Told) -> Iterator[str]:
     shows, before = told.watch.states[-1], told.before.live(told.source)
     after = told.after.live(told.source)
     record = told.record
-    # Where the second list, which speaks for many missing images, is not proven, all of them are kept.
-    all_done = not record["held"] and not record["reason"] and (told.asked_by_name or not record["kept"])
+    all_done = not record["held"] and not record["reason"]
     for name in {*shows, *before, *after} - {None}:
         expected = _expected(told, list(shows.get(name, ())), before.get(str(name)))
+        if name in before and told.after.missing(told.source).get(str(name)) == "pending":
+            expected |= {before[str(name)]}
         if not all_done and name in before:
             expected |= {before[str(name)]} if None in expected else set()
         if not all_done and any(one.dead for one in shows.get(name, ())):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -89,6 +90,26 @@ def fail_questions(account: Account, effect: Effect) -> None:
         ),
         times=None,
     )
+
+
+def lag(account: Account, ids: Iterable[str]) -> None:
+    """Leave images out of every list and every answer by id, as a replica does that does not know them yet."""
+    unseen = frozenset(ids)
+    account.simulator.faults.add(Effect("lag", ask=lambda query: replace(query, hidden=unseen)), times=None)
+
+
+def stale(bodies: Mapping[str, Mapping[str, object]], turn: int) -> Effect:
+    """Answer every second time with older contents of these images, as a replica does that lags behind another."""
+    calls = [turn]
+
+    def shape(members: dict[str, bytes]) -> dict[str, bytes]:
+        calls[0] += 1
+        if calls[0] % 2:
+            return members
+        images = [bodies.get(str(one.get("id")), one) for one in json.loads(members["images"])]
+        return members | {"images": json.dumps(images, ensure_ascii=False, separators=(",", ":")).encode()}
+
+    return Effect("stale", shape=shape)
 
 
 class Overtaken(Database):

@@ -103,6 +103,11 @@ class Tables:
             texts[table, key] = content(document | (row["extra"] or {}))
         return texts[table, key]
 
+    def missing(self, source: str) -> dict[str, str]:
+        """What is on record of the live images of a source that its last proven list lacked, by id."""
+        rows = self.rows["missing_images"].values()
+        return {row["id"]: row["state"] for row in rows if row["source"] == source and row["ended_at"] is None}
+
     def open_cases(self, source: str) -> dict[str, Row]:
         """Withheld deletions of a source that still wait, by id."""
         rows = self.rows["held_deletions"].values()

@@ -81,9 +81,11 @@ def test_run_makes_the_schema_in_an_empty_database(tmp_path: Path, server: Serve
     assert job("db", "check").code == 0
 
 
-@pytest.mark.parametrize(("revision", "advice"), [("0000", "image-sync db upgrade"), ("9999", "the newer program")])
+@pytest.mark.parametrize(
+    ("revision", "advice"), [("0003", "unreleased version of this program"), ("9999", "made by a newer one")]
+)
 def test_schema_of_another_version_is_refused(job: Job, revision: str, advice: str) -> None:
-    """An older or newer schema: exit code 2 and what to do, from every command, and nothing is written."""
+    """An unreleased or newer schema: exit code 2 and what to do, from every command, and nothing is written."""
     ask(job.url, "UPDATE inventory.alembic_version SET version_num = %s RETURNING 1", revision)
     before = dump(job.url)
     done = [job(command) for command in ("run", "status")]

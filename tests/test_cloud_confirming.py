@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from builders import image
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
 from http_server import HttpServer, always, reply
 from servers import Server
@@ -245,15 +246,31 @@ def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, sm
     inventory = Inventory(target, small, confirm_limit=3)
     inventory.run()
     small.world.delete(4)
-    small.faults.add(
-        effects.Effect("other order", ask=lambda q: replace(q, sort_key="name", limit=20)), nth=2, times=None
-    )
+    other_order = effects.Effect("other order", ask=lambda q: replace(q, sort_key="name", limit=20))
+    small.faults.add(other_order, nth=2, times=None)
+    small.faults.add(effects.total_off(1), nth=2, times=None)
     outcome = inventory.run()
 
     assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (4, 4, 0)
     assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
     assert "second list is not proven" in outcome.reason
     assert not inventory.deleted()
+
+
+def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
+    """The list that confirms is proven in every way in which the first one is: ten images of each moment are no hindrance."""
+    with Simulator(World(seed=4, size=0), unstable_ties=True, page_cap=60) as cloud:
+        for n in range(200):
+            created = f"2026-01-01T00:00:{n // 10:02}Z"
+            cloud.world.put(image(f"img-{n:03}", created_at=created, updated_at=created))
+        inventory = Inventory(target, cloud, confirm_limit=3, guard_percent=100)
+        inventory.run()
+        for n in range(30):
+            cloud.world.remove(f"img-{n * 6:03}")
+        outcome = inventory.run()
+
+    assert "two readings running saw the same" in outcome.proof
+    assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (30, 0, 30)
 
 
 def test_a_second_reading_that_fails_confirms_nothing(target: Target, small: Simulator) -> None:

@@ -23,7 +23,7 @@ from sync.doctor.inventory import inventory_checks
 from sync.doctor.result import about
 from sync.domain.run import Source
 from sync.errors import DatabaseRefusedError
-from sync.store import migrate
+from sync.simulator import effects
 from sync.store.connect import Target, connect
 from sync.store.inspection import Inspection, State
 from sync.store.roles import NEEDED, OPTIONAL
@@ -177,13 +177,13 @@ def test_no_inventory_yet(server: Server) -> None:
     assert seen.unseen == "there is no inventory yet"
 
 
-def test_an_older_schema(edge: Edge) -> None:
-    """D16: which revision it has, which is needed, and what brings it there."""
-    migrate.downgrade(edge.target, "0001")
+def test_an_unreleased_schema(edge: Edge) -> None:
+    """D16: which revision it has, that nothing leads from there, and how to begin anew."""
+    edge.do("UPDATE inventory.alembic_version SET version_num = '0003'")
     lines = look_into(edge.url)
 
     assert not_ok(lines) == {"schema": "wrong"}
-    assert f"revision 0001, older than the {migrate.head()}" in said(lines, "schema")
+    assert "unreleased version of this program (revision 0003)" in said(lines, "schema")
     assert "image-sync db upgrade" in said(lines, "schema")
 
 
@@ -193,7 +193,7 @@ def test_a_newer_schema(edge: Edge) -> None:
     lines = look_into(edge.url)
 
     assert not_ok(lines) == {"schema": "wrong"}
-    assert "install the newer program" in said(lines, "schema")
+    assert "made by a newer one" in said(lines, "schema")
 
 
 # --- privileges -------------------------------------------------------------------------------------------------------
@@ -219,8 +219,8 @@ def worker(edge: Edge) -> Iterator[Callable[[], str]]:
 
 def stir(edge: Edge) -> None:
     """Something of every kind, so that a run needs every privilege."""
-    edge.world.delete(15)
-    edge.world.change(25)
+    edge.cloud.faults.add(effects.status(404), id=min(edge.world.delete(16)), times=None)
+    edge.world.change(24)
     edge.world.create(2)
     edge.world.put({"id": "odd", "brand_new": 1})
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
@@ -235,7 +235,7 @@ def test_what_is_asked_for_is_enough(edge: Edge, worker: Callable[[], str]) -> N
 
     assert not_ok(lines) == {"privileges": "warning"}
     assert "runs work" in said(lines, "privileges")
-    assert (outcome.plan.held, outcome.plan.created, outcome.quarantined) == (15, 3, 1)
+    assert (outcome.plan.held, outcome.unconfirmed, outcome.plan.created, outcome.quarantined) == (15, 1, 3, 1)
 
 
 @pytest.mark.parametrize(("table", "right"), RIGHTS, ids=[f"{right}-{table}" for table, right in RIGHTS])

@@ -75,7 +75,7 @@ def test_missing_images_are_one_line_more(job: Job, cloud: Simulator) -> None:
     found = lines(job("run"))
 
     assert [line["event"] for line in found] == [*GOOD[:3], "missing images asked for", *GOOD[3:]]
-    assert (found[3]["asked"], found[3]["gone"], found[3]["unsure"]) == (4, 4, 0)
+    assert (found[3]["asked"], found[3]["gone"], found[3]["unconfirmed"]) == (4, 4, 0)
 
 
 def test_a_withheld_run_is_a_warning_that_says_what_to_do(job: Job, cloud: Simulator) -> None:

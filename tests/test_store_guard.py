@@ -573,7 +573,7 @@ def yesterday(edge: Edge) -> None:
     """Make all that happened be 25 hours ago, in every table."""
     moments = edge.rows(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'inventory' "
-        "AND column_name IN ('effective_at', 'proven_at', 'seen_at', 'valid_from', 'valid_to', 'first_seen_at', 'last_seen_at', "
+        "AND column_name IN ('effective_at', 'proven_at', 'seen_at', 'valid_from', 'valid_to', 'first_seen_at', 'last_seen_at', 'listed_since', "
         "'deleted_at', 'held_at', 'closed_at', 'approved_at') AND table_name IN (SELECT tablename FROM pg_tables)"
     )
     for table in sorted({row[0] for row in moments}):

@@ -289,9 +289,9 @@ def test_a_large_state_is_streamed(server: Server) -> None:
     with Edge(server, 1) as edge:
         edge.run()
         edge.do(
-            "INSERT INTO inventory.images (source, id, name, first_seen_at, valid_from, valid_from_run, raw_digest, "
-            "content_digest) SELECT source, 'i' || n, repeat('x', 500), first_seen_at, valid_from, valid_from_run, "
-            "raw_digest, content_digest FROM inventory.images, generate_series(1, 40000) n"
+            "INSERT INTO inventory.images (source, id, name, first_seen_at, valid_from, listed_since, valid_from_run, "
+            "raw_digest, content_digest) SELECT source, 'i' || n, repeat('x', 500), first_seen_at, valid_from, "
+            "listed_since, valid_from_run, raw_digest, content_digest FROM inventory.images, generate_series(1, 40000) n"
         )
         with inventory(edge.target) as reading:
             rows = reading.as_of(reading.now(), None)

@@ -171,8 +171,8 @@ def test_large_runs_are_told_by_keys_not_by_time_alone(each_server: Server) -> N
     with Edge(each_server, 1) as edge:
         edge.run()
         edge.do(
-            f"INSERT INTO inventory.images (id, {columns}, first_seen_at, raw_digest, content_digest) "
-            "SELECT 'i' || n, source, name, valid_from + interval '1 hour', 1, first_seen_at, '', '' "
+            f"INSERT INTO inventory.images (id, {columns}, first_seen_at, listed_since, raw_digest, content_digest) "
+            "SELECT 'i' || n, source, name, valid_from + interval '1 hour', 1, first_seen_at, first_seen_at, '', '' "
             "FROM inventory.images, generate_series(1, 50000) AS n"
         )
         edge.do(

@@ -167,7 +167,8 @@ class Missing:
         still_there: ids that the cloud has all the same: they left the filter.
         unconfirmed: ids of which nobody could say whether they are gone.
         pending: ids that were listed too recently to be believed gone, and until when that is so.
-        reason: why some are unconfirmed, or "".
+        doubt: why this run may delete none at all, or "".
+        failure: why some are unconfirmed, or "".
         pages: the evidence of the second listing, where one was read.
     """
 
@@ -175,11 +176,17 @@ class Missing:
     still_there: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     pending: Mapping[str, datetime] = field(default_factory=dict)
-    reason: str = ""
+    doubt: str = ""
+    failure: str = ""
     pages: tuple[PageEvidence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.gone) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
+
+    @property
+    def reason(self) -> str:
+        """Why deletions are withheld, or ""."""
+        return self.doubt or self.failure
 
     @property
     def unseen(self) -> list[str]:

@@ -254,6 +254,7 @@ WITH ended AS (
 UPDATE inventory.images i SET listed_since = %(effective_at)s
 FROM ended WHERE i.source = %(source)s AND i.id = ended.id AND ended.outcome = 'listed'
 """
+DELETED_OF = "SELECT id FROM inventory.images WHERE source = %(source)s AND id = ANY(%(ids)s) AND deleted_run = %(run)s"
 _MISSING = "unnest(%(ids)s::text[], %(states)s::text[], %(until)s::timestamptz[]) AS n (id, state, pending_until)"
 RENEW_MISSING = f"""
 UPDATE inventory.missing_images m

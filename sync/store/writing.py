@@ -99,6 +99,7 @@ class Writing:
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
         """Complete the record of the run."""
+        missing = self._by_their_own_word(plan, missing)
         outcome = runs.outcome_of(self._run, plan, listing, missing, traffic)
         outcome = replace(outcome, effective_at=self._facts["effective_at"], held_by=tuple(self._held_by))
         with ours("recording the run"):
@@ -160,7 +161,7 @@ class Writing:
 
     def _plan_deletions(self, missing: Missing) -> tuple[int, int, str]:
         """How many will be deleted, how many held, and why."""
-        if not self._listing.proof.proven or self._is_nameless() or self._loads:
+        if not self._listing.proof.proven or missing.doubt or self._loads:
             return 0, 0, ""
         if not (self._staged or missing.gone or self._row(statements.ANY_DEAD)[0]):
             return 0, 0, ""
@@ -180,6 +181,15 @@ class Writing:
         unreadable = (runs.stored(record.id) for record in comparison.unreadable.values())
         return [*missing.unseen, *comparison.contradicted, *(name for name in unreadable if name is not None)]
 
+    def _by_their_own_word(self, plan: Plan, missing: Missing) -> Missing:
+        """Count as gone what the cloud has still, but calls deleted itself, if this run deleted it."""
+        if not (plan.deleted and missing.still_there):
+            return missing
+        rows = self._connection.execute(statements.DELETED_OF, self._facts | {"ids": list(missing.still_there)})
+        deleted = {row[0] for row in rows}
+        left = tuple(image for image in missing.still_there if image not in deleted)
+        return replace(missing, still_there=left, gone=(*missing.gone, *sorted(deleted)))
+
     def _record_missing(self, missing: Missing) -> None:
         """Put on record why each live image that the list lacks is not deleted."""
         states = dict.fromkeys(missing.still_there, "still_there")
@@ -190,10 +200,6 @@ class Writing:
             facts = {"ids": list(states), "states": list(states.values()), "until": until}
             self._do(statements.RENEW_MISSING, **facts)
             self._do(statements.BEGIN_MISSING, **facts)
-
-    def _is_nameless(self) -> bool:
-        """Whether records came that bear no id, so that any image might be one of them."""
-        return any(record.id is None for record in self._listing.comparison.unreadable.values())
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""

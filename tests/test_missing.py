@@ -1,0 +1,309 @@
+"""A live image that the list lacks: still there, unconfirmed, pending or gone, and each run says which, on record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import image
+from cli_tools import Job
+from cloud_tools import gap, only_by_id
+from machine_faults import Overtaken, stale
+from servers import Server
+from store_tools import Edge
+
+from sync import job, wiring
+from sync.domain.plan import Status
+from sync.errors import StoreError, SupersededError
+from sync.simulator import effects
+from sync.simulator.effects import Effect
+from sync.store.approvals import approve
+from sync.store.database import Planning
+
+HOUR = 3600.0
+OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ended_at IS NULL ORDER BY id"
+
+
+@pytest.fixture
+def edge(server: Server) -> Iterator[Edge]:
+    """A cloud of 40 images, synced once."""
+    with Edge(server) as one:
+        one.run()
+        yield one
+
+
+def lag(ids: list[str]) -> Effect:
+    """A replica that does not know these images yet: neither its lists nor its answers by id show them."""
+    return Effect("lag", ask=lambda query: replace(query, hidden=frozenset(ids)))
+
+
+def states(edge: Edge) -> dict[str, str]:
+    """The missing images on record, and what each of them is."""
+    return {row[0]: row[1] for row in edge.rows(OPEN)}
+
+
+def test_a_replica_that_lags_deletes_nothing_new(edge: Edge) -> None:
+    """What was listed a moment ago is pending where a replica does not show it yet, and nothing ever comes back."""
+    new = edge.world.create(10)
+    edge.run(grace=HOUR)
+    edge.cloud.faults.add(lag(new), times=None)
+    lagging = edge.run(grace=HOUR)
+    pending = states(edge)
+    edge.cloud.faults.clear()
+    caught_up = edge.run(grace=HOUR)
+
+    assert (lagging.status, lagging.missing, lagging.pending, lagging.plan.deleted) == (Status.DONE, 10, 10, 0)
+    assert pending == dict.fromkeys(new, "pending")
+    assert (caught_up.plan.restored, caught_up.unchanged, states(edge)) == (0, 50, {})
+
+
+def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path: Path) -> None:
+    """`status` says how many are pending and until when, `status --missing` lists them, and the exit code is 0."""
+    (gone,) = edge.world.delete(1)
+    edge.run(grace=HOUR)
+    until = edge.value(
+        "SELECT inventory.instant(listed_since + interval '1 hour') FROM inventory.images WHERE id = %s", gone
+    )
+    command = Job(tmp_path, edge.url)
+    plain, listed = command("status"), command("status", "--missing", "--format", "json")
+
+    assert plain.code == listed.code == 0
+    assert f"1 missing images were listed too recently to be believed gone, the last of them until {until}" in plain.err
+    assert [(row["id"], row["state"], row["pending_until"]) for row in listed.rows] == [(gone, "pending", until)]
+
+
+def test_after_its_grace_an_image_is_deleted(edge: Edge) -> None:
+    """Grace ends: what is still missing then is confirmed and deleted, and its case is closed."""
+    gone = edge.world.delete(2)
+    waiting = edge.run(grace=HOUR)
+    done = edge.run(grace=0.0)
+
+    assert (waiting.pending, waiting.plan.deleted) == (2, 0)
+    assert (done.pending, done.plan.deleted) == (0, 2)
+    assert edge.rows("SELECT DISTINCT outcome FROM inventory.missing_images") == [("deleted",)]
+    assert edge.inventory.deleted() == set(gone)
+
+
+def test_pending_images_are_not_asked_for(edge: Edge) -> None:
+    """Grace comes before confirmation: no question is spent on what would not be believed."""
+    edge.world.delete(3)
+    since = edge.cloud.journal.seq
+    edge.run(grace=HOUR)
+
+    assert not [event for event in edge.cloud.journal.answers(since) if "id=" in str(event.detail["query"])]
+
+
+def test_doubt_comes_before_grace(edge: Edge) -> None:
+    """Where the list is in doubt all that is missing is unconfirmed, recent or not."""
+    edge.world.delete(2)
+    edge.world.put(b'{"name":"nameless"}')
+    outcome = edge.run(grace=HOUR)
+
+    assert (outcome.unconfirmed, outcome.pending, outcome.status) == (2, 0, Status.WITHHELD)
+
+
+def test_what_is_listed_again_has_grace_anew(edge: Edge) -> None:
+    """An image that left the filter and is listed again is not believed gone by the next replica that lags."""
+    (name,) = sorted(edge.world.truth())[:1]
+    time.sleep(1.1)
+    edge.cloud.faults.add(gap([name]), times=None)
+    left = edge.run(grace=1.0)
+    edge.cloud.faults.clear()
+    edge.run(grace=1.0)
+    edge.cloud.faults.add(lag([name]), times=None)
+    again = edge.run(grace=1.0)
+
+    assert (left.still_there, left.pending) == (1, 0)
+    assert (again.still_there, again.pending, again.plan.deleted) == (0, 1, 0)
+
+
+def test_what_was_held_and_is_listed_again_has_grace_anew(edge: Edge) -> None:
+    """So has an image whose deletion was held."""
+    names = sorted(edge.world.truth())[:15]
+    time.sleep(1.1)
+    edge.cloud.faults.add(lag(names), times=None)
+    held = edge.run(grace=1.0)
+    edge.cloud.faults.clear()
+    edge.run(grace=1.0)
+    edge.cloud.faults.add(lag(names), times=None)
+    again = edge.run(grace=1.0)
+
+    assert (held.plan.held, again.pending, again.plan.held) == (15, 15, 0)
+
+
+def test_what_came_back_has_grace_anew(edge: Edge) -> None:
+    """So has an image that was deleted and restored."""
+    edge.world.delete(1)
+    edge.run()
+    edge.world.restore(1)
+    edge.run()
+    edge.world.delete(1)
+
+    assert edge.run(grace=HOUR).pending == 1
+
+
+def test_each_state_is_on_record_and_follows_what_the_cloud_says(edge: Edge) -> None:
+    """Still there, then unconfirmed, then deleted: one row, that says when each began."""
+    (name,) = sorted(edge.world.truth())[:1]
+    edge.cloud.faults.add(gap([name]), times=None)
+    first = edge.run()
+    seen = [states(edge)]
+    edge.run()
+    edge.cloud.faults.add(only_by_id(effects.status(404)), times=None)
+    third = edge.run()
+    seen.append(states(edge))
+    edge.cloud.faults.clear()
+    edge.world.remove(name)
+    last = edge.run()
+
+    assert seen == [{name: "still_there"}, {name: "unconfirmed"}]
+    assert edge.rows("SELECT since, run, state_run, ended_run, outcome FROM inventory.missing_images") == [
+        (first.effective_at, first.run, third.run, last.run, "deleted")
+    ]
+
+
+def test_what_is_still_missing_is_not_written_again(edge: Edge) -> None:
+    """A run that finds the same images missing for the same reasons writes nothing but its record."""
+    names = sorted(edge.world.truth())[:3]
+    edge.cloud.faults.add(gap(names), times=None)
+    edge.run()
+    before = edge.rows("SELECT xmin::text, id FROM inventory.missing_images ORDER BY id")
+    edge.run()
+
+    assert edge.rows("SELECT xmin::text, id FROM inventory.missing_images ORDER BY id") == before
+
+
+def test_a_held_image_is_closed_as_held(edge: Edge) -> None:
+    """What could not be confirmed, then was, and was held by the guard: one record ends where the other begins."""
+    names = edge.world.delete(15)
+    edge.cloud.faults.add(only_by_id(effects.status(500)), times=None)
+    unconfirmed = edge.run(retries=0)
+    edge.cloud.faults.clear()
+    held = edge.run()
+
+    assert (unconfirmed.unconfirmed, held.plan.held) == (15, 15)
+    assert edge.rows("SELECT DISTINCT outcome FROM inventory.missing_images") == [("held",)]
+    approve(edge.target, held.run or 0, "ann")
+    assert edge.run().plan.deleted == len(names)
+
+
+# --- nothing comes back short unnoticed -------------------------------------------------------------------------------
+
+
+def test_a_legacy_setting_of_strings_changes_nothing(edge: Edge) -> None:
+    """Where `standard_conforming_strings` is off by default, an empty cloud is held as everywhere."""
+    name = edge.value("SELECT current_database()")
+    edge.do(f"ALTER DATABASE {name} SET standard_conforming_strings = off")
+    for gone in list(edge.world.truth()):
+        edge.world.remove(gone)
+    outcome = edge.run()
+
+    assert (outcome.status, outcome.missing, outcome.plan.held) == (Status.WITHHELD, 40, 40)
+
+
+def _look_up_after(edge: Edge, statement: str) -> None:
+    edge.world.delete(2)
+    with edge.parts() as (_, parts):
+        store = Overtaken(edge.target, "live_images", lambda: edge.do(statement))
+        with store:
+            job.run_sync(parts.source, parts.cloud, store, parts.spool, "command")
+
+
+def test_images_that_are_not_found_again_fail_the_run(edge: Edge) -> None:
+    """Fewer ids than digests is an error, never "nothing is missing"."""
+    with pytest.raises(StoreError, match="does not find 2 of the images that it holds"):
+        _look_up_after(edge, "UPDATE inventory.images SET raw_digest = ''")
+
+    assert edge.record["status"] == "failed"
+
+
+def test_images_that_another_run_changed_are_no_error(edge: Edge) -> None:
+    """Where another run committed meanwhile, this one was superseded, and says so."""
+    with pytest.raises(SupersededError):
+        _look_up_after(
+            edge, "UPDATE inventory.images SET raw_digest = ''; UPDATE inventory.sources SET epoch = epoch + 1"
+        )
+    edge.do("UPDATE inventory.sources SET epoch = epoch - 1")
+
+
+SWALLOW = """
+CREATE FUNCTION inventory.swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER swallow BEFORE {event} ON inventory.{table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION inventory.swallow()
+"""
+
+
+@pytest.mark.parametrize(
+    ("event", "table", "when", "what"),
+    [
+        ("INSERT", "images", "NEW.id = 'img-new'", "images created"),
+        ("UPDATE", "images", "NEW.id = 'img-1'", "images updated"),
+        ("UPDATE", "images", "NEW.id = 'img-2'", "images marked deleted"),
+        ("INSERT", "run_pages", "NEW.page = 1", "pages of evidence"),
+    ],
+)
+def test_rows_that_are_not_written_fail_the_run(edge: Edge, event: str, table: str, when: str, what: str) -> None:
+    """A trigger that swallows a row: what was written is counted against the plan, and the run fails as a whole."""
+    for name in ("img-1", "img-2"):
+        edge.world.put(image(name))
+    edge.run()
+    edge.do(SWALLOW.format(event=event, table=table, when=when))
+    edge.world.put(image("img-new"))
+    edge.world.put(image("img-1", name="another"))
+    edge.world.remove("img-2")
+
+    error = edge.fails(StoreError)
+
+    assert what in str(error)
+
+
+def test_a_first_load_that_comes_short_fails(server: Server) -> None:
+    """The rows of a first load are counted, too."""
+    with Edge(server, size=5) as edge:
+        edge.world.put(image("img-1"))
+        edge.do(SWALLOW.format(event="INSERT", table="images", when="NEW.id = 'img-1'"))
+
+        assert "5 images loaded, and 6 were planned" in str(edge.fails(StoreError))
+
+
+# --- an image that comes both ways ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+@pytest.mark.parametrize("cap", [30, 60])
+def test_an_older_content_does_not_replace_the_stored_one(server: Server, turn: int, cap: int) -> None:
+    """Of two contents of one image in one reading the newest stands, whichever page came first, in blocks as well."""
+    with Edge(server, 80) as edge:
+        edge.run()
+        older = {name: dict(document) for name, document in edge.world.truth().items()}
+        edge.world.change(40)
+        edge.run()
+        newest = {name: str(document["updated_at"]) for name, document in edge.world.truth().items()}
+        edge.cloud.listing.page_cap = cap
+        fault = stale(older, turn)
+        edge.cloud.faults.add(fault, times=None)
+        since = edge.cloud.journal.seq
+        edge.run_unclear(concurrency=1)
+        seen: dict[str, list[int]] = {}
+        for n, event in enumerate(edge.cloud.journal.answers(since)):
+            for name in event.ids:
+                seen.setdefault(name, []).append(n)
+        both = [name for name, answers in seen.items() if len(answers) > 1]
+        stored = {row["id"]: row["at"] for row in edge.inventory.images("id, inventory.instant(updated_at) AS at")}
+
+        assert both
+        assert {name: stored[name] for name in both} == {name: newest[name] for name in both}
+
+
+def test_a_plan_says_what_is_missing_and_records_nothing(edge: Edge) -> None:
+    """A plan knows what is pending, and puts nothing of it on record."""
+    edge.world.delete(2)
+    source = replace(edge.inventory.source, grace=HOUR)
+    with Planning(edge.target) as store, wiring.parts(source, store, threading.Event()) as parts:
+        outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "plan")
+
+    assert (outcome.missing, outcome.pending, outcome.plan.deleted) == (2, 2, 0)
+    assert states(edge) == {}
