@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
@@ -83,6 +84,15 @@ def test_a_token_that_no_one_knows_is_masked(echo: str) -> None:
     error = failed(401, {"error_msg": f"token '{text}' of reader is bad", "error_code": 7})
 
     assert "the cloud says \"token '***' of reader is bad\"" in str(error)
+
+
+@pytest.mark.parametrize("part", ["A", "password", r"\u0041", "%25", "&amp;", "\\", "://", "x-auth-token: "])
+def test_no_words_take_long(part: str) -> None:
+    """Looking through the longest body of an error takes a moment, whatever is in it."""
+    began = time.process_time()
+    failed(400, {"error_msg": part * (60_000 // len(part))})
+
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ _SHAPES = (
     # bare, as in HTTP and in connection strings: X-Auth-Token: ..., password=...
     (rf"""(?i)\b({_NAME}\s*[:=]\s*)(?!["'\\])[^\s"'&,;]+""", rf"\1{MASK}"),
     (r"""(?i)\b((?:proxy-)?authorization\s*[:=]\s*)(?!["'\\])[^\r\n"']+""", rf"\1{MASK}"),
-    # what stands before the host of a URL
-    (r"""([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"']*:)[^\s/@"']+(?=@)""", rf"\1{MASK}"),
+    # what stands before the host of a URL; the scheme is bounded, or a long word would take seconds
+    (r"""([A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:"']*:)[^\s/@"']+(?=@)""", rf"\1{MASK}"),
 )
 _PATTERNS = tuple((re.compile(pattern), masked) for pattern, masked in _SHAPES)
 _DEEPEST = 6
