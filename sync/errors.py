@@ -13,7 +13,7 @@ ImageSyncError                        exit 1
 │   ├── UnauthorizedError             401: the credentials are refused
 │   ├── ForbiddenError                403: the credentials may not list images
 │   ├── RejectedError                 any other 3xx or 4xx: asking again will not help
-│   ├── ContractError                 JSON, but not an answer of this API
+│   ├── ContractError                 JSON, but not an answer of this API; or no HTTP at all
 │   └── TooLargeError                 over the cap on bytes
 ├── StoreError                        the database refused
 │   ├── DatabaseUnavailableError      not reachable, starting up, or too many connections

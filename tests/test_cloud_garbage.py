@@ -67,7 +67,7 @@ def test_a_packed_transfer_is_refused(coding: str) -> None:
     """The other way to pack an answer is refused as well."""
     answer = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
     with HttpServer(always(answer)) as server:
-        Reader(server.url, retries=0).fails(ConnectionFailedError)
+        Reader(server.url, retries=0).fails(ContractError)
 
 
 def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
@@ -161,15 +161,22 @@ def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
     assert type(caught.value) in (BrokenAnswerError, ContractError)
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x16\x03\x01\x02\x00", b"HTTP/1.1 2000 OK\r\n\r\n"])
-def test_what_is_no_http_is_told(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", ConnectionFailedError),  # as far as it goes, a head that was cut short
+        (b"\x16\x03\x01\x02\x00", ContractError),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", ContractError),
+    ],
+)
+def test_what_is_no_http_is_told(answer: bytes, kind: type[ConnectionFailedError | ContractError]) -> None:
     """Another protocol on the port is an error that names the endpoint."""
 
     def other(connection: socket.socket, _: Asked) -> None:
         connection.sendall(answer)
 
     with HttpServer(other) as server:
-        error = Reader(server.url, retries=0).fails(ConnectionFailedError)
+        error = Reader(server.url, retries=0).fails(kind)
 
     assert server.url in str(error)
 
@@ -179,7 +186,7 @@ def test_endless_headers_are_cut_off(extra: bytes) -> None:
     """A head of more than some 100 kB is refused."""
     answer = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
     with HttpServer(always(answer)) as server:
-        Reader(server.url, retries=0).fails(ConnectionFailedError)
+        Reader(server.url, retries=0).fails(ContractError)
 
 
 def test_an_early_hint_is_passed_over() -> None:

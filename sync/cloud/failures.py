@@ -16,11 +16,16 @@ from typing import Any
 import httpx
 
 from sync import errors
-from sync.logs import mask
+from sync.logs import mask, mask_foreign, wraps_secret
 
 _SERVER_FAULT = 500
 _MOST_SHOWN = 300  # characters of what a server says
+_WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")  # codes and ids of requests; tokens are longer, or have other characters
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+# How the HTTP library begins its words about an answer. They sort errors and are never shown: what follows quotes the
+# answer, and with that perhaps a token. What begins in any other way is a broken answer that no second try makes whole.
+_CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
+_ELSEWHERE = "Invalid URL in location header"
 # The last one is the identity service's own; the vendor's SDKs tell it in their errors.
 _REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id", "x-iam-trace-id")
 
@@ -38,8 +43,8 @@ def failure(
         hint: what else may be the cause.
     """
     code, text, request_id = _told(body)
-    request_id = request_id or request_id_of(headers)
-    facts: dict[str, Any] = {"status": status, "code": _shown(code), "request_id": _shown(request_id)}
+    request_id = _word(request_id) or request_id_of(headers)
+    facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
     said = (f': the cloud says "{_shown(text)}"' if text else "") + (f"; {hint}" if hint else "")
     if status == httpx.codes.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
@@ -65,26 +70,45 @@ _ADVICE: dict[int, str] = {
 
 
 def unreachable(error: Exception, endpoint: str) -> errors.CloudError:
-    """Turn an error of the HTTP library into ours; its text may be shown, its request never."""
-    name, text = type(error).__name__, str(error) or "no details"
+    """Turn an error of the HTTP library into ours; its text is shown where it is this machine's, its request never."""
+    name = type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return errors.ConnectionFailedError(f"{endpoint} does not answer in time ({name}); check network and endpoint")
-    if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.LocalProtocolError):
+    if isinstance(error, httpx.NetworkError):
+        text = mask(str(error) or "no details")[:_MOST_SHOWN]  # of the system or of OpenSSL, with no word of the server
         advice = "check certificate and clock" if "certificate" in text.lower() else "check network and endpoint"
         return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({text}); {advice}")
+    if isinstance(error, httpx.ProxyError):
+        status = re.match(r"\d{3}(?= )", str(error))  # what follows is the proxy's
+        said = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
+        return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({said}); check the proxy and its login")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
+        return _broken(error, endpoint)
     # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
     return errors.RejectedError(f"the request to {endpoint} cannot be made ({name}); check endpoint and credentials")
 
 
+def _broken(error: Exception, endpoint: str) -> errors.CloudError:
+    """Tell a connection that ended too early, which is worth another try, from an answer that is no HTTP."""
+    if str(error).startswith(_CUT_SHORT):
+        return errors.ConnectionFailedError(
+            f"{endpoint} ended the connection before its answer was whole; check network and endpoint"
+        )
+    if str(error).startswith(_ELSEWHERE):
+        return errors.RejectedError(f"{endpoint}: {_ADVICE[httpx.codes.FOUND]}")
+    name = type(error).__name__
+    return errors.ContractError(f"the answer of {endpoint} is not valid HTTP ({name}); is there a proxy in between?")
+
+
 def traced(error: errors.CloudError, status: int, request_id: str | None) -> errors.CloudError:
     """The same error, with what is known of the answer in which it was found."""
-    error.status, error.request_id = error.status or status, error.request_id or _shown(request_id)
+    error.status, error.request_id = error.status or status, error.request_id or _word(request_id)
     return error
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """The gateway's id of a request, for the vendor's support."""
-    return next((headers[name][:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    return next((word for name in _REQUEST_ID_HEADERS if (word := _word(headers.get(name)))), None)
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -119,9 +143,15 @@ def _first(told: dict[str, Any], *names: str) -> str:
     return re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", str(value)).strip()
 
 
-def _shown(text: str | None) -> str | None:
+def _shown(text: str) -> str:
     """As much of the server's words as is shown; servers have been seen to echo secrets."""
-    return mask(text)[:_MOST_SHOWN] if text else None
+    return mask_foreign(text)[:_MOST_SHOWN]
+
+
+def _word(text: str | None) -> str | None:
+    """A vendor code or the id of a request; None where it is something else, which may be anything."""
+    fits = text and _WORD.fullmatch(text) and mask(text) == text and not wraps_secret(text)
+    return text if fits else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -11,13 +11,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sync.logs.redaction import mask, mask_value, protect
+from sync.logs.redaction import mask, mask_foreign, mask_value, protect, wraps_secret
 from sync.logs.rendering import as_json, as_text, escape
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-__all__ = ["Log", "bind", "configure", "escape", "extend", "for_programs", "get", "mask", "protect"]
+__all__ = [
+    "Log",
+    "bind",
+    "configure",
+    "escape",
+    "extend",
+    "for_programs",
+    "get",
+    "mask",
+    "mask_foreign",
+    "protect",
+    "wraps_secret",
+]
 
 # They print headers, connection strings, every byte or every step below this level.
 _TALKATIVE = ("httpx", "httpcore", "hpack", "h2", "urllib3", "psycopg", "alembic", "apscheduler")

@@ -3,8 +3,10 @@
 import json
 import re
 import threading
+from base64 import b64decode
 from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
+from html import unescape
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
@@ -21,11 +23,15 @@ _SHAPES = (
     # bare, as in HTTP and in connection strings: X-Auth-Token: ..., password=...
     (rf"""(?i)\b({_NAME}\s*[:=]\s*)(?!["'\\])[^\s"'&,;]+""", rf"\1{MASK}"),
     (r"""(?i)\b((?:proxy-)?authorization\s*[:=]\s*)(?!["'\\])[^\r\n"']+""", rf"\1{MASK}"),
-    # what stands before the host of a URL
-    (r"""([A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"']*:)[^\s/@"']+(?=@)""", rf"\1{MASK}"),
+    # what stands before the host of a URL; the scheme is bounded, or a long word would take seconds
+    (r"""([A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:"']*:)[^\s/@"']+(?=@)""", rf"\1{MASK}"),
 )
 _PATTERNS = tuple((re.compile(pattern), masked) for pattern, masked in _SHAPES)
 _DEEPEST = 6
+_LONG = re.compile(r"[A-Za-z0-9+/=_\-.%~\\]{40,}")  # no word, but perhaps a token, or a key in whatever form
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_LAYERS = 3  # of escapes that are looked through
 _SHORTEST = 4  # shorter ones would mask half of every line, and hide nothing
 _protecting = threading.Lock()
 _protected: tuple[str, ...] = ()  # longest first, so that no part of a secret is left beside the mask of another
@@ -47,6 +53,26 @@ def mask(text: str) -> str:
     for pattern, masked in _PATTERNS:
         text = pattern.sub(masked, text)
     return text
+
+
+def mask_foreign(text: str) -> str:
+    """``text`` from outside without secrets: none that is known, however wrapped, and nothing that looks like one.
+
+    A server may echo what no one here knows, such as a token that it has only just made.
+    """
+    return MASK if wraps_secret(text) else _LONG.sub(MASK, mask(text))
+
+
+def wraps_secret(text: str) -> bool:
+    """Whether a secret shows once ``text`` is read as base64, or as escaped for a URL, JSON, a repr or a page."""
+    inner = text
+    for _ in range(_LAYERS):
+        if _holds_secret(_opened(inner)):
+            return True
+        inner = unescape(unquote(_ESCAPED.sub(_meant, inner)))
+        if inner != text and mask(inner) != inner:
+            return True
+    return False
 
 
 def mask_value(value: object, depth: int = 0) -> object:
@@ -71,6 +97,23 @@ def mask_value(value: object, depth: int = 0) -> object:
 def _forms(text: str) -> set[str]:
     """The ways in which ``text`` may stand in a URL, in JSON or in a repr."""
     return {text, quote(text, safe=""), quote(text), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """What an escape of JSON or a repr stands for; a byte is left as a URL has it, since a letter may be several."""
+    if escape[2]:
+        return f"%{escape[2]}"
+    return chr(int(escape[1], 16)) if escape[1] else escape[3]
+
+
+def _opened(text: str) -> str:
+    """What the words of ``text`` say where they are base64, read from each place where it may begin."""
+    parts = [word[start:] for word in _BASE64.findall(text.translate({0x2D: "+", 0x5F: "/"})) for start in range(4)]
+    return " ".join(b64decode(part + "A" * (-len(part) % 4)).decode("utf-8", "replace") for part in parts)
+
+
+def _holds_secret(text: str) -> bool:
+    return any(secret in text for secret in _protected)
 
 
 def _is_secret(name: object) -> bool:

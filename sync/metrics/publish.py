@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import tempfile
 import threading
 from base64 import b64encode
@@ -18,7 +19,6 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 from prometheus_client import push_to_gateway, pushadd_to_gateway
 
 from sync import logs
-from sync.logs import mask
 from sync.metrics.exposition import Exposition
 
 _log = logs.get(__name__)
@@ -26,6 +26,10 @@ _PATIENCE = 3.0  # seconds
 _JOB = "image-sync"
 _UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 Sending = Callable[[], None]
+
+
+class _RefusedError(Exception):
+    """The gateway's status is none of success."""
 
 
 def write(exposition: Exposition, file: Path) -> None:
@@ -73,8 +77,8 @@ def push(exposition: Exposition, address: str, grouping: dict[str, str]) -> None
     def work() -> None:
         try:
             tell(plain, _JOB, exposition.registry(), grouping, timeout=_PATIENCE, handler=send)
-        except (OSError, HTTPException, ValueError) as error:
-            told.append(mask(str(error)))
+        except (OSError, HTTPException, ValueError, _RefusedError) as error:
+            told.append(_why(error))
         else:
             told.append("")
 
@@ -95,4 +99,18 @@ def _send(request: Request, timeout: float | None) -> None:
         opener.add_handler(handler)
     with opener.open(request, timeout=timeout) as answer:
         if answer.status >= 300:  # noqa: PLR2004 - whatever is no success
-            raise URLError(f"HTTP {answer.status}")
+            raise _RefusedError(f"HTTP {answer.status}")
+
+
+def _why(error: Exception) -> str:
+    """Why, in words of this machine: those of the HTTP library quote what the gateway or a proxy said, or the login."""
+    if isinstance(error, _RefusedError):
+        return str(error)
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed ({cause.reason or type(cause).__name__}); check certificate and clock"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {_PATIENCE:g} s"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return f"no valid answer came ({type(cause).__name__}); is there a proxy in between?"

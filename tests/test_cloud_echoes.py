@@ -1,0 +1,134 @@
+"""Servers echo what they were sent, and what they have only just made: of that, nothing that may be a secret is shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from html import escape
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from sync import logs
+from sync.cloud.failures import failure, request_id_of
+from sync.errors import CloudError
+from sync.logs import redaction
+
+SECRET = "s3cr/t+\"ä'&<k"
+HEADER = b64encode(b"CANARY0ACCESSKEY:" + SECRET.encode()).decode()
+ECHOES = {
+    "plain": SECRET,
+    "base64": b64encode(SECRET.encode()).decode(),
+    "base64 of a pair": HEADER,
+    "base64 for addresses": HEADER.replace("+", "-").replace("/", "_").rstrip("="),
+    "base64 in an address": "/v1/" + HEADER,
+    "in an address": quote(SECRET, safe=""),
+    "in small digits": quote(SECRET, safe="").lower(),
+    "each byte": "".join(f"%{byte:02x}" for byte in SECRET.encode()),
+    "twice in an address": quote(quote(SECRET, safe=""), safe=""),
+    "JSON": json.dumps(SECRET),
+    "JSON in JSON": json.dumps(json.dumps(SECRET)),
+    "JSON as PHP has it": json.dumps(SECRET).replace("/", r"\/"),
+    "JSON, all of it escaped": "".join(f"\\u{ord(letter):04x}" for letter in SECRET),
+    "JSON in UTF-8": json.dumps(SECRET, ensure_ascii=False),
+    "repr": repr(SECRET.encode()).replace("/", r"\x2f"),
+    "page": escape(SECRET),
+    "page, in numbers": "".join(f"&#{ord(letter)};" for letter in SECRET),
+    "base64 in an address, escaped": quote(HEADER, safe=""),
+}
+UNKNOWN = {
+    "Fernet": "gAAAAABm" + "Zq7_-x" * 20 + "==",
+    "PKI": "MIIE9gYJKoZIhvcNAQcCoIIE5zCCBOMC" + "AQ+/" * 400,
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyZWFkZXIifQ.c2lnbmF0dXJl",
+    "key": "0123456789ABCDEFGHIJabcdefghij0123456789",
+    "escaped": r"eyJhbGciOiJIUzI1NiJ9\/eyJzdWIiOiJyZWFk\/ZXIifQc2lnbmF0",
+    "in an address": "eyJhbGci%2BOiJIUzI%2F1NiJ9eyJzdWIiOiJyZWFkZXIifQ%3D%3D",
+}
+
+
+def failed(status: int, body: object, **headers: str) -> CloudError:
+    """The error that an answer becomes."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return failure(status, httpx.Headers(named), json.dumps(body).encode())
+
+
+@pytest.fixture
+def known() -> Iterator[None]:
+    """The secret is one of the program's."""
+    before = redaction._protected
+    logs.protect(SECRET)
+    yield
+    redaction._protected = before
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_secret_that_a_server_echoes_is_masked(echo: str) -> None:
+    """Servers have been seen to quote what they refuse, and wrap it as they like."""
+    text = ECHOES[echo]
+    for said in (f"bad token {text}", f"bad token:{text}, get another", text):
+        error = failed(401, {"error_msg": said, "error_code": text, "request_id": text}, X_Request_Id=quote(text))
+
+        assert '"***' in str(error) or "bad token" in str(error)
+        assert not any(text[n : n + 6] in str(error).replace("bad token", "") for n in range(len(text) - 5))
+        assert (error.code, error.request_id) == (None, None)
+
+
+@pytest.mark.parametrize("echo", UNKNOWN)
+def test_a_token_that_no_one_knows_is_masked(echo: str) -> None:
+    """A server may quote a token that it has only just made: what is long and no word is not shown."""
+    text = UNKNOWN[echo]
+    error = failed(401, {"error_msg": f"token '{text}' of reader is bad", "error_code": 7})
+
+    assert "the cloud says \"token '***' of reader is bad\"" in str(error)
+
+
+@pytest.mark.parametrize("part", ["A", "password", r"\u0041", "%25", "&amp;", "\\", "://", "x-auth-token: "])
+def test_no_words_take_long(part: str) -> None:
+    """Looking through the longest body of an error takes a moment, whatever is in it."""
+    began = time.process_time()
+    failed(400, {"error_msg": part * (60_000 // len(part))})
+
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Request 0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0 & co: 50% of <images> are \\ bad",
+        "policy user over ratelimit,limit:200,time:5 minute",
+        "Incorrect IAM authentication information: x-auth-token not found",
+        "see https://iecs.myhuaweicloud.com/v1/images?a=1&b=%20",
+    ],
+)
+def test_plain_words_of_a_server_stay(said: str) -> None:
+    """What may help is not masked: ids, numbers, addresses of common length, and signs that escape nothing."""
+    assert f'"{said}"' in str(failed(400, {"error_msg": said}))
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("0a1b2c3d4e5f60718293a4b5c6d7e8f9", True),
+        ("req-0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0", True),
+        ("token_ap-southeast-3_null_0a1b2c3d4e5f60718293a4b5c6d7e8f9", True),
+        ("x" * 80, True),
+        ("x" * 81, False),
+        ("a b", False),
+        ("a=", False),
+        ("a/b", False),
+        ("a+b", False),
+        ("<b>", False),
+        ("é", False),
+        ("", False),
+    ],
+)
+def test_only_what_can_be_an_id_is_taken_for_one(value: str, taken: bool) -> None:  # noqa: FBT001 - the outcome
+    """An id of a request is short and of few characters; anything else may be anything, and is left out."""
+    headers = httpx.Headers([(b"X-Request-Id", value.encode()), (b"X-Iam-Trace-Id", b"the-next")])
+
+    assert request_id_of(headers) == (value if taken else "the-next")
+    assert failed(500, {"error_code": value, "request_id": value}).code == (value if taken else None)

@@ -1,0 +1,123 @@
+"""Runs that fail in a row, as metrics and notices count them: whatever ended without taking effect is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from cloud_tools import Inventory
+from servers import Server
+
+from sync.domain.notice import Facts
+from sync.errors import ForbiddenError
+from sync.settings.model import NOTICES
+from sync.simulator import Simulator, World, effects
+from sync.store.connect import Target, connect
+from sync.store.events import facts_of
+from sync.store.figures import Watch
+
+FAILED = ["failed", "interrupted", "abandoned"]
+OTHERS = ["superseded", "skipped"]
+STAND_IN = """
+INSERT INTO inventory.runs (source, status, reason, error, trigger, deadline_at, epoch, version, host, started_at,
+                            finished_at)
+VALUES (%(source)s, %(status)s, 'stand-in', CASE WHEN %(status)s <> 'abandoned' THEN 'StoreError' END, 'test', now(), 1,
+        '0', 'h', clock_timestamp() - %(ago)s::interval, clock_timestamp() - %(ago)s::interval)
+"""
+
+
+class Streak:
+    """An inventory of a small cloud, with runs put on record that ended as a test likes."""
+
+    def __init__(self, target: Target, cloud: Simulator) -> None:
+        self.target, self._cloud = target, cloud
+        self.inventory = Inventory(target, cloud)
+        self.watch = Watch(target)
+        self.inventory.run()
+
+    def record(self, statuses: Sequence[str], ago: str = "0 s") -> None:
+        """Put runs on record that ended so, one after the other."""
+        with connect(self.target) as connection:
+            for status in statuses:
+                named = {"source": self.inventory.source.name, "status": status, "ago": ago}
+                connection.execute(STAND_IN, named)
+
+    def fail(self) -> None:
+        """Sync in vain."""
+        self._cloud.faults.add(effects.status(403), times=None)
+        self.inventory.fails(ForbiddenError)
+        self._cloud.faults.clear()
+
+    @property
+    def metric(self) -> int:
+        """What the metrics say."""
+        (found,) = self.watch.figures()
+        return found.failed
+
+    @property
+    def facts(self) -> Facts:
+        """What notices say of the last run."""
+        facts = facts_of(self.target, self.inventory.last_run()["run"], NOTICES)
+        assert facts is not None
+        return facts
+
+
+@pytest.fixture
+def streak(server: Server) -> Iterator[Streak]:
+    """One good run, and no failed one yet."""
+    with Simulator(World(seed=3, size=5)) as cloud:
+        yield Streak(Target(server.migrated()), cloud)
+
+
+@pytest.mark.parametrize("status", FAILED)
+def test_metrics_count_every_run_without_effect(streak: Streak, status: str) -> None:
+    """One that was killed as well as one that failed or was stopped; the next good run ends the count."""
+    streak.record([status] * 2)
+    before = streak.metric
+    streak.fail()
+    between = streak.metric
+    streak.inventory.run()
+
+    assert (before, between, streak.metric) == (2, 3, 0)
+
+
+@pytest.mark.parametrize("status", FAILED)
+def test_notices_count_every_run_without_effect(streak: Streak, status: str) -> None:
+    """The run after them knows how many there were, whether it fails too or takes effect."""
+    streak.record([status] * 2)
+    streak.fail()
+    failing = streak.facts
+    streak.record([status])
+    streak.inventory.run()
+    ending = streak.facts
+    streak.inventory.run()
+
+    assert (failing.failed, ending.failed, streak.facts.failed) == (3, 4, 0)
+
+
+def test_what_could_not_tell_is_not_taken_as_told(streak: Streak) -> None:
+    """Runs that were killed or stopped count, but only one that failed by itself can have sent a notice."""
+    streak.record(["failed", "abandoned", "interrupted"])
+    streak.fail()
+
+    assert (streak.facts.failed, streak.facts.failed_told) == (4, 1)
+
+
+@pytest.mark.parametrize("status", OTHERS)
+def test_a_run_that_another_was_ahead_of_is_no_failure(streak: Streak, status: str) -> None:
+    """It neither counts nor ends the count."""
+    streak.record(["abandoned", status, "abandoned"])
+    before = streak.metric
+    streak.fail()
+
+    assert (before, streak.metric, streak.facts.failed) == (2, 3, 3)
+
+
+def test_the_day_before_counts_them_too(streak: Streak) -> None:
+    """The numbers of a day have every run without effect among the failed."""
+    streak.record([*FAILED, *OTHERS], ago="24 h")
+    streak.fail()
+    day = streak.facts.day
+
+    assert day is not None
+    assert (day["runs"], day["failed"]) == (0, 3)

@@ -1,0 +1,88 @@
+"""Plain http is for this machine only: which hosts are this machine, wherever an address is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.domain.fields import BY_API, FILTERS
+from sync.errors import SettingsError
+from sync.settings import load
+
+HERE = [
+    "localhost",
+    "LOCALHOST",
+    "localhost:80",
+    "127.0.0.1",
+    "127.0.0.1:8080",
+    "127.255.255.254",
+    "[::1]",
+    "[::1]:9",
+]
+ELSEWHERE = [
+    "evil-localhost",
+    "notlocalhost",
+    "xlocalhost:80",
+    "evil.localhost",
+    "localhost.example.com",
+    "localhost.localdomain",
+    "localhost-evil",
+    "localhostx",
+    "local",
+    "host",
+    "127.0.0.1.example.com",
+    "x127.0.0.1",
+    "127.0.0.1x",
+    "126.255.255.255",
+    "128.0.0.1",
+    "0.0.0.0",  # noqa: S104 - to be refused
+    "10.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f.0.0.1",
+    "[::]",
+    "[::2]",
+    "[fe80::1]",
+    "[::ffff:10.0.0.1]",
+]
+ENDPOINT = {"IMAGE_SYNC_ENDPOINT": "https://iecs.example.com", "IMAGE_SYNC_TOKEN": "t0ken"}
+LOGIN = {
+    "IMAGE_SYNC_ENDPOINT": "https://iecs.example.com",
+    "IMAGE_SYNC_USERNAME": "reader",
+    "IMAGE_SYNC_PASSWORD": "p4ss",
+    "IMAGE_SYNC_DOMAIN": "acme",
+}
+PLACES = {
+    "endpoint": ("IMAGE_SYNC_ENDPOINT", "http://{}", ENDPOINT),
+    "iam_endpoint": ("IMAGE_SYNC_IAM_ENDPOINT", "http://{}", LOGIN),
+    "notice_url": ("IMAGE_SYNC_NOTICE_URL", "http://{}/hook", ENDPOINT),
+    "metrics_push": ("IMAGE_SYNC_METRICS_PUSH", "http://user:p4ss@{}", ENDPOINT),
+}
+
+
+def mistakes(place: str, host: str) -> tuple[str, ...]:
+    """What is wrong with settings that have plain http to this host in one place."""
+    name, address, others = PLACES[place]
+    filters = {found: parameter.choices for found, parameter in FILTERS.items()}
+    try:
+        load(others | {name: address.format(host)}, file=None, filters=filters, fields=BY_API)
+    except SettingsError as error:
+        return error.mistakes
+    return ()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("host", HERE)
+def test_plain_http_to_this_machine_is_allowed(host: str, place: str) -> None:
+    """Nothing leaves the machine, so nothing is in the way."""
+    assert mistakes(place, host) == ()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_plain_http_to_another_machine_is_a_mistake(host: str, place: str) -> None:
+    """A host that only looks like this machine may be any; one mistake names the setting, and says to use https."""
+    (mistake,) = mistakes(place, host)
+
+    assert mistake.startswith(PLACES[place][0])
+    assert "to the network" in mistake
+    assert "https" in mistake
