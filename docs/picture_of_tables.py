@@ -15,11 +15,13 @@ PLACES = {  # column and row of each table
     "findings": (1, 2),
     "prunings": (2, 2),
     "report_readers": (0, 3),
+    "missing_images": (1, 3),
 }
 # Of whom to whom, and by what; where a foreign key stands, the line is drawn through.
 LINES = (
     ("image_versions", "images", "source, id", False),
     ("held_deletions", "images", "source, id", False),
+    ("missing_images", "images", "source, id", False),
     ("images", "runs", "valid_from_run, deleted_run", False),
     ("runs", "sources", "source", True),
     ("run_pages", "runs", "run", True),

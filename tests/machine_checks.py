@@ -112,7 +112,7 @@ def _accounted(told: Told) -> Iterator[str]:
         return
     missing, held = told.after.missing(told.source), told.after.open_cases(told.source).keys()
     stayed = told.before.live(told.source).keys() & told.after.live(told.source).keys()
-    if lost := stayed - told.watch.listed() - missing.keys() - held:
+    if lost := stayed - told.watch.ever_listed() - missing.keys() - held:
         yield f"{lost} were not listed and stayed, and nothing says why"
     if told.record["unconfirmed"] and told.record["status"] != "withheld":
         yield f"{told.record['unconfirmed']} were not confirmed, and the run ends as {told.record['status']}"

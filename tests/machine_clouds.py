@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -109,10 +108,10 @@ class Watch:
         starts = [n for n, each in enumerate(answers) if _query(each).endswith("offset=0")]
         return {name for each in answers[starts[-1] if starts else 0 :] for name in each.ids}
 
-    def listed_twice(self) -> set[str]:
-        """The ids that came in two neighbouring answers of the list, as those do that pages share."""
-        answers = [each for each in self.account.world.journal.answers(self.first) if "limit=" in _query(each)]
-        return {name for one, other in pairwise(answers) for name in {*one.ids} & {*other.ids}}
+    def ever_listed(self) -> set[str]:
+        """The ids that came in any answer of any reading."""
+        answers = self.account.world.journal.answers(self.first)
+        return {name for each in answers if "limit=" in _query(each) for name in each.ids}
 
     def asked_in_vain(self) -> set[str]:
         """The ids that were asked for by name and not found."""

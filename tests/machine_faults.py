@@ -98,18 +98,32 @@ def lag(account: Account, ids: Iterable[str]) -> None:
     account.simulator.faults.add(Effect("lag", ask=lambda query: replace(query, hidden=unseen)), times=None)
 
 
-def stale(bodies: Mapping[str, Mapping[str, object]], turn: int) -> Effect:
-    """Answer every second time with older contents of these images, as a replica does that lags behind another."""
-    calls = [turn]
+class Stale:
+    """Answers every second time with older contents of some images, as a replica does that lags behind another.
 
-    def shape(members: dict[str, bytes]) -> dict[str, bytes]:
-        calls[0] += 1
-        if calls[0] % 2:
-            return members
-        images = [bodies.get(str(one.get("id")), one) for one in json.loads(members["images"])]
+    Args:
+        older: the older images, by id.
+        turn: 0 lets the second answer be the first stale one, 1 the first.
+    """
+
+    def __init__(self, older: Mapping[str, Mapping[str, object]], turn: int) -> None:
+        self._older, self._calls = older, turn
+        self._shown: dict[str, set[bool]] = {}
+        self.effect = Effect("stale", shape=self._shape)
+
+    @property
+    def both(self) -> set[str]:
+        """The ids of images that came both ways."""
+        return {name for name, ways in self._shown.items() if len(ways) > 1}
+
+    def _shape(self, members: dict[str, bytes]) -> dict[str, bytes]:
+        self._calls += 1
+        images, is_stale = json.loads(members["images"]), self._calls % 2 == 0
+        for one in images:
+            self._shown.setdefault(str(one.get("id")) if isinstance(one, dict) else "", set()).add(is_stale)
+        if is_stale:
+            images = [self._older.get(str(one.get("id")), one) if isinstance(one, dict) else one for one in images]
         return members | {"images": json.dumps(images, ensure_ascii=False, separators=(",", ":")).encode()}
-
-    return Effect("stale", shape=shape)
 
 
 class Overtaken(Database):

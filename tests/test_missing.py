@@ -12,7 +12,7 @@ import pytest
 from builders import image
 from cli_tools import Job
 from cloud_tools import gap, only_by_id
-from machine_faults import Overtaken, stale
+from machine_faults import Overtaken, Stale
 from servers import Server
 from store_tools import Edge
 
@@ -74,6 +74,24 @@ def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path
     assert plain.code == listed.code == 0
     assert f"1 missing images were listed too recently to be believed gone, the last of them until {until}" in plain.err
     assert [(row["id"], row["state"], row["pending_until"]) for row in listed.rows] == [(gone, "pending", until)]
+
+
+def test_a_question_that_is_refused_is_said_everywhere(tmp_path: Path, server: Server) -> None:
+    """Exit code, JSON, status, metrics: none of them says that all is well while the cloud does not answer by id."""
+    with Edge(server, 5) as edge:
+        command = Job(tmp_path, edge.url, edge.cloud, IMAGE_SYNC_METRICS_FILE=str(tmp_path / "metrics.prom"))
+        assert command("run").code == 0
+        edge.world.delete(2)
+        edge.cloud.faults.add(only_by_id(effects.status(403)), times=None)
+        run, status = command("run", "--format", "json"), command("status")
+        metrics = (tmp_path / "metrics.prom").read_text()
+
+    assert run.code == 4
+    assert (run.row["status"], run.row["missing"], run.row["unconfirmed"], run.row["deleted"]) == ("withheld", 2, 2, 0)
+    assert run.row["reason"].startswith("2 missing images could not be confirmed gone: the credentials may not list")
+    assert "2 missing images could not be confirmed gone: image-sync status --missing" in status.err
+    assert 'image_sync_images_missing{source="default",state="unconfirmed"} 2.0' in metrics
+    assert 'image_sync_images_missing{source="default",state="pending"} 0.0' in metrics
 
 
 def test_after_its_grace_an_image_is_deleted(edge: Edge) -> None:
@@ -283,19 +301,13 @@ def test_an_older_content_does_not_replace_the_stored_one(server: Server, turn: 
         edge.run()
         newest = {name: str(document["updated_at"]) for name, document in edge.world.truth().items()}
         edge.cloud.listing.page_cap = cap
-        fault = stale(older, turn)
-        edge.cloud.faults.add(fault, times=None)
-        since = edge.cloud.journal.seq
+        fault = Stale(older, turn)
+        edge.cloud.faults.add(fault.effect, times=None)
         edge.run_unclear(concurrency=1)
-        seen: dict[str, list[int]] = {}
-        for n, event in enumerate(edge.cloud.journal.answers(since)):
-            for name in event.ids:
-                seen.setdefault(name, []).append(n)
-        both = [name for name, answers in seen.items() if len(answers) > 1]
         stored = {row["id"]: row["at"] for row in edge.inventory.images("id, inventory.instant(updated_at) AS at")}
 
-        assert both
-        assert {name: stored[name] for name in both} == {name: newest[name] for name in both}
+        assert fault.both
+        assert {name: stored[name] for name in fault.both} == {name: newest[name] for name in fault.both}
 
 
 def test_a_plan_says_what_is_missing_and_records_nothing(edge: Edge) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from builders import image
-from cloud_tools import Inventory
+from cloud_tools import Inventory, only_by_id
 from servers import Server
 from store_tools import Edge
 
@@ -136,6 +136,23 @@ def test_unproven_lists_are_told_once_and_their_end(edge: Edge) -> None:
         seen.append(kinds(edge))
 
     assert seen == [["unproven"], [], [], [], ["unproven_over"], []]
+
+
+def test_unconfirmed_images_are_told_once_and_their_end(edge: Edge) -> None:
+    """When the cloud stops saying whether images are gone, and when it says so again; a failed run changes nothing."""
+    edge.world.delete(2)
+    seen = []
+    for refused in (True, True, None, True, False, False):
+        if refused:
+            edge.cloud.faults.add(only_by_id(effects.status(404)), times=None)
+        if refused is None:
+            fail(edge)
+        else:
+            edge.run()
+        edge.cloud.faults.clear()
+        seen.append(kinds(edge))
+
+    assert seen == [["unconfirmed"], [], [], [], ["unconfirmed_over"], []]
 
 
 def test_failed_runs_are_told_once_and_their_end(edge: Edge) -> None:

@@ -140,6 +140,8 @@ def every_kind() -> list[Notice]:
         replace(held(), failed=3, exposed=Found(1, (example,)), proven=False, day=day),
         facts(proven_before=False, quarantined=Found(7, ({"id": None, "reason": "no id"},))),
         facts(status=Status.FAILED, failed=3),
+        facts(proven=True, unconfirmed=2, reason="2 missing images could not be confirmed gone: HTTP 403"),
+        facts(proven=True, unconfirmed_before=2),
     ]
     return [notice for known in many for notice in notices_of(known, NOTICES, 3)] + [trial_notice("0" * 32, BEGAN)]
 

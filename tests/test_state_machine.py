@@ -47,7 +47,7 @@ EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
 
 def test_invariants_hold(server: Server) -> None:
     """A short walk keeps all invariants."""
-    walk(server, settings(max_examples=2, stateful_step_count=20, derandomize=True), kills=False)
+    walk(server, settings(max_examples=4, stateful_step_count=15, derandomize=True), kills=False)
 
     assert Machine.happened["proven"] > 10
 

@@ -211,9 +211,6 @@ RULES: dict[str, str] = {
     "I8: a missing image that is not live": """
         SELECT m.id FROM inventory.missing_images m LEFT JOIN inventory.images i USING (source, id)
         WHERE m.ended_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
-    "I8: a pending image whose time was over when it was found": """
-        SELECT m.id FROM inventory.missing_images m JOIN took r ON r.run = m.state_run
-        WHERE m.state = 'pending' AND m.pending_until < r.started_at""",
     "I8: an open case of an image that is not live": """
         SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
         WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",

@@ -52,7 +52,7 @@ FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images 
 # binary: as text they would be escaped by rules that a session may change.
 BY_DIGEST = """
 SELECT id, deleted_at IS NULL AS live,
-       CASE WHEN listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
+       CASE WHEN %(grace)s > 0 AND listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
             THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until
 FROM inventory.images WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
 """
