@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from machine_clouds import SECRETS, Shown
-from machine_exact import exact, returned, unread, updated
+from machine_exact import confirmed, exact, returned, unread, updated
 from machine_guard import guarded
 from machine_tables import Row, plain
 from machine_told import Told
@@ -192,7 +192,12 @@ _COMMITTED: tuple[tuple[str, Check], ...] = (
     ("I10", _kept_as_it_was),
     ("I12", _updated),
 )
-_OF_A_CLOUD_THAT_STOOD_STILL: tuple[tuple[str, Check], ...] = (("I1", exact), ("I8", returned), ("I12", unread))
+_OF_A_CLOUD_THAT_STOOD_STILL: tuple[tuple[str, Check], ...] = (
+    ("I1", exact),
+    ("I8", returned),
+    ("I8", confirmed),
+    ("I12", unread),
+)
 
 
 def _status(error: BaseException) -> str:

@@ -35,6 +35,15 @@ def returned(told: Told) -> Iterator[str]:
             yield f"{name} is there, and its deletion still waits"
 
 
+def confirmed(told: Told) -> Iterator[str]:
+    """I8: whatever proves a list proves the one that confirms, too, so that nothing is left unconfirmed."""
+    shows = told.watch.states[-1]
+    is_plain = all(name and len(shown) == 1 and shown[0].readable for name, shown in shows.items())
+    can_count = told.watch.account.settings().readings > 1 and not told.scope
+    if is_plain and can_count and told.record["unconfirmed"]:
+        yield f"{told.record['unconfirmed']} are unconfirmed: {told.record['reason']}"
+
+
 def unread(told: Told) -> Iterator[str]:
     """I12: what cannot be read is kept."""
     kept = {row["id"] for row in told.after.rows["quarantine"].values() if row["source"] == told.source}

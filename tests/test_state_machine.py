@@ -114,6 +114,17 @@ def test_with_another_filter_nothing_is_written(server: Server) -> None:
     assert not told.committed
 
 
+def test_a_list_proven_by_count_is_confirmed_by_one(server: Server) -> None:
+    """Where ties keep every list from being anchored, two counts prove the first list and the one that confirms."""
+    with bench(server, {"confirm_limit": 2, "readings": 3}, size=0, ties=40, unstable_ties=True) as one:
+        one.run("first")
+        one.change("first", ("take back", 6))
+        record = one.run("first").record
+
+    assert "two readings running" in record["proof"]
+    assert (record["missing"], record["unconfirmed"], record["deleted"]) == (6, 0, 6)
+
+
 def test_what_was_released_and_came_back_stays(server: Server) -> None:
     """What the cloud listed as deleted, was held and then released, stays if the cloud lists it alive again."""
     with bench(server, show_deleted=True) as one:
