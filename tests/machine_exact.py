@@ -31,7 +31,8 @@ def returned(told: Told) -> Iterator[str]:
     """I8: what came back does not wait to be deleted."""
     shows = told.watch.states[-1]
     for name in told.after.open_cases(told.source):
-        if any(one.readable and not one.dead for one in shows.get(name, ())):
+        shown = shows.get(name, ())  # where it contradicts itself, neither content may be believed
+        if len(shown) == 1 and shown[0].readable and not shown[0].dead:
             yield f"{name} is there, and its deletion still waits"
 
 

@@ -116,7 +116,7 @@ def test_with_another_filter_nothing_is_written(server: Server) -> None:
 
 def test_a_list_proven_by_count_is_confirmed_by_one(server: Server) -> None:
     """Where ties keep every list from being anchored, two counts prove the first list and the one that confirms."""
-    with bench(server, {"confirm_limit": 2, "readings": 3}, size=0, ties=40, unstable_ties=True) as one:
+    with bench(server, {"confirm_limit": 2, "readings": 3}, size=0, ties=40) as one:
         one.run("first")
         one.change("first", ("take back", 6))
         record = one.run("first").record
