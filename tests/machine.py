@@ -233,8 +233,8 @@ class Machine(RuleBasedStateMachine):
         told = self.run(who, lie="stale", fault=lambda one: one.simulator.faults.add(fault.effect, times=None))
         if not told.committed or told.record["readings"] > 1:
             return
-        live = told.after.live(who)
-        for name in fault.both & live.keys() & newest.keys() & older.keys():
+        live, once = told.after.live(who), {name for name, shown in account.shows().items() if len(shown) == 1}
+        for name in fault.both & once & live.keys() & newest.keys() & older.keys():
             if str(older[name].get("updated_at")) < str(newest[name].get("updated_at")):
                 self.happened["stale"] += 1
                 assert live[name] == content(newest[name]), f"of {name} an older content is stored than was shown"
