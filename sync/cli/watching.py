@@ -90,4 +90,4 @@ def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str,
 
 def hasty(target: Target) -> Target:
     """The same database for who would rather have no answer than a late one."""
-    return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0)
+    return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0, margin=1.0)

@@ -201,8 +201,7 @@ def _space(about: About, demand: Demand) -> Findings[None]:
 @check("schema")
 def _schema(inspection: Inspection, about: About) -> Findings[bool]:
     """Whether there is an inventory; its revision is judged, too."""
-    if migrate.current(inspection.connection) is not None:
-        migrate.check(inspection.connection)
+    if inspection.revision() is not None:
         yield ok(f"at revision {migrate.head()}, as this program needs")
         return True
     if about.may_create:
