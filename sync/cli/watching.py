@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.metrics.server import Page
 
 _log = logs.get(__name__)
-_PATIENCE = 15.0  # seconds that the end of a daemon waits for its metrics to be published
+_PATIENCE = 4.0  # seconds that the end of a daemon waits for its metrics to be published
 
 
 def monitor(target: Target, vitals: Vitals, only: Collection[str] | None = None) -> Monitor:
