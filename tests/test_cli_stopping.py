@@ -27,9 +27,10 @@ STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 DEAF = """
 import threading
 from sync import logs
-from sync.cli.stopping import stopping
+from sync.cli import stopping
+stopping._SAME = {same}
 logs.configure("info", "json")
-with stopping() as stop:
+with stopping.stopping() as stop:
     print("ready", flush=True)
     threading.Thread(target=threading.Event().wait).start()
     threading.Event().wait()
@@ -135,9 +136,10 @@ def test_a_third_signal_ends_it_at_once() -> None:
 @pytest.mark.slow
 def test_a_signal_that_comes_twice_at_once_counts_as_one() -> None:
     """As when it is sent to the process and to its group: what ends by itself is given the time."""
-    running = _deaf()
+    running = _deaf(same=1.0)
     running.send_signal(signal.SIGTERM)
-    running.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    running.send_signal(signal.SIGTERM)
     time.sleep(4)
     alive = running.poll() is None
     running.kill()
@@ -146,10 +148,10 @@ def test_a_signal_that_comes_twice_at_once_counts_as_one() -> None:
     assert alive
 
 
-def _deaf() -> subprocess.Popen[str]:
-    environ = environment(PYTHONPATH=str(CHECKOUT))
+def _deaf(same: float = 0.1) -> subprocess.Popen[str]:
+    environ, program = environment(PYTHONPATH=str(CHECKOUT)), DEAF.format(same=same)
     pipe = subprocess.PIPE
-    running = subprocess.Popen([sys.executable, "-c", DEAF], env=environ, stdout=pipe, stderr=pipe, text=True)
+    running = subprocess.Popen([sys.executable, "-c", program], env=environ, stdout=pipe, stderr=pipe, text=True)
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
     return running

@@ -270,8 +270,8 @@ def test_to_begin_waits_for_no_other_run(edge: Edge) -> None:
     """While another run holds its source, and the record of a dead one, a run begins, ends and is skipped on record."""
     with edge.parts() as (dead, parts), edge.parts() as (writer, _), edge.parts() as (store, other):
         gone = dead.start(parts.source, "command")
-        edge.do("UPDATE inventory.runs SET deadline_at = now() - interval '1 day' WHERE run = %s", gone.number)
         run = writer.start(parts.source, "command")
+        edge.do("UPDATE inventory.runs SET deadline_at = now() - interval '1 day' WHERE run = %s", gone.number)
         with suppress(StopIteration), writer.writing(run):
             writer.connection.execute("SELECT FROM inventory.runs WHERE run = %s FOR UPDATE", [gone.number])
             with within(1):
@@ -336,6 +336,6 @@ def test_a_lock_of_someone_else_is_no_other_run(edge: Edge) -> None:
     """Where it is not a run that holds the source, the run fails as busy, and is not called superseded."""
     edge.inventory._target = Target(edge.url, lock_timeout=0.2)
     with psycopg.connect(edge.url) as other:
-        other.execute("SELECT FROM inventory.sources FOR UPDATE")
-        with pytest.raises(DatabaseBusyError, match="lock timeout"):
+        before_answer(edge.cloud, 1, lambda: other.execute("SELECT FROM inventory.sources FOR UPDATE"))
+        with pytest.raises(DatabaseBusyError, match=r"taking the turn of this run: .* lock timeout"):
             edge.inventory.run()

@@ -35,6 +35,8 @@ _BRIEF = 2.0  # seconds that each last thing may take when the run's own time is
 _TRYING = 8.0  # seconds in which to try to put on record that the deadline passed
 _PAUSE = 0.2  # seconds between two tries
 _ASKING = 30.0  # seconds to ask what became of a COMMIT
+_LOCK = "SELECT FROM inventory.sources WHERE name = %s FOR NO KEY UPDATE"  # lets other runs begin
+_TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s"
 _VERSION = "reading the version of the schema"
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
@@ -226,10 +228,8 @@ class Database:
             limits = self.connection.patient(None, later(self._is_over, _BRIEF))
             with limits, bounded(self.connection, target, "asking what became of COMMIT"):
                 # Waits for the lost transaction, should it still be under way: it holds this row.
-                self.connection.execute("SELECT FROM inventory.sources WHERE name = %s FOR UPDATE", [run.source.name])
-                row = self.connection.execute(
-                    "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s", [run.number]
-                ).fetchone()
+                self.connection.execute(_LOCK, [run.source.name])
+                row = self.connection.execute(_TOOK_EFFECT, [run.number]).fetchone()
         except StoreError as error:
             raise OutcomeUnknownError(
                 "the connection was lost while committing, and the database can't be asked what became of it; "
