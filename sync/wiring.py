@@ -144,6 +144,7 @@ def parts(
 
     traffic, spool = Traffic(), FileSpool()
     patience = Patience(given.deadline, given.retries, traffic, stop)
+    store.over = patience.over
     with asking(given, patience, traffic, progress) as cloud:
         try:
             yield Parts(source_of(given), cloud.images, store, spool)

@@ -19,7 +19,7 @@ from sync import wiring
 from sync.errors import UnknownError
 from sync.simulator import effects
 from sync.store.approvals import acknowledge, approve
-from sync.store.database import Planning
+from sync.store.planning import Planning
 
 WHO = st.sampled_from(["first", "second", "first"])
 USUAL = ("create", "change", "edit", "delete", "restore", "swap")

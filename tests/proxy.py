@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that sees each statement pass, and can lose it, or its answer."""
+"""A TCP proxy in front of PostgreSQL that sees each statement pass, and can lose it, or its answer, or fall silent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _TELLING = {b"Q": 0, b"P": 1}  # messages that hold a statement, and how many na
 
 
 class Lose(Enum):
-    """What is lost on the way; the connection breaks then."""
+    """What is lost on the way; the connection breaks then, or stays open and nothing passes any more."""
 
     REQUEST = "the statement never arrives"
     REPLY = "the statement is carried out, and its answer never comes"
+    SILENT_REQUEST = "the statement never arrives, and the connection stays open"
+    SILENT_REPLY = "the statement is carried out, its answer never comes, and the connection stays open"
 
 
 Hook = Callable[["Passing"], Lose | None]
@@ -45,6 +47,7 @@ class Proxy:
     Attributes:
         before: called before a statement goes on, in the proxy's thread; what it returns is lost.
         refusals: so many of the next connections are closed at once.
+        silent: new connections are taken, and nothing is handed on.
         process: told to clients as the number of the server's process, as poolers tell one of their own; 0: the true one.
     """
 
@@ -54,6 +57,9 @@ class Proxy:
         self._user, self._database = parts.username, parts.path
         self.before: Hook = lambda _: None
         self.refusals = self.process = 0
+        self.silent = False
+        self.closing = threading.Event()
+        self._pairs: list[_Pair] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -71,12 +77,19 @@ class Proxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.closing.set()
         for one in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
+
+    def fall_silent(self) -> None:
+        """Hand nothing on any more, on no connection; all of them stay open."""
+        self.silent = True
+        for pair in self._pairs:
+            pair.silent.set()
 
     def _start(self, what: Callable[[], None]) -> None:
         thread = threading.Thread(target=what, daemon=True)
@@ -95,6 +108,9 @@ class Proxy:
                 continue
             pair = _Pair(self, client, socket.create_connection(self._behind))
             self._open |= {pair.client, pair.server}
+            self._pairs.append(pair)
+            if self.silent:
+                pair.silent.set()
             self._start(pair.to_server)
             self._start(pair.to_client)
 
@@ -108,19 +124,26 @@ class _Pair:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each message is sent alone
         self._pid = 0
         self._swallow = threading.Event()
+        self.silent = threading.Event()
 
     def to_server(self) -> None:
         """Hand on what the client says, asking the hook before each statement."""
         with self.server, self._breaking():
             start = _exactly(self.client, _START)
+            self._hold()
             self.server.sendall(start + _exactly(self.client, struct.unpack("!I", start[:4])[0] - _START))
             while True:
                 kind, message = _message(self.client)
                 lost = self._told(kind, message)
                 if lost is Lose.REQUEST:
                     return
+                if lost is Lose.SILENT_REQUEST:
+                    self.silent.set()
+                self._hold()
                 if lost is Lose.REPLY:
                     self._swallow.set()
+                if lost is Lose.SILENT_REPLY:
+                    self.silent.set()
                 self.server.sendall(message)
 
     def to_client(self) -> None:
@@ -133,7 +156,14 @@ class _Pair:
                     message = message[:5] + struct.pack("!I", self.proxy.process or self._pid) + message[9:]
                 if self._swallow.is_set():
                     return
+                self._hold()
                 self.client.sendall(message)
+
+    def _hold(self) -> None:
+        """Where it is silent, hold on to what came until the end."""
+        if self.silent.is_set():
+            self.proxy.closing.wait()
+            raise OSError("it was silent to the end")
 
     def _told(self, kind: bytes, message: bytes) -> Lose | None:
         if kind not in (b"Q", b"P", b"d"):

@@ -20,7 +20,8 @@ from sync.domain.plan import Status
 from sync.errors import ForbiddenError, ScopeChangedError, TooLargeError
 from sync.simulator import Simulator, World, effects
 from sync.store.approvals import acknowledge
-from sync.store.database import Database, Planning
+from sync.store.database import Database
+from sync.store.planning import Planning
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from sync.domain.fields import FIELDS
 from sync.errors import DatabaseBusyError, SchemaVersionError
 from sync.store import migrate
 from sync.store.connect import Target, connect
-from sync.store.database import Database, Planning
+from sync.store.database import Database
+from sync.store.planning import Planning
 from sync.store.tables import SCHEMA, metadata
 
 CHECKOUT = Path(__file__).parent.parent

@@ -22,7 +22,7 @@ from sync.errors import StoreError, SupersededError
 from sync.simulator import effects
 from sync.simulator.effects import Effect
 from sync.store.approvals import approve
-from sync.store.database import Planning
+from sync.store.planning import Planning
 
 HOUR = 3600.0
 OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ended_at IS NULL ORDER BY id"

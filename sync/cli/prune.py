@@ -16,7 +16,7 @@ from sync.settings.model import Settings
 from sync.settings.options import options
 from sync.settings.rules import WrongValueError
 from sync.store import migrate
-from sync.store.connect import connect
+from sync.store.connect import bounded, connect
 from sync.store.pruning import Pruned, ago
 from sync.store.pruning import prune as remove
 
@@ -40,7 +40,7 @@ def prune(config: Path | None, keep: str | None, sources: tuple[str, ...], yes: 
     if seconds is None:
         raise UsageError("say how much to keep: --keep 2y, or the setting keep_history")
     with wiring.database(loaded, os.environ) as target:
-        with connect(target) as connection:
+        with connect(target) as connection, bounded(connection, target, "reading the version of the schema"):
             migrate.check(connection)
         found = remove(target, ago(target, seconds), who(), only=sources, remove=yes)
     show([row._asdict() for row in found], style, Pruned._fields)

@@ -25,7 +25,8 @@ from sync.domain.run import Outcome
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
 from sync.store.connect import Target
-from sync.store.database import Database, Planning
+from sync.store.database import Database
+from sync.store.planning import Planning
 
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
 FACTS = (
@@ -114,7 +115,8 @@ def one(
     vitals: Vitals | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
-    with logs.bind(source=source.name):
+    vitals = vitals or Vitals()
+    with logs.bind(source=source.name), vitals.under_way(source.name, source.deadline):
         try:
             if stop.is_set():
                 raise InterruptedRunError
@@ -122,7 +124,7 @@ def one(
                 database.prepare()
                 with (
                     wiring.parts(source, database, stop, line(source.name)) as parts,
-                    _timed(vitals or Vitals(), source, parts),
+                    _timed(vitals, source, parts),
                 ):
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:

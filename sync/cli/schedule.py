@@ -17,7 +17,7 @@ import click
 from sync import logs, settings, wiring
 from sync.cli import watching
 from sync.cli.run import one
-from sync.cli.stopping import Stop, stopping
+from sync.cli.stopping import Stop, exit_now, stopping
 from sync.domain.figures import Vitals
 from sync.errors import ImageSyncError, SettingsError, UsageError
 from sync.scheduler.loop import Job, Loop
@@ -31,7 +31,7 @@ from sync.store.database import Database
 _log = logs.get(__name__)
 _INTERVAL = duration(1, 366 * 86_400)
 _GRACE = duration(0, 3_600)
-_LAST_SKIPS = 2.0  # seconds to put on record what was skipped last
+_LAST_SKIPS = 1.0  # seconds to put on record what was skipped last
 _TAKEN = {"sources", "file", "warnings", "log_level", "log_format"}  # on SIGHUP; other settings need a new process
 
 
@@ -90,6 +90,8 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
         _log.info("schedule ends", running=loop.running, grace_seconds=asked["grace"])
         loop.end(asked["grace"], stop.hurry, ending.set)
     _log.info("schedule ended", reason="told to stop", not_begun=loop.left)
+    if loop.running:
+        exit_now("a run did not end though it was stopped")  # its thread would keep the process from ending
 
 
 @dataclass(slots=True)

@@ -1,14 +1,25 @@
-"""How a run is ended from outside: SIGTERM and SIGINT set an event, and cancel the statement that is under way."""
+"""How a run is ended from outside: SIGTERM and SIGINT set an event, and cancel the statement that is under way.
+
+What can't be ended so is ended all the same: a few seconds after a second signal, and at once by a third.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sync import logs
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SAME = 0.1  # seconds within which two signals count as one: some send it to the process and to its group
+_HURRY = 3.0  # seconds that a second signal leaves
+_TELLING = 1.5  # seconds that telling of a stop may take
+_log = logs.get(__name__)
 
 
 class Stop(threading.Event):
@@ -24,14 +35,19 @@ class Stop(threading.Event):
         self._calls: list[Callable[[], None]] = []
 
     def set(self) -> None:
-        """Tell, and set it, once.
+        """Tell all at the same time, and set it, once.
 
-        In this order: who sees it set goes on to record how the run ended, and that is not to be cancelled.
+        In this order: who sees it set goes on to record how the run ended, and that is not to be cancelled. But no one
+        who takes long keeps it from being set.
         """
         if self.is_set():
             return
-        for call in list(self._calls):
-            call()
+        threads = [threading.Thread(target=call, daemon=True, name="telling") for call in list(self._calls)]
+        until = time.monotonic() + _TELLING
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
         super().set()
 
     @contextmanager
@@ -74,8 +90,32 @@ def stopping(hangup: Callable[[], None] | None = None) -> Iterator[Stop]:
 
 
 def _watch(reader: socket.socket, stop: Stop, hangup: Callable[[], None] | None) -> None:
+    last, count = -_SAME, 0
     while numbers := reader.recv(64):
         if hangup and signal.SIGHUP in numbers:
             hangup()
         if any(number in numbers for number in _SIGNALS):
-            (stop.hurry if stop.is_set() else stop).set()
+            before, last = last, time.monotonic()
+            if last - before >= _SAME:
+                count += 1
+                _heed(count, stop)
+
+
+def _heed(count: int, stop: Stop) -> None:
+    """Do what this signal, one of so many, is to bring about; it keeps no one from seeing the next one."""
+    if count == 1:
+        threading.Thread(target=stop.set, daemon=True, name="stop").start()
+        return
+    stop.hurry.set()
+    wait = _HURRY if count == 2 else 0.0  # noqa: PLR2004 - the second
+    exiting = threading.Timer(wait, exit_now, ["a signal came once more, and the process had not ended by itself"])
+    exiting.daemon = True
+    exiting.start()
+
+
+def exit_now(reason: str) -> None:
+    """End the process, whatever its threads wait for; even if that is the log."""
+    saying = threading.Thread(target=lambda: _log.error("process ended", reason=reason), daemon=True)
+    saying.start()
+    saying.join(0.5)
+    os._exit(1)

@@ -13,7 +13,7 @@ from sync.cli import FAILED, say
 from sync.cli.output import format_option, show
 from sync.errors import UsageError
 from sync.store import digests, migrate
-from sync.store.connect import connect
+from sync.store.connect import bounded, connect
 from sync.store.integrity import ALTERED, RULES, UNCHAINED, violations
 
 COLUMNS = ("rule", "cases", "examples")
@@ -31,7 +31,8 @@ def verify(config: Path | None, digest: str | None, style: str) -> None:
     wanted = None if digest is None else _bytes(digest)
     loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target, connect(target) as connection:
-        migrate.check(connection)
+        with bounded(connection, target, "reading the version of the schema"):
+            migrate.check(connection)
         found = violations(connection)
         bearer = None if wanted is None else digests.bearer(connection, wanted)
         unchecked = digests.unchecked(connection)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.metrics.server import Page
 
 _log = logs.get(__name__)
-_PATIENCE = 15.0  # seconds that the end of a daemon waits for its metrics to be published
+_PATIENCE = 4.0  # seconds that the end of a daemon waits for its metrics to be published
 
 
 def monitor(target: Target, vitals: Vitals, only: Collection[str] | None = None) -> Monitor:
@@ -90,4 +90,4 @@ def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str,
 
 def hasty(target: Target) -> Target:
     """The same database for who would rather have no answer than a late one."""
-    return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0)
+    return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0, margin=1.0)

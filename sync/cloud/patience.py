@@ -50,14 +50,23 @@ class Patience:
             DeadlineError: there are none.
             InterruptedRunError: the run was stopped from outside.
         """
-        if self._stop.is_set():
-            raise InterruptedRunError
         left = self._ends - time.monotonic()
+        if over := self._over(left):
+            raise over
+        return left
+
+    def over(self) -> DeadlineError | InterruptedRunError | None:
+        """Why the run may not go on, or None."""
+        return self._over(self._ends - time.monotonic())
+
+    def _over(self, left: float) -> DeadlineError | InterruptedRunError | None:
+        if self._stop.is_set():
+            return InterruptedRunError()
         if left <= 0:
-            raise DeadlineError(
+            return DeadlineError(
                 f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or see why it is slow"
             )
-        return left
+        return None
 
     def call(self, ask: Callable[[], T]) -> T:
         """Ask, and ask again where that is worth it.

@@ -20,7 +20,7 @@ _CHECKS = (
     *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
     *("schema", "privileges"),
 )
-_SHORTEST = {"transaction_timeout": 60.0, "idle_in_transaction_session_timeout": 10.0}  # seconds that a run may need
+_SHORTEST = {"transaction_timeout": 60.0}  # seconds that a run may need
 _UNSURE = ("allow", "prefer", "require")  # modes of libpq that take any certificate
 
 
@@ -180,7 +180,7 @@ def _connections(inspection: Inspection, demand: Demand) -> Findings[None]:
 
 @check("time-outs")
 def _timeouts(inspection: Inspection, demand: Demand) -> Findings[None]:
-    """Those that a run can't set itself; lock_timeout and statement_timeout it does."""
+    """Those that a run can't set itself; lock_timeout and the like it does."""
     shortest = {"idle_session_timeout": demand.longest} | _SHORTEST
     short = [each for each in inspection.timeouts() if each.seconds < shortest[each.name]]
     for each in short:
@@ -201,8 +201,7 @@ def _space(about: About, demand: Demand) -> Findings[None]:
 @check("schema")
 def _schema(inspection: Inspection, about: About) -> Findings[bool]:
     """Whether there is an inventory; its revision is judged, too."""
-    if migrate.current(inspection.connection) is not None:
-        migrate.check(inspection.connection)
+    if inspection.revision() is not None:
         yield ok(f"at revision {migrate.head()}, as this program needs")
         return True
     if about.may_create:

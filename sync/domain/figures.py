@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_LATE = 60.0  # seconds past its deadline, after which a run is overdue: until then it may be putting that on record
 CHANGES = ("created", "updated", "restored", "deleted")
 
 
@@ -53,13 +56,40 @@ class Vitals:
         token_expiry: Unix time at which the token dies.
         intervals: seconds between the last turn of the schedule and the next one.
         sources: names of the sources that this process syncs, and tells of; None: all in the database.
+        late: seconds past its deadline, after which a run is overdue.
+        clock: seconds that only run.
     """
 
     phases: dict[str, Mapping[str, float]] = field(default_factory=dict)
     token_expiry: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, float] = field(default_factory=dict)
     sources: Collection[str] | None = None
+    late: float = _LATE
+    clock: Callable[[], float] = time.monotonic
+    _under_way: dict[str, tuple[float, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def under_way(self, source: str, deadline: float) -> Iterator[None]:
+        """A run is under way for as long as the block lasts."""
+        with self._lock:
+            self._under_way[source] = self.clock(), deadline
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.pop(source, None)
+
+    def overdue(self) -> str:
+        """Which run should have ended by its deadline and did not, in a sentence; "" if none."""
+        with self._lock:
+            for source, (began, deadline) in self._under_way.items():
+                if (seconds := self.clock() - began) > deadline + self.late:
+                    return (
+                        f"a run of source {source} is overdue: it began {seconds:.0f} s ago, "
+                        f"its deadline is {deadline:g} s"
+                    )
+        return ""
 
     def ran(self, source: str, phases: Mapping[str, float], token_expiry: float | None) -> None:
         """A run is over."""

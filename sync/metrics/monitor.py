@@ -63,10 +63,14 @@ class Monitor:
             ready: raises an error of ours where it can't do it now.
         """
         return {
-            "/healthz": lambda: Answer(200, b"ok\n") if alive() else Answer(503, b"the scheduler is stuck\n"),
+            "/healthz": lambda: self._health(alive),
             "/readyz": lambda: _ready(ready),
             "/metrics": lambda: Answer(200, self.exposition().text(), CONTENT_TYPE),
         }
+
+    def _health(self, alive: Callable[[], bool]) -> Answer:
+        wrong = self._vitals.overdue() if alive() else "the scheduler is stuck"
+        return Answer(503, f"{escape(mask(wrong))}\n".encode()) if wrong else Answer(200, b"ok\n")
 
 
 def _ready(ready: Callable[[], None]) -> Answer:

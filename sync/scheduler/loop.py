@@ -21,6 +21,8 @@ Skipped = Callable[[str, datetime, str], None]
 BUSY = "the run before it had not ended"
 _log = logs.get(__name__)
 _BEAT = 0.25  # seconds
+_TICK = 0.02  # seconds
+_PATIENCE = 10.0  # seconds; a run that is stopped while its database is silent ends within eight
 _JUMP = 5.0  # seconds by which the clock may differ from the time that passed
 _STALE = 30.0  # seconds without a beat, after which the loop counts as stuck
 _PULSE = "the pulse"  # no source can have this name
@@ -51,10 +53,13 @@ class Loop:
             block: it is called by the thread that starts all others.
         at_a_time: how many jobs run at the same time; the others wait for their turn.
         clock: what time it is.
+        patience: seconds that what runs has to end once it was interrupted.
     """
 
-    def __init__(self, skipped: Skipped, *, at_a_time: int = 4, clock: Clock | None = None) -> None:
-        self._skipped, self._clock = skipped, clock or Clock()
+    def __init__(
+        self, skipped: Skipped, *, at_a_time: int = 4, clock: Clock | None = None, patience: float = _PATIENCE
+    ) -> None:
+        self._skipped, self._clock, self._patience = skipped, clock or Clock(), patience
         self._jobs: dict[str, Job] = {}
         self._due: dict[str, Due] = {}
         self._last_due: dict[str, datetime] = {}
@@ -139,7 +144,7 @@ class Loop:
                     self._add(name, job, at_once=False)
 
     def end(self, grace: float, hurry: threading.Event, interrupt: Callable[[], None]) -> None:
-        """Wait for what still runs.
+        """Wait for what still runs; where it does not end though it was interrupted, leave it running.
 
         Args:
             grace: seconds in which it may end by itself.
@@ -150,7 +155,10 @@ class Loop:
         while self._running and self._clock.passed() < deadline and not hurry.wait(_BEAT):
             pass
         interrupt()
-        self._scheduler.shutdown(wait=True)
+        deadline = self._clock.passed() + self._patience
+        while self._running and self._clock.passed() < deadline:
+            time.sleep(_TICK)
+        self._scheduler.shutdown(wait=not self._running)
 
     def _add(self, name: str, job: Job, *, at_once: bool) -> None:
         more = {"next_run_time": self._clock.now()} if at_once else {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
-
 from sync.errors import UnknownError
 from sync.store.connect import Target, bounded, connect
+from sync.store.patient import Connection
 
 _APPROVE = """
 UPDATE inventory.held_deletions SET approved_at = clock_timestamp(), approved_by = %(who)s
@@ -31,7 +30,8 @@ def approve(target: Target, run: int, who: str) -> int:
     with connect(target) as connection:
         count = _change(connection, target, _APPROVE, {"run": run, "who": who})
         if not count:
-            waiting = ", ".join(str(row[0]) for row in connection.execute(_OPEN)) or "none at all"
+            with bounded(connection, target, "looking for what waits"):
+                waiting = ", ".join(str(row[0]) for row in connection.execute(_OPEN)) or "none at all"
             raise UnknownError(f"run {run} withheld no deletion that still waits; those that do are of run {waiting}")
     return count
 
@@ -47,6 +47,6 @@ def acknowledge(target: Target, source: str, scope: str) -> None:
             raise UnknownError(f"there is nothing to acknowledge: the filter of source {source} did not change")
 
 
-def _change(connection: psycopg.Connection[Any], target: Target, statement: str, facts: dict[str, Any]) -> int:
+def _change(connection: Connection, target: Target, statement: str, facts: dict[str, Any]) -> int:
     with bounded(connection, target, "recording the approval"):
         return connection.execute(statement, facts).rowcount

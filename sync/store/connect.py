@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 from psycopg import errors as pg
@@ -14,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import BytesBinaryDumper
 
 from sync import errors
+from sync.store.patient import Connection, NoAnswerError, Over, never
 
 _KEEPALIVE = {
     "keepalives_idle": "30",  # seconds
@@ -32,6 +32,8 @@ class Target:
         connect_timeout: seconds.
         lock_timeout: seconds a statement may wait for a lock.
         statement_timeout: seconds a statement may take.
+        idle_timeout: seconds that a transaction of ours may stand still before the server ends it.
+        margin: seconds beyond ``statement_timeout`` after which we wait no longer: the server should have answered.
         before: called before each connection; starts a server of our own that was killed.
     """
 
@@ -39,10 +41,17 @@ class Target:
     connect_timeout: int = 10
     lock_timeout: float = 10.0
     statement_timeout: float = 300.0
+    idle_timeout: float = 30.0
+    margin: float = 5.0
     before: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return "Target(...)"
+
+    @property
+    def longest(self) -> float:
+        """Seconds that we wait for one answer."""
+        return self.statement_timeout + self.margin
 
 
 def libpq_url(url: str) -> str:
@@ -50,14 +59,18 @@ def libpq_url(url: str) -> str:
     return re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", url)
 
 
-def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
+def connect(target: Target, over: Over = never) -> Connection:
     """Open a connection that commits each statement, but for what stands between BEGIN and COMMIT.
+
+    Args:
+        target: where the database is.
+        over: whether to wait no longer; called in the midst of each wait for an answer.
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
         DatabaseRefusedError: the database can't hold every name.
     """
-    connection = opened(target)
+    connection = opened(target, over)
     if connection.info.parameter_status("server_encoding") != "UTF8":
         connection.close()
         raise errors.DatabaseRefusedError(f"the database is not in UTF8, so {NOT_UTF8}")
@@ -67,7 +80,7 @@ def connect(target: Target) -> psycopg.Connection[tuple[object, ...]]:
 NOT_UTF8 = "names would be lost; create one with ENCODING 'UTF8'"
 
 
-def opened(target: Target) -> psycopg.Connection[tuple[object, ...]]:
+def opened(target: Target, over: Over = never) -> Connection:
     """The same, whatever the database is encoded in; for those who only want to look at it.
 
     Raises:
@@ -75,7 +88,7 @@ def opened(target: Target) -> psycopg.Connection[tuple[object, ...]]:
     """
     target.before()
     try:
-        connection = psycopg.connect(
+        connection = Connection.connect(
             _watchful(libpq_url(target.url)),
             autocommit=True,
             connect_timeout=target.connect_timeout,
@@ -93,6 +106,7 @@ def opened(target: Target) -> psycopg.Connection[tuple[object, ...]]:
         raise errors.DatabaseUnavailableError(f"the database can't be reached: {_first_line(error)}") from None
     # Registered last, it is found by the type's number as well, where else a slower one in Python would be.
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+    connection.over = over
     return connection
 
 
@@ -106,20 +120,24 @@ def bounds(target: Target) -> str:
     """Statement that bounds the waits of the transaction it stands in, and has times told as the driver reads them.
 
     It holds through a pooler, as SET would not. A few changed images are looked up in a table that was just read, so
-    that random access is cheap, and compiling a plan costs more than running it.
+    that random access is cheap, and compiling a plan costs more than running it. Should our process or machine
+    stand still in the transaction, the server ends it, so that its locks keep no one else from writing.
     """
-    lock, statement = int(target.lock_timeout * 1000), int(target.statement_timeout * 1000)
+    times = (target.lock_timeout, target.statement_timeout, target.idle_timeout)
+    lock, statement, idle = (int(seconds * 1000) for seconds in times)
     return (
         f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
+        f"set_config('idle_in_transaction_session_timeout', '{idle}', true), "
+        "set_config('standard_conforming_strings', 'on', true), "
         "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
         "set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true)"
     )
 
 
 @contextmanager
-def bounded(connection: psycopg.Connection[Any], target: Target, step: str) -> Iterator[None]:
-    """A transaction that no lock and no statement keeps waiting longer than the settings allow."""
-    with ours(step), connection.transaction():
+def bounded(connection: Connection, target: Target, step: str) -> Iterator[None]:
+    """A transaction that no lock, no statement and no silence keeps waiting longer than the settings allow."""
+    with ours(step), connection.patient(target.longest), connection.transaction():
         connection.execute(bounds(target))
         yield
 
@@ -162,6 +180,16 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], s
         (pg.ReadOnlySqlTransaction,),
         errors.DatabaseRefusedError,
         "this is a standby or read-only; point IMAGE_SYNC_DATABASE_URL at the primary",
+    ),
+    (
+        (pg.IdleInTransactionSessionTimeout,),
+        errors.DatabaseUnavailableError,
+        "this process or its machine stood still in a transaction; nothing was written, the next run tries again",
+    ),
+    (
+        (NoAnswerError,),
+        errors.DatabaseUnavailableError,
+        "the connection was given up; see whether the database server and the network to it are well",
     ),
     ((pg.DiskFull, pg.OutOfMemory), errors.StoreError, "nothing was written; give the database more room"),
     (

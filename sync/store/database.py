@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 import psycopg
 
 from sync import logs
 from sync.domain.known import Known
 from sync.domain.run import Run, Source, Traffic
-from sync.errors import InterruptedRunError, OutcomeUnknownError, StoreError, SupersededError
+from sync.errors import (
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    DeadlineError,
+    ImageSyncError,
+    InterruptedRunError,
+    OutcomeUnknownError,
+    StoreError,
+    SupersededError,
+)
 from sync.store import migrate, runs, statements
 from sync.store.connect import Target, bounded, bounds, connect, ours, translated
-from sync.store.writing import Planned, Writing
+from sync.store.patient import Connection, later, never
+from sync.store.writing import Writing
 
 _log = logs.get(__name__)
 _AT_ONCE = 50_000  # digests that are looked up together; each time the images are looked through once
+_BRIEF = 2.0  # seconds that each last thing may take when the run's own time is over
+_TRYING = 8.0  # seconds in which to try to put on record that the deadline passed
+_PAUSE = 0.2  # seconds between two tries
+_ASKING = 30.0  # seconds to ask what became of a COMMIT
+_LOCK = "SELECT FROM inventory.sources WHERE name = %s FOR NO KEY UPDATE"  # lets other runs begin
+_TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s"
+_VERSION = "reading the version of the schema"
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
 
@@ -31,15 +49,20 @@ class Database:
     Args:
         target: where the database is.
 
+    Attributes:
+        over: why the run may not go on, or None; no wait for the database outlasts it by more than seconds.
+        wrote_seconds: that the last writing transaction took.
+
     Raises:
         DatabaseUnavailableError: it can't be reached.
     """
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.connection: psycopg.Connection[Any] = connect(target)
-        self.wrote_seconds = 0.0  # that the last writing transaction took
-        self._cancelled = False
+        self.over: Callable[[], ImageSyncError | None] = lambda: None
+        self.wrote_seconds = 0.0
+        self._cancelling = self._cancelled = False
+        self.connection: Connection = connect(target, self._is_over)
 
     def __enter__(self) -> Self:
         return self
@@ -49,9 +72,12 @@ class Database:
 
     def cancel(self) -> None:
         """End the statement under way, and the run with it; may be called from a signal handler or another thread."""
-        self._cancelled = True
-        with suppress(psycopg.Error):
-            self.connection.cancel_safe(timeout=2)
+        self._cancelling = True
+        try:
+            with suppress(psycopg.Error):
+                self.connection.cancel_safe(timeout=1)
+        finally:
+            self._cancelled = True  # only now, as who sees it goes on to record how the run ended
 
     def prepare(self) -> None:
         """Make the schema in an empty database; refuse one of another version.
@@ -59,14 +85,16 @@ class Database:
         Raises:
             SchemaVersionError: it is older or newer than the program.
         """
-        with _ONE_UPGRADE:
-            if migrate.current(self.connection) is None:
-                migrate.upgrade(self.target)
-        migrate.check(self.connection)
+        if self._version() is None:
+            with _ONE_UPGRADE, self._interruptible():
+                if self._version() is None:
+                    migrate.upgrade(self.target, over=self._is_over)
+        self._check_version()
 
     def start(self, source: Source, trigger: str) -> Run:
         """Put a new run on record, at once."""
-        return runs.start(self.connection, self.target, source, trigger)
+        with self._interruptible():
+            return runs.start(self.connection, self.target, source, trigger)
 
     def skip(self, source: Source, reason: str) -> None:
         """Put on record a run that was due and did not begin."""
@@ -104,33 +132,57 @@ class Database:
         """The writing transaction, fenced.
 
         Raises:
-            SupersededError: another run of the source committed since this one began.
+            SupersededError: another run of the source committed since this one began, or is writing.
             OutcomeUnknownError: COMMIT was sent, and the database can't be asked what became of it.
         """
         began = time.monotonic()
-        with ours("writing"):
-            self.connection.execute("BEGIN")
-            self.connection.execute(bounds(self.target))
-        try:
-            tables = Writing(self.connection, run)
-            with self._interruptible():
+        with self._interruptible():
+            with self._transaction("writing"):
+                tables = Writing(self.connection, run)
                 tables.fence()
                 yield tables
-        except BaseException:
-            self._roll_back()
-            raise
-        self._commit(run)
+            self._commit(run)
         self.wrote_seconds = time.monotonic() - began
         _log.info("changes written", seconds=round(self.wrote_seconds, 3))
+        self._bury_overtaken(run)
 
     def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
-        """Put on record why a run ended; if the database is gone, the record stays as it is."""
+        """Put on record why a run ended; if the database is gone, the record stays as it is.
+
+        Tried once more where the connection turns out to be lost, and for some seconds at the deadline, which perhaps
+        came because the database was away; each try is short, since the run's own time is over.
+        """
+        until = time.monotonic() + (_TRYING if isinstance(error, DeadlineError) else 0)
+        while (second := self._record(run, error, traffic)) is not None:
+            if not second.lost and (self._cancelling or time.monotonic() >= until):
+                error.add_note(f"nor could that be recorded: {second.why}")
+                return
+
+    def _record(self, run: Run, error: BaseException, traffic: Traffic) -> _Unrecorded | None:
+        was_open = not self.connection.closed
         try:
-            if self.connection.broken:
-                self.connection = connect(self.target)
-            runs.fail(self.connection, self.target, run, error, traffic)
+            if not was_open:
+                self.connection = connect(self._brief(), self._is_over)
+            with self.connection.patient(None, never):
+                runs.fail(self.connection, self._brief(), run, error, traffic)
         except StoreError as second:
-            error.add_note(f"nor could that be recorded: {second}")
+            if not (lost := was_open and self.connection.closed):
+                time.sleep(_PAUSE)
+            return _Unrecorded(second, lost=lost)
+        return None
+
+    def _brief(self) -> Target:
+        """The same database for what must not take long any more."""
+        lock, statement = (min(_BRIEF, each) for each in (self.target.lock_timeout, self.target.statement_timeout))
+        return replace(self.target, connect_timeout=2, lock_timeout=lock, statement_timeout=statement, margin=0.5)
+
+    def _version(self) -> str | None:
+        with self._bounded(_VERSION):
+            return migrate.current(self.connection)
+
+    def _check_version(self) -> None:
+        with self._bounded(_VERSION):
+            migrate.check(self.connection)
 
     def _explain_loss(self, run: Run, lost: int) -> NoReturn:
         """Say why stored images are not found: another run changed them, or something is wrong."""
@@ -149,17 +201,38 @@ class Database:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """A statement that was cancelled because the run was stopped is no fault of the database."""
+        """A wait that was ended because the run had to end is no fault of the database."""
         try:
             yield
-        except StoreError as error:
-            if self._cancelled:
-                raise InterruptedRunError from error
+        except (DatabaseBusyError, DatabaseUnavailableError) as error:
+            if ended := self._ended():
+                raise ended from error
             raise
 
+    def _ended(self) -> ImageSyncError | None:
+        return InterruptedRunError() if self._cancelling else self.over()
+
+    def _is_over(self) -> bool:
+        return self._cancelled or self.over() is not None
+
+    @contextmanager
+    def _transaction(self, step: str) -> Iterator[None]:
+        """What stands between BEGIN and COMMIT; all is rolled back where it breaks."""
+        with self.connection.patient(self.target.longest):
+            try:
+                with ours(step):
+                    self.connection.execute("BEGIN")
+                    self.connection.execute(bounds(self.target))
+                yield
+            except BaseException:
+                self._roll_back()
+                raise
+
     def _commit(self, run: Run) -> None:
+        """Commit; this may take a little longer than the run, as it is about to be done."""
         try:
-            self.connection.execute("COMMIT")
+            with self.connection.patient(self.target.longest, later(self._is_over, _BRIEF)):
+                self.connection.execute("COMMIT")
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if not self._committed(run):
                 raise translated(error, "committing") from error
@@ -168,53 +241,38 @@ class Database:
 
     def _committed(self, run: Run) -> bool:
         """Ask on a new connection what became of a COMMIT whose answer was lost."""
+        longest = min(_ASKING, self.target.statement_timeout)
+        target = self._brief() if self._is_over() else replace(self.target, statement_timeout=longest)
         try:
             self.connection.close()
-            self.connection = connect(self.target)
-            with self.connection.transaction():
-                self.connection.execute(bounds(self.target))
+            self.connection = connect(target, self._is_over)
+            limits = self.connection.patient(None, later(self._is_over, _BRIEF))
+            with limits, bounded(self.connection, target, "asking what became of COMMIT"):
                 # Waits for the lost transaction, should it still be under way: it holds this row.
-                self.connection.execute("SELECT FROM inventory.sources WHERE name = %s FOR UPDATE", [run.source.name])
-                row = self.connection.execute(
-                    "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s", [run.number]
-                ).fetchone()
-        except (psycopg.Error, StoreError) as error:
+                self.connection.execute(_LOCK, [run.source.name])
+                row = self.connection.execute(_TOOK_EFFECT, [run.number]).fetchone()
+        except StoreError as error:
             raise OutcomeUnknownError(
                 "the connection was lost while committing, and the database can't be asked what became of it; "
                 f"`image-sync status` tells, run {run.number} is done or it is not: {type(error).__name__}"
             ) from error
         return bool(row and row[0])
 
+    def _bury_overtaken(self, run: Run) -> None:
+        """Mark the runs that this one overtook; the next one does it where this can't be done."""
+        with suppress(StoreError), self.connection.patient(None, never):
+            runs.overtake(self.connection, self._brief(), run)
+
     def _roll_back(self) -> None:
         try:
-            self.connection.execute("ROLLBACK")
+            with self.connection.patient(_BRIEF, never):
+                self.connection.execute("ROLLBACK")
         except psycopg.Error:
             self.connection.close()  # the server rolls back by itself
 
 
-class Planning(Database):
-    """The same database for a plan: the run is not on record, and its transaction is rolled back before it writes."""
+class _Unrecorded(NamedTuple):
+    """Why the end of a run is not on record; ``lost``: the connection broke only now, and a new one may serve."""
 
-    def prepare(self) -> None:
-        """Refuse a schema that is not the program's; make none."""
-        migrate.check(self.connection)
-
-    def start(self, source: Source, trigger: str) -> Run:  # noqa: ARG002 - there is no record to say it in
-        """Begin a run that is not on record."""
-        return runs.look(self.connection, self.target, source)
-
-    @contextmanager
-    def writing(self, run: Run) -> Iterator[Writing]:
-        """The transaction of a plan; what it staged is gone with it."""
-        with ours("planning"):
-            self.connection.execute("BEGIN")
-            self.connection.execute(bounds(self.target))
-        try:
-            tables = Planned(self.connection, run)
-            tables.fence()
-            yield tables
-        finally:
-            self._roll_back()
-
-    def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
-        """There is no record to say it in."""
+    why: StoreError
+    lost: bool

@@ -109,8 +109,8 @@ def facts_of(target: Target, run: int, wanted: Collection[str]) -> Facts | None:
     Raises:
         StoreError: the database can't be asked.
     """
-    brief = replace(target, lock_timeout=_LONGEST, statement_timeout=_LONGEST)
-    with connect(target) as connection, bounded(connection, brief, "reading what the run brought about"):
+    brief = replace(target, lock_timeout=_LONGEST, statement_timeout=_LONGEST, margin=1.0)
+    with connect(brief) as connection, bounded(connection, brief, "reading what the run brought about"):
         asking = _Asking(connection, run, wanted)
         return asking.facts() if asking.run else None
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import psycopg
 from psycopg.rows import class_row
 
+from sync.store import migrate
 from sync.store.connect import Target, bounded
+from sync.store.patient import Connection
 from sync.store.roles import NEEDED, READ_BY_VIEWERS
 
 K = TypeVar("K")
-Connection = psycopg.Connection[Any]
 _PATIENCE = 5.0  # seconds of a statement, ...
 _LOCK_PATIENCE = 2.0  # ... and of its wait for a lock
 
@@ -41,7 +41,7 @@ GROUP BY r.rolconnlimit, d.datconnlimit
 """
 _TIMEOUTS = """
 SELECT name, setting::bigint / 1000.0 AS seconds FROM pg_settings
-WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
+WHERE name IN ('idle_session_timeout', 'transaction_timeout')
   AND setting::bigint > 0 ORDER BY name
 """
 _RIGHTS = """
@@ -178,6 +178,14 @@ class Inspection:
     def rights_of_a_run(self, major: int) -> list[Right]:
         """Every privilege that a run needs; ``major`` is the version of the server."""
         return self._rights([(name, right) for name, rights, since in NEEDED if major >= since for right in rights])
+
+    def revision(self) -> str | None:
+        """The revision of the schema, or None where there is no inventory yet; one that is not ours is an error."""
+        with self._reading():
+            found = migrate.current(self.connection)
+            if found is not None:
+                migrate.check(self.connection)
+            return found
 
     def rights_of_readers(self) -> list[Right]:
         """What the commands that only read need beside them."""

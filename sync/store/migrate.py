@@ -14,7 +14,8 @@ import psycopg
 
 from sync.errors import SchemaVersionError
 from sync.store import roles
-from sync.store.connect import Target, connect, libpq_url, ours
+from sync.store.connect import Target, connect, opened, ours
+from sync.store.patient import Connection, Over, never
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -63,19 +64,24 @@ def check(connection: psycopg.Connection[Any]) -> None:
     )
 
 
-def upgrade(target: Target, revision: str = "head") -> None:
-    """Migrate, one process at a time.
+def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> None:
+    """Migrate, one process at a time; this may take as long as it takes, unless it is over.
+
+    Args:
+        target: where the database is.
+        revision: to which.
+        over: whether to give it up.
 
     Raises:
         SchemaVersionError: it is newer than the program.
         StoreError: it can't be done; nothing is changed then.
     """
-    with connect(target) as guard:  # holds the lock; the migration has a connection of its own
+    with connect(target, over) as guard:  # holds the lock; the migration has a connection of its own
         with ours("waiting for another migration"):
             guard.execute("SELECT set_config('lock_timeout', '60s', false)")
             guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         _refuse_unknown(current(guard))
-        _run(target, "upgrade", revision)
+        _run(target, "upgrade", revision, over)
 
 
 def missing_roles(connection: psycopg.Connection[Any]) -> list[str]:
@@ -116,15 +122,19 @@ def _refuse_unknown(found: str | None) -> None:
         )
 
 
-def _run(target: Target, verb: str, revision: str) -> None:
+def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
     from alembic import command  # noqa: PLC0415 - takes a third of a second
     from sqlalchemy import create_engine, pool  # noqa: PLC0415 - likewise
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = _config()
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(libpq_url(target.url)), poolclass=pool.NullPool
-    )
+
+    def connected() -> Connection:
+        connection = opened(target, over)
+        connection.autocommit = False
+        return connection
+
+    engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=pool.NullPool)
     with ours("migrating the schema"):
         try:
             with engine.begin() as connection:

@@ -46,7 +46,7 @@ class Pruned(NamedTuple):
 
 def ago(target: Target, keep: float) -> datetime:
     """The moment so many seconds ago, by the database's clock."""
-    with connect(target) as connection:
+    with connect(target) as connection, bounded(connection, target, "reading the time"):
         row: Any = connection.execute(_BEFORE, {"keep": keep}).fetchone()
     moment: datetime = row[0]
     return moment

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 from sync.domain.fields import COLUMNS
 from sync.errors import UnknownError, UsageError
 from sync.store import migrate
-from sync.store.connect import Target, connect, translated
+from sync.store.connect import Target, bounded, connect, translated
 
 Row = Mapping[Any, Any]  # by column name
 CONTENT = (*COLUMNS, "extra")
@@ -217,7 +217,7 @@ def inventory(target: Target) -> Iterator[Inventory]:
         SchemaVersionError: the schema is not the program's.
         StoreError: the database can't be read.
     """
-    with connect(target) as own:
+    with connect(target) as own, bounded(own, target, "reading the version of the schema"):
         migrate.check(own)
     engine = create_engine("postgresql+psycopg://", creator=lambda: connect(target), poolclass=pool.NullPool)
     try:

@@ -7,20 +7,21 @@ import socket
 from dataclasses import astuple
 from typing import Any
 
-import psycopg
-
 from sync import __version__, logs
 from sync.domain.plan import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, Run, Source, Traffic
 from sync.errors import ScopeChangedError, StoreError, SupersededError
 from sync.store.connect import Target, bounded
 from sync.store.counted import counted_copy
+from sync.store.patient import Connection
 
-Connection = psycopg.Connection[Any]
 _log = logs.get(__name__)
 
+# To begin a run, and to put on record how it ended, waits for no other run: not for one that is writing, which holds
+# the row of its source, nor for one that stands still. ON CONFLICT alone would wait for the row.
 _MEET = """
-INSERT INTO inventory.sources (name, endpoint, scope) VALUES (%(name)s, %(endpoint)s, %(scope)s)
+INSERT INTO inventory.sources (name, endpoint, scope)
+SELECT %(name)s, %(endpoint)s, %(scope)s WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
 ON CONFLICT (name) DO NOTHING
 """
 _LOOK = "SELECT epoch, scope, clock_timestamp() FROM inventory.sources WHERE name = %(name)s"
@@ -39,7 +40,8 @@ FROM inventory.sources WHERE name = %(name)s
 _BURY = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
        reason = 'the run never said how it ended; its process was killed, or its host went down'
-WHERE source = %(name)s AND status = 'running' AND deadline_at < clock_timestamp() - interval '10 minutes'
+WHERE run IN (SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running'
+              AND deadline_at < clock_timestamp() - interval '10 minutes' FOR UPDATE SKIP LOCKED)
 """
 _FAIL = """
 UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s,
@@ -132,7 +134,8 @@ WHERE name = %(name)s
 _OVERTAKE = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
        reason = 'the run never said how it ended, and a later one committed'
-WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s AND run <> %(run)s
+WHERE run IN (SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s
+              AND run <> %(run)s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -150,9 +153,18 @@ def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> N
     facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
     if not connection.execute(_FINISH, facts).rowcount:
         raise StoreError("the run went on for so long past its deadline that it was given up; it wrote nothing")
-    connection.execute(_OVERTAKE, facts)
     if outcome.proven:
         connection.execute(_PROVEN, facts)
+
+
+def overtake(connection: Connection, target: Target, run: Run) -> None:
+    """Mark earlier runs that never said how they ended, once this one has committed.
+
+    Not in its transaction, which would keep their records locked until it ends: they may be about to say it themselves.
+    """
+    facts = {"name": run.source.name, "epoch": run.epoch, "run": run.number}
+    with bounded(connection, target, "marking runs that never ended"):
+        connection.execute(_OVERTAKE, facts)
 
 
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:

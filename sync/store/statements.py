@@ -31,6 +31,9 @@ def _of(alias: str, columns: Collection[str] = COLUMNS) -> str:
 _DEAD = "(s.vendor_deleted IS TRUE OR s.status IS NOT DISTINCT FROM 'deleted')"
 _DEAD_IMAGE = _DEAD.replace("s.", "i.")
 
+# Held until the transaction ends. A lock of its own, so that who waits for it in vain knows that a run is writing, and
+# not someone else who holds the row.
+TURN = "SELECT pg_advisory_xact_lock(hashtextextended('image-sync run of ' || %(source)s, 0))"
 FENCE = """
 UPDATE inventory.sources
 SET epoch = epoch + 1, effective_at = greatest(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import psycopg
+from psycopg.errors import LockNotAvailable
 
 from sync.domain.compare import Spool
 from sync.domain.fields import COLUMNS, FIELDS
@@ -21,6 +21,7 @@ from sync.errors import SupersededError
 from sync.store import digests, runs, statements
 from sync.store.connect import ours
 from sync.store.counted import agree, counted_copy
+from sync.store.patient import Connection
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
 _TOLD = {"source", "run", "effective_at", "proven", "created", "updated", "restored", "deleted", "held", "quarantined"}
@@ -30,7 +31,7 @@ _ANALYZE_FROM = 5_000  # staged rows from which the planner's guesses cost more 
 class Writing:
     """Stages, plans, guards, writes and records; between BEGIN and COMMIT of its caller."""
 
-    def __init__(self, connection: psycopg.Connection[Any], run: Run) -> None:
+    def __init__(self, connection: Connection, run: Run) -> None:
         self._connection, self._run = connection, run
         self._facts: dict[str, Any] = {"source": run.source.name, "run": run.number, "epoch": run.epoch}
         self._staged = 0
@@ -40,15 +41,19 @@ class Writing:
         self._held_by: list[int] = []
 
     def fence(self) -> datetime:
-        """Make sure that no other run of the source committed since this one began.
+        """Make sure that no other run of the source committed since this one began, and that none is writing.
 
         Returns:
             effective_at: the one moment at which this run's changes take effect.
 
         Raises:
-            SupersededError: one did.
+            SupersededError: one did, or is.
         """
         with ours("taking the turn of this run"):
+            try:
+                self._do(statements.TURN)
+            except LockNotAvailable as error:
+                raise SupersededError("another run of this source is writing; this one wrote nothing") from error
             row = self._connection.execute(statements.FENCE, self._facts).fetchone()
         if row is None:
             raise SupersededError("another run of this source committed meanwhile; this one wrote nothing")
