@@ -125,9 +125,13 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
         still_there=tuple(sorted(said.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,
-        failure=f"{len(unconfirmed)} missing images could not be confirmed gone: {said.failure}" if unconfirmed else "",
+        failure=f"{_images(len(unconfirmed))} could not be confirmed gone: {said.failure}" if unconfirmed else "",
         pages=said.pages,
     )
+
+
+def _images(count: int) -> str:
+    return "1 missing image" if count == 1 else f"{count} missing images"
 
 
 def _doubt(listing: Listing) -> str:

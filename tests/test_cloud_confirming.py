@@ -131,7 +131,7 @@ def unconfirmed(target: Target, cloud: Simulator, effect: effects.Effect, **opti
 
     assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted, outcome.plan.held) == (1, 1, 0, 0)
     assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
-    assert outcome.reason.startswith("1 missing images could not be confirmed gone: ")
+    assert outcome.reason.startswith("1 missing image could not be confirmed gone: ")
     assert outcome.plan.updated == 2
     assert set(gone) <= inventory.live()
     assert not inventory.deleted()

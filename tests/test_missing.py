@@ -72,7 +72,7 @@ def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path
     plain, listed = command("status"), command("status", "--missing", "--format", "json")
 
     assert plain.code == listed.code == 0
-    assert f"1 missing images were listed too recently to be believed gone, the last of them until {until}" in plain.err
+    assert f"1 missing image listed too recently to be believed gone, the last of them until {until}" in plain.err
     assert [(row["id"], row["state"], row["pending_until"]) for row in listed.rows] == [(gone, "pending", until)]
 
 

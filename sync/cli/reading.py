@@ -64,12 +64,16 @@ def _sentences(row: Row) -> Iterator[str]:
     if row["held"]:
         yield f"{row['held']} deletions wait for a person: image-sync status --held"
     if row["unconfirmed"]:
-        yield f"{row['unconfirmed']} missing images could not be confirmed gone: image-sync status --missing"
+        yield f"{_missing(row['unconfirmed'])} could not be confirmed gone: image-sync status --missing"
     if row["pending"]:
         yield (
-            f"{row['pending']} missing images were listed too recently to be believed gone, the last of them until "
+            f"{_missing(row['pending'])} listed too recently to be believed gone, the last of them until "
             f"{iso(row['pending_until'])}: image-sync status --missing"
         )
+
+
+def _missing(count: int) -> str:
+    return "1 missing image" if count == 1 else f"{count} missing images"
 
 
 @click.command()
