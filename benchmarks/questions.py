@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from sync.store.connect import Target
-from sync.store.reading import Inventory, inventory
+from sync.store.connection import Target
+from sync.store.queries.inventory import Inventory, inventory
 
 SOURCE = "default"
 _TRIES = 3

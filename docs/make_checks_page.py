@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sync.checks.run import checks, systems
 from sync.domain.checks import Check
-from sync.store.checking import checks, systems
 
 PAGE = Path(__file__).with_name("checks.md")
 

@@ -149,7 +149,7 @@ def _meaning(option: Option) -> str:
     rule = option.about.rule
     secret = " **Secret.**" if rule.secret else ""
     example = f" Example: `{option.about.example}`." if option.about.example else ""
-    return f"{option.about.meaning}.{secret} Takes {rule.takes}{_unit(rule.unit)}.{example}".replace("|", "\\|")
+    return f"{option.about.meaning}.{secret} Takes {rule.expects}{_unit(rule.unit)}.{example}".replace("|", "\\|")
 
 
 def _unit(unit: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `sync.store.migrate` hands in, or on IMAGE_SYNC_DATABASE_URL."""
+"""Runs migrations on the connection that `sync.store.schema.migrate` hands in, or on IMAGE_SYNC_DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 
-from sync.store.tables import SCHEMA, metadata
+from sync.store.schema.tables import SCHEMA, metadata
 
 
 def run(connection: Connection) -> None:

@@ -8,30 +8,30 @@ from datetime import datetime
 from typing import Protocol
 
 from sync.domain.answer import Answer
-from sync.domain.compare import Comparison, Spool
+from sync.domain.comparison import Comparison, Spool
+from sync.domain.guard import Plan
 from sync.domain.image import Reader
-from sync.domain.known import Known
-from sync.domain.plan import Plan
-from sync.domain.proof import judge
-from sync.domain.run import Confirmation, Listing, Missing, Outcome, PageEvidence, Reading, Run, Source, Traffic
+from sync.domain.proof.verdict import prove
+from sync.domain.run import Confirmation, Listing, Missing, Outcome, PageEvidence, Reading, RequestStats, Run, Source
 from sync.domain.search import Search
+from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError
 
-Take = Callable[[Answer], None]
+OnPage = Callable[[Answer], None]
 
 
 class Cloud(Protocol):
     """What a run asks of a cloud."""
 
-    traffic: Traffic
+    stats: RequestStats
 
-    def read(self, take: Take, reading: int) -> Reading:
+    def read(self, take: OnPage, reading: int) -> Reading:
         """Page through the whole list once, hand over each answer, and judge what came."""
 
-    def read_all(self, take: Take) -> Reading:
+    def read_all(self, take: OnPage) -> Reading:
         """The same without the filter, to see what is gone and not just outside of it."""
 
-    def ask(self, ids: Sequence[str], take: Take) -> Confirmation:
+    def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
         """Ask for each id by name, and hand over each answer."""
 
 
@@ -47,7 +47,7 @@ class Tables(Protocol):
     def write(self, plan: Plan) -> None:
         """Do it."""
 
-    def finish(self, plan: Plan, listing: Listing, missing: Missing, traffic: Traffic) -> Outcome:
+    def finish(self, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
         """Complete the record of the run."""
 
 
@@ -57,7 +57,7 @@ class Store(Protocol):
     def start(self, source: Source, trigger: str) -> Run:
         """Put a new run on record, at once."""
 
-    def known(self, run: Run) -> Known:
+    def known(self, run: Run) -> StoredDigests:
         """The digests of what is stored."""
 
     def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[tuple[str, datetime | None]]:
@@ -66,7 +66,7 @@ class Store(Protocol):
     def writing(self, run: Run) -> AbstractContextManager[Tables]:
         """The transaction, fenced: it fails if another run of the source committed since this one began."""
 
-    def fail(self, run: Run, error: BaseException, traffic: Traffic) -> None:
+    def fail(self, run: Run, error: BaseException, stats: RequestStats) -> None:
         """Put on record why a run ended."""
 
 
@@ -84,9 +84,9 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
             tables.stage(spool, listing)
             plan = tables.plan(missing)
             tables.write(plan)
-            return tables.finish(plan, listing, missing, cloud.traffic)
+            return tables.finish(plan, listing, missing, cloud.stats)
     except BaseException as error:
-        store.fail(run, error, cloud.traffic)
+        store.fail(run, error, cloud.stats)
         if isinstance(error, ImageSyncError):
             error.run = run.number
         raise
@@ -98,12 +98,12 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     before = None
     pages = []
     for attempt in range(1, run.source.readings + 1):
-        comparison = Comparison(known.fresh(), spool, reader, run.source.most(known.live))
+        comparison = Comparison(known.fresh(), spool, reader, run.source.max_list_length(known.live))
         spool.clear()
-        reading = cloud.read(comparison.take, attempt)
+        reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages
         fingerprint = 0 if reading.verdict.complete else comparison.fingerprint()
-        proof, before = judge(reading.verdict, comparison.distinct, fingerprint, before)
+        proof, before = prove(reading.verdict, comparison.distinct, fingerprint, before)
         if proof.proven:
             break
     return Listing(comparison, proof, reading.verdict, pages, attempt)
@@ -113,7 +113,7 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
     """Find what is live in the database and not in the list: in this order doubt, grace, confirmation."""
     comparison = listing.comparison
     unlisted = store.live_images(run, comparison.known.unlisted())
-    missing = {image: grace for image, grace in unlisted if not comparison.lists(image)}
+    missing = {image: grace for image, grace in unlisted if not comparison.contains(image)}
     if doubt := _doubt(listing):
         return Missing(unconfirmed=tuple(missing), doubt=doubt if missing else "")
     pending = {image: grace for image, grace in missing.items() if grace is not None}
@@ -147,24 +147,24 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
     if not ids:
         return Confirmation()
     if len(ids) <= max(run.source.confirm_limit, len(listing.pages)):
-        return cloud.ask(ids, listing.comparison.take)
+        return cloud.ask(ids, listing.comparison.add_page)
     return _confirm_by_list(ids, run.source.readings, listing.comparison, cloud)
 
 
 def _confirm_by_list(ids: Sequence[str], attempts: int, comparison: Comparison, cloud: Cloud) -> Confirmation:
     """Read a second list, up to some attempts; once it is proven, like the first, what it lacks is gone."""
-    search = Search(frozenset(ids), comparison.take)
+    search = Search(frozenset(ids), comparison.add_page)
     before = None
     pages: list[PageEvidence] = []
     for _ in range(attempts):
         search.begin()
         try:
-            reading = cloud.read_all(search.take)
+            reading = cloud.read_all(search.add_page)
         except CloudError as error:
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
         fingerprint = 0 if reading.verdict.complete else search.fingerprint()
-        proof, before = judge(reading.verdict, search.distinct, fingerprint, before)
+        proof, before = prove(reading.verdict, search.distinct, fingerprint, before)
         if proof.proven:
             break
     gone = search.lacking if proof.proven else frozenset[str]()

@@ -15,24 +15,24 @@ from urllib.parse import urlencode
 
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS, PAGE_LIMIT
-from sync.domain.plan import Limits
-from sync.domain.run import Source, Traffic
+from sync.domain.guard import Limits
+from sync.domain.run import RequestStats, Source
 from sync.embedded import default_folder, embedded
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 if TYPE_CHECKING:
+    from sync.cloud.auth.credential import Credential
+    from sync.cloud.auth.token import IamUser, TokenCache
     from sync.cloud.client import Client
-    from sync.cloud.credentials import Credential
-    from sync.cloud.images import ImageList
-    from sync.cloud.patience import Patience
-    from sync.cloud.tokens import IamUser, TokenCache
-    from sync.domain.notice import Notice
+    from sync.cloud.image_list import ImageList
+    from sync.cloud.retry import RetryPolicy
+    from sync.domain.notices import Notice
     from sync.notices.webhook import Webhook
-    from sync.store.database import Database
-    from sync.store.spool import FileSpool
+    from sync.store.runs.database import Database
+    from sync.store.runs.spool import FileSpool
 
 Progress = Callable[[int, int | None], None]
-Tell = Callable[[int | None], None]
+Notify = Callable[[int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def own_folder(loaded: settings.Settings, environ: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def telling(loaded: settings.Settings, target: Target, stop: threading.Event) -> Iterator[Tell]:
+def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -> Iterator[Notify]:
     """What to call with the number of each run that is over, so that people are told of it; no run waits for that."""
     if loaded.notice_url is None or not loaded.notice_on:
         yield lambda _run: None
@@ -109,7 +109,7 @@ def telling(loaded: settings.Settings, target: Target, stop: threading.Event) ->
 def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]:
     """What there is to tell of a run that is over."""
     from sync.notices.decision import notices_of  # noqa: PLC0415 - only where notices are wanted
-    from sync.store.events import facts_of  # noqa: PLC0415
+    from sync.store.queries.notices import facts_of  # noqa: PLC0415
 
     facts = facts_of(target, run, loaded.notice_on)
     return notices_of(facts, loaded.notice_on, loaded.notice_failures) if facts else []
@@ -139,13 +139,13 @@ def parts(
 ) -> Iterator[Parts]:
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
-    from sync.cloud.patience import Patience  # noqa: PLC0415
-    from sync.store.spool import FileSpool  # noqa: PLC0415
+    from sync.cloud.retry import RetryPolicy  # noqa: PLC0415
+    from sync.store.runs.spool import FileSpool  # noqa: PLC0415
 
-    traffic, spool = Traffic(), FileSpool()
-    patience = Patience(given.deadline, given.retries, traffic, stop)
-    store.over = patience.over
-    with asking(given, patience, traffic, progress) as cloud:
+    stats, spool = RequestStats(), FileSpool()
+    policy = RetryPolicy(given.deadline, given.retries, stats, stop)
+    store.over = policy.over
+    with asking(given, policy, stats, progress) as cloud:
         try:
             yield Parts(source_of(given), cloud.images, store, spool)
         finally:
@@ -163,20 +163,20 @@ class Asking:
 
 @contextmanager
 def asking(
-    given: settings.Source, patience: Patience, traffic: Traffic, progress: Progress | None = None
+    given: settings.Source, policy: RetryPolicy, stats: RequestStats, progress: Progress | None = None
 ) -> Iterator[Asking]:
     """What asks the cloud of a source, for as long as this patience lasts."""
     from sync.cloud.client import Client  # noqa: PLC0415 - with the HTTP library
-    from sync.cloud.images import ImageList  # noqa: PLC0415
+    from sync.cloud.image_list import ImageList  # noqa: PLC0415
 
-    credential = _credential(given, patience, traffic)
-    client = Client(given.endpoint, credential, patience, traffic, timeout=given.timeout, page_bytes=given.page_bytes)
+    credential = _credential(given, policy, stats)
+    client = Client(given.endpoint, credential, policy, stats, timeout=given.timeout, page_bytes=given.page_bytes)
     with client:
         images = ImageList(
             client,
             source_of(given).scope,
-            patience,
-            traffic,
+            policy,
+            stats,
             concurrency=given.concurrency,
             max_images=given.max_images + PAGE_LIMIT,
             progress=progress,
@@ -185,12 +185,12 @@ def asking(
 
 
 @contextmanager
-def glance(given: settings.Source, seconds: float) -> Iterator[Asking]:
+def probe_session(given: settings.Source, seconds: float) -> Iterator[Asking]:
     """What asks the cloud of a source once or twice, never again, and within so many seconds."""
-    from sync.cloud.patience import Patience  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.retry import RetryPolicy  # noqa: PLC0415 - with the HTTP library
 
-    traffic = Traffic()
-    with asking(given, Patience(seconds, 0, traffic), traffic) as cloud:
+    stats = RequestStats()
+    with asking(given, RetryPolicy(seconds, 0, stats), stats) as cloud:
         yield cloud
 
 
@@ -211,11 +211,11 @@ def source_of(given: settings.Source) -> Source:
     )
 
 
-def _credential(given: settings.Source, patience: Patience, traffic: Traffic) -> Credential:
+def _credential(given: settings.Source, policy: RetryPolicy, stats: RequestStats) -> Credential:
     """What proves to the cloud who asks; a login is kept for the next run of this process."""
-    from sync.cloud.credentials import GivenToken  # noqa: PLC0415 - with the HTTP library
-    from sync.cloud.iam import IamToken  # noqa: PLC0415
-    from sync.cloud.signing import SignedRequests  # noqa: PLC0415
+    from sync.cloud.auth.credential import GivenToken  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.auth.iam import IamToken  # noqa: PLC0415
+    from sync.cloud.auth.signing import SignedRequests  # noqa: PLC0415
 
     own = given.credentials
     if isinstance(own, settings.Token):
@@ -223,18 +223,18 @@ def _credential(given: settings.Source, patience: Patience, traffic: Traffic) ->
     if isinstance(own, settings.Keys):
         extra = own.security_token.reveal() if own.security_token else None
         return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
-    return IamToken(_user(own), _logins(), patience, traffic, timeout=given.timeout)
+    return IamToken(_user(own), _logins(), policy, stats, timeout=given.timeout)
 
 
 def _user(own: settings.Password) -> IamUser:
-    from sync.cloud.tokens import IamUser  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.auth.token import IamUser  # noqa: PLC0415 - with the HTTP library
 
     return IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
 
 
 @cache
 def _logins() -> TokenCache:
-    from sync.cloud.tokens import TokenCache  # noqa: PLC0415 - with the HTTP library
+    from sync.cloud.auth.token import TokenCache  # noqa: PLC0415 - with the HTTP library
 
     return TokenCache()
 

@@ -15,20 +15,20 @@ import pytest
 from psycopg.rows import dict_row
 
 from sync import job, wiring
+from sync.cloud.auth.credential import GivenToken
 from sync.cloud.client import Client
-from sync.cloud.credentials import GivenToken
-from sync.cloud.images import ImageList
-from sync.cloud.patience import Patience
+from sync.cloud.image_list import ImageList
+from sync.cloud.retry import RetryPolicy
 from sync.domain.answer import Answer
-from sync.domain.run import Confirmation, Outcome, Reading, Traffic
+from sync.domain.run import Confirmation, Outcome, Reading, RequestStats
 from sync.errors import ImageSyncError
 from sync.settings import Source, Token
 from sync.settings.secret import Secret
 from sync.simulator import Simulator
 from sync.simulator.answers import Request
 from sync.simulator.effects import Effect
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 E = TypeVar("E", bound=ImageSyncError)
 TOKEN = "canary-token"
@@ -69,7 +69,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
-        self.traffic = Traffic()
+        self.stats = RequestStats()
         self.rows: list[str] = []
         self.ticks: list[tuple[int, int | None]] = []
 
@@ -81,12 +81,12 @@ class Reader:
     @contextmanager
     def images(self) -> Iterator[ImageList]:
         """The list, for as long as the block lasts."""
-        patience = Patience(self.seconds, self.retries, self.traffic, self.stop)
+        policy = RetryPolicy(self.seconds, self.retries, self.stats, self.stop)
         client = Client(
             self.url,
             GivenToken(self.token),
-            patience,
-            self.traffic,
+            policy,
+            self.stats,
             timeout=self.timeout,
             page_bytes=self.page_bytes,
         )
@@ -94,8 +94,8 @@ class Reader:
             yield ImageList(
                 client,
                 self.scope,
-                patience,
-                self.traffic,
+                policy,
+                self.stats,
                 concurrency=self.concurrency,
                 max_images=self.max_images,
                 progress=lambda done, total: self.ticks.append((done, total)),

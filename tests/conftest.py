@@ -12,7 +12,7 @@ import pytest
 from servers import Server, newest, oldest
 
 from sync.simulator import Simulator, World
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 
 @pytest.fixture(scope="session")

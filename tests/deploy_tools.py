@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from sync.cli import command
-from sync.domain.plan import Status
+from sync.domain.guard import Status
 from sync.domain.run import EXIT_CODES
 from sync.settings.model import CONFIG, GENERAL, PER_SOURCE
 

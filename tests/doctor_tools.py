@@ -7,32 +7,32 @@ from functools import partial
 from typing import Any
 
 from sync import wiring
-from sync.doctor.cloud import Patient, cloud_checks
-from sync.doctor.database import Demand, Seen, database_checks
+from sync.doctor.cloud import SourceProbe, cloud_checks
+from sync.doctor.database import DatabaseState, Requirements, database_checks
 from sync.doctor.result import Result, about
 from sync.settings import Source, Token
 from sync.settings.secret import Secret
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 LONGEST = 900.0  # seconds, of a run
 
 
-def patient(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> Patient:
+def patient(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> SourceProbe:
     """A source at this address, to be looked at with so much patience."""
     given = Source(**({"endpoint": url, "credentials": Token(token=Secret(token or "some"))} | options))
-    glance: Any = partial(wiring.glance, given, seconds)
-    return Patient(given, wiring.source_of(given), glance)
+    probe_session: Any = partial(wiring.probe_session, given, seconds)
+    return SourceProbe(given, wiring.source_of(given), probe_session)
 
 
-def look_at(source: Patient, *, offline: bool = False) -> list[Result]:
+def look_at(source: SourceProbe, *, offline: bool = False) -> list[Result]:
     """What is found of the cloud of a source."""
     return about("default", cloud_checks(source, offline=offline))
 
 
-def look_into(url: str, seen: Seen | None = None, **demand: Any) -> list[Result]:
+def look_into(url: str, seen: DatabaseState | None = None, **demand: Any) -> list[Result]:
     """What is found of a database."""
-    asked = Demand(**({"names": ["default"], "longest": LONGEST} | demand))
-    return about("database", database_checks(Target(url, connect_timeout=2), asked, seen or Seen()))
+    asked = Requirements(**({"names": ["default"], "longest": LONGEST} | demand))
+    return about("database", database_checks(Target(url, connect_timeout=2), asked, seen or DatabaseState()))
 
 
 def levels(lines: Iterable[Result]) -> dict[str, str]:

@@ -128,7 +128,7 @@ def watchers(folder: Path) -> list[int]:
     """The process ids of the watchers of a folder."""
     listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     lines = (line.split(maxsplit=1) for line in listed.splitlines())
-    return [int(pid) for pid, command in lines if f"embedded/watch.py {folder} " in command]
+    return [int(pid) for pid, command in lines if f"embedded/supervisor.py {folder} " in command]
 
 
 def until(holds: Callable[[], object]) -> None:

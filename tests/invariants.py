@@ -35,9 +35,9 @@ from psycopg.rows import dict_row, tuple_row
 
 from sync.domain.fields import COLUMNS
 from sync.domain.image import iso, to_json
-from sync.store.connect import Target
-from sync.store.integrity import CONTENTS, violations
-from sync.store.reading import CONTENT, inventory
+from sync.store.connection import Target
+from sync.store.queries.invariants import CONTENTS, violations
+from sync.store.queries.inventory import CONTENT, inventory
 
 _MOST = 5  # rows told of each violation
 

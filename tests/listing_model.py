@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from random import Random
 
-from sync.domain.listing import Page, Row, Scan, Verdict
+from sync.domain.proof.scan import Page, Row, Scan, Verdict
 
 CLAIMS = {
     "missing": lambda _true: None,

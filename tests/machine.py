@@ -19,7 +19,7 @@ from sync import wiring
 from sync.errors import UnknownError
 from sync.simulator import effects
 from sync.store.approvals import acknowledge, approve
-from sync.store.planning import Planning
+from sync.store.runs.dry_run import DryRun
 
 WHO = st.sampled_from(["first", "second", "first"])
 USUAL = ("create", "change", "edit", "delete", "restore", "swap")
@@ -269,7 +269,7 @@ class Machine(RuleBasedStateMachine):
         self.change(who, *changes)
         before = read_tables(self.admin)
         account = self.accounts[who]
-        planned, _error = self.bench.sync(account, Planning)
+        planned, _error = self.bench.sync(account, DryRun)
         assert read_tables(self.admin).rows == before.rows, "a plan wrote"
         told = self.run(who)
         if planned is not None and told.outcome is not None and not account.simulator.listing.unstable_ties:

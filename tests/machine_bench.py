@@ -26,8 +26,8 @@ from sync import job, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import Simulator, World
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 Change = tuple[str, int]
 OPTIONS: dict[str, Any] = {"concurrency": 1, "retries": 0}

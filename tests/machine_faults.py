@@ -11,14 +11,14 @@ from datetime import datetime
 from machine_clouds import Account
 from proxy import Lose, Passing
 
-from sync.domain.compare import Known
+from sync.domain.comparison import StoredDigests
 from sync.domain.run import Run
 from sync.simulator import breakage, effects
 from sync.simulator.effects import Effect
 from sync.simulator.listing import Query
-from sync.store.connect import Target
-from sync.store.database import Database
-from sync.store.writing import Writing
+from sync.store.connection import Target
+from sync.store.runs.database import Database
+from sync.store.runs.transaction import RunTransaction
 
 FAULTS: dict[str, Effect] = {
     "302": effects.status(302, location="http://127.0.0.1:9/"),
@@ -139,7 +139,7 @@ class Overtaken(Database):
         super().__init__(target)
         self._step, self._something = step, something
 
-    def known(self, run: Run) -> Known:
+    def known(self, run: Run) -> StoredDigests:
         """What is stored, after the something if this is its step."""
         self._happen("known")
         return super().known(run)
@@ -150,7 +150,7 @@ class Overtaken(Database):
         return super().live_images(run, raw_digests)
 
     @contextmanager
-    def writing(self, run: Run) -> Iterator[Writing]:
+    def writing(self, run: Run) -> Iterator[RunTransaction]:
         """The writing transaction, after the something if this is its step."""
         self._happen("writing")
         with super().writing(run) as tables:

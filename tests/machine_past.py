@@ -12,8 +12,8 @@ from machine_clouds import content
 from machine_tables import Tables
 
 from sync.domain.fields import FIELDS
-from sync.store.connect import Target
-from sync.store.reading import Row, inventory
+from sync.store.connection import Target
+from sync.store.queries.inventory import Row, inventory
 
 _COMPARED = 4  # of the moments, each with each
 _ASKED = 8  # of the moments, spread over the whole past

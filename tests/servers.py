@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 
 from sync.embedded.account import server_account
-from sync.embedded.binaries import binary
-from sync.store import migrate
-from sync.store.connect import Target
+from sync.embedded.installation import binary
+from sync.store.connection import Target
+from sync.store.schema import migrate
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)

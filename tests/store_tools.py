@@ -17,8 +17,8 @@ from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import Simulator, World, effects
 from sync.simulator.effects import Effect
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 E = TypeVar("E", bound=ImageSyncError)
 

@@ -16,10 +16,10 @@ from cli_tools import Job
 from servers import Server, environment
 from store_tools import Edge
 
+from sync.checks.run import checks, find, systems
 from sync.domain.checks import Check, Severity
 from sync.errors import UnknownError, UsageError
-from sync.store.checking import checks, find, systems
-from sync.store.reading import inventory
+from sync.store.queries.inventory import inventory
 
 ROOT = Path(__file__).parent.parent
 GOOD: dict[str, Any] = {

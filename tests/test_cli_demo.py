@@ -15,7 +15,7 @@ from cli_tools import CHECKOUT, Done, Job, finished
 from embedded_tools import AS_ROOT, PACKAGES, Shelf, _open_python, account_without_rights
 from servers import environment
 
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 pytest_plugins = ["embedded_fixtures"]
 

@@ -10,8 +10,8 @@ from cli_tools import Done, Job, dump, with_password
 from servers import Server
 
 from sync.simulator import Simulator, World, effects
-from sync.store import migrate
-from sync.store.connect import Target
+from sync.store.connection import Target
+from sync.store.schema import migrate
 
 TOKEN = "canary-of-the-token-0123456789"
 

@@ -11,7 +11,7 @@ from servers import Server
 
 from sync.simulator import Simulator, World, effects
 from sync.simulator.effects import Effect
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 NOWHERE = "127.0.0.1:1"  # a port that no server has
 
@@ -164,7 +164,7 @@ def test_traceback_is_shown_to_those_who_ask_for_it(synced: tuple[Job, Simulator
     assert plain.err.startswith("image-sync: no image no-such-id was ever seen")
     assert len(plain.err.splitlines()) == 1
     assert "Traceback" in debug.err
-    assert "sync/store/reading.py" in debug.err
+    assert "sync/store/queries/inventory.py" in debug.err
 
 
 def test_database_without_the_inventory_is_told_apart(tmp_path: Path, server: Server, cloud: Simulator) -> None:

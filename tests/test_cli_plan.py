@@ -8,7 +8,7 @@ import pytest
 from cli_tools import Job, ask, column, dump, served, stored
 
 from sync.simulator import Simulator
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 NUMBERS = ("status", "reason", "listed", "total", "created", "updated", "restored", "deleted", "held", "unchanged")
 HELD = "SELECT id FROM inventory.held_deletions WHERE closed_at IS NULL AND approved_at IS NULL ORDER BY id"

@@ -268,13 +268,13 @@ def test_names_steer_neither_terminal_nor_spreadsheet(past: Past) -> None:
 def test_output_fits_every_terminal_and_pipe(past: Past, style: str) -> None:
     """A terminal that can't write a name gets it escaped; a reader that goes early is no error to tell of."""
     ascii_only = past.job("as-of", "now", "--format", style, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    hasty = past.job.start("as-of", "now", "--format", style)
-    assert hasty.stdout is not None
-    hasty.stdout.close()
-    assert hasty.stderr is not None
-    said = hasty.stderr.read()
-    hasty.wait()
-    hasty.stderr.close()
+    with_short_timeouts = past.job.start("as-of", "now", "--format", style)
+    assert with_short_timeouts.stdout is not None
+    with_short_timeouts.stdout.close()
+    assert with_short_timeouts.stderr is not None
+    said = with_short_timeouts.stderr.read()
+    with_short_timeouts.wait()
+    with_short_timeouts.stderr.close()
 
     assert (ascii_only.code, ascii_only.err) == (0, "")
     assert ascii_only.out.isascii()

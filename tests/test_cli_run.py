@@ -12,7 +12,7 @@ from servers import Server
 
 from sync.cli.run import worst
 from sync.simulator import Simulator, World
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 TOLD = {
     *("run", "source", "status", "listed", "total", "created", "updated", "restored", "deleted", "held", "unchanged"),

@@ -23,12 +23,12 @@ from http_server import HttpServer, always, reply
 from prometheus_client.parser import text_string_to_metric_families
 from proxy import Proxy
 
-from sync.domain.figures import Vitals
+from sync.domain.metrics import ProcessMetrics
 from sync.metrics.server import Answer, Listener
 from sync.simulator import Simulator, breakage
-from sync.store.connect import Target, connect
-from sync.store.figures import Watch
-from sync.store.integrity import violations
+from sync.store.connection import Target, connect
+from sync.store.queries.invariants import violations
+from sync.store.queries.metrics import MetricsQuery
 
 SKIPPED = "SELECT count(*) FROM inventory.runs WHERE source = %s AND status = 'skipped'"
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
@@ -384,7 +384,7 @@ def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: 
     job("run")
     with connect(target) as connection:
         connection.execute("UPDATE inventory.runs SET started_at = now() - interval '1 hour'")
-    watch = Watch(target)
+    watch = MetricsQuery(target)
     (found,) = [one for one in watch.figures() if one.source == "default"]
 
     assert watch._settled == 2  # the one that may still end holds up what is after it; the dead one does not
@@ -393,7 +393,7 @@ def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: 
 
 def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simulator) -> None:
     """Kept sums and fresh ones together are what one query over all runs says, run after run."""
-    watch = Watch(target)
+    watch = MetricsQuery(target)
     assert watch.figures() == []
     for n in range(4):
         cloud.world.churn(10)
@@ -410,7 +410,7 @@ def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simula
         assert found.sums["requests"] == ask(target.url, "SELECT sum(requests)::int FROM inventory.runs")
         assert found.live == ask(target.url, "SELECT count(*) FROM inventory.live_images")
         assert found.failed == (1 if n == 2 else 0)
-    assert (found.status, Vitals().phases) == ("done", {})
+    assert (found.status, ProcessMetrics().phases) == ("done", {})
 
 
 def _rows(target: Target, query: str) -> list[Any]:

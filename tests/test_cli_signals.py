@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from cli_tools import Job, ask, column, dump, finished, served, stored, until, without
 
-from sync.cli.stopping import Stop
+from sync.signals import Stop
 from sync.simulator import Simulator, World, breakage
 from sync.simulator.effects import Effect
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

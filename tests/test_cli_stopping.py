@@ -16,21 +16,21 @@ from cloud_tools import before_answer
 from proxy import Proxy
 from servers import environment
 
-from sync.cli.stopping import Stop
-from sync.domain.figures import Vitals
+from sync.domain.metrics import ProcessMetrics
 from sync.metrics.monitor import Monitor
+from sync.signals import Stop
 from sync.simulator import Simulator
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 # A program whose main thread hears nothing: it waits in the operating system, as a library in C may.
 DEAF = """
 import threading
 from sync import logs
-from sync.cli import stopping
-stopping._SAME = {same}
+from sync import signals
+signals._SAME = {same}
 logs.configure("info", "json")
-with stopping.stopping() as stop:
+with signals.stopping() as stop:
     print("ready", flush=True)
     threading.Thread(target=threading.Event().wait).start()
     threading.Event().wait()
@@ -159,7 +159,7 @@ def _deaf(same: float = 0.1) -> subprocess.Popen[str]:
 
 def test_no_one_who_takes_long_keeps_a_stop_from_being_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who are told of a stop are told at the same time, and not waited for any longer than a moment."""
-    monkeypatch.setattr("sync.cli.stopping._TELLING", 0.2)
+    monkeypatch.setattr("sync.signals._TELLING", 0.2)
     stop, gate = Stop(), threading.Event()
     began = time.monotonic()
     with stop.telling(gate.wait), stop.telling(gate.wait):
@@ -173,9 +173,9 @@ def test_no_one_who_takes_long_keeps_a_stop_from_being_seen(monkeypatch: pytest.
 def test_health_tells_of_a_run_that_is_overdue() -> None:
     """A run past its deadline by more than a minute makes /healthz fail, by name; one that ended does not."""
     now = [0.0]
-    vitals = Vitals(clock=lambda: now[0])
-    page = Monitor(list, vitals).pages(lambda: True, lambda: None)["/healthz"]
-    with vitals.under_way("gallery", 600):
+    process_metrics = ProcessMetrics(clock=lambda: now[0])
+    page = Monitor(list, process_metrics).pages(lambda: True, lambda: None)["/healthz"]
+    with process_metrics.under_way("gallery", 600):
         now[0] = 659.0
         in_time = page().status
         now[0] = 672.0

@@ -11,8 +11,8 @@ from cli_tools import Job
 from servers import Server
 from store_tools import Edge
 
-from sync.store.integrity import ALTERED, UNCHAINED, violations
 from sync.store.pruning import prune
+from sync.store.queries.invariants import ALTERED, UNCHAINED, violations
 
 
 @pytest.fixture

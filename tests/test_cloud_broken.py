@@ -100,7 +100,7 @@ def test_what_broke_once_is_asked_for_again(small: Simulator, effect: effects.Ef
 
     assert reader.read().verdict.complete
     assert set(reader.rows) == set(small.world.truth())
-    assert (reader.traffic.requests, reader.traffic.retries) == (2, 1)
+    assert (reader.stats.requests, reader.stats.retries) == (2, 1)
 
 
 @pytest.mark.parametrize("abrupt", [True, False], ids=["reset", "closed"])
@@ -122,7 +122,7 @@ def test_a_connection_lost_between_pages_is_made_anew(abrupt: bool) -> None:  # 
 
     assert complete == [True, True, True]
     assert server.connections == 3
-    assert images.traffic.retries <= 2
+    assert images.stats.retries <= 2
 
 
 def test_silence_ends_by_the_timeout(small: Simulator) -> None:

@@ -11,11 +11,11 @@ import pytest
 from cloud_tools import Inventory, Reader, gap
 from servers import Server
 
-from sync.domain.plan import Status
-from sync.domain.proof import Tally, Verdict, judge
+from sync.domain.guard import Status
+from sync.domain.proof.verdict import ScanSummary, Verdict, prove
 from sync.simulator import START, Simulator, World
 from sync.simulator.catalog import Catalog
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +119,10 @@ def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
         many.world.delete(rng.randrange(50))
 
     many.faults.before_answer = flood
-    before: Tally | None = None
+    before: ScanSummary | None = None
     lost = 0
     for scan in scans(many, 100, concurrency=1):
-        proof, before = judge(scan.verdict, len(set(scan.rows)), hash(frozenset(scan.rows)), before)
+        proof, before = prove(scan.verdict, len(set(scan.rows)), hash(frozenset(scan.rows)), before)
         lost += bool(scan.missed)
 
         assert not (proof.proven and scan.missed)

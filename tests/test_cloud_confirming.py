@@ -13,10 +13,10 @@ from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, o
 from http_server import HttpServer, always, reply
 from servers import Server
 
-from sync.domain.plan import Status
+from sync.domain.guard import Status
 from sync.domain.run import Confirmation, Outcome
 from sync.simulator import Simulator, World, breakage, effects
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 
 def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
@@ -135,7 +135,7 @@ def unconfirmed(target: Target, cloud: Simulator, effect: effects.Effect, **opti
     assert outcome.plan.updated == 2
     assert set(gone) <= inventory.live()
     assert not inventory.deleted()
-    assert questions(cloud, since)[1] <= 1 + outcome.traffic.retries
+    assert questions(cloud, since)[1] <= 1 + outcome.stats.retries
     return outcome
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sync import logs
-from sync.cloud.failures import failure, request_id_of
+from sync.cloud.errors import failure, request_id_of
 from sync.errors import CloudError
 from sync.logs import redaction
 

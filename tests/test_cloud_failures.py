@@ -13,7 +13,7 @@ from http_server import HttpServer, always, reply
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cloud.failures import failure, http_date, unreachable
+from sync.cloud.errors import failure, http_date, unreachable
 from sync.errors import (
     CloudError,
     ConnectionFailedError,
@@ -229,7 +229,7 @@ def test_each_status_ends_a_reading_in_its_own_way(cloud: Simulator) -> None:
         reader = Reader.of(cloud)
         error = reader.fails(kind)
 
-        assert reader.traffic.requests == 1
+        assert reader.stats.requests == 1
         assert error.status == status
         assert error.request_id == cloud.journal.answers()[-1].detail["request_id"]
 

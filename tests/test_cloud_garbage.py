@@ -42,7 +42,7 @@ def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layer
     error = reader.fails(BrokenAnswerError)
 
     assert "compressed" in str(error)
-    assert reader.traffic.bytes == 0
+    assert reader.stats.bytes == 0
 
 
 def test_a_packed_error_is_told_by_its_status() -> None:
@@ -51,7 +51,7 @@ def test_a_packed_error_is_told_by_its_status() -> None:
         reader = Reader(server.url)
         reader.fails(ForbiddenError)
 
-    assert reader.traffic.requests == 1
+    assert reader.stats.requests == 1
 
 
 def test_a_page_of_too_many_values_is_refused() -> None:
@@ -77,7 +77,7 @@ def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
     error = reader.fails(TooLargeError)
 
     assert "raise `page_bytes`" in str(error)
-    assert reader.traffic.requests == 1
+    assert reader.stats.requests == 1
 
 
 def test_an_endless_error_is_cut_off(small: Simulator) -> None:

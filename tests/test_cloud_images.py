@@ -11,7 +11,7 @@ import pytest
 from cloud_tools import Reader, before_answer, questions
 from http_server import Asked, HttpServer, reply
 
-from sync.domain.proof import judge
+from sync.domain.proof.verdict import prove
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
 from sync.simulator import START, Simulator, World, breakage, effects
 from sync.simulator.catalog import Catalog, stamp
@@ -70,8 +70,8 @@ def test_a_quiet_list_is_read_once(cloud: Simulator) -> None:
     assert reading.verdict.complete
     assert set(everything.rows) == set(cloud.world.truth())
     assert len(everything.rows) == 1200 + 2 * 10
-    assert everything.traffic.requests == 3
-    assert everything.traffic.retries == 0
+    assert everything.stats.requests == 3
+    assert everything.stats.retries == 0
 
 
 def test_each_answer_leaves_evidence(cloud: Simulator) -> None:
@@ -170,7 +170,7 @@ def test_total_is_evidence_and_not_the_truth(cloud: Simulator, name: str) -> Non
     assert verdict.total is None
     assert doubt in "; ".join(verdict.doubts)
     assert doubt in verdict.reason
-    assert reader.traffic.requests <= 3 + 1 + reader.concurrency
+    assert reader.stats.requests <= 3 + 1 + reader.concurrency
 
 
 @pytest.mark.parametrize("kind", ["null", "missing", "object"])
@@ -198,8 +198,8 @@ def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
     with Simulator(tied(1100, before=50)) as cloud:
         first, second = Reader.of(cloud), Reader.of(cloud)
         one, two = first.read().verdict, second.read().verdict
-        once, tally = judge(one, len(set(first.rows)), 7)
-        twice, _ = judge(two, len(set(second.rows)), 7, tally)
+        once, tally = prove(one, len(set(first.rows)), 7)
+        twice, _ = prove(two, len(set(second.rows)), 7, tally)
 
     assert not one.complete
     assert not once.proven
@@ -212,7 +212,7 @@ def test_a_page_full_of_ties_in_new_order_is_never_called_complete() -> None:
     with Simulator(tied(1100, before=50), unstable_ties=True) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
-        proof, tally = judge(verdict, len(set(reader.rows)), 7)
+        proof, tally = prove(verdict, len(set(reader.rows)), 7)
 
     assert set(reader.rows) < set(cloud.world.truth())
     assert not proof.proven
@@ -262,8 +262,8 @@ def test_a_fault_that_stays_is_asked_about_a_bounded_number_of_times(cloud: Simu
     reader = Reader.of(cloud, retries=2)
     reader.fails(ServerFaultError)
 
-    assert reader.traffic.retries == 2
-    assert questions(cloud)[0] == reader.traffic.requests <= 3 + 2
+    assert reader.stats.retries == 2
+    assert questions(cloud)[0] == reader.stats.requests <= 3 + 2
 
 
 def test_a_reading_that_is_stopped_asks_for_nothing_more(cloud: Simulator) -> None:

@@ -17,7 +17,7 @@ from receiver import Receiver
 from servers import Server
 
 from sync import logs
-from sync.cloud.tokens import IamUser
+from sync.cloud.auth.token import IamUser
 from sync.errors import ConnectionFailedError, ContractError, RejectedError
 from sync.simulator import Simulator, World
 
@@ -85,7 +85,7 @@ def test_a_login_whose_answer_is_broken_is_made_once(head: str, logged: io.Strin
 
     sentence = "is not valid HTTP (RemoteProtocolError)" if head in ILLEGAL else "gives no usable token"
     assert len(iam.asked) == 1
-    assert (run.traffic.retries, cloud.journal.answers()) == (0, [])
+    assert (run.stats.retries, cloud.journal.answers()) == (0, [])
     assert all(sentence in str(error) for error in errors)
     assert "canary" not in "".join(map(all_text, errors))
     assert "it failed" in logged.getvalue()
@@ -128,7 +128,7 @@ def test_a_list_whose_answer_is_broken_is_asked_for_once(broken: bytes) -> None:
         reader = Reader(server.url)
         error = reader.fails(ContractError)
 
-    assert (len(server.asked), reader.traffic.retries) == (1, 0)
+    assert (len(server.asked), reader.stats.retries) == (1, 0)
     assert f"the answer of {server.url} is not valid HTTP" in str(error)
     assert "canary" not in all_text(error)
 
@@ -149,7 +149,7 @@ def test_an_answer_that_is_cut_short_is_asked_for_again(start: bytes) -> None:
         reader = Reader(server.url, retries=1)
         error = reader.fails(ConnectionFailedError)
 
-    assert (len(server.asked), reader.traffic.retries) == (2, 1)
+    assert (len(server.asked), reader.stats.retries) == (2, 1)
     assert "ended the connection before its answer was whole" in str(error)
     assert "canary" not in all_text(error)
 

@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 from cloud_tools import LONG, Reader, questions
 
-from sync.cloud.patience import TRIES, Patience
-from sync.domain.run import Traffic
+from sync.cloud.retry import TRIES, RetryPolicy
+from sync.domain.run import RequestStats
 from sync.errors import (
     ConnectionFailedError,
     ContractError,
@@ -47,39 +47,39 @@ class Asking:
 
 def test_a_good_answer_is_asked_for_once() -> None:
     """No retry, no wait."""
-    asking, traffic = Asking(0), Traffic()
+    asking, stats = Asking(0), RequestStats()
 
-    assert Patience(LONG, 0, traffic).call(asking) == "answer"
-    assert (asking.asked, traffic.retries, traffic.throttled_seconds) == (1, 0, 0)
+    assert RetryPolicy(LONG, 0, stats).call(asking) == "answer"
+    assert (asking.asked, stats.retries, stats.throttled_seconds) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
 def test_the_budget_of_retries_is_the_whole_runs(retries: int) -> None:
     """So many requests may be repeated, in all questions together; then the error of the moment is raised."""
-    traffic = Traffic()
-    patience = Patience(LONG, retries, traffic)
+    stats = RequestStats()
+    policy = RetryPolicy(LONG, retries, stats)
     questions = [Asking(1) for _ in range(retries)]
     for asking in questions:
-        patience.call(asking)
+        policy.call(asking)
     last = Asking(1, ConnectionFailedError)
     with pytest.raises(ConnectionFailedError):
-        patience.call(last)
+        policy.call(last)
 
     assert [asking.asked for asking in questions] == [2] * retries
     assert last.asked == 1
-    assert traffic.retries == retries
+    assert stats.retries == retries
 
 
 @pytest.mark.slow
 def test_one_question_is_asked_a_few_times_at_most() -> None:
     """However large the budget is, one question is not asked for ever."""
-    traffic = Traffic()
+    stats = RequestStats()
     asking = Asking(10**6, lambda: ThrottledError(wait=0))
     with pytest.raises(ThrottledError):
-        Patience(LONG, 1000, traffic).call(asking)
+        RetryPolicy(LONG, 1000, stats).call(asking)
 
     assert asking.asked == TRIES
-    assert traffic.retries == TRIES - 1
+    assert stats.retries == TRIES - 1
 
 
 def test_what_is_no_passing_fault_is_not_repeated() -> None:
@@ -87,24 +87,24 @@ def test_what_is_no_passing_fault_is_not_repeated() -> None:
     for kind in (ContractError, DeadlineError, InterruptedRunError, ValueError):
         asking = Asking(1, kind)
         with pytest.raises(kind):
-            Patience(LONG, 9, Traffic()).call(asking)
+            RetryPolicy(LONG, 9, RequestStats()).call(asking)
 
         assert asking.asked == 1
 
 
 def test_a_throttled_thread_makes_all_of_them_wait() -> None:
     """The cloud throttles a user, not a question: once one thread is told to wait, no other asks before."""
-    patience, told = Patience(LONG, 9, Traffic()), []
+    policy, told = RetryPolicy(LONG, 9, RequestStats()), []
 
     def throttle() -> Exception:
         told.append(time.monotonic())
         return ThrottledError(wait=1)
 
-    thread = Thread(target=patience.call, args=(Asking(1, throttle),))
+    thread = Thread(target=policy.call, args=(Asking(1, throttle),))
     thread.start()
-    while not patience._not_before:
+    while not policy._not_before:
         time.sleep(0.01)
-    asked = patience.call(time.monotonic)
+    asked = policy.call(time.monotonic)
     thread.join()
 
     assert asked >= told[0] + 1
@@ -117,7 +117,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(wait: float, text: str) -> None
     """A run that would have to wait longer than it may ends at once, and says what the cloud asked for."""
     asking = Asking(9, lambda: ThrottledError("the cloud asks for fewer requests", wait=wait, status=429))
     with pytest.raises(DeadlineError, match="fewer requests") as caught:
-        Patience(600, 9, Traffic()).call(asking)
+        RetryPolicy(600, 9, RequestStats()).call(asking)
 
     assert text in str(caught.value)
     assert "HTTP 429" in str(caught.value)
@@ -126,9 +126,9 @@ def test_a_wait_beyond_the_deadline_is_not_begun(wait: float, text: str) -> None
 
 def test_the_past_deadline_ends_everything() -> None:
     """Once the deadline is over, nothing is asked."""
-    patience, asking = Patience(0, 9, Traffic()), Asking(0)
+    policy, asking = RetryPolicy(0, 9, RequestStats()), Asking(0)
     with pytest.raises(DeadlineError, match="raise `deadline`"):
-        patience.call(asking)
+        policy.call(asking)
 
     assert asking.asked == 0
 
@@ -138,7 +138,7 @@ def test_a_stop_goes_before_the_deadline() -> None:
     stop = Event()
     stop.set()
     with pytest.raises(InterruptedRunError):
-        Patience(0, 9, Traffic(), stop).remaining()
+        RetryPolicy(0, 9, RequestStats(), stop).remaining()
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_a_window_that_fits_is_waited_for_once(small: Simulator, window: str, re
     reader = Reader.of(small)
 
     assert reader.read().verdict.complete
-    assert (reader.traffic.requests, reader.traffic.retries) == (2, 1)
-    assert reader.traffic.throttled_seconds == 1
+    assert (reader.stats.requests, reader.stats.retries) == (2, 1)
+    assert reader.stats.throttled_seconds == 1
 
 
 @pytest.mark.parametrize("retry_after", [None, "0", "-1", "junk"])
@@ -187,7 +187,7 @@ def test_throttling_without_a_window_rests_a_second_too(small: Simulator, retry_
     reader = Reader.of(small)
     reader.read()
 
-    assert reader.traffic.throttled_seconds >= 1
+    assert reader.stats.throttled_seconds >= 1
 
 
 @pytest.mark.slow
@@ -200,8 +200,8 @@ def test_a_burst_costs_no_more_than_its_retries(cloud: Simulator, status: int) -
 
     assert reader.read().verdict.complete
     assert set(reader.rows) == set(cloud.world.truth())
-    assert questions(cloud)[0] == reader.traffic.requests == 3 + reader.traffic.retries
-    assert reader.traffic.retries == 3
+    assert questions(cloud)[0] == reader.stats.requests == 3 + reader.stats.retries
+    assert reader.stats.retries == 3
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])
@@ -212,7 +212,7 @@ def test_pages_and_retries_bound_all_requests(cloud: Simulator, concurrency: int
     reader.fails(ServerFaultError)
 
     assert questions(cloud)[0] <= 3 + 2
-    assert reader.traffic.retries <= 2
+    assert reader.stats.retries <= 2
 
 
 def test_faults_of_all_kinds_share_one_budget(small: Simulator) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cloud_tools import Inventory, gap, questions
 from servers import Server
 
-from sync.domain.plan import Status
+from sync.domain.guard import Status
 from sync.errors import (
     BrokenAnswerError,
     ConnectionFailedError,
@@ -25,7 +25,7 @@ from sync.errors import (
     UnauthorizedError,
 )
 from sync.simulator import Simulator, World, breakage, effects
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 Effect = effects.Effect
 

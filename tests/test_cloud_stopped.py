@@ -14,7 +14,7 @@ from servers import Server, environment
 from sync.errors import DeadlineError, InterruptedRunError
 from sync.settings import Token
 from sync.simulator import Simulator, World, breakage, effects
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 
 @pytest.fixture(scope="module")

@@ -14,22 +14,22 @@ from builders import answer, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.compare import Comparison
+from sync.domain.comparison import Comparison
 from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
-from sync.domain.known import Known
 from sync.domain.run import Source
+from sync.domain.stored_digests import StoredDigests
 from sync.errors import ContractError, TooLargeError
-from sync.store.spool import FileSpool
+from sync.store.runs.spool import FileSpool
 
 Record = dict[str, Any] | bytes
 NAMES = "abcdef"
 MOST = 10**6
 
 
-def known(*stored: Record) -> Known:
+def known(*stored: Record) -> StoredDigests:
     """The digests of some stored images."""
     texts = [record if isinstance(record, bytes) else encoded(record) for record in stored]
-    return Known(b"".join(map(raw_digest, texts)), b"".join(read(text).content for text in texts))
+    return StoredDigests(b"".join(map(raw_digest, texts)), b"".join(read(text).content for text in texts))
 
 
 def compared(
@@ -38,7 +38,7 @@ def compared(
     """A listing of these pages, held against these stored images."""
     comparison = Comparison(known(*stored), FileSpool(), Reader(ignore), most)
     for page in pages:
-        comparison.take(answer(*page))
+        comparison.add_page(answer(*page))
     return comparison
 
 
@@ -57,7 +57,7 @@ records = st.one_of(
         [b'{"name":"nameless"}', b'{"id":7}', b'{"id":"a","name":"\\u0000"}', b"null", b"[]", b'{"id":"a","n":1e9999}']
     ),
 )
-listings = st.lists(st.lists(records, max_size=6), max_size=4)
+listings = st.contains(st.contains(records, max_size=6), max_size=4)
 stores = st.sets(st.sampled_from(NAMES)).map(lambda names: [image(name, name="old") for name in sorted(names)])
 
 
@@ -78,7 +78,7 @@ def test_ids_are_counted_once(pages: list[list[Record]], stored: list[Record]) -
     came = {_id(record) for page in pages for record in page} - {""}
 
     assert comparison.distinct == len(came)
-    assert all(comparison.lists(name) == (name in came | _borne(comparison)) for name in NAMES)
+    assert all(comparison.contains(name) == (name in came | _borne(comparison)) for name in NAMES)
 
 
 @given(listings, stores)
@@ -121,10 +121,10 @@ def test_the_order_of_pages_is_no_matter(pages: list[list[Record]], stored: list
 def test_known_bytes_are_not_parsed() -> None:
     """An image whose bytes are stored is unchanged, even if it could not be read as one."""
     raw = encoded(image("a"))
-    store = Known(raw_digest(raw), bytes(DIGEST_BYTES))
+    store = StoredDigests(raw_digest(raw), bytes(DIGEST_BYTES))
     comparison = Comparison(store, FileSpool(), Reader(), MOST)
 
-    comparison.take(answer(raw))
+    comparison.add_page(answer(raw))
 
     assert comparison.counts.unchanged == 1
     assert list(store.unlisted()) == []
@@ -181,8 +181,8 @@ def test_an_unreadable_record_still_lists_its_id() -> None:
     """An image that can't be read is not missing."""
     comparison = compared([[b'{"id":"a","name":"\\u0000"}']])
 
-    assert comparison.lists("a")
-    assert not comparison.lists("b")
+    assert comparison.contains("a")
+    assert not comparison.contains("b")
     assert comparison.distinct == 0
 
 
@@ -212,10 +212,10 @@ def test_unknown_fields_are_told() -> None:
 def test_an_ignored_change_is_no_change() -> None:
     """What differs in an ignored field alone is unchanged."""
     raw = encoded(image("a"))
-    store = Known(raw_digest(raw), read(raw, ("updated_at",)).content)
+    store = StoredDigests(raw_digest(raw), read(raw, ("updated_at",)).content)
     comparison = Comparison(store, FileSpool(), Reader(("updated_at",)), MOST)
 
-    comparison.take(answer(image("a", updated_at="2026-01-01T00:00:00Z")))
+    comparison.add_page(answer(image("a", updated_at="2026-01-01T00:00:00Z")))
 
     assert comparison.counts.unchanged == 1
 
@@ -224,7 +224,7 @@ def test_a_fresh_reading_marks_afresh() -> None:
     """What one reading saw says nothing of the next."""
     store = known(image("a"))
     comparison = Comparison(store, FileSpool(), Reader(), MOST)
-    comparison.take(answer(image("a")))
+    comparison.add_page(answer(image("a")))
 
     assert list(store.unlisted()) == []
     assert len(list(store.fresh().unlisted())) == 1
@@ -234,7 +234,7 @@ def test_digests_that_begin_alike_are_told_apart() -> None:
     """The first halves are only an index: digests that share one are held against each other whole."""
     half = b"\x01" * 8
     digests = [half + bytes([n]) * 8 for n in range(5)]
-    store = Known(b"".join(reversed(digests)), bytes(DIGEST_BYTES) * 5)
+    store = StoredDigests(b"".join(reversed(digests)), bytes(DIGEST_BYTES) * 5)
 
     assert [store.find(digest) for digest in digests] == [4, 3, 2, 1, 0]
     assert store.find(half + b"\xff" * 8) is None
@@ -245,7 +245,7 @@ def test_digests_that_begin_alike_are_told_apart() -> None:
 def test_every_digest_is_found_where_it_is(digests: set[bytes]) -> None:
     """Each of any set of digests, and none that is not in it."""
     order = list(digests)
-    store = Known(b"".join(order), b"".join(order))
+    store = StoredDigests(b"".join(order), b"".join(order))
 
     assert [store.find(digest) for digest in order] == list(range(len(order)))
     assert [store.find_content(digest) for digest in order] == list(range(len(order)))
@@ -254,7 +254,7 @@ def test_every_digest_is_found_where_it_is(digests: set[bytes]) -> None:
 
 def test_nothing_is_known_of_a_new_source() -> None:
     """No digests, no finds, nothing unlisted."""
-    store = Known()
+    store = StoredDigests()
 
     assert (len(store), store.find(bytes(16)), store.find_content(bytes(16)), [*store.unlisted()]) == (
         0,
@@ -271,7 +271,7 @@ def test_a_million_digests_are_small() -> None:
     raws, contents = os.urandom(count * DIGEST_BYTES), os.urandom(count * DIGEST_BYTES)
 
     tracemalloc.start()
-    store = Known(bytes(bytearray(raws)), bytes(bytearray(contents)))
+    store = StoredDigests(bytes(bytearray(raws)), bytes(bytearray(contents)))
     store.find_content(bytes(DIGEST_BYTES))
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from credential_tools import LOGIN, SECONDS, Clock, Recorder, Run, page, reader, statuses, together
 
+from sync.cloud.auth.token import REST, IamUser, TokenCache
 from sync.cloud.client import Client
-from sync.cloud.tokens import REST, IamUser, TokenCache
 from sync.errors import ServerFaultError, UnauthorizedError
 from sync.simulator import TOKENS, Simulator, World, breakage, effects
 
@@ -40,7 +40,7 @@ def test_one_login_serves_all_pages(simulator: Simulator, project: str | None) -
 
     assert len(json.loads(pages[2])["images"]) == 3
     assert simulator.identity.token_calls == 1
-    assert run.traffic.requests == 4
+    assert run.stats.requests == 4
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_a_throttled_login_waits(simulator: Simulator) -> None:
 
     assert all(isinstance(content, bytes) for content in pages)
     assert simulator.identity.token_calls == 2
-    assert run.traffic.retries == 1
-    assert run.traffic.throttled_seconds == 1.0
+    assert run.stats.retries == 1
+    assert run.stats.throttled_seconds == 1.0
 
 
 def test_a_dead_identity_service_uses_up_the_retries(simulator: Simulator) -> None:

@@ -9,10 +9,10 @@ from email.utils import format_datetime
 import pytest
 from credential_tools import LOGIN, Clock, Recorder, Run, all_text, page, reader
 
-from sync.cloud.credentials import GivenToken
-from sync.cloud.login import log_in
-from sync.cloud.signing import SignedRequests
-from sync.cloud.tokens import IamUser, TokenCache
+from sync.cloud.auth.credential import GivenToken
+from sync.cloud.auth.login import log_in
+from sync.cloud.auth.signing import SignedRequests
+from sync.cloud.auth.token import IamUser, TokenCache
 from sync.errors import (
     BrokenAnswerError,
     CloudError,
@@ -37,7 +37,7 @@ def life(body: bytes, headers: dict[str, str] | None = None) -> float:
     """Seconds that a token lives which comes with this body and these headers."""
     with Recorder(201, {"X-Subject-Token": TOKEN, **(headers or {})}, body) as iam:
         run, user = Run(), IamUser(iam.url, "reader", PASSWORD, "acme")
-        return log_in(user, run.patience, run.traffic, timeout=10, clock=Clock(5.0)).life
+        return log_in(user, run.policy, run.stats, timeout=10, clock=Clock(5.0)).life
 
 
 @pytest.mark.parametrize(

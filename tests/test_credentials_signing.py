@@ -16,7 +16,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.cloud.signing import SignedRequests
+from sync.cloud.auth.signing import SignedRequests
 from sync.errors import UnauthorizedError
 from sync.simulator import Keys, Simulator, World, breakage
 

@@ -19,12 +19,12 @@ from sync.doctor.result import about
 from sync.settings import Keys, Password
 from sync.settings.secret import Secret
 from sync.simulator import TOKENS, Login, Simulator, World, breakage, effects
-from sync.simulator import Keys as Known
+from sync.simulator import Keys as StoredDigests
 
 ALL = {"proxy", "name", "connection", "TLS", "login", "list"}
 PAGE = reply({"images": [{"id": "1", "created_at": "2024-01-01T00:00:00Z"}], "total": 1})
 LOGIN = Login("reader", "a password", "account")
-PAIR = Known("SOMEACCESSKEY", "some-secret-key")
+PAIR = StoredDigests("SOMEACCESSKEY", "some-secret-key")
 
 
 @pytest.fixture

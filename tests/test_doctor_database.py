@@ -18,15 +18,15 @@ from servers import Server, newest, oldest
 from store_tools import Edge
 
 from sync.doctor import database
-from sync.doctor.database import Seen
+from sync.doctor.database import DatabaseState
 from sync.doctor.inventory import inventory_checks
 from sync.doctor.result import about
 from sync.domain.run import Source
 from sync.errors import DatabaseRefusedError
 from sync.simulator import effects
-from sync.store.connect import Target, connect
-from sync.store.inspection import Inspection, State
-from sync.store.roles import NEEDED, OPTIONAL
+from sync.store.connection import Target, connect
+from sync.store.queries.doctor import Inspection, State
+from sync.store.schema.roles import NEEDED, OPTIONAL
 
 ALL = {
     *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
@@ -149,8 +149,8 @@ def test_time_outs_of_the_role(edge: Edge, name: str, short: str, long: str) -> 
 
 def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if somebody holds every table, it ends; the rest is told."""
-    monkeypatch.setattr("sync.store.inspection._LOCK_PATIENCE", 0.1)
-    seen = Seen()
+    monkeypatch.setattr("sync.store.queries.doctor._LOCK_PATIENCE", 0.1)
+    seen = DatabaseState()
     with psycopg.connect(edge.url) as other:
         other.execute("LOCK TABLE inventory.sources, inventory.runs, inventory.held_deletions")
         lines = look_into(edge.url, seen)
@@ -165,7 +165,7 @@ def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatc
 def test_no_inventory_yet(server: Server) -> None:
     """Who may make it is told that a run will; who may not, what to do."""
     url = server.empty()
-    seen = Seen()
+    seen = DatabaseState()
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("CREATE ROLE humble_guest LOGIN")
         may, may_not = look_into(url, seen), look_into(url.replace("owner@", "humble_guest@"))
@@ -319,7 +319,7 @@ def state(edge: Edge, **changes: Any) -> dict[str, str]:
 
 def standing(edge: Edge, **changes: Any) -> list[Any]:
     """The lines themselves."""
-    seen = Seen()
+    seen = DatabaseState()
     name = edge.inventory.source.name
     look_into(edge.url, seen, names=[name])
     source = replace(Source(name, edge.cloud.url), **changes)

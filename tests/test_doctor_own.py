@@ -9,19 +9,19 @@ import pytest
 from doctor_tools import levels, not_ok, said
 from embedded_tools import AS_ROOT
 
-from sync.doctor.examination import Asked, examine
+from sync.doctor.examination import Asked, diagnose
 from sync.doctor.result import Result
 from sync.embedded import embedded
 from sync.settings import Settings
-from sync.store import migrate
-from sync.store.connect import Target
+from sync.store.connection import Target
+from sync.store.schema import migrate
 
 pytest_plugins = ["embedded_fixtures"]
 
 
 def look(folder: Path) -> tuple[list[Result], list[Result]]:
     """What is found of a server in this folder, and of its database."""
-    lines = examine(Asked({}, loaded=Settings(), folder=lambda: folder))
+    lines = diagnose(Asked({}, loaded=Settings(), folder=lambda: folder))
     return [[line for line in lines if line.about == wanted] for wanted in ("own server", "database")]  # type: ignore[return-value]
 
 
@@ -110,7 +110,7 @@ def test_a_socket_that_a_killed_server_left(folder: Path) -> None:
 
 def test_the_programs_are_not_installed(fresh_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What to install, or to set instead."""
-    monkeypatch.setattr("sync.embedded.binaries._PACKAGE", "no_such_package")
+    monkeypatch.setattr("sync.embedded.installation._PACKAGE", "no_such_package")
     own, _ = look(fresh_folder)
 
     assert not_ok(own) == {"programs": "wrong", "data": "skipped"}

@@ -23,7 +23,7 @@ from embedded_tools import (
 )
 
 from sync.embedded import embedded, wait_until_stopped
-from sync.embedded.place import place_at
+from sync.embedded.directory import place_at
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import pytest
 from cloud_tools import Inventory
 from servers import Server
 
-from sync.domain.notice import Facts
+from sync.domain.notices import RunFacts
 from sync.errors import ForbiddenError
 from sync.settings.model import NOTICES
 from sync.simulator import Simulator, World, effects
-from sync.store.connect import Target, connect
-from sync.store.events import facts_of
-from sync.store.figures import Watch
+from sync.store.connection import Target, connect
+from sync.store.queries.metrics import MetricsQuery
+from sync.store.queries.notices import facts_of
 
 FAILED = ["failed", "interrupted", "abandoned"]
 OTHERS = ["superseded", "skipped"]
@@ -32,7 +32,7 @@ class Streak:
     def __init__(self, target: Target, cloud: Simulator) -> None:
         self.target, self._cloud = target, cloud
         self.inventory = Inventory(target, cloud)
-        self.watch = Watch(target)
+        self.watch = MetricsQuery(target)
         self.inventory.run()
 
     def record(self, statuses: Sequence[str], ago: str = "0 s") -> None:
@@ -55,7 +55,7 @@ class Streak:
         return found.failed
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> RunFacts:
         """What notices say of the last run."""
         facts = facts_of(self.target, self.inventory.last_run()["run"], NOTICES)
         assert facts is not None

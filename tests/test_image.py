@@ -14,9 +14,9 @@ from builders import SAMPLE, canonical, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync.domain.fast_decode import usual
 from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
 from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
-from sync.domain.usual import usual
 from sync.errors import ContractError
 
 # --- what a test needs ----------------------------------------------------------------------------------------------

@@ -15,13 +15,13 @@ from store_tools import Edge
 
 from sync import job, wiring
 from sync.domain.fields import COLUMNS
+from sync.domain.guard import Status
 from sync.domain.image import to_json
-from sync.domain.plan import Status
 from sync.errors import ForbiddenError, ScopeChangedError, TooLargeError
 from sync.simulator import Simulator, World, effects
 from sync.store.approvals import acknowledge
-from sync.store.database import Database
-from sync.store.planning import Planning
+from sync.store.runs.database import Database
+from sync.store.runs.dry_run import DryRun
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
     edge.world.churn(30)
     before = edge.inventory.dump(), edge.value("SELECT count(*) FROM inventory.runs")
     with (
-        Planning(edge.target) as store,
+        DryRun(edge.target) as store,
         wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts,
     ):
         store.prepare()

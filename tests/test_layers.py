@@ -14,7 +14,7 @@ from servers import environment
 from sync.cli import COMMANDS, command
 from sync.domain.run import EXIT_CODES
 from sync.settings.model import GENERAL, PER_SOURCE
-from sync.store.tables import metadata
+from sync.store.schema.tables import metadata
 
 CHECKOUT = Path(__file__).parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

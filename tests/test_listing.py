@@ -7,7 +7,7 @@ import weakref
 import pytest
 from listing_model import CLAIMS, Cloud, at, chance, read, rows
 
-from sync.domain.listing import Page, Row, Scan
+from sync.domain.proof.scan import Page, Row, Scan
 from sync.errors import ContractError
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from listing_model import Cloud, Weather, chance, cloud_of, fingerprint, maybe_change, read
 
-from sync.domain.listing import Proof, Row, judge
+from sync.domain.proof.scan import Proof, Row, prove
 from sync.errors import ContractError
 
 Change = tuple[int, str, int]  # after which answer, what, and at which minute or place
@@ -118,7 +118,7 @@ WEATHER = st.builds(
 @settings(max_examples=400, derandomize=True, deadline=None, database=None)
 def test_what_is_proven_lacks_nothing(weather: Weather) -> None:
     """Whatever changes, is cut or lies: what existed during all readings of a proof is in the last of them."""
-    proof, lost = prove(weather)
+    proof, lost = read_until_proven(weather)
 
     assert not (proof.proven and lost)
 
@@ -130,12 +130,12 @@ def test_what_is_proven_lacks_nothing(weather: Weather) -> None:
 )
 def test_what_is_proven_lacks_nothing_at_length(weather: Weather) -> None:
     """The same, more often."""
-    proof, lost = prove(weather)
+    proof, lost = read_until_proven(weather)
 
     assert not (proof.proven and lost)
 
 
-def prove(weather: Weather) -> tuple[Proof, set[Row]]:
+def read_until_proven(weather: Weather) -> tuple[Proof, set[Row]]:
     """Read up to three times, until it is proven; return what was lost of what existed the whole time."""
     rng = chance(weather.seed)
     cloud = cloud_of(weather, rng)
@@ -155,7 +155,7 @@ def prove(weather: Weather) -> tuple[Proof, set[Row]]:
             )
         except ContractError:
             break
-        proof, before = judge(verdict, len(seen), fingerprint(seen), before)
+        proof, before = prove(verdict, len(seen), fingerprint(seen), before)
         if proof.proven:
             return proof, (cloud.alive if proof.by == "anchors" else cloud.alive & alive) - seen
         alive = cloud.alive
@@ -195,7 +195,7 @@ def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
         before = None
         for _ in range(2):
             verdict, seen = read(cloud, limit=4, overlap=2, pick=rng.randrange, change=lambda _, c=cloud: swap(c, rng))
-            proof, before = judge(verdict, len(seen), fingerprint(seen), before)
+            proof, before = prove(verdict, len(seen), fingerprint(seen), before)
             lost = cloud.alive - seen
             wrong_once += before.steady and bool(lost)
         twice += proof.by == "count"
@@ -247,7 +247,7 @@ def test_the_variations_do_prove_and_do_mend() -> None:
             steady_ties=rng.random() < 0.5,
             seed=seed,
         )
-        proof, lost = prove(weather)
+        proof, lost = read_until_proven(weather)
         ways[proof.by] += 1
         assert not lost
 

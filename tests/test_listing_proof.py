@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from listing_model import CLAIMS, Cloud, fingerprint, read, rows
 
-from sync.domain.anchors import anchor
-from sync.domain.listing import Page, Scan, Tally, Verdict, judge
+from sync.domain.proof.anchors import anchor
+from sync.domain.proof.scan import Page, Scan, ScanSummary, Verdict, prove
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
     first, seen = read(cloud, limit=50, overlap=10, window=4)
     again, seen_again = read(cloud, limit=50, overlap=10, window=4)
 
-    proof, tally = judge(first, len(seen), fingerprint(seen))
-    second_proof, _ = judge(again, len(seen_again), fingerprint(seen_again), tally)
+    proof, tally = prove(first, len(seen), fingerprint(seen))
+    second_proof, _ = prove(again, len(seen_again), fingerprint(seen_again), tally)
 
     assert (proof.proven, proof.by) == (False, "")
     assert "only in this reading" in proof.reason
@@ -62,20 +62,20 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
     ("total", "distinct", "before", "reason"),
     [
         (5, 5, None, "only in this reading"),
-        (5, 5, Tally(steady=False, distinct=5, fingerprint=1), "only in this reading"),
-        (5, 5, Tally(steady=True, distinct=5, fingerprint=2), "other images"),
-        (5, 5, Tally(steady=True, distinct=4, fingerprint=1), "other images"),
-        (5, 4, Tally(steady=True, distinct=4, fingerprint=1), "not a steady total"),
-        (None, 5, Tally(steady=True, distinct=5, fingerprint=1), "not a steady total"),
+        (5, 5, ScanSummary(steady=False, distinct=5, fingerprint=1), "only in this reading"),
+        (5, 5, ScanSummary(steady=True, distinct=5, fingerprint=2), "other images"),
+        (5, 5, ScanSummary(steady=True, distinct=4, fingerprint=1), "other images"),
+        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "not a steady total"),
+        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "not a steady total"),
     ],
 )
 def test_what_a_proof_by_count_lacks_is_said(
-    total: int | None, distinct: int, before: Tally | None, reason: str
+    total: int | None, distinct: int, before: ScanSummary | None, reason: str
 ) -> None:
     """Anything short of two steady readings of the same images is no proof, and the reason names it."""
     verdict = Verdict(complete=False, reason="no anchor", seams=(), mended=0, total=total, doubts=())
 
-    proof, _ = judge(verdict, distinct, 1, before)
+    proof, _ = prove(verdict, distinct, 1, before)
 
     assert not proof.proven
     assert reason in proof.reason
@@ -86,7 +86,7 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
     """Where total was seen to be wrong, no number of ids makes it steady."""
     verdict, seen = read(Cloud([0] * 120, claim=CLAIMS[claim]), limit=50, overlap=10)
 
-    tallies = [judge(verdict, distinct, 0)[1] for distinct in range(len(seen) + 3)]
+    tallies = [prove(verdict, distinct, 0)[1] for distinct in range(len(seen) + 3)]
 
     assert not any(tally.steady for tally in tallies)
 

@@ -20,8 +20,8 @@ from http_server import HttpServer, always, reply
 from servers import Server
 
 from sync import logs
-from sync.cloud.iam import IamToken
-from sync.cloud.tokens import IamUser, TokenCache
+from sync.cloud.auth.iam import IamToken
+from sync.cloud.auth.token import IamUser, TokenCache
 from sync.cloud.workers import Workers
 from sync.errors import CloudError
 from sync.simulator import TOKENS, Login, Simulator, World, breakage, effects
@@ -194,7 +194,7 @@ def test_the_identity_service_has_a_name_of_its_own_for_it() -> None:
 def _refusal(user: IamUser, cache: TokenCache) -> CloudError:
     run = Run()
     with pytest.raises(CloudError) as caught:
-        IamToken(user, cache, run.patience, run.traffic).headers("GET", "http://127.0.0.1/")
+        IamToken(user, cache, run.patience, run.stats).headers("GET", "http://127.0.0.1/")
     return caught.value
 
 

@@ -16,13 +16,13 @@ import pytest
 from invariants import check, stayed, truth
 
 from sync import job, settings, wiring
-from sync.cloud.images import ImageList
+from sync.cloud.image_list import ImageList
 from sync.domain.answer import Answer
 from sync.domain.run import Outcome
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 WORLDS = int(os.environ.get("TEST_DRIFT", "8"))
 READINGS = 30

@@ -9,8 +9,8 @@ import pytest
 import trustme
 from http_server import HttpServer, always, reply
 
-from sync.domain.figures import Vitals
-from sync.metrics.exposition import Exposition
+from sync.domain.metrics import ProcessMetrics
+from sync.metrics.collector import MetricsCollector
 from sync.metrics.publish import push
 
 LOGIN = b64encode(b"user:canary").decode()
@@ -18,7 +18,7 @@ LOGIN = b64encode(b"user:canary").decode()
 
 def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
     """Why a push to this address came to nothing, after a look that the whole line shows no secret."""
-    push(Exposition([], Vitals(), up=True), address, {})
+    push(MetricsCollector([], ProcessMetrics(), up=True), address, {})
     (record,) = [one for one in caplog.records if one.getMessage() == "metrics not pushed"]
     fields = record.__dict__["fields"]
     assert "canary" not in str(fields)

@@ -16,11 +16,11 @@ from store_tools import Edge
 
 from sync.domain.fields import FIELDS
 from sync.errors import DatabaseBusyError, SchemaVersionError
-from sync.store import migrate
-from sync.store.connect import Target, connect
-from sync.store.database import Database
-from sync.store.planning import Planning
-from sync.store.tables import SCHEMA, metadata
+from sync.store.connection import Target, connect
+from sync.store.runs.database import Database
+from sync.store.runs.dry_run import DryRun
+from sync.store.schema import migrate
+from sync.store.schema.tables import SCHEMA, metadata
 
 CHECKOUT = Path(__file__).parent.parent
 TABLES = {
@@ -192,7 +192,7 @@ def test_processes_migrate_one_at_a_time(each_server: Server) -> None:
     """Three first runs at once on an empty database: each finds the schema made, none fails."""
     url = each_server.empty()
     code = (
-        "import sys; from sync.store.connect import Target; from sync.store.database import Database\n"
+        "import sys; from sync.store.connection import Target; from sync.store.runs.database import Database\n"
         "with Database(Target(sys.argv[1])) as store: store.prepare()"
     )
     environ = environment(PYTHONPATH=str(CHECKOUT))
@@ -233,7 +233,7 @@ def test_another_version_is_refused(each_server: Server, found: str, told: str) 
         edge.do("UPDATE inventory.alembic_version SET version_num = %s", found)
         before = edge.inventory.dump()
 
-        for kind in (Database, Planning):
+        for kind in (Database, DryRun):
             with kind(edge.target) as store, pytest.raises(SchemaVersionError) as caught:
                 store.prepare()
             assert told in str(caught.value)
@@ -257,7 +257,7 @@ def test_an_upgrade_of_an_unknown_schema_is_refused(each_server: Server, found: 
 
 def test_a_plan_makes_no_schema(empty: Target, connection: psycopg.Connection[Any]) -> None:
     """A plan writes nothing, not even an empty inventory."""
-    with Planning(empty) as store, pytest.raises(SchemaVersionError, match="no inventory yet"):
+    with DryRun(empty) as store, pytest.raises(SchemaVersionError, match="no inventory yet"):
         store.prepare()
 
     assert connection.execute("SELECT to_regnamespace('inventory')").fetchone() == (None,)
@@ -285,7 +285,7 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
             # The migration waits for this table's name, and is killed there.
             holder.execute("CREATE TABLE inventory.sources (x int)")
             code = (
-                "import sys; from sync.store import migrate; from sync.store.connect import Target\n"
+                "import sys; from sync.store import migrate; from sync.store.connection import Target\n"
                 "migrate.upgrade(Target(sys.argv[1], lock_timeout=60))"
             )
             process = subprocess.Popen([sys.executable, "-c", code, url], env=environment(PYTHONPATH=str(CHECKOUT)))

@@ -17,12 +17,12 @@ from servers import Server
 from store_tools import Edge
 
 from sync import job, wiring
-from sync.domain.plan import Status
+from sync.domain.guard import Status
 from sync.errors import StoreError, SupersededError
 from sync.simulator import effects
 from sync.simulator.effects import Effect
 from sync.store.approvals import approve
-from sync.store.planning import Planning
+from sync.store.runs.dry_run import DryRun
 
 HOUR = 3600.0
 OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ended_at IS NULL ORDER BY id"
@@ -314,7 +314,7 @@ def test_a_plan_says_what_is_missing_and_records_nothing(edge: Edge) -> None:
     """A plan knows what is pending, and puts nothing of it on record."""
     edge.world.delete(2)
     source = replace(edge.inventory.source, grace=HOUR)
-    with Planning(edge.target) as store, wiring.parts(source, store, threading.Event()) as parts:
+    with DryRun(edge.target) as store, wiring.parts(source, store, threading.Event()) as parts:
         outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "plan")
 
     assert (outcome.missing, outcome.pending, outcome.plan.deleted) == (2, 2, 0)

@@ -16,7 +16,7 @@ from sync.errors import SettingsError
 from sync.settings import load
 from sync.settings.model import NOTICES
 from sync.simulator import Simulator, World, breakage, effects
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 WRONG = {"IMAGE_SYNC_TOKEN": "stale-token", **FAST}
@@ -281,7 +281,7 @@ def test_no_address_no_cost(job: Job) -> None:
     done = job("run", PYTHONPROFILEIMPORTTIME="1")
 
     assert done.code == 0
-    assert "sync.store.writing" in done.err
+    assert "sync.store.runs.transaction" in done.err
     assert "sync.notices" not in done.err
     assert ask(job.url, "SELECT count(*) FROM inventory.runs") == 1
 

@@ -12,13 +12,13 @@ from cloud_tools import Inventory, only_by_id
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.notice import Notice
+from sync.domain.notices import Notice
 from sync.errors import ForbiddenError
 from sync.notices.decision import notices_of
 from sync.settings.model import NOTICES
 from sync.simulator import effects
 from sync.store.approvals import approve
-from sync.store.events import facts_of
+from sync.store.queries.notices import facts_of
 
 STAND_IN = """
 INSERT INTO inventory.runs (source, status, reason, error, trigger, deadline_at, epoch, version, host, started_at,

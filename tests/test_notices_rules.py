@@ -13,10 +13,10 @@ import pytest
 from receiver import SCHEMA
 
 from sync import logs
-from sync.domain.notice import Facts, Found, Notice
-from sync.domain.plan import Status
-from sync.notices.bodies import as_json, as_slack
+from sync.domain.guard import Status
+from sync.domain.notices import Notice, RunFacts, Sample
 from sync.notices.decision import notices_of, trial_notice
+from sync.notices.formats import as_json, as_slack
 from sync.notices.signing import headers
 from sync.settings.model import NOTICES
 
@@ -31,21 +31,21 @@ HOSTILE = [
 ]
 
 
-def facts(**known: Any) -> Facts:
+def facts(**known: Any) -> RunFacts:
     """Facts of a run that was proven and brought nothing about."""
     usual = {"status": Status.DONE, "proven": True, "proven_before": True}
-    return Facts(7, "east", started_at=BEGAN, finished_at=BEGAN + timedelta(seconds=3), **usual | known)
+    return RunFacts(7, "east", started_at=BEGAN, finished_at=BEGAN + timedelta(seconds=3), **usual | known)
 
 
-def kinds(known: Facts, failures: int = 3, wanted: tuple[str, ...] = NOTICES) -> list[str]:
+def kinds(known: RunFacts, failures: int = 3, wanted: tuple[str, ...] = NOTICES) -> list[str]:
     """Which kinds of notices are made of these facts."""
     return [notice.kind for notice in notices_of(known, wanted, failures)]
 
 
-def held(name: str | None = "golden", count: int = 1) -> Facts:
+def held(name: str | None = "golden", count: int = 1) -> RunFacts:
     """Facts of a run that held deletions."""
     example = {"id": "id-1", "name": name}
-    return facts(status=Status.WITHHELD, held=Found(count, (example,)), waiting=count, reason="too many are gone")
+    return facts(status=Status.WITHHELD, held=Sample(count, (example,)), waiting=count, reason="too many are gone")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_unproven_lists_are_told_when_they_begin_and_end(before: bool | None, no
 )
 def test_a_run_that_was_stopped_or_overtaken_tells_nothing(status: Status) -> None:
     """Whatever else is known of it."""
-    known = replace(held(), status=status, failed=3, quarantined=Found(1, ()), day={})
+    known = replace(held(), status=status, failed=3, quarantined=Sample(1, ()), day={})
 
     assert kinds(known) == []
 
@@ -137,8 +137,8 @@ def every_kind() -> list[Notice]:
     day: dict[str, Any] = dict.fromkeys(("runs", "failed", "created", "updated", "restored", "deleted"), 1)
     day |= {"live": 5, "held": 0, "quarantined": 0, "proven_seconds_ago": None}
     many = [
-        replace(held(), failed=3, exposed=Found(1, (example,)), proven=False, day=day),
-        facts(proven_before=False, quarantined=Found(7, ({"id": None, "reason": "no id"},))),
+        replace(held(), failed=3, exposed=Sample(1, (example,)), proven=False, day=day),
+        facts(proven_before=False, quarantined=Sample(7, ({"id": None, "reason": "no id"},))),
         facts(status=Status.FAILED, failed=3),
         facts(proven=True, unconfirmed=2, reason="2 missing images could not be confirmed gone: HTTP 403"),
         facts(proven=True, unconfirmed_before=2),

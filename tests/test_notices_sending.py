@@ -17,7 +17,7 @@ from http_server import Asked, HttpServer, reply, reset
 from receiver import SECRET, Receiver, assert_signed, elsewhere
 
 from sync import logs
-from sync.domain.notice import Notice
+from sync.domain.notices import Notice
 from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError, StoreError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook

@@ -11,7 +11,7 @@ import pytest
 from http_server import reply
 from receiver import Receiver
 
-from sync.domain.notice import Notice
+from sync.domain.notices import Notice
 from sync.errors import ReceiverAwayError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook

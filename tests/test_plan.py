@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.plan import Candidates, Limits, Plan, Status, guard, status_of
+from sync.domain.guard import Candidates, Limits, Plan, Status, guard, status_of
 from sync.errors import ForbiddenError, InterruptedRunError, SupersededError
 
 USUAL = Limits()

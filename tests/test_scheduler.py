@@ -10,13 +10,13 @@ from itertools import pairwise
 import pytest
 
 from sync.errors import DatabaseUnavailableError, UsageError
-from sync.scheduler.loop import BUSY, Clock, Job, Loop
-from sync.scheduler.skips import Skips
-from sync.scheduler.turns import Turns, turns
+from sync.scheduler.schedule import Schedule, turns
+from sync.scheduler.scheduler import BUSY, Clock, Job, Scheduler
+from sync.scheduler.skip_recorder import SkipRecorder
 
 WAIT = 30.0  # seconds; only a test that fails waits so long
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-SECOND = Turns("1s", 1.0)
+SECOND = Schedule("1s", 1.0)
 
 
 class Counted:
@@ -67,14 +67,14 @@ def give_up(stop: threading.Event) -> None:
 def run(
     jobs: dict[str, Callable[[], object]],
     stop: threading.Event,
-    turn: Turns = SECOND,
+    turn: Schedule = SECOND,
     *,
     at_once: bool = True,
     grace: float = WAIT,
     skipped: Callable[[str, datetime, str], None] = ignore,
-) -> Loop:
+) -> Scheduler:
     """Run jobs until the stop is set, and those that run then to their end."""
-    loop = Loop(skipped)
+    loop = Scheduler(skipped)
     loop.set({name: Job(turn, job) for name, job in jobs.items()}, at_once=at_once)
     loop.run(stop)
     loop.end(grace, threading.Event(), lambda: None)
@@ -201,8 +201,8 @@ def test_what_waits_when_the_end_comes_does_not_begin() -> None:
     """With more jobs due than may run at once, those that still wait for their turn are left, and counted."""
     stop, gate = threading.Event(), threading.Event()
     jobs = [Counted(99, stop, gate) for _ in range(5)]
-    loop = Loop(ignore, at_a_time=2)
-    loop.set({str(n): Job(Turns("1h", 3600.0), job) for n, job in enumerate(jobs)}, at_once=True)
+    loop = Scheduler(ignore, at_a_time=2)
+    loop.set({str(n): Job(Schedule("1h", 3600.0), job) for n, job in enumerate(jobs)}, at_once=True)
     loop.run(stop, lambda: stop.set() if sum(job.runs for job in jobs) == 2 else None)
     gate.set()
     loop.end(WAIT, threading.Event(), lambda: None)
@@ -213,7 +213,7 @@ def test_what_waits_when_the_end_comes_does_not_begin() -> None:
 def test_a_thread_of_the_library_that_died_is_noticed() -> None:
     """The loop goes round, and yet no job would ever begin: that is not alive."""
     passed, stop = [0.0], threading.Event()
-    loop = Loop(ignore, clock=Clock(passed=lambda: passed[0]))
+    loop = Scheduler(ignore, clock=Clock(passed=lambda: passed[0]))
     passed[0] = 31.0
     loop.beat()
     before = loop.alive
@@ -229,8 +229,8 @@ def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
     """The library sleeps until the next turn by a clock that a sleeping machine stops: it looks every second."""
     stop = threading.Event()
     job = Counted(1, stop)
-    loop = Loop(ignore)
-    loop.set({"daily": Job(Turns("1d", 86_400.0), job)})
+    loop = Scheduler(ignore)
+    loop.set({"daily": Job(Schedule("1d", 86_400.0), job)})
     give_up(stop)
 
     def jump() -> None:
@@ -256,7 +256,7 @@ def test_what_is_skipped_is_recorded_without_holding_up_anyone() -> None:
             raise RuntimeError
         recorded.append(name)
 
-    skips = Skips(record)
+    skips = SkipRecorder(record)
     for name in ("one", "away", "bug", "two"):
         skips(name, MONDAY, BUSY)
     before = list(recorded)
@@ -311,7 +311,7 @@ def test_one_job_does_not_wait_for_another() -> None:
     """Each source has its own turn: a slow one does not keep the others waiting."""
     stop, gate = threading.Event(), threading.Event()
     slow, quick = Counted(1, stop, gate), Counted(1, gate)
-    run({"slow": slow, "quick": quick}, stop, Turns("1m", 60.0))
+    run({"slow": slow, "quick": quick}, stop, Schedule("1m", 60.0))
 
     assert (slow.ended, quick.ended) == (1, 1)
 
@@ -337,8 +337,8 @@ def test_grace_lets_a_run_end() -> None:
     stop, gate = threading.Event(), threading.Event()
     job = Counted(99, stop, gate)
     quick = Counted(99, threading.Event())
-    loop = Loop(ignore)
-    loop.set({"slow": Job(Turns("1m", 60.0), job), "quick": Job(SECOND, quick)}, at_once=True)
+    loop = Scheduler(ignore)
+    loop.set({"slow": Job(Schedule("1m", 60.0), job), "quick": Job(SECOND, quick)}, at_once=True)
     threading.Timer(0.5, stop.set).start()
     loop.run(stop)
     begun = quick.runs
@@ -356,8 +356,8 @@ def test_a_run_that_does_not_end_is_ended(grace: float, hurry: bool) -> None:  #
     """At once where there is no grace, or the signal comes a second time."""
     stop, gate, hurried = threading.Event(), threading.Event(), threading.Event()
     job = Counted(99, stop, gate)
-    loop = Loop(ignore)
-    loop.set({"slow": Job(Turns("1m", 60.0), job)}, at_once=True)
+    loop = Scheduler(ignore)
+    loop.set({"slow": Job(Schedule("1m", 60.0), job)}, at_once=True)
     threading.Timer(0.5, stop.set).start()
     loop.run(stop)
     if hurry:
@@ -372,8 +372,8 @@ def test_other_jobs_may_be_set_meanwhile() -> None:
     """New ones begin, those that are gone do not, and those that are as they were keep their turns."""
     stop = threading.Event()
     kept, gone, new = Counted(99, stop), Counted(99, stop), Counted(1, stop)
-    loop = Loop(ignore)
-    hourly = Turns("1h", 3600.0)
+    loop = Scheduler(ignore)
+    hourly = Schedule("1h", 3600.0)
     loop.set({"kept": Job(hourly, kept), "gone": Job(SECOND, gone)}, at_once=True)
 
     turns_of_kept = []
@@ -397,7 +397,7 @@ def test_turns_that_no_one_was_there_for_are_told() -> None:
     """The clock jumps ahead, as after a machine slept: one run makes up for all, and their number is told."""
     stop, watch = threading.Event(), Watch()
     told: list[str] = []
-    loop = Loop(lambda _name, _due, reason: told.append(reason), clock=Clock(now=watch.now))
+    loop = Scheduler(lambda _name, _due, reason: told.append(reason), clock=Clock(now=watch.now))
     turn = turns("1s", 1.0)
     job = Counted(4, stop)
     loop.set({"job": Job(turn, job)}, at_once=True)
@@ -414,8 +414,8 @@ def test_turns_that_no_one_was_there_for_are_told() -> None:
 def test_a_scheduler_that_is_late_makes_up_once() -> None:
     """Started minutes after a turn, as by a machine that slept: one run, not one for each turn."""
     stop = threading.Event()
-    loop, job = Loop(ignore), Counted(99, stop)
-    loop.set({"job": Job(Turns("10s", 10.0), job)})
+    loop, job = Scheduler(ignore), Counted(99, stop)
+    loop.set({"job": Job(Schedule("10s", 10.0), job)})
     loop._scheduler.modify_job("job", next_run_time=datetime.now(UTC) - timedelta(minutes=5))
     threading.Timer(1.5, stop.set).start()
 
@@ -429,7 +429,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
     watch = Watch()
     watch.offset = timedelta(hours=1)
-    loop = Loop(ignore, clock=Clock(now=watch.now))
+    loop = Scheduler(ignore, clock=Clock(now=watch.now))
     stop = threading.Event()
     job = Counted(1, stop)
     threading.Timer(WAIT, stop.set).start()
@@ -447,7 +447,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
 def test_a_loop_that_stands_still_is_not_alive() -> None:
     """Whoever asks is told within half a minute."""
     passed = [0.0]
-    loop = Loop(ignore, clock=Clock(passed=lambda: passed[0]))
+    loop = Scheduler(ignore, clock=Clock(passed=lambda: passed[0]))
     loop.beat()
     passed[0] = 29.0
     alive = loop.alive

@@ -17,8 +17,8 @@ from cli_tools import Job, ask, column
 from servers import Server
 
 from sync.simulator import Simulator, World, breakage, effects
-from sync.store.connect import Target, connect
-from sync.store.integrity import violations
+from sync.store.connection import Target, connect
+from sync.store.queries.invariants import violations
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 ENDED = {0, -signal.SIGKILL}

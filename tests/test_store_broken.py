@@ -10,11 +10,11 @@ from proxy import Lose, Passing, Proxy
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.plan import Status
+from sync.domain.guard import Status
 from sync.domain.run import Outcome
 from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, SupersededError
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 DONE = 10**6  # statements: more than a run has
 
@@ -250,7 +250,7 @@ def test_an_overtaken_run_writes_nothing(edge: Edge) -> None:
 
         with pytest.raises(SupersededError, match="wrote nothing") as caught, slow.writing(late):
             pytest.fail("the fence let both pass")
-        slow.fail(late, caught.value, slow_parts.cloud.traffic)
+        slow.fail(late, caught.value, slow_parts.cloud.stats)
 
     assert edge.inventory.dump() == before
     assert edge.rows("SELECT run, status FROM inventory.runs WHERE run >= %s ORDER BY run", late.number) == [
@@ -299,7 +299,7 @@ def test_a_run_that_waits_for_the_fence_is_overtaken(edge: Edge) -> None:
                 pytest.fail("two transactions of one source at once")
         with pytest.raises(SupersededError, match="committed meanwhile"), second.writing(two):
             pytest.fail("the fence let both pass")
-        second.fail(two, SupersededError(), other.cloud.traffic)
+        second.fail(two, SupersededError(), other.cloud.stats)
     edge.check()
 
 
@@ -338,7 +338,7 @@ def test_a_run_thought_dead_may_still_speak(edge: Edge) -> None:
         assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", slow.number) == [("abandoned",)]
         with pytest.raises(SupersededError) as caught, store.writing(slow):
             pytest.fail("the fence let it pass")
-        store.fail(slow, caught.value, parts.cloud.traffic)
+        store.fail(slow, caught.value, parts.cloud.stats)
 
     assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", slow.number) == [("superseded",)]
 

@@ -15,7 +15,7 @@ from store_tools import Edge
 
 from sync.errors import UnknownError
 from sync.store.pruning import prune
-from sync.store.reading import inventory
+from sync.store.queries.inventory import inventory
 
 # Of what came back it can't be told what had changed meanwhile, if its version from before is gone.
 CHANGES = "SELECT * FROM inventory.image_changes WHERE NOT (kind = 'restored' AND field IS NOT NULL)"

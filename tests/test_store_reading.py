@@ -20,8 +20,8 @@ from sync.domain.fields import BY_API, COLUMNS
 from sync.domain.image import to_json
 from sync.errors import DatabaseUnavailableError, SchemaVersionError, UnknownError
 from sync.store.approvals import approve
-from sync.store.connect import Target
-from sync.store.reading import inventory
+from sync.store.connection import Target
+from sync.store.queries.inventory import inventory
 
 COLUMN = {name: known.column for name, known in BY_API.items()}
 

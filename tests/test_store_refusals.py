@@ -25,9 +25,9 @@ from sync.errors import (
     SchemaVersionError,
 )
 from sync.simulator import effects
-from sync.store.connect import Target, connect, ours
-from sync.store.database import Database
-from sync.store.reading import inventory
+from sync.store.connection import Target, connect, ours
+from sync.store.queries.inventory import inventory
+from sync.store.runs.database import Database
 
 WRITTEN = ("sources", "runs", "run_pages", "images", "image_versions", "quarantine", "held_deletions", "findings")
 LIVE = "SELECT count(*) FROM inventory.images WHERE deleted_at IS NULL"

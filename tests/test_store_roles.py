@@ -14,9 +14,9 @@ from psycopg import errors
 from servers import Server, environment
 from store_tools import Edge
 
-from sync.store import migrate
-from sync.store.connect import Target, connect
-from sync.store.roles import READER, WRITER
+from sync.store.connection import Target, connect
+from sync.store.schema import migrate
+from sync.store.schema.roles import READER, WRITER
 
 OBJECTS = """
 SELECT relname, relkind::text FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind IN ('r', 'v')
@@ -125,7 +125,7 @@ def test_who_may_make_no_roles_is_told(server: Server, tmp_path: Path) -> None:
 def test_two_databases_of_a_server_are_migrated_at_once(server: Server) -> None:
     """Roles belong to the server: whoever makes them first, the other finds them."""
     urls = [server.empty() for _ in range(3)]
-    code = "import sys; from sync.store import migrate; from sync.store.connect import Target; migrate.upgrade(Target(sys.argv[1]))"
+    code = "import sys; from sync.store import migrate; from sync.store.connection import Target; migrate.upgrade(Target(sys.argv[1]))"
     environ = environment(PYTHONPATH=str(Path(__file__).parent.parent))
     started = [subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for url in urls]
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from servers import environment
 
 from sync.domain.image import raw_digest
-from sync.store.spool import BATCH, MEMORY, FileSpool
+from sync.store.runs.spool import BATCH, MEMORY, FileSpool
 
 CHECKOUT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 
@@ -133,7 +133,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({MEMORY}, {MEMORY}))
 from sync.domain.image import Reader
 from sync.errors import SpoolError
-from sync.store.spool import FileSpool
+from sync.store.runs.spool import FileSpool
 one = Reader().read(b'{{"id":"a","name":"' + b"x" * 100_000 + b'"}}')
 spool = FileSpool()
 try:

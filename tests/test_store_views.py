@@ -15,8 +15,8 @@ from store_tools import Edge
 
 from sync.domain.fields import COLUMNS
 from sync.domain.run import Outcome
-from sync.store import migrate
-from sync.store.tables import SCHEMA
+from sync.store.schema import migrate
+from sync.store.schema.tables import SCHEMA
 
 CHANGES = "SELECT id, kind, field, old, new FROM inventory.image_changes WHERE run = %s ORDER BY 1, 2, 3"
 DEFINITIONS = """

@@ -20,8 +20,8 @@ from servers import Server
 from store_tools import Edge
 
 from sync import job
-from sync.domain.plan import Status
-from sync.domain.run import Run, Traffic
+from sync.domain.guard import Status
+from sync.domain.run import RequestStats, Run
 from sync.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,
@@ -30,9 +30,9 @@ from sync.errors import (
     OutcomeUnknownError,
     SupersededError,
 )
-from sync.store.connect import Target, bounded, connect, ours
-from sync.store.database import Database
-from sync.store.patient import later
+from sync.store.connection import Target, connect, ours, transaction
+from sync.store.runs.database import Database
+from sync.store.waiting import later
 
 WRITING = "epoch = epoch + 1"
 
@@ -90,7 +90,7 @@ def test_an_answer_is_waited_for_no_longer_than_the_limit(edge: Edge) -> None:
     target = Target(edge.url, statement_timeout=0.3, margin=0.2)
     with connect(target) as connection, frozen(connection.info.backend_pid), within(3):
         said = r"did not answer within 0\.5 s; the connection was given up"
-        with pytest.raises(DatabaseUnavailableError, match=said), bounded(connection, target, "waiting"):
+        with pytest.raises(DatabaseUnavailableError, match=said), transaction(connection, target, "waiting"):
             pytest.fail("a frozen server answered")
         assert connection.closed
 
@@ -111,7 +111,10 @@ def test_copy_to_a_silent_server_ends(edge: Edge) -> None:
     with ExitStack() as stack, connect(target) as connection, within(4):
         connection.execute("CREATE TEMPORARY TABLE rows (text text)")
         pid = connection.info.backend_pid
-        with pytest.raises(DatabaseUnavailableError, match="did not answer"), bounded(connection, target, "copying"):
+        with (
+            pytest.raises(DatabaseUnavailableError, match="did not answer"),
+            transaction(connection, target, "copying"),
+        ):
             _copy(connection, lambda: stack.enter_context(frozen(pid)))
 
 
@@ -136,7 +139,7 @@ def _copy(connection: psycopg.Connection[Any], begun: Callable[[], object] = lam
 def test_limits_hold_for_their_block_only(edge: Edge) -> None:
     """After a bounded transaction the connection waits as it did before it."""
     with connect(edge.target) as connection:
-        with bounded(connection, edge.target, "waiting"):
+        with transaction(connection, edge.target, "waiting"):
             inside = connection.limit
         assert (inside, connection.limit) == (305.0, None)
 
@@ -155,7 +158,7 @@ def test_later_is_so_many_seconds_later() -> None:
 
 def test_what_the_transaction_sets(edge: Edge) -> None:
     """Each transaction of ours ends by itself where it stands still, and reads its texts as they are meant."""
-    with connect(edge.target) as connection, bounded(connection, edge.target, "looking"):
+    with connect(edge.target) as connection, transaction(connection, edge.target, "looking"):
         row = connection.execute(
             "SELECT current_setting('idle_in_transaction_session_timeout'), "
             "current_setting('standard_conforming_strings')"
@@ -276,7 +279,7 @@ def test_to_begin_waits_for_no_other_run(edge: Edge) -> None:
             writer.connection.execute("SELECT FROM inventory.runs WHERE run = %s FOR UPDATE", [gone.number])
             with within(1):
                 begun = store.start(other.source, "command")
-                store.fail(begun, SupersededError(), Traffic())
+                store.fail(begun, SupersededError(), RequestStats())
                 store.skip(other.source, "busy")
             raise StopIteration
 
@@ -292,7 +295,7 @@ def test_a_record_does_not_wait_for_the_run_that_overtook_it(edge: Edge) -> None
 
         def record() -> None:
             began = time.monotonic()
-            slow.fail(late, SupersededError(), Traffic())
+            slow.fail(late, SupersededError(), RequestStats())
             took.append(time.monotonic() - began)
 
         proxy.before = when("^COMMIT$", Lose.REQUEST, record)

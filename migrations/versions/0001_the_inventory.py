@@ -1,7 +1,7 @@
 """The inventory: sources, runs and their evidence, images and their versions, what is missing or withheld, and views.
 
 Not released yet: this file is edited in place, each time under a new revision id, so that a database of an older draft
-is never taken for a current one; ``sync.store.migrate`` names the ids that were given up.
+is never taken for a current one; ``sync.store.schema.migrate`` names the ids that were given up.
 """
 
 from pathlib import Path

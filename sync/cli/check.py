@@ -13,14 +13,14 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from sync import wiring
+from sync.checks.junit import junit
+from sync.checks.run import checks, find, systems
+from sync.checks.sarif import sarif
 from sync.cli import say
 from sync.cli.output import formats, show
 from sync.domain.checks import Check, Finding, Severity
-from sync.reports.junit import junit
-from sync.reports.sarif import sarif
 from sync.settings import Settings
-from sync.store.checking import checks, find, systems
-from sync.store.reading import inventory
+from sync.store.queries.inventory import inventory
 
 FOUND = 4  # done, and there is something for a person to look at
 COLUMNS = ("severity", "check", "source", "id", "name", "detail")

@@ -14,8 +14,8 @@ import click
 from sync import wiring
 from sync.embedded import default_folder, embedded
 from sync.errors import UsageError
-from sync.store import migrate
-from sync.store.connect import bounded, connect, libpq_url
+from sync.store.connection import connect, libpq_url, transaction
+from sync.store.schema import migrate
 
 NO_ROLE = (
     "the role {role} does not exist, and this user may not make it: have an administrator run CREATE ROLE {role}, "
@@ -39,7 +39,7 @@ def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's w
     loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target:
         migrate.upgrade(target)
-        with connect(target) as connection, bounded(connection, target, "looking for the roles"):
+        with connect(target) as connection, transaction(connection, target, "looking for the roles"):
             missing = migrate.missing_roles(connection)
     click.echo(f"the schema is at revision {migrate.head()}", err=True)
     for role in missing:
@@ -54,7 +54,7 @@ def check(config: Path | None) -> None:
     with (
         wiring.database(loaded, os.environ) as target,
         connect(target) as connection,
-        bounded(connection, target, "reading the version of the schema"),
+        transaction(connection, target, "reading the version of the schema"),
     ):
         migrate.check(connection)
     click.echo(f"the schema is at revision {migrate.head()}, as this program needs", err=True)

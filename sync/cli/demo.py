@@ -20,10 +20,10 @@ from sync.embedded import default_folder, wait_until_stopped
 from sync.errors import UsageError
 from sync.simulator import Simulator, World
 from sync.simulator.effects import hidden
-from sync.store.connect import Target
-from sync.store.database import Database
-from sync.store.reading import inventory
-from sync.store.reporting import Material
+from sync.store.connection import Target
+from sync.store.queries.inventory import inventory
+from sync.store.queries.reports import ReportQueries
+from sync.store.runs.database import Database
 
 IMAGES = 2_500
 HIDDEN = 600
@@ -100,7 +100,7 @@ def _report(outcomes: list[Outcome], target: Target, file: Path) -> None:
     """What `image-sync report --from 1 --format html` makes."""
     with inventory(target) as found:
         begin, end = found.moment(outcomes[0].run or 0), found.settled(SOURCE)
-        made, text = report.make(settings.Settings(), found, Material(found, begin, end, None), "html")
+        made, text = report.make(settings.Settings(), found, ReportQueries(found, begin, end, None), "html")
     file.write_bytes(text)
     _tell(f"A report of it all, to be opened in a browser: {file}\n  " + "\n  ".join(made.verdict()) + "\n")
 

@@ -12,8 +12,8 @@ import click
 from sync import logs, wiring
 from sync.cli import FAILED, say
 from sync.cli.output import format_option, show
-from sync.doctor.cloud import Patient
-from sync.doctor.examination import Asked, examine
+from sync.doctor.cloud import SourceProbe
+from sync.doctor.examination import Asked, diagnose
 from sync.doctor.result import Level, Result
 from sync.errors import SettingsError
 from sync.settings import Settings, Source
@@ -33,7 +33,7 @@ def doctor(config: Path | None, names: tuple[str, ...], offline: bool, style: st
     Nothing is written and nothing is started, so it may be called at any time: it asks each cloud for one image (with
     a user's password, it logs in once), and reads from the database.
     """
-    found = examine(_asked(config, names, offline=offline))
+    found = diagnose(_asked(config, names, offline=offline))
     show([asdict(line) | {"level": line.level.value} for line in found], style, COLUMNS)
     _sum_up(found)
     if any(line.level is Level.WRONG for line in found):
@@ -50,7 +50,9 @@ def _asked(config: Path | None, names: tuple[str, ...], *, offline: bool) -> Ask
         config,
         loaded,
         mistakes,
-        patients=[Patient(each, wiring.source_of(each), partial(wiring.glance, each, _PATIENCE)) for each in chosen],
+        patients=[
+            SourceProbe(each, wiring.source_of(each), partial(wiring.probe_session, each, _PATIENCE)) for each in chosen
+        ],
         target=wiring.given_target(loaded),
         folder=partial(wiring.own_folder, loaded, os.environ),
         offline=offline,

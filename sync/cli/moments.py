@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sync.domain.image import iso, parse_time
 from sync.errors import UnknownError
-from sync.store.reading import Inventory
+from sync.store.queries.inventory import Inventory
 
 FORMS = "now, last, today, yesterday, -7d, 2026-03-31, 2026-03-31T12:00:00Z, or the number of a run"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -17,7 +17,7 @@ from sync.cli import say
 from sync.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from sync.domain.notice import Notice
+    from sync.domain.notices import Notice
 
 
 @click.command()
@@ -49,7 +49,7 @@ def _test() -> Notice:
 
 
 def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
-    from sync.store.reading import inventory  # noqa: PLC0415 - with the database
+    from sync.store.queries.inventory import inventory  # noqa: PLC0415 - with the database
 
     with wiring.database(loaded, os.environ) as target:
         with inventory(target) as asked:
@@ -58,7 +58,7 @@ def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
 
 
 def _show(told: Sequence[Notice]) -> None:
-    from sync.notices.bodies import as_json  # noqa: PLC0415 - only here
+    from sync.notices.formats import as_json  # noqa: PLC0415 - only here
 
     for each in told:
         sys.stdout.buffer.write(as_json(each) + b"\n")

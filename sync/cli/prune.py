@@ -15,10 +15,10 @@ from sync.errors import UsageError
 from sync.settings.model import Settings
 from sync.settings.options import options
 from sync.settings.rules import WrongValueError
-from sync.store import migrate
-from sync.store.connect import bounded, connect
+from sync.store.connection import connect, transaction
 from sync.store.pruning import Pruned, ago
 from sync.store.pruning import prune as remove
+from sync.store.schema import migrate
 
 _RULE = next(option.about.rule for option in options(Settings, per_source=False) if option.key == "keep_history")
 
@@ -40,7 +40,7 @@ def prune(config: Path | None, keep: str | None, sources: tuple[str, ...], yes: 
     if seconds is None:
         raise UsageError("say how much to keep: --keep 2y, or the setting keep_history")
     with wiring.database(loaded, os.environ) as target:
-        with connect(target) as connection, bounded(connection, target, "reading the version of the schema"):
+        with connect(target) as connection, transaction(connection, target, "reading the version of the schema"):
             migrate.check(connection)
         found = remove(target, ago(target, seconds), who(), only=sources, remove=yes)
     show([row._asdict() for row in found], style, Pruned._fields)

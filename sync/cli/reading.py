@@ -15,7 +15,7 @@ from sync.cli import moments, say
 from sync.cli.output import format_option, formats, show
 from sync.domain.image import iso
 from sync.errors import UsageError
-from sync.store.reading import CONTENT, Inventory, Row, inventory
+from sync.store.queries.inventory import CONTENT, Inventory, Row, inventory
 
 STATUS = (
     *("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held"),

@@ -14,6 +14,7 @@ from typing import TypedDict, Unpack
 import click
 
 from sync import wiring
+from sync.checks import run
 from sync.cli import moments, say
 from sync.cli.check import configured
 from sync.domain.image import iso
@@ -22,9 +23,9 @@ from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
 from sync.settings import Settings
-from sync.store import checking, readers
-from sync.store.reading import Inventory, inventory
-from sync.store.reporting import Material
+from sync.store import bookmarks
+from sync.store.queries.inventory import Inventory, inventory
+from sync.store.queries.reports import ReportQueries
 
 USUAL = "-7d"
 
@@ -64,14 +65,14 @@ def report(config: Path | None, **asked: Unpack[Asked]) -> None:
     with wiring.database(loaded, os.environ) as target:
         with inventory(target) as found:
             found.check_source(source)
-            material = Material(found, *_time(asked, found), source)
+            material = ReportQueries(found, *_time(asked, found), source)
             made, text = make(loaded, found, material, asked["style"])
         if asked["if_changed"] and not made.changes and not list(made.attention()):
             say("nothing changed; nothing was written")
         else:
             _write(text, output)
         if reader:
-            readers.remember(target, reader, source, made.end)
+            bookmarks.remember(target, reader, source, made.end)
 
 
 def _check(asked: Asked) -> None:
@@ -98,7 +99,7 @@ def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
         if asked["end"] != "now":
             say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
         end = settled
-    stopped = readers.stopped(found, asked["since_last"], source) if asked["since_last"] else None
+    stopped = bookmarks.stopped(found, asked["since_last"], source) if asked["since_last"] else None
     if stopped is not None:
         return min(stopped, end), end
     begin = moments.moment(asked["begin"] or USUAL, found, source, begins=True, early=True)
@@ -110,23 +111,23 @@ def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def make(loaded: Settings, found: Inventory, material: Material, style: str) -> tuple[Report, bytes]:
+def make(loaded: Settings, found: Inventory, material: ReportQueries, style: str) -> tuple[Report, bytes]:
     """A report, and the same written in a style.
 
     Raises:
         UsageError: a check in the settings can't be carried out, or the style needs a library that is not there.
     """
-    chosen, dates = configured(loaded), checking.systems(loaded.check_systems)
+    chosen, dates = configured(loaded), run.systems(loaded.check_systems)
     made = gather(found, material, chosen, dates)
     sql = material.sql() | {
-        f"Check {check.name}": checking.sql(check, dates, material.end, material.source)
+        f"Check {check.name}": run.sql(check, dates, material.end, material.source)
         for check in chosen
         if any(finding.check == check.name for finding in made.findings)
     }
     return made, _writer(style)(made, material, sql)
 
 
-def _writer(style: str) -> Callable[[Report, Material, dict[str, str]], bytes]:
+def _writer(style: str) -> Callable[[Report, ReportQueries, dict[str, str]], bytes]:
     """Writes a report in a style; what it needs is imported only then."""
     if style == "html":
         from sync.reports.html import html  # noqa: PLC0415

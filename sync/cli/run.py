@@ -18,15 +18,15 @@ from sync.cli import watching
 from sync.cli.output import format_option, show
 from sync.cli.progress import Tick, progress
 from sync.cli.share import Shard, jobs_option, shard_option, side_by_side
-from sync.cli.stopping import Stop, stopping
-from sync.domain.figures import Vitals
-from sync.domain.plan import Status, status_of
+from sync.domain.guard import Status, status_of
+from sync.domain.metrics import ProcessMetrics
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
-from sync.store.connect import Target
-from sync.store.database import Database
-from sync.store.planning import Planning
+from sync.signals import Stop, stopping
+from sync.store.connection import Target
+from sync.store.runs.database import Database
+from sync.store.runs.dry_run import DryRun
 
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
 FACTS = (
@@ -72,7 +72,7 @@ def run(config: Path | None, **asked: Unpack[Asked]) -> None:
 @click.pass_obj
 def plan(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Show what a run would do; nothing is written."""
-    sys.exit(sync(config, asked, "plan", Planning))
+    sys.exit(sync(config, asked, "plan", DryRun))
 
 
 def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database]) -> int:
@@ -81,23 +81,25 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
         _log.warning("settings to look at", reason=warning)
-    chosen, vitals = loaded.choose(asked["names"]), Vitals()
+    chosen, process_metrics = loaded.choose(asked["names"]), ProcessMetrics()
     if shard := asked["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))
         _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
     with (
         stopping() as stop,
         wiring.database(loaded, os.environ) as target,
-        wiring.telling(loaded, target, stop) as tell,
+        wiring.notifier(loaded, target, stop) as tell,
         progress() as line,
     ):
         told = side_by_side(
-            lambda source: one(source, target, stop, trigger, store, line=line, tell=tell, vitals=vitals),
+            lambda source: one(
+                source, target, stop, trigger, store, line=line, tell=tell, process_metrics=process_metrics
+            ),
             chosen,
             asked["jobs"] or loaded.jobs,
         )
         if trigger != "plan" and (loaded.metrics_file or loaded.metrics_push):
-            watch = watching.monitor(target, vitals, [source.name for source in chosen])
+            watch = watching.monitor(target, process_metrics, [source.name for source in chosen])
             watching.publish(loaded, watch, _group(asked))
     show([row for _code, row in told], asked["style"], COLUMNS if asked["style"] == "table" else FACTS)
     return worst([code for code, _row in told])
@@ -111,12 +113,12 @@ def one(
     store: type[Database],
     *,
     line: Callable[[str], Tick | None] = lambda _label: None,
-    tell: wiring.Tell = lambda _run: None,
-    vitals: Vitals | None = None,
+    tell: wiring.Notify = lambda _run: None,
+    process_metrics: ProcessMetrics | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """Sync one source, and tell how it went; an error of one source does not keep the others from theirs."""
-    vitals = vitals or Vitals()
-    with logs.bind(source=source.name), vitals.under_way(source.name, source.deadline):
+    process_metrics = process_metrics or ProcessMetrics()
+    with logs.bind(source=source.name), process_metrics.under_way(source.name, source.deadline):
         try:
             if stop.is_set():
                 raise InterruptedRunError
@@ -124,7 +126,7 @@ def one(
                 database.prepare()
                 with (
                     wiring.parts(source, database, stop, line(source.name)) as parts,
-                    _timed(vitals, source, parts),
+                    _timed(process_metrics, source, parts),
                 ):
                     outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
         except ImageSyncError as error:
@@ -143,14 +145,14 @@ def _group(asked: Asked) -> dict[str, str]:
 
 
 @contextmanager
-def _timed(vitals: Vitals, source: Source, parts: wiring.Parts) -> Iterator[None]:
+def _timed(process_metrics: ProcessMetrics, source: Source, parts: wiring.Parts) -> Iterator[None]:
     """Note how long the run took, phase by phase, however it ends."""
     began = time.monotonic()
     try:
         yield
     finally:
-        phases = parts.cloud.traffic.phases | {"write": parts.store.wrote_seconds, "total": time.monotonic() - began}
-        vitals.ran(source.name, phases, wiring.token_expiry(source))
+        phases = parts.cloud.stats.phases | {"write": parts.store.wrote_seconds, "total": time.monotonic() - began}
+        process_metrics.ran(source.name, phases, wiring.token_expiry(source))
 
 
 def worst(codes: list[int]) -> int:

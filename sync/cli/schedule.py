@@ -17,16 +17,16 @@ import click
 from sync import logs, settings, wiring
 from sync.cli import watching
 from sync.cli.run import one
-from sync.cli.stopping import Stop, exit_now, stopping
-from sync.domain.figures import Vitals
+from sync.domain.metrics import ProcessMetrics
 from sync.errors import ImageSyncError, SettingsError, UsageError
-from sync.scheduler.loop import Job, Loop
-from sync.scheduler.skips import Skips
-from sync.scheduler.turns import Turns, turns
+from sync.scheduler.schedule import Schedule, turns
+from sync.scheduler.scheduler import Job, Scheduler
+from sync.scheduler.skip_recorder import SkipRecorder
 from sync.settings.addresses import host_port
 from sync.settings.rules import duration
-from sync.store.connect import Target
-from sync.store.database import Database
+from sync.signals import Stop, exit_now, stopping
+from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 _log = logs.get(__name__)
 _INTERVAL = duration(1, 366 * 86_400)
@@ -70,20 +70,20 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
         _log.warning("settings to look at", reason=warning)
-    due, vitals = _due(loaded, asked), Vitals()
+    due, process_metrics = _due(loaded, asked), ProcessMetrics()
     reload = threading.Event()
     with ExitStack() as stack:
         stop = stack.enter_context(stopping(hangup=reload.set))
         target = stack.enter_context(wiring.database(loaded, os.environ))
-        watch = watching.monitor(target, vitals)
-        crew = _Crew(target, ending := Stop(), vitals, loaded)
-        loop = Loop(stack.enter_context(_recording(crew)), at_a_time=loaded.jobs)
+        watch = watching.monitor(target, process_metrics)
+        crew = _Shared(target, ending := Stop(), process_metrics, loaded)
+        loop = Scheduler(stack.enter_context(_recording(crew)), at_a_time=loaded.jobs)
         address = asked["listen"] or loaded.listen
         if address:
             pages = watch.pages(lambda: loop.alive, lambda: watching.check_ready(target))
             stack.enter_context(watching.listening(*_address(address), pages))
         crew.changed = stack.enter_context(watching.publishing(loaded, watch, {}))
-        crew.tell = stack.enter_context(wiring.telling(loaded, target, ending))
+        crew.tell = stack.enter_context(wiring.notifier(loaded, target, ending))
         loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
         _log.info("schedule begins", sources=len(due), schedules=sorted({turn.text for turn in due.values()}))
         loop.run(stop, lambda: _each_beat(config, asked, loop, crew, reload))
@@ -95,19 +95,19 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
 
 
 @dataclass(slots=True)
-class _Crew:
+class _Shared:
     """What all runs share; ``loaded`` are the settings in force."""
 
     target: Target
     ending: Stop
-    vitals: Vitals
+    process_metrics: ProcessMetrics
     loaded: settings.Settings
-    tell: wiring.Tell = lambda _run: None
+    tell: wiring.Notify = lambda _run: None
     changed: threading.Event = field(default_factory=threading.Event)
 
-    def jobs(self, loaded: settings.Settings, due: Mapping[str, Turns]) -> dict[str, Job]:
+    def jobs(self, loaded: settings.Settings, due: Mapping[str, Schedule]) -> dict[str, Job]:
         """A job a source, by these settings from now on."""
-        self.loaded, self.vitals.sources = loaded, frozenset(due)
+        self.loaded, self.process_metrics.sources = loaded, frozenset(due)
         sources = {source.name: source for source in loaded.sources}
         return {name: Job(turn, partial(self._run, sources[name])) for name, turn in due.items()}
 
@@ -115,17 +115,25 @@ class _Crew:
         """Put a turn that was not taken on record."""
         for source in self.loaded.sources:
             if source.name == name:
-                with Database(watching.hasty(self.target)) as database:
+                with Database(watching.with_short_timeouts(self.target)) as database:
                     database.skip(wiring.source_of(source), f"due at {due:%Y-%m-%d %H:%M:%S} UTC, not begun: {reason}")
 
     def _run(self, source: settings.Source) -> None:
         try:
-            one(source, self.target, self.ending, "schedule", Database, tell=self.tell, vitals=self.vitals)
+            one(
+                source,
+                self.target,
+                self.ending,
+                "schedule",
+                Database,
+                tell=self.tell,
+                process_metrics=self.process_metrics,
+            )
         finally:
             self.changed.set()
 
 
-def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Turns]:
+def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Schedule]:
     """When each source is due.
 
     Raises:
@@ -135,7 +143,7 @@ def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Turns]:
         raise UsageError("give --every or --cron, not both")
     given = asked["every"] or asked["cron"]
     wrong: list[str] = []
-    found: dict[str, Turns] = {}
+    found: dict[str, Schedule] = {}
     for source in loaded.choose(asked["names"]):
         text = given or source.schedule
         if text is None:
@@ -150,7 +158,7 @@ def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Turns]:
     return found
 
 
-def _turns(text: str, source: settings.Source, *, interval: bool, cron: bool) -> Turns:
+def _turns(text: str, source: settings.Source, *, interval: bool, cron: bool) -> Schedule:
     length = None if cron else _INTERVAL.parse(text)
     if interval and length is None:
         raise UsageError(f"--every takes an interval from 1s to 366d, such as 15m, and not {text!r}")
@@ -168,22 +176,22 @@ def _address(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _recording(crew: _Crew) -> Iterator[Skips]:
-    skips = Skips(crew.skip)
+def _recording(crew: _Shared) -> Iterator[SkipRecorder]:
+    skips = SkipRecorder(crew.skip)
     try:
         yield skips
     finally:
         skips.close(_LAST_SKIPS)
 
 
-def _each_beat(config: Path | None, asked: Asked, loop: Loop, crew: _Crew, hangup: threading.Event) -> None:
-    crew.vitals.intervals = loop.gaps()
+def _each_beat(config: Path | None, asked: Asked, loop: Scheduler, crew: _Shared, hangup: threading.Event) -> None:
+    crew.process_metrics.intervals = loop.gaps()
     if hangup.is_set():
         hangup.clear()
         _reload(config, asked, loop, crew)
 
 
-def _reload(config: Path | None, asked: Asked, loop: Loop, crew: _Crew) -> None:
+def _reload(config: Path | None, asked: Asked, loop: Scheduler, crew: _Shared) -> None:
     """Read the settings again; wrong ones are told, and those before stay in force."""
     try:
         loaded = wiring.load(os.environ, config)

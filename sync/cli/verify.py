@@ -12,9 +12,10 @@ from sync import wiring
 from sync.cli import FAILED, say
 from sync.cli.output import format_option, show
 from sync.errors import UsageError
-from sync.store import digests, migrate
-from sync.store.connect import bounded, connect
-from sync.store.integrity import ALTERED, RULES, UNCHAINED, violations
+from sync.store.connection import connect, transaction
+from sync.store.queries.invariants import ALTERED, RULES, UNCHAINED, violations
+from sync.store.runs import digests
+from sync.store.schema import migrate
 
 COLUMNS = ("rule", "cases", "examples")
 
@@ -31,7 +32,7 @@ def verify(config: Path | None, digest: str | None, style: str) -> None:
     wanted = None if digest is None else _bytes(digest)
     loaded = wiring.load(os.environ, config, with_sources=False)
     with wiring.database(loaded, os.environ) as target, connect(target) as connection:
-        with bounded(connection, target, "reading the version of the schema"):
+        with transaction(connection, target, "reading the version of the schema"):
             migrate.check(connection)
         found = violations(connection)
         bearer = None if wanted is None else digests.bearer(connection, wanted)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync import logs, settings
-from sync.domain.figures import Vitals
-from sync.store import migrate
-from sync.store.connect import Target, bounded, connect
+from sync.domain.metrics import ProcessMetrics
+from sync.store.connection import Target, connect, transaction
+from sync.store.schema import migrate
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -21,12 +21,12 @@ _log = logs.get(__name__)
 _PATIENCE = 4.0  # seconds that the end of a daemon waits for its metrics to be published
 
 
-def monitor(target: Target, vitals: Vitals, only: Collection[str] | None = None) -> Monitor:
+def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[str] | None = None) -> Monitor:
     """What says how sources and runs are; it never waits long for the database."""
     from sync.metrics.monitor import Monitor  # noqa: PLC0415 - only where metrics are wanted
-    from sync.store.figures import Watch  # noqa: PLC0415
+    from sync.store.queries.metrics import MetricsQuery  # noqa: PLC0415
 
-    return Monitor(Watch(hasty(target), only).figures, vitals)
+    return Monitor(MetricsQuery(with_short_timeouts(target), only).figures, process_metrics)
 
 
 def check_ready(target: Target) -> None:
@@ -36,8 +36,8 @@ def check_ready(target: Target) -> None:
         StoreError: it is not.
         SchemaVersionError: the schema is another.
     """
-    hurried = hasty(target)
-    with connect(hurried) as connection, bounded(connection, hurried, "looking at the schema"):
+    hurried = with_short_timeouts(target)
+    with connect(hurried) as connection, transaction(connection, hurried, "looking at the schema"):
         migrate.check(connection)
 
 
@@ -88,6 +88,6 @@ def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str,
         thread.join(_PATIENCE)
 
 
-def hasty(target: Target) -> Target:
+def with_short_timeouts(target: Target) -> Target:
     """The same database for who would rather have no answer than a late one."""
     return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0, margin=1.0)

@@ -8,11 +8,11 @@ from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from sync import logs
-from sync.cloud.credentials import Credential
-from sync.cloud.failures import failure, request_id_of, traced
-from sync.cloud.patience import Patience
-from sync.cloud.wire import Wire
-from sync.domain.run import Traffic
+from sync.cloud.auth.credential import Credential
+from sync.cloud.errors import failure, request_id_of, traced
+from sync.cloud.retry import RetryPolicy
+from sync.cloud.transport import HttpTransport
+from sync.domain.run import RequestStats
 from sync.errors import CloudError, UnauthorizedError
 
 PATH = "/v1/images"
@@ -47,16 +47,16 @@ class Client:
         self,
         endpoint: str,
         credential: Credential,
-        patience: Patience,
-        traffic: Traffic,
+        policy: RetryPolicy,
+        stats: RequestStats,
         *,
         timeout: float = 30.0,
         page_bytes: int = 16 << 20,
     ) -> None:
         self.endpoint = endpoint
-        self._credential, self._patience = credential, patience
+        self._credential, self._policy = credential, policy
         too_large = f"a page is larger than {page_bytes} bytes; if that is right, raise `page_bytes`"
-        self._wire = Wire(endpoint, patience, traffic, timeout=timeout, most_bytes=page_bytes, too_large=too_large)
+        self._wire = HttpTransport(endpoint, policy, stats, timeout=timeout, most_bytes=page_bytes, too_large=too_large)
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +76,7 @@ class Client:
         """
         # A blank becomes %20, never +: signatures cover the query, and read + as itself.
         url = f"{self.endpoint}{PATH}?{urlencode(query, quote_via=quote)}"
-        return self._patience.call(lambda: _understood(self._get_renewing(url), read))
+        return self._policy.call(lambda: _understood(self._get_renewing(url), read))
 
     @property
     def date(self) -> str | None:

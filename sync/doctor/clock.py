@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync.cloud.failures import http_date
-from sync.doctor.cloud import Patient
+from sync.cloud.errors import http_date
+from sync.doctor.cloud import SourceProbe
 from sync.doctor.result import Findings, Result, check, ok, skip, warning, wrong
 from sync.settings import Keys
 
@@ -13,7 +13,7 @@ _NOTABLE = 60.0  # seconds; an HTTP date has whole seconds only, and an answer t
 _SIGNATURE = 15 * 60.0  # seconds for which the cloud takes a signature
 
 
-def clock_checks(patient: Patient, database_ahead: float | None) -> Iterator[Result]:
+def clock_checks(patient: SourceProbe, database_ahead: float | None) -> Iterator[Result]:
     """How far the cloud's clock is from the others.
 
     Args:
@@ -28,7 +28,7 @@ def clock_checks(patient: Patient, database_ahead: float | None) -> Iterator[Res
 
 
 @check("clock")
-def _cloud(patient: Patient, ahead: float, database_ahead: float | None) -> Findings[None]:
+def _cloud(patient: SourceProbe, ahead: float, database_ahead: float | None) -> Findings[None]:
     found = f"the cloud's is {_words(ahead)} this machine's"
     if database_ahead is not None:
         found += f", {_words(ahead - database_ahead)} the database's"

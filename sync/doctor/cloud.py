@@ -14,12 +14,12 @@ from sync.domain.answer import Answer
 from sync.domain.run import Source
 from sync.errors import DeadlineError, ForbiddenError, ImageSyncError, UnauthorizedError
 from sync.settings import Password
-from sync.settings import Source as Given
+from sync.settings import Source as RawValue
 
 if TYPE_CHECKING:
+    from sync.cloud.auth.credential import Credential
     from sync.cloud.client import Client
-    from sync.cloud.credentials import Credential
-    from sync.cloud.images import ImageList
+    from sync.cloud.image_list import ImageList
 
 _CHECKS = ("proxy", "name", "connection", "TLS", "login", "list")
 
@@ -41,7 +41,7 @@ class Asking(Protocol):
 
 
 @dataclass(slots=True)
-class Patient:
+class SourceProbe:
     """One source to look at.
 
     Attributes:
@@ -52,14 +52,14 @@ class Patient:
         seen_at: when that was by this machine's clock, in seconds since 1970.
     """
 
-    given: Given
+    given: RawValue
     source: Source
     asking: Callable[[], AbstractContextManager[Asking]]
     date: str | None = None
     seen_at: float = 0.0
 
 
-def cloud_checks(patient: Patient, *, offline: bool) -> Iterator[Result]:
+def cloud_checks(patient: SourceProbe, *, offline: bool) -> Iterator[Result]:
     """All that can be told of a source without the database: at most one login, and one request for one image."""
     if offline:
         yield from skip("of --offline", *_CHECKS)
@@ -75,7 +75,7 @@ def cloud_checks(patient: Patient, *, offline: bool) -> Iterator[Result]:
         yield from skip("the way there is not open", "login", "list")
 
 
-def _entry(patient: Patient) -> Iterator[Result]:
+def _entry(patient: SourceProbe) -> Iterator[Result]:
     """Log in where that takes a request of its own, and ask for one image."""
     own_login = isinstance(patient.given.credentials, Password)
     with patient.asking() as asking:
@@ -89,13 +89,13 @@ def _entry(patient: Patient) -> Iterator[Result]:
 
 
 @check("login")
-def _login(given: Given, asking: Asking) -> Findings[bool]:
+def _login(given: RawValue, asking: Asking) -> Findings[bool]:
     asking.credential.headers("GET", given.endpoint)
     yield ok("the identity service gives a token")
     return True
 
 
-def _peek(patient: Patient, asking: Asking) -> Answer | ImageSyncError:
+def _peek(patient: SourceProbe, asking: Asking) -> Answer | ImageSyncError:
     try:
         return asking.images.peek()
     except ImageSyncError as error:
@@ -116,7 +116,7 @@ def _credentials(answer: Answer | ImageSyncError) -> Findings[None]:
 
 
 @check("list")
-def _list(patient: Patient, answer: Answer | ImageSyncError) -> Findings[None]:
+def _list(patient: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]:
     scope = f" with the filter {patient.source.scope}" if patient.source.scope else ""
     if isinstance(answer, DeadlineError):
         yield wrong("no whole answer came in time", "see why the cloud or the network is slow")

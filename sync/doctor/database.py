@@ -11,9 +11,9 @@ from sync.doctor.clock import database_clock
 from sync.doctor.privileges import privilege_checks
 from sync.doctor.result import Findings, Result, check, ok, skip, warning, wrong
 from sync.errors import ImageSyncError
-from sync.store import migrate
-from sync.store.connect import NOT_UTF8, Target, opened
-from sync.store.inspection import About, Inspection, State
+from sync.store.connection import NOT_UTF8, Target, open_connection
+from sync.store.queries.doctor import About, Inspection, State
+from sync.store.schema import migrate
 
 OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tried
 _CHECKS = (
@@ -25,7 +25,7 @@ _UNSURE = ("allow", "prefer", "require")  # modes of libpq that take any certifi
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Requirements:
     """What the runs will ask of the database.
 
     Attributes:
@@ -42,7 +42,7 @@ class Demand:
 
 
 @dataclass(slots=True)
-class Seen:
+class DatabaseState:
     """What was learnt on the way.
 
     Attributes:
@@ -61,7 +61,7 @@ def skipped(because: str) -> Iterator[Result]:
     return skip(because, *_CHECKS)
 
 
-def database_checks(target: Target, demand: Demand, seen: Seen) -> Iterator[Result]:
+def database_checks(target: Target, demand: Requirements, seen: DatabaseState) -> Iterator[Result]:
     """All that can be told of the database; how the sources stand goes to ``seen``."""
     inspection = yield from _reachable(target)
     if inspection is None:
@@ -78,7 +78,7 @@ def database_checks(target: Target, demand: Demand, seen: Seen) -> Iterator[Resu
         _look(inspection, demand, seen, there=there is not False)
 
 
-def _server(inspection: Inspection, about: About, demand: Demand, seen: Seen) -> Iterator[Result]:
+def _server(inspection: Inspection, about: About, demand: Requirements, seen: DatabaseState) -> Iterator[Result]:
     yield from _encoding(about)
     yield from _writable(about)
     yield from _tls(inspection, about)
@@ -92,7 +92,7 @@ def _server(inspection: Inspection, about: About, demand: Demand, seen: Seen) ->
 
 @check("reachable")
 def _reachable(target: Target) -> Findings[Inspection]:
-    inspection = Inspection(opened(target), target)
+    inspection = Inspection(open_connection(target), target)
     info = inspection.connection.info
     yield ok(f"{info.user} at {info.host or 'this machine'} port {info.port}, database {info.dbname}")
     return inspection
@@ -163,7 +163,7 @@ def _pooler(inspection: Inspection, about: About) -> Findings[None]:
 
 
 @check("connections")
-def _connections(inspection: Inspection, demand: Demand) -> Findings[None]:
+def _connections(inspection: Inspection, demand: Requirements) -> Findings[None]:
     left = inspection.connections_left()
     # Ours is given back.
     free, whose = min(
@@ -179,7 +179,7 @@ def _connections(inspection: Inspection, demand: Demand) -> Findings[None]:
 
 
 @check("time-outs")
-def _timeouts(inspection: Inspection, demand: Demand) -> Findings[None]:
+def _timeouts(inspection: Inspection, demand: Requirements) -> Findings[None]:
     """Those that a run can't set itself; lock_timeout and the like it does."""
     shortest = {"idle_session_timeout": demand.longest} | _SHORTEST
     short = [each for each in inspection.timeouts() if each.seconds < shortest[each.name]]
@@ -193,7 +193,7 @@ def _timeouts(inspection: Inspection, demand: Demand) -> Findings[None]:
 
 
 @check("space")
-def _space(about: About, demand: Demand) -> Findings[None]:
+def _space(about: About, demand: Requirements) -> Findings[None]:
     size = f"the database has {about.bytes / 1e6:.0f} MB"
     yield ok(size if demand.own else f"{size}; how much is free on its server can't be asked, so watch it there")
 
@@ -214,7 +214,7 @@ def _schema(inspection: Inspection, about: About) -> Findings[bool]:
     return False
 
 
-def _look(inspection: Inspection, demand: Demand, seen: Seen, *, there: bool) -> None:
+def _look(inspection: Inspection, demand: Requirements, seen: DatabaseState, *, there: bool) -> None:
     if not there:
         seen.unseen = "there is no inventory yet"
         return

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from sync.doctor import database
 from sync.doctor.clock import clock_checks
-from sync.doctor.cloud import Patient, cloud_checks
-from sync.doctor.database import Demand, Seen
+from sync.doctor.cloud import SourceProbe, cloud_checks
+from sync.doctor.database import DatabaseState, Requirements
 from sync.doctor.inventory import inventory_checks
 from sync.doctor.own_server import own_server_checks
 from sync.doctor.result import Result, about
 from sync.doctor.settings import settings_checks
-from sync.embedded.place import Place
+from sync.embedded.directory import ServerDirectory
 from sync.errors import SettingsError
 from sync.settings import Settings
-from sync.store.connect import Target
+from sync.store.connection import Target
 
 _AT_ONCE = 16
 _NOT_RUNNING = (
@@ -45,15 +45,15 @@ class Asked:
     file: Path | None = None
     loaded: Settings | None = None
     mistakes: SettingsError | None = None
-    patients: Sequence[Patient] = ()
+    patients: Sequence[SourceProbe] = ()
     target: Target | None = None
     folder: Callable[[], Path] = Path
     offline: bool = False
 
 
-def examine(asked: Asked) -> list[Result]:
+def diagnose(asked: Asked) -> list[Result]:
     """Look at everything; writes nothing anywhere, and takes some seconds whatever is broken."""
-    seen = Seen()
+    seen = DatabaseState()
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="doctor") as pool:
         settings = pool.submit(
             lambda: about("settings", settings_checks(asked.loaded, asked.mistakes, asked.environ, asked.file))
@@ -69,11 +69,11 @@ def examine(asked: Asked) -> list[Result]:
     return lines
 
 
-def _database(asked: Asked, seen: Seen) -> list[Result]:
+def _database(asked: Asked, seen: DatabaseState) -> list[Result]:
     if asked.loaded is None:
         seen.unseen = "the settings can't be read"
         return about("database", database.skipped(seen.unseen))
-    demand = Demand(
+    demand = Requirements(
         names=[patient.given.name for patient in asked.patients],
         at_once=max(1, min(len(asked.patients), asked.loaded.jobs)),
         longest=max((patient.given.deadline for patient in asked.patients), default=0.0),
@@ -84,8 +84,8 @@ def _database(asked: Asked, seen: Seen) -> list[Result]:
     return _own_server(asked.folder, demand, seen)
 
 
-def _own_server(folder: Callable[[], Path], demand: Demand, seen: Seen) -> list[Result]:
-    place: list[Place | None] = []
+def _own_server(folder: Callable[[], Path], demand: Requirements, seen: DatabaseState) -> list[Result]:
+    place: list[ServerDirectory | None] = []
 
     def server() -> Iterator[Result]:
         place.append((yield from own_server_checks(folder)))
@@ -98,7 +98,7 @@ def _own_server(folder: Callable[[], Path], demand: Demand, seen: Seen) -> list[
     return lines + about("database", database.skipped(_NOT_RUNNING))
 
 
-def _rest(patient: Patient, seen: Seen) -> Iterator[Result]:
+def _rest(patient: SourceProbe, seen: DatabaseState) -> Iterator[Result]:
     """What takes both the cloud and the database to say."""
     yield from clock_checks(patient, seen.ahead)
     yield from inventory_checks(patient.source, seen.states.get(patient.given.name), seen.unseen)

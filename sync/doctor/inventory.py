@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from sync.doctor.result import Findings, Result, check, ok, skip, warning, wrong
 from sync.domain.run import Source
-from sync.store.inspection import State
-from sync.store.runs import scope_changed
+from sync.store.queries.doctor import State
+from sync.store.runs.records import scope_changed
 
 _CHECKS = ("filter", "last run", "proof", "held deletions")
 _LATE = 3  # times the usual distance between two runs

@@ -11,17 +11,17 @@ from pathlib import Path
 import psycopg
 
 from sync.doctor.result import Findings, check, ok, skip, unknown, warning, wrong
-from sync.embedded.binaries import installation
 from sync.embedded.cluster import refuse_other_version
 from sync.embedded.copies import runnable
-from sync.embedded.failures import explain_system, open_way
-from sync.embedded.place import Place, existing, resolved, socket_in
+from sync.embedded.directory import ServerDirectory, existing, resolved, socket_in
+from sync.embedded.errors import explain_system, open_way
+from sync.embedded.installation import installation
 
 _LITTLE = 1 << 30  # bytes
 _CHECKS = ("folder", "data", "space", "running")
 
 
-def own_server_checks(choose: Callable[[], Path]) -> Findings[Place | None]:
+def own_server_checks(choose: Callable[[], Path]) -> Findings[ServerDirectory | None]:
     """All that can be told of the server in the folder that is chosen; its place, if it runs."""
     wheel = yield from _programs()
     folder = yield from _choice(choose)
@@ -50,7 +50,7 @@ def _programs() -> Findings[Path]:
 
 
 @check("folder")
-def _folder(folder: Path) -> Findings[Place | None]:
+def _folder(folder: Path) -> Findings[ServerDirectory | None]:
     """Owner and mode; of a folder that is not there, whether it could be made."""
     if not folder.exists():
         above = next(path for path in folder.parents if path.exists())
@@ -76,7 +76,7 @@ def _folder(folder: Path) -> Findings[Place | None]:
 
 
 @check("data")
-def _data(place: Place | None, wheel: Path | None) -> Findings[None]:
+def _data(place: ServerDirectory | None, wheel: Path | None) -> Findings[None]:
     """Whether the programs run as the account that they are to run as, and fit the data."""
     if place is None or wheel is None:
         yield unknown("there are no programs" if wheel is None else "there is no folder")
@@ -109,7 +109,7 @@ def _space(folder: Path) -> Findings[None]:
 
 
 @check("running")
-def _running(place: Place | None) -> Findings[bool]:
+def _running(place: ServerDirectory | None) -> Findings[bool]:
     """Whether it takes connections now; one that does not run starts with the next command."""
     if place is None or not socket_in(place.sockets).exists():
         yield ok("not now; the next command that needs it starts it")

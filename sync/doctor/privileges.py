@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sync.doctor.result import Findings, Result, check, ok, unknown, warning, wrong
-from sync.store.inspection import About, Inspection, Right
-from sync.store.roles import OPTIONAL, READER, WRITER
+from sync.store.queries.doctor import About, Inspection, Right
+from sync.store.schema.roles import OPTIONAL, READER, WRITER
 
 
 def privilege_checks(inspection: Inspection, about: About, *, whole: bool = True) -> Iterator[Result]:

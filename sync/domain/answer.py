@@ -15,8 +15,8 @@ from typing import Any, Self
 import msgspec
 
 from sync.domain.image import parse_time
-from sync.domain.listing import Page, Row
-from sync.domain.strict import strict_json
+from sync.domain.proof.scan import Page, Row
+from sync.domain.strict_json import strict_json
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
 
 _LARGE = 1 << 20  # bytes; the page of 500 images is a third of it

@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
+from sync.domain.fast_decode import Value, usual
 from sync.domain.fields import COLUMNS, FIELDS, Field, Kind
-from sync.domain.strict import strict_json
-from sync.domain.usual import Value, usual
+from sync.domain.strict_json import strict_json
 
 DIGEST_BYTES = 16
 _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")

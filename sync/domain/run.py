@@ -8,10 +8,10 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sync.domain.compare import Comparison
+from sync.domain.comparison import Comparison
+from sync.domain.guard import Limits, Plan, Status
 from sync.domain.image import iso
-from sync.domain.plan import Limits, Plan, Status
-from sync.domain.proof import Proof, Verdict
+from sync.domain.proof.verdict import Proof, Verdict
 
 EXIT_CODES = {
     Status.DONE: 0,
@@ -56,7 +56,7 @@ class Source:
     max_images: int = 5_000_000
     max_growth: int = 100
 
-    def most(self, live: int) -> int:
+    def max_list_length(self, live: int) -> int:
         """How many images a list may have while so many are live."""
         return min(self.max_images, max(_SMALL, live * self.max_growth)) if live else self.max_images
 
@@ -93,7 +93,7 @@ class PageEvidence:
 
 
 @dataclass(slots=True)
-class Traffic:
+class RequestStats:
     """What the run asked of the cloud, counted by several threads."""
 
     requests: int = 0
@@ -111,7 +111,7 @@ class Traffic:
             self.bytes += bytes
             self.throttled_seconds += throttled_seconds
 
-    def took(self, phase: str, seconds: float) -> None:
+    def add_phase(self, phase: str, seconds: float) -> None:
         """Add to the time that a phase of the run took."""
         with self._lock:
             self.phases[phase] = self.phases.get(phase, 0.0) + seconds
@@ -220,7 +220,7 @@ class Outcome:
     unconfirmed: int
     pending: int
     misfits: int
-    traffic: Traffic
+    stats: RequestStats
     readings: int
     held_by: tuple[int, ...] = ()
 
@@ -258,7 +258,7 @@ class Outcome:
             "pending": self.pending,
             "misfits": self.misfits,
             "readings": self.readings,
-            "requests": self.traffic.requests,
-            "retries": self.traffic.retries,
-            "bytes": self.traffic.bytes,
+            "requests": self.stats.requests,
+            "retries": self.stats.retries,
+            "bytes": self.stats.bytes,
         }

@@ -29,7 +29,7 @@ class Search:
         """Begin a reading; what was found before counts on."""
         self._names = array("q")
 
-    def take(self, answer: Answer) -> None:
+    def add_page(self, answer: Answer) -> None:
         """Take one answer of the reading."""
         self._names.extend(hash(row.id) for row in answer.page.rows)
         there = answer.only(self._wanted)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.embedded.binaries import binary
+from sync.embedded.installation import binary
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.embedded.failures import explain, last_lines
-from sync.embedded.place import USER, data_folders, major_of
+from sync.embedded.directory import USER, data_folders, major_of
+from sync.embedded.errors import explain, last_lines
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
+    from sync.embedded.directory import ServerDirectory
     from sync.embedded.locks import Lock
-    from sync.embedded.place import Place
 
 
-def data_folder(place: Place, installation: Path, major: int, guard: Lock) -> Path:
+def data_folder(place: ServerDirectory, installation: Path, major: int, guard: Lock) -> Path:
     """The data folder of this major version, made if there is none of any version.
 
     Raises:
@@ -31,7 +31,7 @@ def data_folder(place: Place, installation: Path, major: int, guard: Lock) -> Pa
     return data
 
 
-def _make(place: Place, installation: Path, data: Path, guard: Lock) -> None:
+def _make(place: ServerDirectory, installation: Path, data: Path, guard: Lock) -> None:
     for unfinished in place.folder.glob(f"{data.name}.new-*"):
         shutil.rmtree(unfinished)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{data.name}.new-", dir=place.folder))
@@ -45,7 +45,7 @@ def _make(place: Place, installation: Path, data: Path, guard: Lock) -> None:
     _sync(place.folder)
 
 
-def _initdb(place: Place, installation: Path, data: Path, guard: Lock) -> None:
+def _initdb(place: ServerDirectory, installation: Path, data: Path, guard: Lock) -> None:
     """Fill an empty folder, in UTF-8 and in an order that no update of the system can change."""
     command = [str(installation / "bin" / "initdb"), "-D", str(data), "--username", USER, "--no-instructions"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -66,7 +66,7 @@ def _initdb(place: Place, installation: Path, data: Path, guard: Lock) -> None:
         raise EmbeddedError(explain(place, "PostgreSQL cannot make its data folder", last_lines(answer.stdout)))
 
 
-def refuse_other_version(place: Place, major: int) -> None:
+def refuse_other_version(place: ServerDirectory, major: int) -> None:
     """See that the data, if there is any, is of this major version.
 
     Raises:

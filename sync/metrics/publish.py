@@ -19,7 +19,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 from prometheus_client import push_to_gateway, pushadd_to_gateway
 
 from sync import logs
-from sync.metrics.exposition import Exposition
+from sync.metrics.collector import MetricsCollector
 
 _log = logs.get(__name__)
 _PATIENCE = 3.0  # seconds
@@ -32,7 +32,7 @@ class _RefusedError(Exception):
     """The gateway's status is none of success."""
 
 
-def write(exposition: Exposition, file: Path) -> None:
+def write(exposition: MetricsCollector, file: Path) -> None:
     """Replace the file as a whole, so that no one reads half of it.
 
     Where the database had no say, all that it said last stays, and that it is away is said: an alert that a source is
@@ -54,7 +54,7 @@ def write(exposition: Exposition, file: Path) -> None:
         _log.warning("metrics not written", file=str(file), reason=error.strerror or str(error))
 
 
-def push(exposition: Exposition, address: str, grouping: dict[str, str]) -> None:
+def push(exposition: MetricsCollector, address: str, grouping: dict[str, str]) -> None:
     """Push them, replacing what this group had; where the database had no say, what it said last stays.
 
     Args:

@@ -10,16 +10,16 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 
+from sync.domain.guard import Status
 from sync.domain.image import iso
-from sync.domain.notice import Example, Facts, Notice, Number
-from sync.domain.plan import Status
+from sync.domain.notices import Example, Notice, Number, RunFacts
 
 TEST = "test"
 _TELL = {Status.DONE, Status.WITHHELD, Status.FAILED}
 _OVER = "_over"
 
 
-def notices_of(facts: Facts, wanted: Collection[str], failures: int) -> list[Notice]:
+def notices_of(facts: RunFacts, wanted: Collection[str], failures: int) -> list[Notice]:
     """What to tell of a run.
 
     Args:
@@ -38,7 +38,7 @@ def trial_notice(identity: str, now: datetime) -> Notice:
     return Notice(f"evt_{identity}", TEST, None, None, now, "This is a test: notices of image-sync arrive here.")
 
 
-def _failures(facts: Facts, failures: int) -> Iterator[Notice]:
+def _failures(facts: RunFacts, failures: int) -> Iterator[Notice]:
     numbers = {"failed": facts.failed}
     if facts.status is not Status.FAILED:
         if facts.failed >= failures:
@@ -48,7 +48,7 @@ def _failures(facts: Facts, failures: int) -> Iterator[Notice]:
         yield _notice(facts, "failures", f"{what}; the last: {facts.reason}", numbers)
 
 
-def _effects(facts: Facts) -> Iterator[Notice]:
+def _effects(facts: RunFacts) -> Iterator[Notice]:
     """What a run that took effect brought about."""
     if not facts.proven and facts.proven_before is not False:
         yield _notice(facts, "unproven", f"the list could not be proven, so nothing is deleted: {facts.proof}", {})
@@ -71,7 +71,7 @@ def _effects(facts: Facts) -> Iterator[Notice]:
         yield _notice(facts, "quarantined", sentence, {"quarantined": count}, facts.quarantined.examples)
 
 
-def _unconfirmed(facts: Facts) -> Iterator[Notice]:
+def _unconfirmed(facts: RunFacts) -> Iterator[Notice]:
     """Missing images of which the cloud did not say whether they are gone: when that begins, and when it ends."""
     if facts.unconfirmed and not facts.unconfirmed_before:
         numbers = {"unconfirmed": facts.unconfirmed}
@@ -80,7 +80,7 @@ def _unconfirmed(facts: Facts) -> Iterator[Notice]:
         yield _notice(facts, f"unconfirmed{_OVER}", "every missing image was confirmed", {})
 
 
-def _day(facts: Facts) -> Iterator[Notice]:
+def _day(facts: RunFacts) -> Iterator[Notice]:
     day = facts.day
     if day is None:
         return
@@ -102,7 +102,7 @@ def _many(count: int, one: str, more: str) -> str:
 
 
 def _notice(
-    facts: Facts, kind: str, sentence: str, numbers: Mapping[str, Number], examples: tuple[Example, ...] = ()
+    facts: RunFacts, kind: str, sentence: str, numbers: Mapping[str, Number], examples: tuple[Example, ...] = ()
 ) -> Notice:
     # The moment tells apart the runs of one number in two databases that have one receiver.
     named = "\n".join([facts.source, str(facts.run), iso(facts.started_at), kind])

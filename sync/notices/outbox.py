@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from sync import logs
-from sync.domain.notice import Notice
+from sync.domain.notices import Notice
 from sync.errors import ImageSyncError, ReceiverAwayError, ReceiverRefusesError
 
 _log = logs.get(__name__)
@@ -30,7 +30,7 @@ _TOLD = float("inf")
 _ADVICE = "when the receiver is back, `image-sync notice RUN` sends them"
 
 
-class Carrier(Protocol):
+class Sender(Protocol):
     """What brings notices to the receiver."""
 
     def send(self, notices: Sequence[Notice]) -> int:
@@ -46,7 +46,7 @@ class Outbox:
         budget: seconds that ``close`` may take.
     """
 
-    def __init__(self, derive: Callable[[int], list[Notice]], carrier: Carrier, *, budget: float = BUDGET) -> None:
+    def __init__(self, derive: Callable[[int], list[Notice]], carrier: Sender, *, budget: float = BUDGET) -> None:
         self._derive, self._carrier, self._budget = derive, carrier, budget
         self._runs: SimpleQueue[int | None] = SimpleQueue()
         self._waiting: deque[Notice] = deque()

@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 
 from sync import __version__
-from sync.domain.notice import Notice
+from sync.domain.notices import Notice
 from sync.errors import ReceiverAwayError, ReceiverRefusesError
-from sync.notices.bodies import as_json, as_slack
+from sync.notices.formats import as_json, as_slack
 from sync.notices.signing import headers
 
 _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where the environment says that certificates are

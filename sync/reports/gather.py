@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync.checks.run import find
 from sync.domain.checks import Check
 from sync.reports.model import Evidence, Report, changes_of
-from sync.store.checking import find
-from sync.store.reading import Inventory
-from sync.store.reporting import Material
+from sync.store.queries.inventory import Inventory
+from sync.store.queries.reports import ReportQueries
 
 
 def gather(
     inventory: Inventory,
-    material: Material,
+    material: ReportQueries,
     checks: Sequence[Check],
     dates: list[dict[str, str]],
 ) -> Report:

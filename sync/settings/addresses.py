@@ -15,26 +15,26 @@ _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in 
 
 def endpoint() -> Rule:
     """The address of a service: scheme, host and port. It is never quoted, because people paste passwords into it."""
-    takes = "https://HOST or https://HOST:PORT, without user, path and query"
-    return Rule(takes=takes, parse=_endpoint, quoted=False)
+    expects = "https://HOST or https://HOST:PORT, without user, path and query"
+    return Rule(expects=expects, parse=_endpoint, quoted=False)
 
 
 def database_url() -> Rule:
     """The address of a PostgreSQL database; held with the scheme that libpq and SQLAlchemy both know."""
     escapes = "with @ : / ? # % of a user or password as %40 %3A %2F %3F %23 %25"
-    takes = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
-    return Rule(takes=takes, parse=_database_url, secret=True)
+    expects = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
+    return Rule(expects=expects, parse=_database_url, secret=True)
 
 
 def webhook_url() -> Rule:
     """The address of a webhook; whoever knows it may write there, so all of it is secret."""
-    takes = "the https:// address of a webhook, with its path and query, in visible ASCII characters"
-    return Rule(takes=takes, parse=_webhook_url, secret=True)
+    expects = "the https:// address of a webhook, with its path and query, in visible ASCII characters"
+    return Rule(expects=expects, parse=_webhook_url, secret=True)
 
 
 def listen() -> Rule:
     """Where a server of ours listens, as HOST:PORT."""
-    return Rule(takes="HOST:PORT, with an IPv6 address in [ ], or :PORT for all addresses", parse=_listen)
+    return Rule(expects="HOST:PORT, with an IPv6 address in [ ], or :PORT for all addresses", parse=_listen)
 
 
 def host_port(address: str) -> tuple[str, int]:
@@ -45,8 +45,8 @@ def host_port(address: str) -> tuple[str, int]:
 
 def gateway() -> Rule:
     """The address of a pushgateway; secret, since it may hold a password."""
-    takes = "http://HOST:PORT or https://USER:PASSWORD@HOST, with the gateway's own path prefix if it has one"
-    return Rule(takes=takes, parse=_gateway, secret=True)
+    expects = "http://HOST:PORT or https://USER:PASSWORD@HOST, with the gateway's own path prefix if it has one"
+    return Rule(expects=expects, parse=_gateway, secret=True)
 
 
 def is_plain_elsewhere(address: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.settings.addresses import is_plain_elsewhere, passwords_in
-from sync.settings.gather import Document, Environment, Given
+from sync.settings.gather import Document, Environment, RawValue
 from sync.settings.model import GENERAL, PER_SOURCE, Source, did_you_mean
 
 _PLAIN = (
@@ -28,7 +28,7 @@ class Api:
     fields: Collection[str]
 
 
-def source_mistakes(values: Mapping[str, Any], given: Mapping[str, Given], api: Api) -> Iterator[str]:
+def source_mistakes(values: Mapping[str, Any], given: Mapping[str, RawValue], api: Api) -> Iterator[str]:
     """What is wrong with values of a source, its credentials included, that are right one by one."""
     for name, value in values.get("filter", ()):
         yield from _with_place(given, "filter", _filter_mistake(name, value, api))
@@ -41,7 +41,7 @@ def source_mistakes(values: Mapping[str, Any], given: Mapping[str, Given], api: 
             yield from _with_place(given, key, _PLAIN)
 
 
-def general_mistakes(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+def general_mistakes(values: Mapping[str, Any], given: Mapping[str, RawValue]) -> Iterator[str]:
     """What is wrong with values of the whole program that are right one by one."""
     if _is_plain_webhook(values) and not values.get("notice_allow_http"):
         yield from _with_place(given, "notice_url", _PLAIN_WEBHOOK)
@@ -89,7 +89,7 @@ def _filter_mistake(name: str, value: str, api: Api) -> str:
     return f"{name} takes {', '.join(allowed)}, not {value!r}" if allowed and value not in allowed else ""
 
 
-def _with_place(given: Mapping[str, Given], key: str, mistake: str) -> Iterator[str]:
+def _with_place(given: Mapping[str, RawValue], key: str, mistake: str) -> Iterator[str]:
     if mistake:
         yield f"{given[key].where}: {mistake}"
 

@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync.settings.gather import Given, Layer
+from sync.settings.gather import Layer, RawValue
 from sync.settings.model import KINDS, OF_CREDENTIALS, Credentials, Keys
 from sync.settings.options import options
 from sync.settings.values import read_values, require
@@ -16,7 +16,7 @@ class Found:
 
     kind: type[Credentials] | None = None
     values: dict[str, object] = field(default_factory=dict)
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, RawValue] = field(default_factory=dict)
 
 
 def find_credentials(called: str, layers: Sequence[Layer], vendor: Layer, mistakes: list[str]) -> Found:
@@ -56,7 +56,7 @@ def _one_kind(called: str, layer: Layer, kinds: Sequence[type[Credentials]]) -> 
     return f"{called}: {', '.join(used)} are credentials of different kinds; keep one kind: {choices}"
 
 
-def _one_pair(layers: Sequence[Layer]) -> Mapping[str, Given]:
+def _one_pair(layers: Sequence[Layer]) -> Mapping[str, RawValue]:
     """A key pair; its security token belongs to the access key and is not taken from a farther place."""
     depth = next((number for number, layer in enumerate(layers) if "access_key" in layer), len(layers))
     far = [{key: found for key, found in layer.items() if key != "security_token"} for layer in layers[depth + 1 :]]

@@ -19,7 +19,7 @@ _LARGEST_FILE = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RawValue:
     """A value as it was given, and where. ``usable`` is False where a mistake was noted already.
 
     Attributes:
@@ -34,7 +34,7 @@ class Given:
     file: Path | None = field(default=None, repr=False)
 
 
-Layer = dict[str, Given]
+Layer = dict[str, RawValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +166,25 @@ def _take(place: _Place, options: Mapping[str, Option], mistakes: list[str]) -> 
         used = [each for each in (name, by_file) if each in place.table]
         if not used:
             continue
-        given = Given(place.table.get(name), place.label(used[0]), place.folder, inline=name in place.table)
+        given = RawValue(place.table.get(name), place.label(used[0]), place.folder, inline=name in place.table)
         try:
             layer[option.key] = _settled(given, used, place, option)
         except WrongValueError as error:
             mistakes.extend(f"{given.where}: {reason}" for reason in error.args)
-            layer[option.key] = Given(None, given.where, place.folder, usable=False)
+            layer[option.key] = RawValue(None, given.where, place.folder, usable=False)
     return layer
 
 
-def _settled(given: Given, used: list[str], place: _Place, option: Option) -> Given:
+def _settled(given: RawValue, used: list[str], place: _Place, option: Option) -> RawValue:
     if len(used) > 1:
         raise WrongValueError(f"stands beside {used[1]}; keep one of them")
     if given.inline:
         if given.value == "" and not option.about.rule.blank:
-            raise WrongValueError(f"is empty; remove it, or give {option.about.rule.takes}")
+            raise WrongValueError(f"is empty; remove it, or give {option.about.rule.expects}")
         return given
     path = place.table[used[0]]
     content = _content(path, place.folder)
-    return Given(content, given.where, place.folder, inline=False, file=place.folder / str(path))
+    return RawValue(content, given.where, place.folder, inline=False, file=place.folder / str(path))
 
 
 def _content(path: object, folder: Path) -> str:

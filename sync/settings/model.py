@@ -12,7 +12,7 @@ from typing import Annotated
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
 from sync.settings.addresses import passwords_in, tokens_in
-from sync.settings.options import PREFIX, About, Option, options
+from sync.settings.options import PREFIX, Option, OptionSpec, options
 from sync.settings.rules import choice, duration, percent, size, whole
 from sync.settings.secret import Secret
 
@@ -33,7 +33,9 @@ NOTICES = (
 class Token:
     """A ready token of the cloud; someone else renews it."""
 
-    token: Annotated[Secret, About(rules.header_secret(), "token for the header X-Auth-Token; someone else renews it")]
+    token: Annotated[
+        Secret, OptionSpec(rules.header_secret(), "token for the header X-Auth-Token; someone else renews it")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,16 @@ class Password:
     """A user of the cloud's identity service (IAM); the job fetches its tokens itself."""
 
     iam_endpoint: Annotated[
-        str, About(addresses.endpoint(), "address of the identity service", example="https://iam.myhuaweicloud.com")
+        str,
+        OptionSpec(addresses.endpoint(), "address of the identity service", example="https://iam.myhuaweicloud.com"),
     ]
-    username: Annotated[str, About(rules.line(), "name of the user", example="inventory-reader")]
-    password: Annotated[Secret, About(rules.line_secret(), "password of the user")]
-    domain: Annotated[str, About(rules.line(), "name of the account (IAM domain) of the user", example="my-account")]
+    username: Annotated[str, OptionSpec(rules.line(), "name of the user", example="inventory-reader")]
+    password: Annotated[Secret, OptionSpec(rules.line_secret(), "password of the user")]
+    domain: Annotated[
+        str, OptionSpec(rules.line(), "name of the account (IAM domain) of the user", example="my-account")
+    ]
     project: Annotated[
-        str | None, About(rules.line(), "name of the project to ask for; without it the scope is the domain")
+        str | None, OptionSpec(rules.line(), "name of the project to ask for; without it the scope is the domain")
     ] = None
 
 
@@ -55,15 +60,17 @@ class Password:
 class Keys:
     """An access key pair; every request is signed."""
 
-    access_key: Annotated[Secret, About(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")]
-    secret_key: Annotated[Secret, About(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")]
+    access_key: Annotated[Secret, OptionSpec(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")]
+    secret_key: Annotated[
+        Secret, OptionSpec(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")
+    ]
     security_token: Annotated[
         Secret | None,
-        About(rules.header_secret(), "token of a temporary key pair", vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"),
+        OptionSpec(rules.header_secret(), "token of a temporary key pair", vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"),
     ] = None
     domain_id: Annotated[
         str | None,
-        About(rules.line(), "id of the account; global services ask for it", vendor="HUAWEICLOUD_SDK_DOMAIN_ID"),
+        OptionSpec(rules.line(), "id of the account; global services ask for it", vendor="HUAWEICLOUD_SDK_DOMAIN_ID"),
     ] = None
 
 
@@ -75,65 +82,72 @@ KINDS: tuple[type[Token] | type[Password] | type[Keys], ...] = (Token, Password,
 class Source:
     """One cloud account and endpoint with one fixed filter; times in seconds."""
 
-    name: Annotated[str, About(rules.name(), "name of the source; rows carry it", env="IMAGE_SYNC_SOURCE")] = "default"
+    name: Annotated[str, OptionSpec(rules.name(), "name of the source; rows carry it", env="IMAGE_SYNC_SOURCE")] = (
+        "default"
+    )
     endpoint: Annotated[
-        str, About(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
+        str, OptionSpec(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
     ]
     credentials: Credentials
     filter: Annotated[
-        tuple[tuple[str, str], ...], About(rules.query(), "only images that match; a change must be acknowledged")
+        tuple[tuple[str, str], ...], OptionSpec(rules.query(), "only images that match; a change must be acknowledged")
     ] = ()
-    concurrency: Annotated[int, About(whole(1, 32, "pages"), "pages read at the same time")] = 4
-    readings: Annotated[int, About(whole(1, 10, "readings"), "tries to read a list that can be proven")] = 3
-    timeout: Annotated[float, About(duration(0.1, 600), "longest wait for an answer to go on")] = 30.0
-    deadline: Annotated[float, About(duration(1, 86400), "longest time of one run")] = 900.0
-    retries: Annotated[int, About(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
-    page_bytes: Annotated[int, About(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
-    max_images: Annotated[int, About(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
+    concurrency: Annotated[int, OptionSpec(whole(1, 32, "pages"), "pages read at the same time")] = 4
+    readings: Annotated[int, OptionSpec(whole(1, 10, "readings"), "tries to read a list that can be proven")] = 3
+    timeout: Annotated[float, OptionSpec(duration(0.1, 600), "longest wait for an answer to go on")] = 30.0
+    deadline: Annotated[float, OptionSpec(duration(1, 86400), "longest time of one run")] = 900.0
+    retries: Annotated[int, OptionSpec(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
+    page_bytes: Annotated[int, OptionSpec(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
+    max_images: Annotated[int, OptionSpec(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
     max_growth: Annotated[
-        int, About(whole(1, 10**6, "times"), "how many times as long as the inventory a list above 10000 images may be")
+        int,
+        OptionSpec(
+            whole(1, 10**6, "times"), "how many times as long as the inventory a list above 10000 images may be"
+        ),
     ] = 100
     guard_images: Annotated[
         int,
-        About(
+        OptionSpec(
             whole(0, 10**9, "images"),
             "deletions of a run are held if they are more than this, and more than guard_percent",
         ),
     ] = 10
-    guard_percent: Annotated[float, About(percent(), "share of the live images that a run may delete unasked")] = 20.0
-    daily_images: Annotated[int, About(whole(0, 10**9, "images"), "as guard_images, for the deletions of 24 hours")] = (
-        10
+    guard_percent: Annotated[float, OptionSpec(percent(), "share of the live images that a run may delete unasked")] = (
+        20.0
     )
-    daily_percent: Annotated[float, About(percent(), "as guard_percent, for the deletions of 24 hours")] = 20.0
+    daily_images: Annotated[
+        int, OptionSpec(whole(0, 10**9, "images"), "as guard_images, for the deletions of 24 hours")
+    ] = 10
+    daily_percent: Annotated[float, OptionSpec(percent(), "as guard_percent, for the deletions of 24 hours")] = 20.0
     confirm_limit: Annotated[
         int,
-        About(
+        OptionSpec(
             whole(0, 10**6, "images"),
             "missing images asked for one by one; of more, the list is read again if that is cheaper",
         ),
     ] = 200
     grace: Annotated[
         float,
-        About(
+        OptionSpec(
             duration(0, 86400),
             "an image is not believed gone before it was listed for this long, as replicas of the cloud may lag",
         ),
     ] = 300.0
     ignore_fields: Annotated[
         tuple[str, ...],
-        About(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),
+        OptionSpec(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),
     ] = ()
-    allow_http: Annotated[bool, About(rules.truth(), "send credentials over plain http to other machines")] = False
+    allow_http: Annotated[bool, OptionSpec(rules.truth(), "send credentials over plain http to other machines")] = False
     schedule: Annotated[
         str | None,
-        About(
+        OptionSpec(
             rules.turns(),
             "when `schedule` syncs it: an interval, or a cron expression in UTC",
             example="0 6 * * mon-fri",
         ),
     ] = None
     schedule_jitter: Annotated[
-        float, About(duration(0, 86400), "up to so much later, by chance, so that not all sources begin at once")
+        float, OptionSpec(duration(0, 86400), "up to so much later, by chance, so that not all sources begin at once")
     ] = 0.0
 
 
@@ -148,57 +162,67 @@ class Settings:
 
     database_url: Annotated[
         Secret | None,
-        About(
+        OptionSpec(
             addresses.database_url(),
             "the database; without it the job starts its own PostgreSQL",
             example="postgresql://image_sync@db.example.org/inventory",
         ),
     ] = None
-    data_folder: Annotated[Path | None, About(rules.folder(), "where the job's own PostgreSQL keeps its data")] = None
+    data_folder: Annotated[Path | None, OptionSpec(rules.folder(), "where the job's own PostgreSQL keeps its data")] = (
+        None
+    )
     check_off: Annotated[
-        tuple[str, ...], About(rules.names(), "checks to leave out", example="same-name,no-firmware")
+        tuple[str, ...], OptionSpec(rules.names(), "checks to leave out", example="same-name,no-firmware")
     ] = ()
     check_thresholds: Annotated[
         tuple[tuple[str, str, int], ...],
-        About(rules.thresholds(), "numbers of checks that are not the usual ones", example="old.days=365"),
+        OptionSpec(rules.thresholds(), "numbers of checks that are not the usual ones", example="old.days=365"),
     ] = ()
-    check_folder: Annotated[Path | None, About(rules.folder(), "checks of your own, as .sql files; see checks.md")] = (
-        None
-    )
-    check_systems: Annotated[
-        Path | None, About(rules.folder(), "CSV file of the days on which systems end, instead of the program's")
+    check_folder: Annotated[
+        Path | None, OptionSpec(rules.folder(), "checks of your own, as .sql files; see checks.md")
     ] = None
-    log_level: Annotated[str, About(choice("debug", "info", "warning", "error"), "least level that is logged")] = "info"
+    check_systems: Annotated[
+        Path | None, OptionSpec(rules.folder(), "CSV file of the days on which systems end, instead of the program's")
+    ] = None
+    log_level: Annotated[str, OptionSpec(choice("debug", "info", "warning", "error"), "least level that is logged")] = (
+        "info"
+    )
     log_format: Annotated[
-        str, About(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
+        str, OptionSpec(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
     ] = "auto"
     keep_history: Annotated[
         float | None,
-        About(duration(86400, 86400 * 36500), "how far back `prune` leaves the history as it is", example="2y"),
+        OptionSpec(duration(86400, 86400 * 36500), "how far back `prune` leaves the history as it is", example="2y"),
     ] = None
     notice_url: Annotated[
-        Secret | None, About(addresses.webhook_url(), "webhook that is told what people should know; see notices.md")
+        Secret | None,
+        OptionSpec(addresses.webhook_url(), "webhook that is told what people should know; see notices.md"),
     ] = None
     notice_secret: Annotated[
-        Secret | None, About(rules.signing_secret(), "key that signs what is sent to notice_url")
+        Secret | None, OptionSpec(rules.signing_secret(), "key that signs what is sent to notice_url")
     ] = None
     notice_style: Annotated[
-        str, About(choice("json", "slack"), "json: for programs, one notice a request; slack: text for a chat")
+        str, OptionSpec(choice("json", "slack"), "json: for programs, one notice a request; slack: text for a chat")
     ] = "json"
     notice_on: Annotated[
-        tuple[str, ...], About(rules.some_of(*NOTICES), "what notice_url is told of", example="held,exposure,daily")
+        tuple[str, ...],
+        OptionSpec(rules.some_of(*NOTICES), "what notice_url is told of", example="held,exposure,daily"),
     ] = NOTICES[:-1]
     notice_failures: Annotated[
-        int, About(whole(1, 100, "runs"), "so many failed runs of a source in a row are told of")
+        int, OptionSpec(whole(1, 100, "runs"), "so many failed runs of a source in a row are told of")
     ] = 3
-    notice_allow_http: Annotated[bool, About(rules.truth(), "send notices over plain http to other machines")] = False
+    notice_allow_http: Annotated[bool, OptionSpec(rules.truth(), "send notices over plain http to other machines")] = (
+        False
+    )
     listen: Annotated[
         str | None,
-        About(addresses.listen(), "where `schedule` serves /healthz, /readyz and /metrics", example="127.0.0.1:9808"),
+        OptionSpec(
+            addresses.listen(), "where `schedule` serves /healthz, /readyz and /metrics", example="127.0.0.1:9808"
+        ),
     ] = None
     metrics_file: Annotated[
         Path | None,
-        About(
+        OptionSpec(
             rules.folder(),
             "file for node_exporter's textfile collector, replaced after each run",
             example="/var/lib/node_exporter/image-sync.prom",
@@ -206,12 +230,14 @@ class Settings:
     ] = None
     metrics_push: Annotated[
         Secret | None,
-        About(addresses.gateway(), "Prometheus pushgateway that `run` tells how it went"),
+        OptionSpec(addresses.gateway(), "Prometheus pushgateway that `run` tells how it went"),
     ] = None
-    jobs: Annotated[int, About(whole(1, 64, "sources"), "sources synced at the same time")] = 4
-    lock_timeout: Annotated[float, About(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
-    statement_timeout: Annotated[float, About(duration(0.1, 86400), "longest time of one statement")] = 300.0
-    connect_timeout: Annotated[float, About(duration(1, 600), "longest wait for a connection to the database")] = 10.0
+    jobs: Annotated[int, OptionSpec(whole(1, 64, "sources"), "sources synced at the same time")] = 4
+    lock_timeout: Annotated[float, OptionSpec(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
+    statement_timeout: Annotated[float, OptionSpec(duration(0.1, 86400), "longest time of one statement")] = 300.0
+    connect_timeout: Annotated[float, OptionSpec(duration(1, 600), "longest wait for a connection to the database")] = (
+        10.0
+    )
     sources: tuple[Source, ...] = ()
     file: Path | None = None
     warnings: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ PREFIX = "IMAGE_SYNC_"
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class OptionSpec:
     """What is said of an option beside its type and default.
 
     Attributes:
@@ -33,7 +33,7 @@ class Option:
 
     key: str
     env: str
-    about: About
+    about: OptionSpec
     default: object
     required: bool
     per_source: bool

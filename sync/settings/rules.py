@@ -38,7 +38,7 @@ class Rule:
         blank: whether an empty text is a value.
     """
 
-    takes: str
+    expects: str
     parse: Callable[[object], object | None]
     unit: str = ""
     secret: bool = False
@@ -53,7 +53,7 @@ class Rule:
         """
         result = self.parse(value)
         if result is None:
-            raise WrongValueError(f"takes {self.takes}{self._but_not(value)}")
+            raise WrongValueError(f"takes {self.expects}{self._but_not(value)}")
         return result
 
     def _but_not(self, value: object) -> str:
@@ -72,7 +72,7 @@ def whole(low: int, high: int, unit: str) -> Rule:
         fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return value if fits and isinstance(value, int) else None
 
-    return Rule(takes=f"a whole number from {low} to {high}", parse=parse, unit=unit)
+    return Rule(expects=f"a whole number from {low} to {high}", parse=parse, unit=unit)
 
 
 def percent() -> Rule:
@@ -82,7 +82,7 @@ def percent() -> Rule:
         number = _measured(value, {"": 1.0, "%": 1.0})
         return number if number is not None and 0 <= number <= 100 else None  # noqa: PLR2004 - a hundred per cent
 
-    return Rule(takes="a number from 0 to 100", parse=parse, unit="%")
+    return Rule(expects="a number from 0 to 100", parse=parse, unit="%")
 
 
 def duration(low: float, high: float) -> Rule:
@@ -92,8 +92,8 @@ def duration(low: float, high: float) -> Rule:
         seconds = _measured(value, DURATION_UNITS)
         return seconds if seconds is not None and low <= seconds <= high else None
 
-    takes = f'seconds from {low:g} to {high:g}, or text with a unit such as "90s", "15m" or "24h"'
-    return Rule(takes=takes, parse=parse, unit="s")
+    expects = f'seconds from {low:g} to {high:g}, or text with a unit such as "90s", "15m" or "24h"'
+    return Rule(expects=expects, parse=parse, unit="s")
 
 
 def size(low: int, high: int) -> Rule:
@@ -103,8 +103,8 @@ def size(low: int, high: int) -> Rule:
         number = _measured(value, SIZE_UNITS)
         return int(number) if number is not None and low <= number <= high and number == int(number) else None
 
-    takes = f'bytes from {low} to {high}, or text with a unit such as "64MiB"'
-    return Rule(takes=takes, parse=parse, unit="bytes")
+    expects = f'bytes from {low} to {high}, or text with a unit such as "64MiB"'
+    return Rule(expects=expects, parse=parse, unit="bytes")
 
 
 def truth() -> Rule:
@@ -115,7 +115,7 @@ def truth() -> Rule:
             return TRUTHS.get(value.strip().lower())
         return value if isinstance(value, bool) else None
 
-    return Rule(takes="true or false", parse=parse)
+    return Rule(expects="true or false", parse=parse)
 
 
 def choice(*words: str) -> Rule:
@@ -125,7 +125,7 @@ def choice(*words: str) -> Rule:
         word = value.strip().lower() if isinstance(value, str) else None
         return word if word in words else None
 
-    return Rule(takes="one of " + ", ".join(words), parse=parse)
+    return Rule(expects="one of " + ", ".join(words), parse=parse)
 
 
 def name() -> Rule:
@@ -134,7 +134,7 @@ def name() -> Rule:
     def parse(value: object) -> str | None:
         return value if isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", value) else None
 
-    return Rule(takes="1 to 63 characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", parse=parse)
+    return Rule(expects="1 to 63 characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", parse=parse)
 
 
 def line() -> Rule:
@@ -143,7 +143,7 @@ def line() -> Rule:
     def parse(value: object) -> str | None:
         return value if isinstance(value, str) and value.isprintable() and value == value.strip() else None
 
-    return Rule(takes="one line of text without spaces around it", parse=parse)
+    return Rule(expects="one line of text without spaces around it", parse=parse)
 
 
 def folder() -> Rule:
@@ -153,17 +153,17 @@ def folder() -> Rule:
         fits = isinstance(value, str) and value.isprintable() and not value.startswith("~")
         return Path(value) if fits and isinstance(value, str) else None
 
-    return Rule(takes="a path without ~", parse=parse)
+    return Rule(expects="a path without ~", parse=parse)
 
 
 def header_secret() -> Rule:
     """A secret that travels in a header."""
-    return Rule(takes="one word of visible ASCII characters", parse=_secret(r"[!-~]+"), secret=True)
+    return Rule(expects="one word of visible ASCII characters", parse=_secret(r"[!-~]+"), secret=True)
 
 
 def line_secret() -> Rule:
     """A secret of any characters on one line."""
-    return Rule(takes="one line of text", parse=_secret(r"[^\x00-\x1f\x7f\ud800-\udfff]+"), secret=True)
+    return Rule(expects="one line of text", parse=_secret(r"[^\x00-\x1f\x7f\ud800-\udfff]+"), secret=True)
 
 
 def names() -> Rule:
@@ -175,7 +175,7 @@ def names() -> Rule:
             return None
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
-    return Rule(takes="names with commas between them (in TOML also an array)", parse=parse, blank=True)
+    return Rule(expects="names with commas between them (in TOML also an array)", parse=parse, blank=True)
 
 
 def turns() -> Rule:
@@ -188,11 +188,11 @@ def turns() -> Rule:
             return text
         return text if interval.parse(text) is not None else None
 
-    takes = (
+    expects = (
         'an interval from 1s to 366d such as "15m", or a cron expression of five fields in UTC such as '
         '"0 6 * * mon-fri"'
     )
-    return Rule(takes=takes, parse=parse)
+    return Rule(expects=expects, parse=parse)
 
 
 def signing_secret() -> Rule:
@@ -206,10 +206,10 @@ def signing_secret() -> Rule:
         fits = isinstance(value, str) and value.startswith(KEY_PREFIX) and len(key) in _KEY_BYTES
         return Secret(value) if fits and isinstance(value, str) else None
 
-    takes = (
+    expects = (
         f"{KEY_PREFIX} and 24 to 64 random bytes in base64, as `echo {KEY_PREFIX}$(openssl rand -base64 32)` makes it"
     )
-    return Rule(takes=takes, parse=parse, secret=True)
+    return Rule(expects=expects, parse=parse, secret=True)
 
 
 def some_of(*words: str) -> Rule:
@@ -220,7 +220,7 @@ def some_of(*words: str) -> Rule:
         found = named.parse(value)
         return found if isinstance(found, tuple) and set(found) <= set(words) else None
 
-    return Rule(takes=f"some of {', '.join(words)}, with commas between them", parse=parse, blank=True)
+    return Rule(expects=f"some of {', '.join(words)}, with commas between them", parse=parse, blank=True)
 
 
 def thresholds() -> Rule:
@@ -233,13 +233,13 @@ def thresholds() -> Rule:
         found = [re.fullmatch(r"\s*([\w-]+)\.(\w+)\s*=\s*(\d{1,9})\s*", str(part)) for part in parts if part]
         return tuple((one[1], one[2], int(one[3])) for one in found if one) if all(found) else None
 
-    return Rule(takes='numbers of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
+    return Rule(expects='numbers of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
 
 
 def query() -> Rule:
     """Query parameters: a TOML table, or text as in a URL; held as pairs in the order of their names."""
-    takes = 'a query string such as "visibility=private&__os_type=Linux" (in TOML also a table of text)'
-    return Rule(takes=takes, parse=_query, blank=True)
+    expects = 'a query string such as "visibility=private&__os_type=Linux" (in TOML also a table of text)'
+    return Rule(expects=expects, parse=_query, blank=True)
 
 
 def _query(value: object) -> tuple[tuple[str, str], ...] | None:

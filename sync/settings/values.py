@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sync.settings.gather import Given
+from sync.settings.gather import RawValue
 from sync.settings.options import Option
 from sync.settings.rules import WrongValueError
 
 
-def read_values(wanted: Iterable[Option], given: Mapping[str, Given], mistakes: list[str]) -> dict[str, object]:
+def read_values(wanted: Iterable[Option], given: Mapping[str, RawValue], mistakes: list[str]) -> dict[str, object]:
     """Read what is given of the wanted options; what is wrong is noted and left out."""
     values: dict[str, object] = {}
     for option in wanted:
@@ -24,7 +24,7 @@ def read_values(wanted: Iterable[Option], given: Mapping[str, Given], mistakes: 
     return values
 
 
-def require(called: str, wanted: Iterable[Option], given: Mapping[str, Given], mistakes: list[str]) -> None:
+def require(called: str, wanted: Iterable[Option], given: Mapping[str, RawValue], mistakes: list[str]) -> None:
     """Note which of the wanted options must be given, but are not. ``called`` says whose they are."""
     mistakes.extend(
         f"{called}: {option.key} is missing; set {option.env}, or {option.key} in the settings file"

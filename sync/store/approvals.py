@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sync.errors import UnknownError
-from sync.store.connect import Target, bounded, connect
-from sync.store.patient import Connection
+from sync.store.connection import Target, connect, transaction
+from sync.store.waiting import Connection
 
 _APPROVE = """
 UPDATE inventory.held_deletions SET approved_at = clock_timestamp(), approved_by = %(who)s
@@ -30,7 +30,7 @@ def approve(target: Target, run: int, who: str) -> int:
     with connect(target) as connection:
         count = _change(connection, target, _APPROVE, {"run": run, "who": who})
         if not count:
-            with bounded(connection, target, "looking for what waits"):
+            with transaction(connection, target, "looking for what waits"):
                 waiting = ", ".join(str(row[0]) for row in connection.execute(_OPEN)) or "none at all"
             raise UnknownError(f"run {run} withheld no deletion that still waits; those that do are of run {waiting}")
     return count
@@ -48,5 +48,5 @@ def acknowledge(target: Target, source: str, scope: str) -> None:
 
 
 def _change(connection: Connection, target: Target, statement: str, facts: dict[str, Any]) -> int:
-    with bounded(connection, target, "recording the approval"):
+    with transaction(connection, target, "recording the approval"):
         return connection.execute(statement, facts).rowcount

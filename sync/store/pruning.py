@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from sync.errors import UnknownError, UsageError
-from sync.store.connect import Target, bounded, connect
+from sync.store.connection import Target, connect, transaction
 
 _SOURCES = "SELECT name FROM inventory.sources ORDER BY name"
 _MAY = "SELECT has_table_privilege('inventory.image_versions', 'DELETE')"
@@ -46,7 +46,7 @@ class Pruned(NamedTuple):
 
 def ago(target: Target, keep: float) -> datetime:
     """The moment so many seconds ago, by the database's clock."""
-    with connect(target) as connection, bounded(connection, target, "reading the time"):
+    with connect(target) as connection, transaction(connection, target, "reading the time"):
         row: Any = connection.execute(_BEFORE, {"keep": keep}).fetchone()
     moment: datetime = row[0]
     return moment
@@ -69,7 +69,7 @@ def prune(target: Target, before: datetime, who: str, *, only: Collection[str] =
         UsageError: this user may not.
         StoreError: it can't be done; nothing was removed.
     """
-    with connect(target) as connection, bounded(connection, target, "pruning the history"):
+    with connect(target) as connection, transaction(connection, target, "pruning the history"):
         names = [str(row[0]) for row in connection.execute(_SOURCES)]
         _check(only, names)
         if remove and connection.execute(_MAY).fetchone() != (True,):

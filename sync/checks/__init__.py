@@ -1,0 +1,1 @@
+"""Checks of the inventory: SQL files, and what runs them and formats their findings."""

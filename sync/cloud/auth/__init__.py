@@ -1,0 +1,1 @@
+"""How requests authenticate to the cloud: tokens, logins and signatures."""

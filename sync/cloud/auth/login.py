@@ -1,0 +1,94 @@
+"""``POST /v3/auth/tokens``: one login at the identity service (Keystone v3, password method)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sync.cloud.auth.token import IamUser, Token
+from sync.cloud.errors import failure, http_date, request_id_of, traced
+from sync.cloud.retry import RetryPolicy
+from sync.cloud.transport import HttpTransport, Reply
+from sync.domain.run import RequestStats
+from sync.errors import BrokenAnswerError, CloudError, ContractError
+
+PATH = "/v3/auth/tokens"
+_CREATED = 201
+_MOST_BYTES = 4 << 20
+_ADVICE = {
+    0: "the identity service does not understand the login; check `iam_endpoint`",
+    401: (
+        "the identity service refuses the login; check user name, password, domain and project, and that the user has "
+        "a role there; this is not tried again, since wrong passwords lock a login"
+    ),
+    403: "the identity service forbids the login; see whether the user is locked or may not use the API",
+    404: "there is no identity service at this address; check `iam_endpoint`",
+}
+
+
+def log_in(
+    user: IamUser, policy: RetryPolicy, stats: RequestStats, *, timeout: float, clock: Callable[[], float]
+) -> Token:
+    """Ask once for a token.
+
+    Raises:
+        UnauthorizedError, ForbiddenError: the login is refused.
+        TransientError: worth another try.
+        CloudError, DeadlineError, InterruptedRunError: see ``sync.errors``.
+    """
+    asked = clock()
+    too_large = f"the identity service's answer is larger than {_MOST_BYTES} bytes; check `iam_endpoint`"
+    with HttpTransport(
+        user.endpoint, policy, stats, timeout=timeout, most_bytes=_MOST_BYTES, too_large=too_large
+    ) as wire:
+        url = f"{user.endpoint}{PATH}?nocatalog=true"  # the catalog of services can be large, and is not needed
+        reply = wire.send("POST", url, {"Content-Type": "application/json"}, json.dumps(_request(user)).encode())
+    if reply.status != _CREATED:
+        raise failure(reply.status, reply.headers, reply.content, advice=_ADVICE)
+    try:
+        return Token(_value(reply), asked, _life(reply))
+    except CloudError as error:
+        traced(error, reply.status, request_id_of(reply.headers))
+        raise
+
+
+def _request(user: IamUser) -> dict[str, object]:
+    domain = {"name": user.domain}
+    who = {"name": user.name, "password": user.password, "domain": domain}
+    scope = {"project": {"name": user.project, "domain": domain}} if user.project else {"domain": domain}
+    return {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
+
+
+def _value(reply: Reply) -> str:
+    value = reply.headers.get("x-subject-token", "")
+    if not re.fullmatch(r"[!-~]+", value):  # the HTTP library would quote any other in its error
+        raise ContractError("the identity service gives no usable token; check `iam_endpoint`")
+    return value
+
+
+def _life(reply: Reply) -> float:
+    """Seconds the token lives, by the server's own clock; infinite if that cannot be read: then a 401 will tell."""
+    try:
+        body = json.loads(reply.content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict) or not isinstance(token := body.get("token"), dict):
+        raise BrokenAnswerError("the identity service's answer is not complete JSON; is there a proxy in between?")
+    ends = _moment(token.get("expires_at"))
+    # Of issue and answer the later counts: the service may give a token out again.
+    starts = [start for start in (_moment(token.get("issued_at")), http_date(reply.headers.get("date"))) if start]
+    if ends is None:
+        return math.inf
+    life = (ends - max(starts, default=datetime.now(UTC))).total_seconds()
+    return life if life > 0 else math.inf
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,202 @@
+"""The image list of one source: read as a whole, or asked for one id."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qsl
+
+from sync import logs
+from sync.cloud.client import Body, Client
+from sync.cloud.retry import RetryPolicy
+from sync.cloud.workers import Workers
+from sync.domain.answer import Answer, read_answer
+from sync.domain.fields import PAGE_LIMIT
+from sync.domain.proof.scan import Scan
+from sync.domain.run import Confirmation, PageEvidence, Reading, RequestStats
+from sync.errors import (
+    CloudError,
+    ContractError,
+    DeadlineError,
+    ForbiddenError,
+    TransientError,
+    UnauthorizedError,
+)
+
+OnPage = Callable[[Answer], None]
+_log = logs.get(__name__)
+_ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
+# Asking for another id would fail just so; of the deadline, because the cloud asks for a wait beyond it.
+_HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    answer: Answer
+    body: Body
+
+
+class ImageList:
+    """The image list of one source.
+
+    Args:
+        client: asks the endpoint.
+        scope: the filter, as a query string.
+        patience: the run's.
+        traffic: what the run asked so far.
+        concurrency: pages in flight.
+        max_images: above so many the reading is given up.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        scope: str,
+        policy: RetryPolicy,
+        stats: RequestStats,
+        *,
+        concurrency: int = 4,
+        max_images: int = 5_000_000,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        self._client, self._scope, self._policy = client, dict(parse_qsl(scope)), policy
+        self.stats = stats
+        self._concurrency, self._max_images = concurrency, max_images
+        self._progress = progress or (lambda _done, _total: None)
+
+    def read(self, take: OnPage, reading: int) -> Reading:
+        """Page through the whole list once, several pages at a time.
+
+        Args:
+            take: gets each answer, in the order the answers come.
+            reading: the number of this reading within the run.
+
+        Raises:
+            CloudError: a page can't be read.
+        """
+        return self._read(take, reading, self._scope)
+
+    def read_all(self, take: OnPage) -> Reading:
+        """The same without the filter, to see what is gone and not just outside of it."""
+        return self._read(take, 0, {})
+
+    def peek(self) -> Answer:
+        """Ask for the first image only, to see whether the list may be read at all.
+
+        Raises:
+            CloudError: it may not, or can't be.
+        """
+        query = self._scope | _ORDER | {"limit": "1", "offset": "0"}
+        return self._client.get(query, lambda body: read_answer(body.content, 0))
+
+    def _read(self, take: OnPage, reading: int, scope: dict[str, str]) -> Reading:
+        scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
+        evidence: list[PageEvidence] = []
+        received, began = 0, time.monotonic()
+        with Workers(partial(self._page, scope), self._concurrency, self._policy.remaining) as workers:
+            while True:
+                while workers.free and (offset := scan.ask()) is not None:
+                    workers.ask(offset)
+                if scan.done:
+                    break
+                offset, page = workers.next()
+                if isinstance(page, BaseException):
+                    raise page
+                scan.answer(page.answer.page)
+                take(page.answer)
+                evidence.append(_evidence(reading, page))
+                received += page.answer.page.count
+                self._progress(received, page.answer.page.total)
+        read = Reading(scan.verdict(), evidence)
+        seconds = time.monotonic() - began
+        self.stats.add_phase("read" if reading else "confirm", seconds)
+        _tell(read, reading, received, seconds)
+        return read
+
+    def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
+        """Ask for each id by name, without the filter: an image that left the filter is not gone.
+
+        Args:
+            ids: what to ask for.
+            take: gets each answer that holds its image.
+
+        Raises:
+            DeadlineError, InterruptedRunError: see ``RetryPolicy.remaining``.
+        """
+        gone: set[str] = set()
+        there: set[str] = set()
+        failures: list[CloudError | DeadlineError] = []
+        waiting, began = list(reversed(ids)), time.monotonic()
+        with Workers(self._one, self._concurrency, self._policy.remaining) as workers:
+            while waiting or workers.busy:
+                while waiting and workers.free:
+                    workers.ask(waiting.pop())
+                image, answer = workers.next()
+                if isinstance(answer, CloudError | DeadlineError):
+                    _log.warning("image not confirmed", image=image, reason=str(answer), **answer.facts())
+                    failures.append(answer)
+                    if isinstance(answer, _HOPELESS):
+                        waiting.clear()
+                elif isinstance(answer, BaseException):
+                    raise answer
+                elif answer.images:
+                    there.add(image)
+                    take(answer)
+                else:
+                    gone.add(image)
+        self._policy.remaining()
+        self.stats.add_phase("confirm", time.monotonic() - began)
+        unconfirmed = len(ids) - len(gone) - len(there)
+        _log.info(
+            "missing images asked for", asked=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed
+        )
+        return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
+
+    def _page(self, scope: dict[str, str], offset: int) -> _Page:
+        query = scope | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
+        return self._client.get(query, lambda body: _Page(read_answer(body.content, offset), body))
+
+    def _one(self, wanted: str) -> Answer:
+        """Ask for one image.
+
+        Raises:
+            ContractError: the answer fits neither an image that is there nor one that is gone.
+        """
+        answer = self._client.get({"id": wanted}, lambda body: read_answer(body.content, 0))
+        if not answer.images and answer.page.total not in (0, None):
+            raise ContractError(f"the answer to a question for one id holds none, and total says {answer.page.total}")
+        if any(row.id != wanted for row in answer.page.rows):
+            raise ContractError("the answer to a question for one id holds other images: the cloud ignores the id")
+        return answer
+
+
+def _tell(read: Reading, reading: int, received: int, seconds: float) -> None:
+    """Log a reading; one that does not prove the list is worth a look."""
+    total = read.pages[-1].total if read.pages else None
+    say = _log.info if read.verdict.complete else _log.warning
+    say(
+        "list read",
+        reading=reading,
+        complete=read.verdict.complete,
+        proof=read.verdict.reason,
+        pages=len(read.pages),
+        received=received,
+        total=total,
+        seconds=round(seconds, 3),
+    )
+
+
+def _evidence(reading: int, page: _Page) -> PageEvidence:
+    told = page.answer.page
+    return PageEvidence(
+        reading=reading,
+        offset=told.offset,
+        rows=told.count,
+        first_id=told.first_id,
+        last_id=told.last_id,
+        total=told.total,
+        request_id=page.body.request_id,
+        milliseconds=page.body.milliseconds,
+    )

@@ -1,0 +1,115 @@
+"""The pages of one reading in the order of their offsets, and which neighbours are joined by an anchor.
+
+Rows are kept only while a seam beside them is undecided, so that memory does not grow with the list.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sync.domain.proof.anchors import Page, anchor
+
+
+@dataclass(slots=True)
+class Piece:
+    """One page: asked for, then answered, then joined to its neighbours.
+
+    Attributes:
+        offset: as asked.
+        mend: it was asked for to mend a seam.
+        answered: its answer came.
+        count: number of rows that came.
+        total: as the answer gave it, or None.
+        anchor: id of the row that joins it to the piece before it, or "".
+        page: the answer, until both its seams are decided.
+        ahead: it is joined to the piece behind it.
+    """
+
+    offset: int
+    mend: bool = False
+    answered: bool = False
+    count: int = 0
+    total: int | None = None
+    anchor: str = ""
+    page: Page | None = None
+    ahead: bool = False
+
+    @property
+    def end(self) -> int:
+        """Offset behind its last row."""
+        return self.offset + self.count
+
+
+class Chain:
+    """Pieces in the order of their offsets.
+
+    Attributes:
+        open: offsets of the pieces that should be joined to the one before them and are not.
+    """
+
+    def __init__(self, near: int) -> None:
+        self.open: set[int] = set()
+        self._near = near
+        self._pieces: dict[int, Piece] = {}
+        self._offsets: list[int] = []
+        self._joining = True
+
+    def __iter__(self) -> Iterator[Piece]:
+        return (self._pieces[offset] for offset in self._offsets)
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, offset: int) -> Piece:
+        return self._pieces[offset]
+
+    @property
+    def last(self) -> Piece:
+        """The piece with the highest offset."""
+        return self._pieces[self._offsets[-1]]
+
+    def before(self, offset: int) -> Piece:
+        """Return the piece before the one at this offset."""
+        return self._pieces[self._offsets[bisect_left(self._offsets, offset) - 1]]
+
+    def add(self, offset: int, *, mend: bool = False) -> None:
+        """Make room for a page; where it parts two neighbours, their seam is no longer one."""
+        insort(self._offsets, offset)
+        self._pieces[offset] = Piece(offset, mend)
+        place = bisect_left(self._offsets, offset)
+        self.open.difference_update(self._offsets[place + 1 : place + 2])
+
+    def answer(self, page: Page) -> Piece:
+        """Take an answer and try to join it to those of its neighbours that are there."""
+        piece = self._pieces[page.offset]
+        piece.answered, piece.count, piece.total = True, page.count, page.total
+        piece.page = page if self._joining else None
+        place = bisect_left(self._offsets, page.offset)
+        around = [self._pieces[offset] for offset in self._offsets[max(place - 1, 0) : place + 2]]
+        for left, right in pairwise(around):
+            if left.answered and right.answered:
+                self._join(left, right)
+        return piece
+
+    def give_up(self) -> None:
+        """Join nothing any more, and forget all rows."""
+        self._joining = False
+        for piece in self:
+            piece.page = None
+
+    def joined(self, end: int) -> bool:
+        """Whether all pieces up to the one at offset ``end`` are joined, each to the one before it."""
+        return all(piece.anchor for piece in self if 0 < piece.offset <= end)
+
+    def _join(self, left: Piece, right: Piece) -> None:
+        found = anchor(left.page, right.page, self._near) if left.page and right.page else None
+        if found is None:
+            self.open.add(right.offset)
+            return
+        right.anchor, left.ahead = found, True
+        for piece in (left, right):
+            if piece.ahead and (piece.anchor or piece.offset == 0):
+                piece.page = None

@@ -1,0 +1,106 @@
+"""What is stored of one source, as two digests an image, and which of them a listing showed."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Self
+
+from sync.domain.image import DIGEST_BYTES
+
+_NEAR = 32  # positions around the expected one at which an image is looked for first
+
+
+class StoredDigests:
+    """The digests of what is stored of one source; 16 bytes each, flat in memory.
+
+    They stand in the order of the list, so an image is nearly always found where it is expected; the indexes, by which
+    one is found anywhere, are not built until one is not. Most runs need none.
+
+    Args:
+        raws: digests of the bytes, one after the other, best in the order of the list.
+        contents: digests of the contents, in the same order.
+        live: how many of these images are not deleted.
+    """
+
+    def __init__(self, raws: bytes = b"", contents: bytes = b"", live: int = 0) -> None:
+        self._raws, self._contents, self.live = raws, contents, live
+        self._listed = bytearray(len(raws) // DIGEST_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    def find(self, raw: bytes, near: int = 0) -> int | None:
+        """Position of the stored image with this digest of its bytes, looked for near the expected one first."""
+        if not self._raws:
+            return None
+        position = self.find_near(raw, near)
+        return self._by_raw.find(raw) if position is None else position
+
+    def find_near(self, raw: bytes, near: int) -> int | None:
+        """The same, but not far from there."""
+        if self._raws.startswith(raw, near * DIGEST_BYTES):
+            return near
+        at = self._raws.find(raw, max(near - _NEAR, 0) * DIGEST_BYTES, (near + _NEAR) * DIGEST_BYTES)
+        return None if at % DIGEST_BYTES else at // DIGEST_BYTES  # -1 has a rest as well
+
+    def holds(self, raws: Sequence[bytes], position: int) -> bool:
+        """Whether just these digests stand from a position on."""
+        return self._raws.startswith(b"".join(raws), position * DIGEST_BYTES)
+
+    def find_content(self, content: bytes) -> int | None:
+        """Position of the stored image with this digest of its content."""
+        return self._by_content.find(content) if self._contents else None
+
+    def mark(self, position: int, count: int = 1) -> int:
+        """Mark so many as listed; how many were not before."""
+        fresh = self._listed.count(0, position, position + count)
+        self._listed[position : position + count] = b"\1" * count
+        return fresh
+
+    @cached_property
+    def _by_raw(self) -> _Index:
+        return _Index(self._raws)
+
+    @cached_property
+    def _by_content(self) -> _Index:
+        return _Index(self._contents)
+
+    def fresh(self) -> Self:
+        """The same, with all marks taken back."""
+        self._listed = bytearray(len(self._listed))
+        return self
+
+    def unlisted(self) -> Iterator[bytes]:
+        """Digests of the bytes of all that was not marked."""
+        return (_digest(self._raws, n) for n, listed in enumerate(self._listed) if not listed)
+
+
+class _Index:
+    """Finds a digest among many, in 24 bytes each: sorted first halves, looked up by bisection."""
+
+    def __init__(self, digests: bytes) -> None:
+        self._digests = digests
+        halves = array("Q", digests)[::2]
+        self._order = array("I", sorted(range(len(halves)), key=halves.__getitem__))
+        self._halves = array("Q", map(halves.__getitem__, self._order))
+
+    def find(self, digest: bytes) -> int | None:
+        half = _native(digest)
+        n = bisect_left(self._halves, half)
+        while n < len(self._halves) and self._halves[n] == half:
+            if _digest(self._digests, self._order[n]) == digest:
+                return self._order[n]
+            n += 1
+        return None
+
+
+def _digest(digests: bytes, position: int) -> bytes:
+    return digests[position * DIGEST_BYTES : (position + 1) * DIGEST_BYTES]
+
+
+def _native(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], sys.byteorder)

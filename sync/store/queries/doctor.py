@@ -1,0 +1,214 @@
+"""What a database says about itself and about its inventory, for `image-sync doctor`: read only, within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from psycopg.rows import class_row
+
+from sync.store.connection import Target, transaction
+from sync.store.schema import migrate
+from sync.store.schema.roles import NEEDED, READ_BY_VIEWERS
+from sync.store.waiting import Connection
+
+K = TypeVar("K")
+_PATIENCE = 5.0  # seconds of a statement, ...
+_LOCK_PATIENCE = 2.0  # ... and of its wait for a lock
+
+_ABOUT = """
+SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_version') AS version,
+       current_setting('server_encoding') AS encoding, current_database() AS database, current_user AS role,
+       pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only')::boolean AS read_only,
+       pg_backend_pid() AS process, pg_database_size(current_database()) AS bytes,
+       has_database_privilege(current_database(), 'CREATE') AS may_create,
+       has_database_privilege(current_database(), 'TEMP') AS may_stage,
+       coalesce(has_schema_privilege(to_regnamespace('inventory'), 'USAGE'), false) AS may_enter,
+       (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS tls
+"""
+# Of sessions of others only their database and user are shown to everyone.
+_CONNECTIONS = """
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+       - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*) AS server,
+       CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - count(*) FILTER (WHERE a.usesysid = r.oid) END AS role,
+       CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - count(*) FILTER (WHERE a.datid = d.oid) END AS database
+FROM pg_roles r, pg_database d, pg_stat_activity a
+WHERE r.rolname = session_user AND d.datname = current_database() AND a.datid IS NOT NULL AND a.usesysid IS NOT NULL
+GROUP BY r.rolconnlimit, d.datconnlimit
+"""
+_TIMEOUTS = """
+SELECT name, setting::bigint / 1000.0 AS seconds FROM pg_settings
+WHERE name IN ('idle_session_timeout', 'transaction_timeout')
+  AND setting::bigint > 0 ORDER BY name
+"""
+_RIGHTS = """
+SELECT wanted.name, wanted.privilege, c.oid IS NOT NULL AS there,
+       coalesce(has_table_privilege(c.oid, wanted.privilege), false) AS granted
+FROM unnest(%(names)s::text[], %(privileges)s::text[]) AS wanted (name, privilege)
+LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.relname = wanted.name
+"""
+# The distance that is usual between two runs is the median of the last twenty.
+_SOURCES = """
+SELECT s.name, s.scope, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
+       last.status, last.reason, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
+FROM inventory.sources s
+LEFT JOIN LATERAL (
+    SELECT run, status, reason FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
+    ORDER BY run DESC LIMIT 1
+) AS last ON true
+CROSS JOIN LATERAL (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM gap)) AS seconds
+    FROM (SELECT started_at - lag(started_at) OVER (ORDER BY run) AS gap
+          FROM (SELECT run, started_at FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
+                ORDER BY run DESC LIMIT 20) AS latest) AS gaps
+    HAVING count(gap) >= 2
+    UNION ALL SELECT NULL LIMIT 1
+) AS usual
+CROSS JOIN LATERAL (
+    SELECT count(*) AS count, array_agg(DISTINCT run ORDER BY run) AS runs FROM inventory.held_deletions
+    WHERE source = s.name AND closed_at IS NULL AND approved_at IS NULL
+) AS held
+WHERE s.name = ANY(%(names)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A database and the role that asks.
+
+    Attributes:
+        major: of its version.
+        process: number of the server's process for this connection.
+        bytes: size of the whole database.
+        tls: version of TLS on the server's side of the connection, or None.
+    """
+
+    major: int
+    version: str
+    encoding: str
+    database: str
+    role: str
+    standby: bool
+    read_only: bool
+    process: int
+    bytes: int
+    may_create: bool
+    may_stage: bool
+    may_enter: bool
+    tls: str | None
+
+
+class _Clock(NamedTuple):
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One privilege on one table or view of the inventory, and whether the role has it."""
+
+    name: str
+    privilege: str
+    there: bool
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many more connections the server, the role and the database would take; None for no limit of its own."""
+
+    server: int
+    role: int | None
+    database: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """A time-out that the role, the database or the server sets for every session; in seconds."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How one source stands; ages and distances in seconds.
+
+    Attributes:
+        usual: the usual distance between two runs; None while there are too few.
+        held_by: runs whose withheld deletions wait.
+    """
+
+    name: str
+    scope: str
+    proven_ago: float | None
+    run: int | None
+    status: str | None
+    reason: str | None
+    usual: float | None
+    held: int
+    held_by: list[int]
+
+
+class Inspection:
+    """Looks at a database; each question is a transaction of its own that can write nothing."""
+
+    def __init__(self, connection: Connection, target: Target) -> None:
+        self.connection = connection
+        self._target = replace(target, statement_timeout=_PATIENCE, lock_timeout=_LOCK_PATIENCE)
+
+    def about(self) -> About:
+        """The server, the database and the role."""
+        return self._one(About, _ABOUT)
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        return self._one(_Clock, "SELECT clock_timestamp() AS now").now
+
+    def connections_left(self) -> Left:
+        """How many more connections there may be, ours counted as used."""
+        return self._one(Left, _CONNECTIONS)
+
+    def timeouts(self) -> list[Timeout]:
+        """The time-outs that could end a run's session from outside; a run sets the others itself."""
+        return self._all(Timeout, _TIMEOUTS)
+
+    def rights_of_a_run(self, major: int) -> list[Right]:
+        """Every privilege that a run needs; ``major`` is the version of the server."""
+        return self._rights([(name, right) for name, rights, since in NEEDED if major >= since for right in rights])
+
+    def revision(self) -> str | None:
+        """The revision of the schema, or None where there is no inventory yet; one that is not ours is an error."""
+        with self._reading():
+            found = migrate.current(self.connection)
+            if found is not None:
+                migrate.check(self.connection)
+            return found
+
+    def rights_of_readers(self) -> list[Right]:
+        """What the commands that only read need beside them."""
+        return self._rights([(name, "SELECT") for name in READ_BY_VIEWERS])
+
+    def states(self, names: Sequence[str]) -> dict[str, State]:
+        """How these sources stand, by name; those without a run are not among them."""
+        return {state.name: state for state in self._all(State, _SOURCES, names=list(names))}
+
+    def _rights(self, wanted: Sequence[tuple[str, str]]) -> list[Right]:
+        names, privileges = (list(part) for part in zip(*wanted, strict=True))
+        return self._all(Right, _RIGHTS, names=names, privileges=privileges)
+
+    def _one(self, kind: type[K], query: str) -> K:
+        (found,) = self._all(kind, query)
+        return found
+
+    def _all(self, kind: type[K], query: str, **facts: object) -> list[K]:
+        with self._reading(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(query, facts or None).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with transaction(self.connection, self._target, "looking at the database"):
+            self.connection.execute("SET TRANSACTION READ ONLY")
+            yield

@@ -1,0 +1,277 @@
+"""What must not be found in an inventory at rest, whatever happened to it: the invariants, nearly all in SQL.
+
+I2: A run that did not commit changed no table but ``runs``.
+I3: ``images`` without tombstones are the open versions, both ways.
+I4: The periods of one id are not empty, do not overlap, touch while it lives, and leave a gap where it was deleted.
+I5: Two versions that touch differ.
+I6: Digests are what they should be.
+I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
+I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval.
+I12: The counts of a run are what it did, and add up.
+I13: The past is what it was: each run's digest follows from its record, its changes, and the run before it.
+I14: A run says how it ended, and an eventful one left its evidence.
+
+What was pruned is not missed.
+"""
+# ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from sync.domain.fields import COLUMNS
+from sync.store.connection import translate_errors
+from sync.store.runs import digests
+
+CONTENTS = ", ".join((*COLUMNS, "extra"))
+UNCHAINED = "I13: a run whose digest does not follow from its record and the run before it"
+ALTERED = "I13: a run whose changes are not those its digest was made of: versions of it were altered"
+_MOST = 5  # cases told of each violation
+
+
+class Violation(NamedTuple):
+    """What is wrong.
+
+    Attributes:
+        rule: the rule that does not hold, after the name of its invariant.
+        cases: how many ids or runs violate it.
+        examples: some of them.
+    """
+
+    rule: str
+    cases: int
+    examples: str
+
+
+def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
+    """Look for whatever must not be; reads all of the inventory, in one snapshot.
+
+    Raises:
+        StoreError: it can't be read.
+    """
+    with translate_errors("verifying the inventory"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
+        found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+        return [*found, *_digests(connection)]
+
+
+def _digests(connection: psycopg.Connection[Any]) -> Iterator[Violation]:
+    for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
+        if runs:
+            yield Violation(rule, len(runs), ", ".join(map(str, runs[:_MOST])))
+
+
+def _all_rules() -> str:
+    parts = [
+        f"(SELECT '{name}', count(*), string_agg(what, ', ') FILTER (WHERE n <= {_MOST})"
+        f" FROM (SELECT what, row_number() OVER () AS n FROM ({query}) AS q (what)) AS q HAVING count(*) > 0)"
+        for name, query in RULES.items()
+    ]
+    return COMMON + "\nUNION ALL\n".join(parts)
+
+
+def _dead(alias: str) -> str:
+    return f"({alias}.vendor_deleted IS TRUE OR {alias}.status IS NOT DISTINCT FROM 'deleted')"
+
+
+def _content(alias: str) -> str:
+    return "(" + ", ".join(f"{alias}.{column}" for column in (*COLUMNS, "extra")) + ")"
+
+
+# Every period in which an image had one content; the open ones end at infinity. Beside it: the period before and after.
+COMMON = f"""
+WITH pruned AS MATERIALIZED (
+    SELECT name AS source, coalesce(pruned_before, '-infinity') AS until FROM inventory.sources
+),
+took AS MATERIALIZED (
+    SELECT r.*, p.until FROM inventory.runs r JOIN pruned p USING (source) WHERE effective_at IS NOT NULL
+),
+spans AS MATERIALIZED (
+    SELECT source, {CONTENTS}, valid_from, valid_to, valid_from_run, valid_to_run FROM inventory.image_versions
+    UNION ALL
+    SELECT source, {CONTENTS}, valid_from, 'infinity', valid_from_run, NULL FROM inventory.images
+    WHERE deleted_at IS NULL
+),
+chain AS MATERIALIZED (
+    SELECT source, id, valid_from, valid_to, valid_from_run, valid_to_run, lag(valid_to) OVER w AS before,
+           lag(valid_to_run) OVER w AS before_run, lead(valid_from) OVER w AS after
+    FROM spans WINDOW w AS (PARTITION BY source, id ORDER BY valid_from)
+),
+last AS MATERIALIZED (
+    SELECT DISTINCT ON (source, id) * FROM inventory.image_versions ORDER BY source, id, valid_from DESC
+),
+bounds AS MATERIALIZED (
+    SELECT source, id, 'version from' AS what, valid_from AS at, valid_from_run AS run FROM inventory.image_versions
+    UNION ALL SELECT source, id, 'version to', valid_to, valid_to_run FROM inventory.image_versions
+    UNION ALL SELECT source, id, 'image from', valid_from, valid_from_run FROM inventory.images
+    UNION ALL SELECT source, id, 'deleted', deleted_at, deleted_run FROM inventory.images WHERE deleted_at IS NOT NULL
+    UNION ALL SELECT source, id, 'held', held_at, run FROM inventory.held_deletions
+    UNION ALL SELECT source, id, 'closed', closed_at, closed_run FROM inventory.held_deletions
+              WHERE closed_at IS NOT NULL
+    UNION ALL SELECT source, id, 'missing', since, run FROM inventory.missing_images
+    UNION ALL SELECT source, id, 'missing no more', ended_at, ended_run FROM inventory.missing_images
+              WHERE ended_at IS NOT NULL
+    UNION ALL SELECT source, id, 'quarantined', first_seen_at, first_run FROM inventory.quarantine
+    UNION ALL SELECT source, subject, 'found', first_seen_at, first_run FROM inventory.findings
+)
+"""
+
+# What each finds is a violation.
+RULES: dict[str, str] = {
+    "I2: a run that did not commit left evidence": """
+        SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (run) WHERE r.run IS NULL""",
+    "I3: a version of no image": """
+        SELECT v.id FROM inventory.image_versions v LEFT JOIN inventory.images i USING (source, id)
+        WHERE i.id IS NULL""",
+    "I3: a deleted image whose last period does not end when it was deleted": """
+        SELECT i.id FROM inventory.images i JOIN pruned p USING (source) LEFT JOIN last v USING (source, id)
+        WHERE i.deleted_at > p.until AND v.valid_to IS DISTINCT FROM i.deleted_at
+          AND (v.id IS NOT NULL OR i.valid_from <> i.deleted_at OR i.first_seen_at <> i.deleted_at)""",
+    "I3: a deleted image that is not as it last was": f"""
+        SELECT i.id FROM inventory.images i JOIN last v USING (source, id)
+        WHERE i.deleted_at IS NOT NULL AND i.valid_from < i.deleted_at AND NOT {_dead("i")}
+          AND (v.valid_from <> i.valid_from OR {_content("i")} IS DISTINCT FROM {_content("v")})""",
+    "I4: an empty period": "SELECT id FROM spans WHERE valid_from >= valid_to",
+    "I4: periods that overlap": "SELECT id FROM chain WHERE before > valid_from",
+    "I4: periods that touch, by the word of two runs": """
+        SELECT id FROM chain WHERE before = valid_from AND before_run <> valid_from_run""",
+    "I4: a gap that begins without a deletion": """
+        SELECT id FROM chain c WHERE after IS DISTINCT FROM valid_to AND valid_to < 'infinity'
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_to_run AND r.deleted > 0)""",
+    "I4: a gap that ends without a return": """
+        SELECT id FROM chain c WHERE before < valid_from
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0)""",
+    "I4: a first period that does not begin when the image was first seen": """
+        SELECT c.id FROM chain c JOIN inventory.images i USING (source, id) JOIN pruned p USING (source)
+        WHERE c.before IS NULL AND c.valid_from > p.until
+          AND (c.valid_from < i.first_seen_at OR c.valid_from > i.first_seen_at
+          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0))""",
+    "I5: two touching versions that are the same": f"""
+        SELECT a.id FROM spans a JOIN spans b ON a.source = b.source AND a.id = b.id AND a.valid_to = b.valid_from
+        WHERE {_content("a")} IS NOT DISTINCT FROM {_content("b")}""",
+    "I7: effective_at does not rise": """
+        SELECT run::text FROM (SELECT run, effective_at <= lag(effective_at) OVER (PARTITION BY source ORDER BY run)
+        AS falls FROM took) AS r WHERE falls""",
+    "I7, I2, I11: a bound that is not the effective_at of a committed run of its source": """
+        SELECT b.what || ' ' || b.id FROM bounds b LEFT JOIN took r ON r.run = b.run AND r.source = b.source
+        WHERE r.effective_at IS DISTINCT FROM b.at""",
+    "I7: a moment that is not the effective_at of any run of its source": """
+        SELECT i.id FROM inventory.images i WHERE NOT EXISTS (
+            SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.first_seen_at)
+          OR NOT EXISTS (SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.listed_since)
+          OR i.last_seen_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.last_seen_at)""",
+    "I7: a deleted image that was last seen never, later, or before it was as it is": """
+        SELECT id FROM inventory.images WHERE (deleted_at IS NULL) <> (last_seen_at IS NULL)
+          OR last_seen_at NOT BETWEEN valid_from AND deleted_at""",
+    "I7: a source that does not know its last run": """
+        SELECT s.name FROM inventory.sources s WHERE
+            s.epoch <> (SELECT count(*) FROM took r WHERE r.source = s.name)
+            OR s.effective_at IS DISTINCT FROM (SELECT max(effective_at) FROM took r WHERE r.source = s.name)
+            OR s.proven_at IS DISTINCT FROM (SELECT max(effective_at) FROM took r WHERE r.source = s.name AND proven)
+        """,
+    "I7: runs that committed though another was ahead": """
+        SELECT run::text FROM (SELECT run, epoch <> row_number() OVER (PARTITION BY source ORDER BY run) - 1 AS off
+        FROM took) AS r WHERE off""",
+    "I8: deletions without a proven list": "SELECT run::text FROM took WHERE deleted > 0 AND NOT proven",
+    "I8: unapproved deletions beside newly held ones": """
+        SELECT run::text FROM took r WHERE deleted <> approved AND EXISTS (
+            SELECT FROM inventory.held_deletions h WHERE h.run = r.run)""",
+    "I8: deleted though it was held, and no one approved it": """
+        SELECT id FROM inventory.held_deletions WHERE outcome = 'deleted' AND approved_at IS NULL""",
+    "I7: a source that accounted for its images later than it proved its list": """
+        SELECT name FROM inventory.sources WHERE seen_at > proven_at""",
+    "I8: approvals that were not used once": """
+        SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
+        WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
+    "I8: deletions that were not confirmed": f"""
+        SELECT r.run::text FROM took r JOIN (
+            SELECT i.deleted_run AS run, count(*) AS n FROM inventory.images i
+            WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1
+        ) AS went USING (run) WHERE r.missing - r.still_there - r.unconfirmed - r.pending < went.n""",
+    "I8: confirmed deletions that were neither made nor held": """
+        SELECT run::text FROM took WHERE missing - still_there - unconfirmed - pending > deleted + held""",
+    "I8: images that nobody could confirm, and nothing is withheld": """
+        SELECT run::text FROM took WHERE unconfirmed > 0 AND status = 'done'""",
+    "I8: missing images that are not on record, or not as the last proven list found them": """
+        SELECT s.name FROM inventory.sources s JOIN took r ON r.source = s.name AND r.effective_at = s.proven_at
+        LEFT JOIN (
+            SELECT source, count(*) FILTER (WHERE state = 'still_there') AS still_there,
+                   count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
+                   count(*) FILTER (WHERE state = 'pending') AS pending
+            FROM inventory.missing_images WHERE ended_at IS NULL GROUP BY 1
+        ) AS m ON m.source = s.name
+        WHERE (r.still_there, r.unconfirmed, r.pending)
+              <> (coalesce(m.still_there, 0), coalesce(m.unconfirmed, 0), coalesce(m.pending, 0))""",
+    "I8: a missing image that is not live": """
+        SELECT m.id FROM inventory.missing_images m LEFT JOIN inventory.images i USING (source, id)
+        WHERE m.ended_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
+    "I8: an open case of an image that is not live": """
+        SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
+        WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
+    "I8: a case closed by a deletion that is not there": """
+        SELECT h.id FROM inventory.held_deletions h JOIN pruned p USING (source)
+        WHERE h.outcome = 'deleted' AND h.closed_at > p.until
+          AND NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
+                          AND i.deleted_run = h.closed_run)
+          AND NOT EXISTS (SELECT FROM inventory.image_versions v WHERE v.source = h.source AND v.id = h.id
+                          AND v.valid_to_run = h.closed_run)""",
+    "I8: half an approval": """
+        SELECT id FROM inventory.held_deletions WHERE (approved_at IS NULL) <> (approved_by IS NULL)""",
+    "I12: received is not the sum of its parts": """
+        SELECT run::text FROM took
+        WHERE received <> created + updated + restored + unchanged + duplicates + quarantined""",
+    "I12: listed is not received without duplicates": """
+        SELECT run::text FROM took WHERE listed <> received - duplicates""",
+    "I12: a count below zero": """
+        SELECT run::text FROM inventory.runs
+        WHERE least(received, listed, created, updated, restored, deleted, approved, held, unchanged, duplicates) < 0
+           OR least(quarantined, missing, still_there, unconfirmed, pending, misfits) < 0
+           OR least(requests, retries, bytes, pages) < 0
+           OR still_there + unconfirmed + pending > missing OR approved > deleted""",
+    "I12: created is not what was created": """
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT source, first_seen_at AS at, count(*) AS n FROM inventory.images GROUP BY 1, 2
+        ) AS came ON came.source = r.source AND came.at = r.effective_at WHERE r.created <> coalesce(came.n, 0)""",
+    "I12: restored is not what came back": """
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT c.source, c.valid_from AS at, count(*) AS n FROM chain c JOIN inventory.images i USING (source, id)
+            WHERE c.before IS DISTINCT FROM c.valid_from AND i.first_seen_at < c.valid_from GROUP BY 1, 2
+        ) AS back ON back.source = r.source AND back.at = r.effective_at
+        WHERE r.effective_at > r.until AND r.restored <> coalesce(back.n, 0)""",
+    "I12: updated is less than what changed": """
+        SELECT r.run::text FROM took r JOIN (
+            SELECT source, valid_from AS at, count(*) AS n FROM chain WHERE before = valid_from GROUP BY 1, 2
+        ) AS changed ON changed.source = r.source AND changed.at = r.effective_at WHERE r.updated < changed.n""",
+    "I12: deleted is not what went": """
+        SELECT r.run::text FROM took r LEFT JOIN (
+            SELECT source, at, count(*) AS n FROM (
+                SELECT source, valid_to AS at FROM chain WHERE after IS DISTINCT FROM valid_to
+                UNION ALL
+                SELECT i.source, i.first_seen_at FROM inventory.images i WHERE NOT EXISTS (
+                    SELECT FROM chain c WHERE c.source = i.source AND c.id = i.id AND c.valid_from = i.first_seen_at)
+            ) AS each GROUP BY 1, 2
+        ) AS went ON went.source = r.source AND went.at = r.effective_at
+        WHERE r.effective_at > r.until AND r.deleted <> coalesce(went.n, 0)""",
+    "I14: a run that does not say how it ended": """
+        SELECT run::text FROM inventory.runs WHERE (status = 'running') <> (finished_at IS NULL)
+          OR status IN ('failed', 'interrupted', 'superseded') AND (error IS NULL OR reason = '')
+          OR status IN ('done', 'withheld') AND ((status = 'withheld') <> (reason <> '') OR error IS NOT NULL)""",
+    "I14: an eventful run without its evidence": """
+        SELECT run::text FROM took r
+        WHERE effective_at > until AND (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
+        CASE WHEN created + updated + restored + deleted + held > 0 OR status = 'withheld' THEN pages ELSE 0 END""",
+    "I13: a digest of a run that did not commit": """
+        SELECT run::text FROM inventory.runs
+        WHERE effective_at IS NULL AND (digest IS NOT NULL OR changes_digest IS NOT NULL)""",
+    "I13: history that is called pruned, and no one pruned it": """
+        SELECT name FROM inventory.sources s WHERE pruned_before IS DISTINCT FROM (
+            SELECT max(p.pruned_before) FROM inventory.prunings p WHERE p.source = s.name)""",
+    "I6: a digest of another length": """
+        SELECT id FROM inventory.images WHERE length(raw_digest) <> 16 OR length(content_digest) <> 16""",
+}

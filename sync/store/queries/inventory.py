@@ -1,0 +1,233 @@
+"""What is asked of the inventory; answered by the views and functions of the schema, which analysts use as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
+
+from sync.domain.fields import COLUMNS
+from sync.errors import UnknownError, UsageError
+from sync.store.connection import Target, connect, to_store_error, transaction
+from sync.store.schema import migrate
+
+Row = Mapping[Any, Any]  # by column name
+CONTENT = (*COLUMNS, "extra")
+_CHUNK = 2_000  # rows held in memory at a time
+
+_STATUS = """
+SELECT source, scope, last_run AS run, last_status AS status, last_started_at AS started_at,
+       round(extract(epoch FROM age)) AS proven_seconds_ago, live, deleted, held, still_there, unconfirmed, pending,
+       pending_until, quarantined, findings, failed_since, last_proof AS proof, last_reason AS reason
+FROM inventory.freshness ORDER BY source
+"""
+_FINDINGS = """
+SELECT source, kind, subject, detail, first_run, first_seen_at FROM inventory.findings ORDER BY first_run, subject
+"""
+_HELD = """
+SELECT h.source, h.run, h.id, i.name, h.held_at, h.last_seen_at, h.approved_at, h.reason
+FROM inventory.held_deletions h JOIN inventory.live_images i USING (source, id)
+WHERE h.closed_at IS NULL ORDER BY h.source, h.run, h.id
+"""
+_MISSING = """
+SELECT m.source, m.id, i.name, m.state, m.since, m.pending_until, r.reason FROM inventory.missing_images m
+JOIN inventory.live_images i USING (source, id) JOIN inventory.runs r ON r.run = m.state_run
+WHERE m.ended_at IS NULL ORDER BY m.source, m.state, m.id
+"""
+_AS_OF = "SELECT * FROM inventory.images_as_of(:moment, :source) ORDER BY source, id"
+_DIFF = """
+SELECT source, id, name, change, field, old, new FROM inventory.images_diff(:before, :after, :source)
+ORDER BY source, id, field
+"""
+_OBSERVED = "SELECT * FROM inventory.observed(:moment, :source) ORDER BY source"
+# By way of the sources, since the keys begin with them.
+_HISTORY = f"""
+SELECT h.source, h.valid_from, h.valid_to, h.valid_from_run, {", ".join(f"h.{name}" for name in CONTENT)},
+       c.kind AS change, coalesce(c.changes, '') AS changes, c.not_before
+FROM inventory.sources s JOIN inventory.image_history h ON h.source = s.name
+LEFT JOIN LATERAL (
+    SELECT min(kind) AS kind, min(not_before) AS not_before, string_agg(
+        field || ': ' || coalesce(old, 'nothing') || ' -> ' || coalesce(new, 'nothing'), '; ' ORDER BY field
+    ) AS changes
+    FROM inventory.image_changes
+    WHERE source = h.source AND id = h.id AND at = h.valid_from AND kind <> 'deleted'
+) AS c ON true
+WHERE h.id = :id AND (CAST(:source AS text) IS NULL OR h.source = :source)
+ORDER BY h.source, h.valid_from
+"""  # noqa: S608 - nothing but the column names of fields.py is put into the text
+_WHERE_KNOWN = """
+SELECT s.name AS source FROM inventory.sources s
+LEFT JOIN LATERAL (
+    SELECT h.id FROM inventory.image_history h WHERE h.source = s.name AND h.id = :id LIMIT 1) AS h ON true
+WHERE EXISTS (SELECT FROM inventory.deleted_images d WHERE d.source = s.name AND d.id = :id) OR h.id IS NOT NULL
+ORDER BY s.name
+"""
+_MOMENT = "SELECT source, coalesce(effective_at, started_at) AS moment FROM inventory.runs WHERE run = :run"
+_FIRST_LAST = """
+SELECT min(effective_at) AS first, max(effective_at) AS last FROM inventory.runs
+WHERE effective_at IS NOT NULL AND (CAST(:source AS text) IS NULL OR source = :source)
+"""
+# The transaction began before its snapshot was taken; a run under way takes effect after it was put on record.
+_SETTLED = """
+SELECT least(
+    (SELECT min(started_at) FROM inventory.runs
+     WHERE status = 'running' AND deadline_at > now() - interval '10 minutes'
+       AND (CAST(:source AS text) IS NULL OR source = :source)),
+    (SELECT min(greatest(now(), effective_at)) FROM inventory.sources
+     WHERE CAST(:source AS text) IS NULL OR name = :source)
+) AS moment
+"""
+
+
+class Inventory:
+    """Answers questions about the inventory; writes nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def status(self) -> list[Row]:
+        """One row a source: its last run, when its list was last proven, and what is withheld."""
+        return self.rows(_STATUS)
+
+    def findings(self) -> list[Row]:
+        """What is worth knowing about the sources."""
+        return self.rows(_FINDINGS)
+
+    def held(self) -> list[Row]:
+        """Deletions that wait for a person."""
+        return self.rows(_HELD)
+
+    def missing(self) -> list[Row]:
+        """Live images that the last proven list lacked, and why they are not deleted."""
+        return self.rows(_MISSING)
+
+    def as_of(self, moment: datetime, source: str | None) -> Iterator[Row]:
+        """The images that existed at a moment, streamed."""
+        return self._stream(_AS_OF, moment=moment, source=source)
+
+    def history(self, image_id: str, source: str | None) -> list[Row]:
+        """All versions of one image, oldest first, each with what changed from the one before.
+
+        Raises:
+            UnknownError: it never was live.
+        """
+        rows = self.rows(_HISTORY, id=image_id, source=source)
+        if not rows:
+            raise UnknownError(self._why_no_version(image_id, source))
+        return rows
+
+    def diff(self, before: datetime, after: datetime, source: str | None) -> Iterator[Row]:
+        """What changed between two moments: a row a changed field of each image."""
+        return self._stream(_DIFF, before=before, after=after, source=source)
+
+    def observed(self, moment: datetime, source: str | None) -> list[Row]:
+        """One row a source: the proven runs on both sides of a moment, and what that says of an answer."""
+        return self.rows(_OBSERVED, moment=moment, source=source)
+
+    def rows(self, query: str, **values: object) -> list[Row]:
+        """The rows of a query, values in it as ``:name``; values that are not in it are left out."""
+        return list(self._connection.execute(text(query), values).mappings())
+
+    def ask(self, what: str, query: str, values: Mapping[str, object]) -> list[Row]:
+        """Carry out a user's own query; it can write nothing.
+
+        Args:
+            what: whose query it is, for messages.
+            query: the SQL.
+            values: by name, as in ``rows``.
+
+        Raises:
+            UsageError: it can't be carried out.
+        """
+        try:
+            with self._connection.begin_nested():
+                return self.rows(query, **values)
+        except (StatementError, ResourceClosedError) as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise UsageError(f"the SQL of {what} can't be carried out: {reason}") from error
+
+    def moment(self, run: int) -> datetime:
+        """When a run took effect; of one that wrote nothing, when it began.
+
+        Raises:
+            UnknownError: there is no such run.
+        """
+        found = self.rows(_MOMENT, run=run)
+        if not found:
+            newest = self.rows("SELECT max(run) AS run FROM inventory.runs")[0]["run"]
+            raise UnknownError(f"there is no run {run}; the newest is {newest or 'none at all'}")
+        moment: datetime = found[0]["moment"]
+        return moment
+
+    def bounds(self, source: str | None) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last run took effect; None, None if there is none."""
+        row = self.rows(_FIRST_LAST, source=source)[0]
+        return row["first"], row["last"]
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        found: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
+        return found
+
+    def settled(self, source: str | None = None) -> datetime:
+        """The last moment of which no run under way, of a source or of any, can change anything any more."""
+        found: datetime = self.rows(_SETTLED, source=source)[0]["moment"]
+        return found
+
+    def check_source(self, source: str | None) -> None:
+        """Make sure that a source is known.
+
+        Raises:
+            UnknownError: it is not.
+        """
+        known = [row["name"] for row in self.rows("SELECT name FROM inventory.sources ORDER BY name")]
+        if source is not None and source not in known:
+            raise UnknownError(
+                f"there is no source {source} in the database; it knows {', '.join(known) or 'none yet'}"
+            )
+
+    def _why_no_version(self, image_id: str, source: str | None) -> str:
+        known = [row["source"] for row in self.rows(_WHERE_KNOWN, id=image_id)]
+        if source is not None and known and source not in known:
+            return f"source {source} has no image {image_id}; {', '.join(known)} has"
+        if known:
+            return (
+                f"of image {image_id} there is no version: it never was live here, as the cloud listed it as deleted "
+                "when it was first seen, or its history was pruned"
+            )
+        return f"no image {image_id} was ever seen; `image-sync as-of now` lists those that exist"
+
+    def _stream(self, query: str, **values: object) -> Iterator[Row]:
+        options = {"stream_results": True, "yield_per": _CHUNK}
+        return iter(self._connection.execute(text(query), values, execution_options=options).mappings())
+
+
+@contextmanager
+def inventory(target: Target) -> Iterator[Inventory]:
+    """Open the inventory for reading, in one snapshot.
+
+    Raises:
+        SchemaVersionError: the schema is not the program's.
+        StoreError: the database can't be read.
+    """
+    with connect(target) as own, transaction(own, target, "reading the version of the schema"):
+        migrate.check(own)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(target), poolclass=pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).exec_driver_sql(
+                "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
+                "set_config('jit', 'off', true)"
+            )
+            yield Inventory(connection)
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise to_store_error(error.orig, "reading the inventory") from error
+        raise

@@ -1,0 +1,295 @@
+"""The tables of schema ``inventory``, for Alembic's drift check and for reading queries.
+
+They are made by the migrations only; a test holds the two against each other. Columns of images come from
+``domain.fields``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
+
+from sync.domain.guard import Status
+from sync.store.schema import columns
+from sync.store.schema.columns import SCHEMA, metadata
+
+__all__ = ["SCHEMA", "metadata"]
+
+_STATUSES = ", ".join(f"'{status.value}'" for status in Status)
+
+_STATUS_COMMENT = (
+    "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: "
+    "another run was ahead; skipped: not started; abandoned: its process was killed"
+)
+
+_STATES_COMMENT = (
+    "still_there: the cloud has it, outside of the list; unconfirmed: the cloud did not say; pending: listed too "
+    "recently to be believed gone"
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Name of the source in the settings"),
+    Column("api", Text, nullable=False, server_default="iec.v1.images", comment="Which API the source speaks"),
+    Column("endpoint", Text, nullable=False, comment="Address of the API at the last run"),
+    Column(
+        "scope", Text, nullable=False, comment="Filter the inventory was made with, as a query; empty is everything"
+    ),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="Committed runs so far: the fence"),
+    columns.moment("effective_at", "When the last committed run took effect"),
+    columns.moment("proven_at", "When the last run whose list was proven complete took effect"),
+    columns.moment("seen_at", "When the last run took effect that saw each live image or knew it to be gone"),
+    columns.moment("created_at", "When the source was first seen", nullable=False, now=True),
+    columns.moment("pruned_before", "History before this moment was removed; NULL: all is there"),
+    comment="Cloud accounts and endpoints, each with one fixed filter",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", BigInteger, Identity(), primary_key=True, comment="Number of the run"),
+    columns.source(),
+    Column("status", Text, nullable=False, comment=_STATUS_COMMENT),
+    Column("reason", Text, nullable=False, server_default="", comment="Why it ended so, in words"),
+    Column("trigger", Text, nullable=False, comment="What started it: command, schedule or demo"),
+    columns.moment("started_at", "When it began", nullable=False, now=True),
+    columns.moment("deadline_at", "By when it ends, come what may", nullable=False),
+    columns.moment("finished_at", "When it ended"),
+    columns.moment("effective_at", "The one moment at which its changes took effect; NULL: it wrote nothing"),
+    Column("epoch", BigInteger, nullable=False, comment="Epoch of the source when the run began"),
+    Column("proven", Boolean, nullable=False, server_default=text("false"), comment="Whether the list was proven"),
+    Column("proof", Text, nullable=False, server_default="", comment="Why the list is or is not proven, in words"),
+    Column("readings", Integer, nullable=False, server_default=text("0"), comment="How often the list was read"),
+    columns.count("pages", "Answers read, all readings together"),
+    columns.count("received", "Rows that came in the last reading, duplicates included"),
+    columns.count("listed", "Images among them"),
+    Column("total", BigInteger, comment="Number of images by the cloud's last word"),
+    columns.count("created", "Images seen for the first time"),
+    columns.count("updated", "Live images with new content"),
+    columns.count("restored", "Deleted images that came back"),
+    columns.count("deleted", "Images marked deleted"),
+    columns.count("approved", "Of the deleted: those released by a person"),
+    columns.count("held", "Deletions withheld by the guard, still open after the run"),
+    columns.count("unchanged", "Images found as stored"),
+    columns.count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
+    columns.count("quarantined", "Records that can't be read as an image"),
+    columns.count("missing", "Live images that were not in the list"),
+    columns.count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
+    columns.count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
+    columns.count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
+    columns.count("misfits", "Values that did not fit their column and went to extra"),
+    columns.count("requests", "Requests to the cloud"),
+    columns.count("retries", "Of these: repeated ones"),
+    columns.count("bytes", "Bytes received"),
+    Column("error", Text, comment="Class of the error that ended the run"),
+    Column("version", Text, nullable=False, comment="Version of the program"),
+    Column("host", Text, nullable=False, comment="Host and process that ran it"),
+    Column(
+        "ignored",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="API fields whose change alone made no version in it, by name, with commas between",
+    ),
+    columns.count("throttled_ms", "Milliseconds that the cloud had it wait"),
+    Column("changes_digest", LargeBinary, comment="SHA-256 of what it changed"),
+    Column(
+        "digest",
+        LargeBinary,
+        comment="SHA-256 of that, of this row, and of the digest of the committed run before it; see docs/evidence.md",
+    ),
+    CheckConstraint(f"status IN ({_STATUSES})", name="status"),
+    CheckConstraint("(status IN ('done', 'withheld')) = (effective_at IS NOT NULL)", name="effective"),
+    Index(None, "source", "run"),
+    Index(
+        "runs_source_effective_at_key",
+        "source",
+        "effective_at",
+        unique=True,
+        postgresql_where=text("effective_at IS NOT NULL"),
+    ),
+    # Runs that saw all of their list, and withheld nothing: between two of them lies each change.
+    Index(
+        "runs_complete_idx",
+        "source",
+        "effective_at",
+        postgresql_where=text("effective_at IS NOT NULL AND proven AND unconfirmed + pending + held + quarantined = 0"),
+    ),
+    comment="One row a run, whatever happened to it",
+)
+
+run_pages = Table(
+    "run_pages",
+    metadata,
+    Column(
+        "run", BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), primary_key=True, autoincrement=False, comment="The run"
+    ),
+    Column("page", Integer, primary_key=True, autoincrement=False, comment="In the order the answers came, from 1"),
+    Column("reading", Integer, nullable=False, comment="Which reading; 0 is the one that confirms deletions"),
+    Column("row_offset", BigInteger, nullable=False, comment="Offset asked for"),
+    Column("rows", Integer, nullable=False, comment="Rows that came"),
+    Column("first_id", Text, comment="Id of the first row"),
+    Column("last_id", Text, comment="Id of the last row"),
+    Column("anchor_id", Text, comment="Id of the row that ties the page to the one before it; see docs/proof.md"),
+    Column("total", BigInteger, comment="Number of images by this answer"),
+    Column("request_id", Text, comment="The gateway's id of the request"),
+    Column("milliseconds", Integer, nullable=False, comment="How long the answer took"),
+    comment="The evidence of runs that changed something or could not be proven: one row an answer",
+)
+
+images = Table(
+    "images",
+    metadata,
+    columns.source(primary_key=True, checked=False),
+    *columns.fields(),
+    columns.moment("first_seen_at", "When the image first entered the inventory", nullable=False),
+    columns.moment("valid_from", "Since when the content is as it stands here", nullable=False),
+    columns.moment(
+        "listed_since",
+        "Since when lists have shown it: when it was first seen, came back, or was listed again after it was missing",
+        nullable=False,
+    ),
+    columns.moment("deleted_at", "When the image was found to be gone; NULL: it is live"),
+    columns.moment("last_seen_at", "Of a deleted image: when it was last known to exist"),
+    columns.run_unchecked("valid_from_run", "Run that found the content as it stands here", nullable=False),
+    columns.run_unchecked("deleted_run", "Run that found it gone"),
+    Column("raw_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the JSON as the cloud sent it"),
+    Column("content_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the content, canonical"),
+    CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name="deleted"),
+    CheckConstraint("deleted_at >= valid_from", name="order"),
+    # Nearly always empty: what the cloud lists as deleted while its deletion is withheld; each run looks for it.
+    Index(
+        "images_dead_idx",
+        "source",
+        postgresql_where=text(
+            "deleted_at IS NULL AND (vendor_deleted IS TRUE OR status IS NOT DISTINCT FROM 'deleted')"
+        ),
+    ),
+    postgresql_with={"fillfactor": 85},
+    comment="The current state: live images, and deleted ones as they last were",
+)
+
+image_versions = Table(
+    "image_versions",
+    metadata,
+    columns.source(primary_key=True, checked=False),
+    *columns.fields(),
+    Column("valid_from", DateTime(timezone=True), primary_key=True, comment="Since when the content was so"),
+    columns.moment("valid_to", "Until when, this moment not included", nullable=False),
+    columns.run_unchecked("valid_from_run", "Run that found this content", nullable=False),
+    columns.run_unchecked("valid_to_run", "Run that found it changed or gone", nullable=False),
+    CheckConstraint("valid_from < valid_to", name="period"),
+    Index(None, "source", "valid_to"),
+    Index(None, "source", "valid_from"),
+    comment="Every earlier version of an image; the current one is in images",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    columns.source(primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="blake2b (16 bytes) of the record"),
+    Column("id", Text, comment="Id the record bears, if that can be read"),
+    Column("raw", LargeBinary, nullable=False, comment="The record, just as the cloud sent it"),
+    Column("reason", Text, nullable=False, comment="Why it can't be read as an image"),
+    columns.run("first_run", "Run that met it first", nullable=False),
+    columns.moment("first_seen_at", "When that was", nullable=False),
+    comment="Records that can't be read as an image, kept raw",
+)
+
+held_deletions = Table(
+    "held_deletions",
+    metadata,
+    columns.source(primary_key=True),
+    Column("id", Text, primary_key=True, comment="Image whose deletion is withheld"),
+    Column(
+        "run",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.runs.run"),
+        primary_key=True,
+        autoincrement=False,
+        comment="Run that withheld it first",
+    ),
+    Column("reason", Text, nullable=False, comment="Why, in words"),
+    columns.moment("held_at", "When that was", nullable=False),
+    columns.moment("last_seen_at", "When the image was last known to exist"),
+    columns.moment("approved_at", "When a person released the deletion"),
+    Column("approved_by", Text, comment="Who that was"),
+    columns.moment("closed_at", "When the case was closed"),
+    columns.run("closed_run", "Run that closed it"),
+    Column("outcome", Text, comment="deleted, or returned: the image was there again"),
+    CheckConstraint("outcome IN ('deleted', 'returned')", name="outcome"),
+    CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name="closed"),
+    Index("held_deletions_open_key", "source", "id", unique=True, postgresql_where=text("closed_at IS NULL")),
+    comment="Deletions withheld by the guard until a person approves them",
+)
+
+missing_images = Table(
+    "missing_images",
+    metadata,
+    columns.source(primary_key=True),
+    Column("id", Text, primary_key=True, comment="Live image that a proven list lacked"),
+    Column("since", DateTime(timezone=True), primary_key=True, comment="Since when"),
+    columns.run("run", "Run that missed it first", nullable=False),
+    Column("state", Text, nullable=False, comment=_STATES_COMMENT),
+    columns.run("state_run", "Run that found this state first", nullable=False),
+    columns.moment("pending_until", "Of a pending one: until when it is not believed gone"),
+    columns.moment("ended_at", "When that was over; NULL: it is missing still"),
+    columns.run("ended_run", "Run that ended it"),
+    Column("outcome", Text, comment="listed: a list shows it again; deleted; held: see held_deletions"),
+    CheckConstraint("state IN ('still_there', 'unconfirmed', 'pending')", name="state"),
+    CheckConstraint("(state = 'pending') = (pending_until IS NOT NULL)", name="pending"),
+    CheckConstraint("outcome IN ('listed', 'deleted', 'held')", name="outcome"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended"),
+    Index("missing_images_open_key", "source", "id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    comment="Live images that a proven list lacked, and why they are not deleted",
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    columns.source(primary_key=True),
+    Column("kind", Text, primary_key=True, comment="contract: the API's answers are not as documented"),
+    Column("subject", Text, primary_key=True, comment="What it is about, such as the name of a field"),
+    Column("detail", Text, nullable=False, comment="What was found, in words"),
+    columns.run("first_run", "Run that found it first", nullable=False),
+    columns.moment("first_seen_at", "When that was", nullable=False),
+    comment="What is worth knowing about a source, each told once",
+)
+
+prunings = Table(
+    "prunings",
+    metadata,
+    Column("pruning", BigInteger, Identity(), primary_key=True, comment="Number of the pruning"),
+    columns.source(),
+    columns.moment("pruned_before", "History before this was removed", nullable=False),
+    Column("versions", BigInteger, nullable=False, comment="Versions removed: they had ended by then"),
+    Column("pages", BigInteger, nullable=False, comment="Rows of evidence removed: of runs that took effect by then"),
+    columns.moment("pruned_at", "When that was done", nullable=False, now=True),
+    Column("pruned_by", Text, nullable=False, comment="Who did it"),
+    comment="What was removed from the history, when and by whom",
+)
+
+report_readers = Table(
+    "report_readers",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Name that the reader gave"),
+    Column("source", Text, primary_key=True, comment="Source the reports are about; empty is all of them"),
+    columns.moment("read_to", "Moment that the last report went to", nullable=False),
+    columns.moment("read_at", "When that was made", nullable=False, now=True),
+    comment="Where readers of reports stopped, for `report --since-last`",
+)
