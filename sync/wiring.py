@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from sync import logs, settings
-from sync.domain.fields import BY_API, FILTERS, PAGE_LIMIT
+from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
 from sync.domain.run import RequestStats, Source
 from sync.embedded import default_folder, embedded
 from sync.store.connection import Target
 
 if TYPE_CHECKING:
-    from sync.cloud.auth.credential import Credential
-    from sync.cloud.auth.token import IamUser, TokenCache
-    from sync.cloud.client import Client
     from sync.cloud.image_list import ImageList
-    from sync.cloud.retry import RetryPolicy
     from sync.domain.notices import Notice
     from sync.notices.webhook import Webhook
     from sync.store.runs.database import Database
@@ -123,16 +116,6 @@ def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
     return Webhook(url.reveal(), secret, loaded.notice_style)
 
 
-def token_expiry(given: settings.Source) -> float | None:
-    """When the token of a source dies, in Unix time; None where there is none, or no one can say."""
-    own = given.credentials
-    if not isinstance(own, settings.Password):
-        return None
-    token = _logins().account(_user(own)).token
-    left = math.inf if token is None else token.left(time.monotonic())
-    return time.time() + left if math.isfinite(left) else None
-
-
 @contextmanager
 def parts(
     given: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
@@ -140,58 +123,17 @@ def parts(
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
     from sync.cloud.retry import RetryPolicy  # noqa: PLC0415
+    from sync.cloud.session import open_session  # noqa: PLC0415
     from sync.store.runs.spool import FileSpool  # noqa: PLC0415
 
     stats, spool = RequestStats(), FileSpool()
     policy = RetryPolicy(given.deadline, given.retries, stats, stop)
     store.over = policy.over
-    with asking(given, policy, stats, progress) as cloud:
+    with open_session(given, policy, stats, progress) as session:
         try:
-            yield Parts(source_of(given), cloud.images, store, spool)
+            yield Parts(source_of(given), session.images, store, spool)
         finally:
             spool.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What asks the cloud of one source, from the proof of who asks up to the list."""
-
-    credential: Credential
-    client: Client
-    images: ImageList
-
-
-@contextmanager
-def asking(
-    given: settings.Source, policy: RetryPolicy, stats: RequestStats, progress: Progress | None = None
-) -> Iterator[Asking]:
-    """What asks the cloud of a source, for as long as this patience lasts."""
-    from sync.cloud.client import Client  # noqa: PLC0415 - with the HTTP library
-    from sync.cloud.image_list import ImageList  # noqa: PLC0415
-
-    credential = _credential(given, policy, stats)
-    client = Client(given.endpoint, credential, policy, stats, timeout=given.timeout, page_bytes=given.page_bytes)
-    with client:
-        images = ImageList(
-            client,
-            source_of(given).scope,
-            policy,
-            stats,
-            concurrency=given.concurrency,
-            max_images=given.max_images + PAGE_LIMIT,
-            progress=progress,
-        )
-        yield Asking(credential, client, images)
-
-
-@contextmanager
-def probe_session(given: settings.Source, seconds: float) -> Iterator[Asking]:
-    """What asks the cloud of a source once or twice, never again, and within so many seconds."""
-    from sync.cloud.retry import RetryPolicy  # noqa: PLC0415 - with the HTTP library
-
-    stats = RequestStats()
-    with asking(given, RetryPolicy(seconds, 0, stats), stats) as cloud:
-        yield cloud
 
 
 def source_of(given: settings.Source) -> Source:
@@ -209,34 +151,6 @@ def source_of(given: settings.Source) -> Source:
         max_images=given.max_images,
         max_growth=given.max_growth,
     )
-
-
-def _credential(given: settings.Source, policy: RetryPolicy, stats: RequestStats) -> Credential:
-    """What proves to the cloud who asks; a login is kept for the next run of this process."""
-    from sync.cloud.auth.credential import GivenToken  # noqa: PLC0415 - with the HTTP library
-    from sync.cloud.auth.iam import IamToken  # noqa: PLC0415
-    from sync.cloud.auth.signing import SignedRequests  # noqa: PLC0415
-
-    own = given.credentials
-    if isinstance(own, settings.Token):
-        return GivenToken(own.token.reveal())
-    if isinstance(own, settings.Keys):
-        extra = own.security_token.reveal() if own.security_token else None
-        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
-    return IamToken(_user(own), _logins(), policy, stats, timeout=given.timeout)
-
-
-def _user(own: settings.Password) -> IamUser:
-    from sync.cloud.auth.token import IamUser  # noqa: PLC0415 - with the HTTP library
-
-    return IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
-
-
-@cache
-def _logins() -> TokenCache:
-    from sync.cloud.auth.token import TokenCache  # noqa: PLC0415 - with the HTTP library
-
-    return TokenCache()
 
 
 def _target(loaded: settings.Settings, url: str) -> Target:

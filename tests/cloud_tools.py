@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from sync import job, wiring
+from sync import runner, wiring
 from sync.cloud.auth.credential import GivenToken
 from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
@@ -146,7 +146,7 @@ class Inventory:
     def run(self, **changes: Any) -> Outcome:
         """Sync once, with other settings if given."""
         with Database(self._target) as store, wiring.parts(replace(self.source, **changes), store, self.stop) as parts:
-            outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+            outcome = runner.sync(parts, "command")
         _check_sums(outcome)
         record = self.last_run()
         assert (record["status"], record["reason"]) == (outcome.status.value, outcome.reason)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sync import wiring
+from sync.cloud.session import probe_session
 from sync.doctor.cloud import SourceProbe, cloud_checks
 from sync.doctor.database import DatabaseState, Requirements, database_checks
 from sync.doctor.result import Result, about
@@ -17,11 +18,11 @@ from sync.store.connection import Target
 LONGEST = 900.0  # seconds, of a run
 
 
-def patient(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> SourceProbe:
+def probe(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> SourceProbe:
     """A source at this address, to be looked at with so much patience."""
     given = Source(**({"endpoint": url, "credentials": Token(token=Secret(token or "some"))} | options))
-    probe_session: Any = partial(wiring.probe_session, given, seconds)
-    return SourceProbe(given, wiring.source_of(given), probe_session)
+    session: Any = partial(probe_session, given, seconds)
+    return SourceProbe(given, wiring.source_of(given), session)
 
 
 def look_at(source: SourceProbe, *, offline: bool = False) -> list[Result]:

@@ -22,7 +22,7 @@ from machine_told import Told
 from proxy import Lose, Passing, Proxy
 from servers import Server
 
-from sync import job, wiring
+from sync import runner, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import Simulator, World
@@ -152,7 +152,7 @@ class Bench:
             with store(self.target) as database:
                 database.prepare()
                 with wiring.parts(account.settings(), database, threading.Event()) as parts:
-                    return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command"), None
+                    return runner.sync(parts, "command"), None
         except ImageSyncError as error:
             return None, error
 

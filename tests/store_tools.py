@@ -12,7 +12,7 @@ from cloud_tools import Inventory
 from invariants import Past, check, truth
 from servers import Server
 
-from sync import job, wiring
+from sync import runner, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import Simulator, World, effects
@@ -100,7 +100,7 @@ class Edge:
     def run_by(self, url: str, **changes: Any) -> Outcome:
         """Sync once through another way to the database."""
         with self.parts(url, **changes) as (_, parts):
-            return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+            return runner.sync(parts, "command")
 
     def rows(self, query: str, *facts: Any) -> list[tuple[Any, ...]]:
         """The rows of a query."""

@@ -57,7 +57,7 @@ records = st.one_of(
         [b'{"name":"nameless"}', b'{"id":7}', b'{"id":"a","name":"\\u0000"}', b"null", b"[]", b'{"id":"a","n":1e9999}']
     ),
 )
-listings = st.contains(st.contains(records, max_size=6), max_size=4)
+listings = st.lists(st.lists(records, max_size=6), max_size=4)
 stores = st.sets(st.sampled_from(NAMES)).map(lambda names: [image(name, name="old") for name in sorted(names)])
 
 

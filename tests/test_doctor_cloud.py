@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import trustme
-from doctor_tools import levels, look_at, not_ok, patient, said
+from doctor_tools import levels, look_at, not_ok, probe, said
 from http_server import Asked, HttpServer, always, reply, tunnel
 
 from sync.doctor.clock import clock_checks
@@ -46,7 +46,7 @@ def pair(secret: str = PAIR.secret) -> Keys:
 
 def test_a_cloud_that_is_in_order_is_asked_for_one_image(cloud: Simulator) -> None:
     """Every check is told and fine; one request was made, for one image, with the filter of the source."""
-    lines = look_at(patient(cloud.url, cloud.token, filter=(("visibility", "private"),)))
+    lines = look_at(probe(cloud.url, cloud.token, filter=(("visibility", "private"),)))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
     (answer,) = cloud.journal.answers()
@@ -58,7 +58,7 @@ def test_a_cloud_that_is_in_order_is_asked_for_one_image(cloud: Simulator) -> No
 @pytest.mark.parametrize("kind", ["user", "keys"])
 def test_other_credentials_are_tried_as_a_run_would(cloud: Simulator, kind: str) -> None:
     """A user logs in once; a key pair signs."""
-    lines = look_at(patient(cloud.url, credentials=person(cloud) if kind == "user" else pair()))
+    lines = look_at(probe(cloud.url, credentials=person(cloud) if kind == "user" else pair()))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
     assert cloud.identity.token_calls == (kind == "user")
@@ -66,7 +66,7 @@ def test_other_credentials_are_tried_as_a_run_would(cloud: Simulator, kind: str)
 
 def test_offline_asks_nothing(cloud: Simulator) -> None:
     """With --offline each line says that it was skipped, and why; the cloud hears nothing."""
-    lines = look_at(patient(cloud.url, cloud.token), offline=True)
+    lines = look_at(probe(cloud.url, cloud.token), offline=True)
 
     assert levels(lines) == dict.fromkeys(ALL, "skipped")
     assert "because of --offline" in said(lines, "list")
@@ -78,7 +78,7 @@ def test_offline_asks_nothing(cloud: Simulator) -> None:
 
 def test_a_refused_token(cloud: Simulator) -> None:
     """The login is wrong, with the vendor's request id; the list is skipped."""
-    lines = look_at(patient(cloud.url, "stale"))
+    lines = look_at(probe(cloud.url, "stale"))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
     assert "renew the token" in said(lines, "login")
@@ -87,7 +87,7 @@ def test_a_refused_token(cloud: Simulator) -> None:
 
 def test_a_wrong_password_is_tried_once(cloud: Simulator) -> None:
     """Wrong passwords lock a login: it is asked for once, and the list not at all."""
-    lines = look_at(patient(cloud.url, credentials=person(cloud, "another")))
+    lines = look_at(probe(cloud.url, credentials=person(cloud, "another")))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
     assert "check user name, password" in said(lines, "login")
@@ -97,7 +97,7 @@ def test_a_wrong_password_is_tried_once(cloud: Simulator) -> None:
 
 def test_a_wrong_key(cloud: Simulator) -> None:
     """A signature that is refused."""
-    lines = look_at(patient(cloud.url, credentials=pair("another")))
+    lines = look_at(probe(cloud.url, credentials=pair("another")))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
 
@@ -107,7 +107,7 @@ def test_who_may_not_list(cloud: Simulator, kind: str) -> None:
     """The login is fine, and the list wrong: grant the permission."""
     cloud.faults.add(effects.status(403), times=None)
     given = {"credentials": person(cloud)} if kind == "user" else {}
-    lines = look_at(patient(cloud.url, cloud.token, **given))
+    lines = look_at(probe(cloud.url, cloud.token, **given))
 
     assert not_ok(lines) == {"list": "wrong"}
     assert "grant the permission" in said(lines, "list")
@@ -116,7 +116,7 @@ def test_who_may_not_list(cloud: Simulator, kind: str) -> None:
 def test_an_identity_service_that_is_broken(cloud: Simulator) -> None:
     """It is asked once."""
     cloud.faults.add(effects.status(503), path=TOKENS, times=None)
-    lines = look_at(patient(cloud.url, credentials=person(cloud)))
+    lines = look_at(probe(cloud.url, credentials=person(cloud)))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
     assert len(cloud.journal.answers()) <= 1
@@ -125,7 +125,7 @@ def test_an_identity_service_that_is_broken(cloud: Simulator) -> None:
 def test_a_fault_says_nothing_of_the_credentials(cloud: Simulator) -> None:
     """With a 500, whether the token is good is not known."""
     cloud.faults.add(effects.status(500), times=None)
-    lines = look_at(patient(cloud.url, cloud.token))
+    lines = look_at(probe(cloud.url, cloud.token))
 
     assert not_ok(lines) == {"login": "skipped", "list": "wrong"}
     assert len(cloud.journal.answers()) == 1
@@ -135,7 +135,7 @@ def test_a_fault_says_nothing_of_the_credentials(cloud: Simulator) -> None:
 def test_a_cloud_that_does_not_answer_keeps_nobody_waiting(cloud: Simulator, effect: effects.Effect) -> None:
     """The look ends when its patience does."""
     cloud.faults.add(effect, times=None)
-    lines = look_at(patient(cloud.url, cloud.token, seconds=0.5))
+    lines = look_at(probe(cloud.url, cloud.token, seconds=0.5))
 
     assert not_ok(lines) == {"login": "skipped", "list": "wrong"}
 
@@ -144,7 +144,7 @@ def test_an_empty_list_is_worth_a_look(cloud: Simulator) -> None:
     """It may be right; it may be a permission that is gone."""
     cloud.faults.add(effects.images("empty"), times=None)
 
-    lines = look_at(patient(cloud.url, cloud.token))
+    lines = look_at(probe(cloud.url, cloud.token))
 
     assert not_ok(lines) == {"list": "warning"}
     assert "permissions" in said(lines, "list")
@@ -155,7 +155,7 @@ def test_an_empty_list_is_worth_a_look(cloud: Simulator) -> None:
 
 def test_a_name_that_is_not_known() -> None:
     """All that needs it is skipped."""
-    lines = look_at(patient("https://nowhere.invalid"))
+    lines = look_at(probe("https://nowhere.invalid"))
 
     assert not_ok(lines) == {"name": "wrong"} | dict.fromkeys(("connection", "TLS", "login", "list"), "skipped")
     assert "nowhere.invalid" in said(lines, "name")
@@ -163,7 +163,7 @@ def test_a_name_that_is_not_known() -> None:
 
 def test_a_closed_port() -> None:
     """The machine is there, the service is not."""
-    lines = look_at(patient("http://127.0.0.1:1"))
+    lines = look_at(probe("http://127.0.0.1:1"))
 
     assert not_ok(lines) == {"connection": "wrong"} | dict.fromkeys(("TLS", "login", "list"), "skipped")
     assert "127.0.0.1 port 1: Connection refused" in said(lines, "connection")
@@ -178,7 +178,7 @@ def test_one_of_several_machines_is_away(cloud: Simulator, monkeypatch: pytest.M
         socket, "getaddrinfo", lambda host, *a, **k: both if host == "localhost" else real(host, *a, **k)
     )
 
-    lines = look_at(patient(f"http://localhost:{port}", cloud.token))
+    lines = look_at(probe(f"http://localhost:{port}", cloud.token))
 
     assert not_ok(lines) == {"connection": "warning"}
     assert "127.0.0.1, 127.0.0.2" in said(lines, "name")
@@ -189,7 +189,7 @@ def test_one_of_several_machines_is_away(cloud: Simulator, monkeypatch: pytest.M
 def test_the_identity_service_is_looked_at_as_well(cloud: Simulator) -> None:
     """Where it has an address of its own, the way there is checked, and without it nothing is asked."""
     away = Password(iam_endpoint="http://127.0.0.1:1", username="x", password=Secret("x"), domain="x")
-    lines = look_at(patient(cloud.url, credentials=away))
+    lines = look_at(probe(cloud.url, credentials=away))
 
     assert not_ok(lines) == {"connection": "wrong", "TLS": "skipped", "login": "skipped", "list": "skipped"}
     assert cloud.journal.answers() == []
@@ -227,7 +227,7 @@ def ends_in(authority: trustme.CA, **span: float) -> trustme.LeafCert:
 def test_a_certificate_that_is_in_order(authority: trustme.CA) -> None:
     """Its version of TLS, and the days that are left, are told."""
     with HttpServer(always(PAGE), serving(ends_in(authority, days=40.5))) as server:
-        lines = look_at(patient(server.url))
+        lines = look_at(probe(server.url))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
     assert "TLSv1.3" in said(lines, "TLS")
@@ -238,7 +238,7 @@ def test_a_certificate_that_is_in_order(authority: trustme.CA) -> None:
 def test_a_certificate_that_ends_soon(authority: trustme.CA) -> None:
     """It works today, and should be renewed."""
     with HttpServer(always(PAGE), serving(ends_in(authority, days=5))) as server:
-        lines = look_at(patient(server.url))
+        lines = look_at(probe(server.url))
 
     assert not_ok(lines) == {"TLS": "warning"}
     assert "have it renewed" in said(lines, "TLS")
@@ -257,7 +257,7 @@ def test_a_certificate_that_is_wrong(authority: trustme.CA, fault: str, advice: 
         "authority": lambda: trustme.CA().issue_cert("127.0.0.1"),
     }
     with HttpServer(always(PAGE), serving(wrong[fault]())) as server:
-        lines = look_at(patient(server.url))
+        lines = look_at(probe(server.url))
 
     assert not_ok(lines) == {"TLS": "wrong", "login": "skipped", "list": "skipped"}
     assert advice in said(lines, "TLS")
@@ -268,7 +268,7 @@ def test_a_certificate_that_is_wrong(authority: trustme.CA, fault: str, advice: 
 def test_a_port_without_tls() -> None:
     """An endpoint that is https and a server that is not."""
     with HttpServer(always(PAGE)) as server:
-        lines = look_at(patient(server.url.replace("http:", "https:")))
+        lines = look_at(probe(server.url.replace("http:", "https:")))
 
     assert not_ok(lines) == {"TLS": "wrong", "login": "skipped", "list": "skipped"}
 
@@ -282,7 +282,7 @@ def test_a_proxy_that_is_used_is_told(authority: trustme.CA, monkeypatch: pytest
 
     with HttpServer(always(PAGE), serving(authority.issue_cert("127.0.0.1"))) as server, HttpServer(carry) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:canary@"))
-        lines = look_at(patient(server.url))
+        lines = look_at(probe(server.url))
 
     assert not_ok(lines) == dict.fromkeys(("name", "connection", "TLS"), "skipped")
     assert f"127.0.0.1:{proxy.port}" in said(lines, "proxy")
@@ -297,7 +297,7 @@ def test_who_needs_no_proxy(authority: trustme.CA, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", spared)
     with HttpServer(always(PAGE), serving(authority.issue_cert("127.0.0.1"))) as server:
-        lines = look_at(patient(server.url))
+        lines = look_at(probe(server.url))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
 
@@ -306,7 +306,7 @@ def test_who_needs_no_proxy(authority: trustme.CA, monkeypatch: pytest.MonkeyPat
 def test_a_proxy_that_is_not_heeded_is_told(cloud: Simulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Over plain http no proxy is asked, and whoever set one should know."""
     monkeypatch.setenv(name, "http://127.0.0.1:1")
-    lines = look_at(patient(cloud.url, cloud.token))
+    lines = look_at(probe(cloud.url, cloud.token))
 
     assert not_ok(lines) == {"proxy": "warning"}
     assert f"{name.upper()} is not heeded" in said(lines, "proxy")
@@ -322,7 +322,7 @@ def test_a_proxy_that_is_not_heeded_is_told(cloud: Simulator, monkeypatch: pytes
 def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
     """A token bears it; signatures are good for a quarter of an hour only. Also told where the login failed for it."""
     with Simulator(World(seed=1, size=30), keys=PAIR, skew=skew) as cloud:
-        source = patient(cloud.url, cloud.token, **({"credentials": pair()} if kind == "keys" else {}))
+        source = probe(cloud.url, cloud.token, **({"credentials": pair()} if kind == "keys" else {}))
         look_at(source)
 
     lines = about("default", clock_checks(source, 0.0))
@@ -333,7 +333,7 @@ def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
 
 def test_the_database_has_another_time(cloud: Simulator) -> None:
     """The cloud agrees with this machine, and the database with neither."""
-    source = patient(cloud.url, cloud.token)
+    source = probe(cloud.url, cloud.token)
     look_at(source)
 
     lines = about("default", clock_checks(source, 600.0))
@@ -344,4 +344,4 @@ def test_the_database_has_another_time(cloud: Simulator) -> None:
 
 def test_a_cloud_that_was_not_asked_has_no_clock() -> None:
     """Then nothing is said of it."""
-    assert levels(about("default", clock_checks(patient("http://127.0.0.1:1"), 0.0))) == {"clock": "skipped"}
+    assert levels(about("default", clock_checks(probe("http://127.0.0.1:1"), 0.0))) == {"clock": "skipped"}

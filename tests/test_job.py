@@ -13,7 +13,7 @@ from invariants import story, truth
 from servers import Server
 from store_tools import Edge
 
-from sync import job, wiring
+from sync import runner, wiring
 from sync.domain.fields import COLUMNS
 from sync.domain.guard import Status
 from sync.domain.image import to_json
@@ -235,7 +235,7 @@ def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
         wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts,
     ):
         store.prepare()
-        planned = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "plan")
+        planned = runner.sync(parts, "plan")
     assert (edge.inventory.dump(), edge.value("SELECT count(*) FROM inventory.runs")) == before
 
     outcome = edge.run()
@@ -388,7 +388,7 @@ def test_two_runs_by_one_store(edge: Edge) -> None:
                 edge.cloud.faults.add(fault)
             with wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts:
                 try:
-                    job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+                    runner.sync(parts, "command")
                 except ForbiddenError:
                     assert fault is not None
 

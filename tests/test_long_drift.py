@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from invariants import check, stayed, truth
 
-from sync import job, settings, wiring
+from sync import runner, settings, wiring
 from sync.cloud.image_list import ImageList
 from sync.domain.answer import Answer
 from sync.domain.run import Outcome
@@ -114,7 +114,7 @@ def run(target: Target, simulator: Simulator) -> Outcome:
     """One real run, which may delete as much as went."""
     given = source(simulator, guard_images=10**6, daily_images=10**6)
     with Database(target) as database, wiring.parts(given, database, threading.Event()) as parts:
-        return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+        return runner.sync(parts, "command")
 
 
 def keep_size(world: World, rng: Random) -> None:

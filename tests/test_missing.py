@@ -16,7 +16,7 @@ from machine_faults import Overtaken, Stale
 from servers import Server
 from store_tools import Edge
 
-from sync import job, wiring
+from sync import job, runner, wiring
 from sync.domain.guard import Status
 from sync.errors import StoreError, SupersededError
 from sync.simulator import effects
@@ -315,7 +315,7 @@ def test_a_plan_says_what_is_missing_and_records_nothing(edge: Edge) -> None:
     edge.world.delete(2)
     source = replace(edge.inventory.source, grace=HOUR)
     with DryRun(edge.target) as store, wiring.parts(source, store, threading.Event()) as parts:
-        outcome = job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "plan")
+        outcome = runner.sync(parts, "plan")
 
     assert (outcome.missing, outcome.pending, outcome.plan.deleted) == (2, 2, 0)
     assert states(edge) == {}

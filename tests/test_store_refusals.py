@@ -15,7 +15,7 @@ from proxy import Proxy
 from servers import Server
 from store_tools import Edge
 
-from sync import job, wiring
+from sync import runner, wiring
 from sync.errors import (
     DatabaseBusyError,
     DatabaseRefusedError,
@@ -25,7 +25,7 @@ from sync.errors import (
     SchemaVersionError,
 )
 from sync.simulator import effects
-from sync.store.connection import Target, connect, ours
+from sync.store.connection import Target, connect, translate_errors
 from sync.store.queries.inventory import inventory
 from sync.store.runs.database import Database
 
@@ -246,7 +246,7 @@ def test_every_transaction_is_bounded(edge: Edge) -> None:
         edge.target = Target(proxy.url, lock_timeout=0.2, statement_timeout=0.7)
         proxy.before = lambda passing: asked.append(passing.statement)
         with Database(edge.target) as store, wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts:
-            job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+            runner.sync(parts, "command")
 
     inside = False
     for before, statement in pairwise(["", *asked]):
@@ -351,7 +351,7 @@ def test_a_run_can_be_cancelled(edge: Edge) -> None:
         run = store.start(parts.source, "command")
         canceller = threading.Timer(0.3, store.cancel)
         canceller.start()
-        with pytest.raises(InterruptedRunError), store.writing(run), ours("waiting"):
+        with pytest.raises(InterruptedRunError), store.writing(run), translate_errors("waiting"):
             store.connection.execute("SELECT count(*) FROM inventory.image_versions")
         canceller.join()
 

@@ -19,7 +19,7 @@ from proxy import Lose, Passing, Proxy
 from servers import Server
 from store_tools import Edge
 
-from sync import job
+from sync import runner
 from sync.domain.guard import Status
 from sync.domain.run import RequestStats, Run
 from sync.errors import (
@@ -30,7 +30,7 @@ from sync.errors import (
     OutcomeUnknownError,
     SupersededError,
 )
-from sync.store.connection import Target, connect, ours, transaction
+from sync.store.connection import Target, connect, transaction, translate_errors
 from sync.store.runs.database import Database
 from sync.store.waiting import later
 
@@ -157,7 +157,7 @@ def test_later_is_so_many_seconds_later() -> None:
 
 
 def test_what_the_transaction_sets(edge: Edge) -> None:
-    """Each transaction of ours ends by itself where it stands still, and reads its texts as they are meant."""
+    """Each transaction of translate_errors ends by itself where it stands still, and reads its texts as they are meant."""
     with connect(edge.target) as connection, transaction(connection, edge.target, "looking"):
         row = connection.execute(
             "SELECT current_setting('idle_in_transaction_session_timeout'), "
@@ -192,7 +192,7 @@ def test_a_backend_that_stands_still_between_two_pages(edge: Edge) -> None:
         pid = store.connection.info.backend_pid
         before_answer(edge.cloud, 1, lambda: stack.enter_context(frozen(pid)))
         with within(12), pytest.raises(DeadlineError):
-            job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "command")
+            runner.sync(parts, "command")
 
     assert (edge.record["status"], edge.record["error"]) == ("failed", "DeadlineError")
 
@@ -330,7 +330,7 @@ def test_a_writer_that_stands_still_blocks_no_one(edge: Edge) -> None:
 
 
 def _stand_still(writer: Database, run: Run, meanwhile: Callable[[], None]) -> None:
-    with writer.writing(run), ours("going on"):
+    with writer.writing(run), translate_errors("going on"):
         meanwhile()
         writer.connection.execute("SELECT")
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from sync import job, logs, settings, wiring
+from sync import logs, settings, wiring
 from sync.cli import report
 from sync.cli.output import show
 from sync.cli.run import COLUMNS
 from sync.domain.run import Outcome
 from sync.embedded import default_folder, wait_until_stopped
 from sync.errors import UsageError
+from sync.runner import SourceRunner
+from sync.signals import Stop
 from sync.simulator import Simulator, World
 from sync.simulator.effects import hidden
 from sync.store.connection import Target
 from sync.store.queries.inventory import inventory
 from sync.store.queries.reports import ReportQueries
-from sync.store.runs.database import Database
 
 IMAGES = 2_500
 HIDDEN = 600
@@ -78,10 +78,10 @@ def _live(cloud: Simulator, source: settings.Source, target: Target) -> list[Out
 
 
 def _run(source: settings.Source, target: Target) -> Outcome:
-    with Database(target) as database:
-        database.prepare()
-        with wiring.parts(source, database, threading.Event()) as parts:
-            return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, "demo")
+    result = SourceRunner(target, Stop(), "demo").run(source)
+    if result.outcome is None:
+        raise result.error or UsageError("the run did not begin")
+    return result.outcome
 
 
 def _look(outcomes: list[Outcome], target: Target) -> None:

@@ -12,6 +12,7 @@ import click
 from sync import logs, wiring
 from sync.cli import FAILED, say
 from sync.cli.output import format_option, show
+from sync.cloud.session import probe_session
 from sync.doctor.cloud import SourceProbe
 from sync.doctor.examination import Asked, diagnose
 from sync.doctor.result import Level, Result
@@ -50,9 +51,7 @@ def _asked(config: Path | None, names: tuple[str, ...], *, offline: bool) -> Ask
         config,
         loaded,
         mistakes,
-        patients=[
-            SourceProbe(each, wiring.source_of(each), partial(wiring.probe_session, each, _PATIENCE)) for each in chosen
-        ],
+        probes=[SourceProbe(each, wiring.source_of(each), partial(probe_session, each, _PATIENCE)) for each in chosen],
         target=wiring.given_target(loaded),
         folder=partial(wiring.own_folder, loaded, os.environ),
         offline=offline,

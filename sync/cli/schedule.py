@@ -16,9 +16,9 @@ import click
 
 from sync import logs, settings, wiring
 from sync.cli import watching
-from sync.cli.run import one
 from sync.domain.metrics import ProcessMetrics
 from sync.errors import ImageSyncError, SettingsError, UsageError
+from sync.runner import SourceRunner
 from sync.scheduler.schedule import Schedule, turns
 from sync.scheduler.scheduler import Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
@@ -76,21 +76,21 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
         stop = stack.enter_context(stopping(hangup=reload.set))
         target = stack.enter_context(wiring.database(loaded, os.environ))
         watch = watching.monitor(target, process_metrics)
-        crew = _Shared(target, ending := Stop(), process_metrics, loaded)
-        loop = Scheduler(stack.enter_context(_recording(crew)), at_a_time=loaded.jobs)
+        shared = _Shared(target, ending := Stop(), process_metrics, loaded)
+        scheduler = Scheduler(stack.enter_context(_recording(shared)), at_a_time=loaded.jobs)
         address = asked["listen"] or loaded.listen
         if address:
-            pages = watch.pages(lambda: loop.alive, lambda: watching.check_ready(target))
+            pages = watch.pages(lambda: scheduler.alive, lambda: watching.check_ready(target))
             stack.enter_context(watching.listening(*_address(address), pages))
-        crew.changed = stack.enter_context(watching.publishing(loaded, watch, {}))
-        crew.tell = stack.enter_context(wiring.notifier(loaded, target, ending))
-        loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
+        shared.changed = stack.enter_context(watching.publishing(loaded, watch, {}))
+        shared.notify = stack.enter_context(wiring.notifier(loaded, target, ending))
+        scheduler.set(shared.jobs(loaded, due), at_once=not asked["wait_first"])
         _log.info("schedule begins", sources=len(due), schedules=sorted({turn.text for turn in due.values()}))
-        loop.run(stop, lambda: _each_beat(config, asked, loop, crew, reload))
-        _log.info("schedule ends", running=loop.running, grace_seconds=asked["grace"])
-        loop.end(asked["grace"], stop.hurry, ending.set)
-    _log.info("schedule ended", reason="told to stop", not_begun=loop.left)
-    if loop.running:
+        scheduler.run(stop, lambda: _each_beat(config, asked, scheduler, shared, reload))
+        _log.info("schedule ends", running=scheduler.running, grace_seconds=asked["grace"])
+        scheduler.end(asked["grace"], stop.hurry, ending.set)
+    _log.info("schedule ended", reason="told to stop", not_begun=scheduler.left)
+    if scheduler.running:
         exit_now("a run did not end though it was stopped")  # its thread would keep the process from ending
 
 
@@ -102,7 +102,7 @@ class _Shared:
     ending: Stop
     process_metrics: ProcessMetrics
     loaded: settings.Settings
-    tell: wiring.Notify = lambda _run: None
+    notify: wiring.Notify = lambda _run: None
     changed: threading.Event = field(default_factory=threading.Event)
 
     def jobs(self, loaded: settings.Settings, due: Mapping[str, Schedule]) -> dict[str, Job]:
@@ -120,14 +120,8 @@ class _Shared:
 
     def _run(self, source: settings.Source) -> None:
         try:
-            one(
-                source,
-                self.target,
-                self.ending,
-                "schedule",
-                Database,
-                tell=self.tell,
-                process_metrics=self.process_metrics,
+            SourceRunner(self.target, self.ending, "schedule", notify=self.notify, metrics=self.process_metrics).run(
+                source
             )
         finally:
             self.changed.set()
@@ -176,22 +170,24 @@ def _address(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _recording(crew: _Shared) -> Iterator[SkipRecorder]:
-    skips = SkipRecorder(crew.skip)
+def _recording(shared: _Shared) -> Iterator[SkipRecorder]:
+    skips = SkipRecorder(shared.skip)
     try:
         yield skips
     finally:
         skips.close(_LAST_SKIPS)
 
 
-def _each_beat(config: Path | None, asked: Asked, loop: Scheduler, crew: _Shared, hangup: threading.Event) -> None:
-    crew.process_metrics.intervals = loop.gaps()
+def _each_beat(
+    config: Path | None, asked: Asked, scheduler: Scheduler, shared: _Shared, hangup: threading.Event
+) -> None:
+    shared.process_metrics.intervals = scheduler.gaps()
     if hangup.is_set():
         hangup.clear()
-        _reload(config, asked, loop, crew)
+        _reload(config, asked, scheduler, shared)
 
 
-def _reload(config: Path | None, asked: Asked, loop: Scheduler, crew: _Shared) -> None:
+def _reload(config: Path | None, asked: Asked, scheduler: Scheduler, shared: _Shared) -> None:
     """Read the settings again; wrong ones are told, and those before stay in force."""
     try:
         loaded = wiring.load(os.environ, config)
@@ -199,9 +195,9 @@ def _reload(config: Path | None, asked: Asked, loop: Scheduler, crew: _Shared) -
     except ImageSyncError as error:
         _log.error("settings not taken", reason=str(error), advice="those before stay in force")
         return
-    before = crew.loaded
+    before = shared.loaded
     logs.configure(loaded.log_level, loaded.log_format)
-    loop.set(crew.jobs(loaded, due), at_once=not asked["wait_first"])
+    scheduler.set(shared.jobs(loaded, due), at_once=not asked["wait_first"])
     _log.info("settings taken", sources=sorted(due))
     for warning in loaded.warnings:
         _log.warning("settings to look at", reason=warning)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeVar
 
 import click
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +38,3 @@ shard_option = click.option(
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 64), help="Sources that are synced at the same time; else the setting `jobs`."
 )
-
-
-def side_by_side(work: Callable[[T], R], items: Iterable[T], jobs: int) -> Sequence[R]:
-    """Do the work for each item, so many at once; the results in the order of the items."""
-    with ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
-        return list(pool.map(work, items))

@@ -13,26 +13,26 @@ _NOTABLE = 60.0  # seconds; an HTTP date has whole seconds only, and an answer t
 _SIGNATURE = 15 * 60.0  # seconds for which the cloud takes a signature
 
 
-def clock_checks(patient: SourceProbe, database_ahead: float | None) -> Iterator[Result]:
+def clock_checks(probe: SourceProbe, database_ahead: float | None) -> Iterator[Result]:
     """How far the cloud's clock is from the others.
 
     Args:
-        patient: the source, after it was asked.
+        probe: the source, after it was asked.
         database_ahead: seconds that the database's clock is ahead of this machine's, or None if that is not known.
     """
-    moment = http_date(patient.date)
+    moment = http_date(probe.date)
     if moment is None:
         yield from skip("the cloud gave no date", "clock")
         return
-    yield from _cloud(patient, moment.timestamp() - patient.seen_at, database_ahead)
+    yield from _cloud(probe, moment.timestamp() - probe.seen_at, database_ahead)
 
 
 @check("clock")
-def _cloud(patient: SourceProbe, ahead: float, database_ahead: float | None) -> Findings[None]:
+def _cloud(probe: SourceProbe, ahead: float, database_ahead: float | None) -> Findings[None]:
     found = f"the cloud's is {_words(ahead)} this machine's"
     if database_ahead is not None:
         found += f", {_words(ahead - database_ahead)} the database's"
-    if isinstance(patient.given.credentials, Keys) and abs(ahead) >= _SIGNATURE:
+    if isinstance(probe.given.credentials, Keys) and abs(ahead) >= _SIGNATURE:
         yield wrong(found, "set the clock (NTP): signatures are good for 15 minutes only")
     elif max(abs(ahead), abs(ahead - (database_ahead or 0.0))) >= _NOTABLE:
         yield warning(found, "set the clocks (NTP); times of the cloud and of the inventory can't be compared else")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sync.doctor.network import Address, way_to
 from sync.doctor.result import Findings, Result, check, ok, skip, unknown, warning, wrong
@@ -14,30 +14,12 @@ from sync.domain.answer import Answer
 from sync.domain.run import Source
 from sync.errors import DeadlineError, ForbiddenError, ImageSyncError, UnauthorizedError
 from sync.settings import Password
-from sync.settings import Source as RawValue
+from sync.settings import Source as SourceSettings
 
 if TYPE_CHECKING:
-    from sync.cloud.auth.credential import Credential
-    from sync.cloud.client import Client
-    from sync.cloud.image_list import ImageList
+    from sync.cloud.session import CloudSession
 
 _CHECKS = ("proxy", "name", "connection", "TLS", "login", "list")
-
-
-class Asking(Protocol):
-    """What asks the cloud of one source."""
-
-    @property
-    def credential(self) -> Credential:
-        """Proves who asks."""
-
-    @property
-    def client(self) -> Client:
-        """Knows the cloud's clock after an answer."""
-
-    @property
-    def images(self) -> ImageList:
-        """The list."""
 
 
 @dataclass(slots=True)
@@ -47,61 +29,61 @@ class SourceProbe:
     Attributes:
         given: its settings.
         source: the same as the rules see it.
-        asking: gives what asks its cloud, with the patience of one look.
+        open_session: opens a session with its cloud for one look.
         date: what the last answer said of the time, or None.
         seen_at: when that was by this machine's clock, in seconds since 1970.
     """
 
-    given: RawValue
+    given: SourceSettings
     source: Source
-    asking: Callable[[], AbstractContextManager[Asking]]
+    open_session: Callable[[], AbstractContextManager[CloudSession]]
     date: str | None = None
     seen_at: float = 0.0
 
 
-def cloud_checks(patient: SourceProbe, *, offline: bool) -> Iterator[Result]:
+def cloud_checks(probe: SourceProbe, *, offline: bool) -> Iterator[Result]:
     """All that can be told of a source without the database: at most one login, and one request for one image."""
     if offline:
         yield from skip("of --offline", *_CHECKS)
         return
-    reached = yield from way_to(Address.of(patient.given.endpoint))
-    identity = getattr(patient.given.credentials, "iam_endpoint", patient.given.endpoint)
-    if identity != patient.given.endpoint:
+    reached = yield from way_to(Address.of(probe.given.endpoint))
+    identity = getattr(probe.given.credentials, "iam_endpoint", probe.given.endpoint)
+    if identity != probe.given.endpoint:
         known = yield from way_to(Address.of(identity))
         reached = reached and known
     if reached:
-        yield from _entry(patient)
+        yield from _entry(probe)
     else:
         yield from skip("the way there is not open", "login", "list")
 
 
-def _entry(patient: SourceProbe) -> Iterator[Result]:
+def _entry(probe: SourceProbe) -> Iterator[Result]:
     """Log in where that takes a request of its own, and ask for one image."""
-    own_login = isinstance(patient.given.credentials, Password)
-    with patient.asking() as asking:
-        if own_login and not (yield from _login(patient.given, asking)):
+    own_login = isinstance(probe.given.credentials, Password)
+    with probe.open_session() as session:
+        if own_login and not (yield from _login(probe.given, session)):
             yield from skip("the login failed", "list")
             return
-        answer = _peek(patient, asking)
+        answer = _peek(probe, session)
     if not own_login:
         yield from _credentials(answer)
-    yield from _list(patient, answer)
+    yield from _list(probe, answer)
 
 
 @check("login")
-def _login(given: RawValue, asking: Asking) -> Findings[bool]:
-    asking.credential.headers("GET", given.endpoint)
+def _login(given: SourceSettings, session: CloudSession) -> Findings[bool]:
+    session.credential.headers("GET", given.endpoint)
     yield ok("the identity service gives a token")
     return True
 
 
-def _peek(patient: SourceProbe, asking: Asking) -> Answer | ImageSyncError:
+def _peek(probe: SourceProbe, session: CloudSession) -> Answer | ImageSyncError:
     try:
-        return asking.images.peek()
+        return session.images.peek()
     except ImageSyncError as error:
         return error
     finally:
-        patient.date, patient.seen_at = asking.client.date, time()
+        probe.date, probe.seen_at = session.client.date, time()
 
 
 @check("login")
@@ -116,11 +98,11 @@ def _credentials(answer: Answer | ImageSyncError) -> Findings[None]:
 
 
 @check("list")
-def _list(patient: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]:
-    scope = f" with the filter {patient.source.scope}" if patient.source.scope else ""
+def _list(probe: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]:
+    scope = f" with the filter {probe.source.scope}" if probe.source.scope else ""
     if isinstance(answer, DeadlineError):
         yield wrong("no whole answer came in time", "see why the cloud or the network is slow")
-    elif isinstance(answer, UnauthorizedError) and not isinstance(patient.given.credentials, Password):
+    elif isinstance(answer, UnauthorizedError) and not isinstance(probe.given.credentials, Password):
         yield unknown("the credentials are refused")
     elif isinstance(answer, ImageSyncError):
         raise answer

@@ -35,7 +35,7 @@ class Asked:
         file: the settings file, if one was named.
         loaded: the settings, or what could be read of them; None if nothing could.
         mistakes: what is wrong with them, or None.
-        patients: the sources.
+        probes: the sources.
         target: the database that the settings name, or None.
         folder: gives where the job keeps a server of its own if they name none.
         offline: ask nothing of the clouds.
@@ -45,7 +45,7 @@ class Asked:
     file: Path | None = None
     loaded: Settings | None = None
     mistakes: SettingsError | None = None
-    patients: Sequence[SourceProbe] = ()
+    probes: Sequence[SourceProbe] = ()
     target: Target | None = None
     folder: Callable[[], Path] = Path
     offline: bool = False
@@ -60,12 +60,11 @@ def diagnose(asked: Asked) -> list[Result]:
         )
         stored = pool.submit(_database, asked, seen)
         clouds = [
-            pool.submit(about, patient.given.name, cloud_checks(patient, offline=asked.offline))
-            for patient in asked.patients
+            pool.submit(about, probe.given.name, cloud_checks(probe, offline=asked.offline)) for probe in asked.probes
         ]
         lines = settings.result() + stored.result()
-        for patient, cloud in zip(asked.patients, clouds, strict=True):
-            lines += cloud.result() + about(patient.given.name, _rest(patient, seen))
+        for probe, cloud in zip(asked.probes, clouds, strict=True):
+            lines += cloud.result() + about(probe.given.name, _rest(probe, seen))
     return lines
 
 
@@ -74,9 +73,9 @@ def _database(asked: Asked, seen: DatabaseState) -> list[Result]:
         seen.unseen = "the settings can't be read"
         return about("database", database.skipped(seen.unseen))
     demand = Requirements(
-        names=[patient.given.name for patient in asked.patients],
-        at_once=max(1, min(len(asked.patients), asked.loaded.jobs)),
-        longest=max((patient.given.deadline for patient in asked.patients), default=0.0),
+        names=[probe.given.name for probe in asked.probes],
+        at_once=max(1, min(len(asked.probes), asked.loaded.jobs)),
+        longest=max((probe.given.deadline for probe in asked.probes), default=0.0),
         own=asked.target is None,
     )
     if asked.target is not None:
@@ -98,7 +97,7 @@ def _own_server(folder: Callable[[], Path], demand: Requirements, seen: Database
     return lines + about("database", database.skipped(_NOT_RUNNING))
 
 
-def _rest(patient: SourceProbe, seen: DatabaseState) -> Iterator[Result]:
+def _rest(probe: SourceProbe, seen: DatabaseState) -> Iterator[Result]:
     """What takes both the cloud and the database to say."""
-    yield from clock_checks(patient, seen.ahead)
-    yield from inventory_checks(patient.source, seen.states.get(patient.given.name), seen.unseen)
+    yield from clock_checks(probe, seen.ahead)
+    yield from inventory_checks(probe.source, seen.states.get(probe.given.name), seen.unseen)

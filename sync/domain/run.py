@@ -231,34 +231,21 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Flat names and plain values, in the order a person would read them."""
-        plan = self.plan
-        return {
-            "run": self.run,
-            "source": self.source,
-            "status": self.status.value,
-            "reason": self.reason,
-            "proven": self.proven,
-            "proof": self.proof,
-            "effective_at": iso(self.effective_at) if self.effective_at else None,
-            "received": self.received,
-            "listed": self.listed,
-            "total": self.total,
-            "created": plan.created,
-            "updated": plan.updated,
-            "restored": plan.restored,
-            "deleted": plan.deleted,
-            "held": plan.held,
-            "held_by": list(self.held_by),
-            "unchanged": self.unchanged,
-            "duplicates": self.duplicates,
-            "quarantined": self.quarantined,
-            "missing": self.missing,
-            "still_there": self.still_there,
-            "unconfirmed": self.unconfirmed,
-            "pending": self.pending,
-            "misfits": self.misfits,
-            "readings": self.readings,
-            "requests": self.stats.requests,
-            "retries": self.stats.retries,
-            "bytes": self.stats.bytes,
-        }
+        return {name: self._value(name) for name in JSON_FIELDS}
+
+    def _value(self, name: str) -> Any:
+        """The value of a field, wherever it stands: here, in the plan, or in the statistics of requests."""
+        holder = next(part for part in (self, self.plan, self.stats) if hasattr(part, name))
+        value = getattr(holder, name)
+        if isinstance(value, Status):
+            return value.value
+        if isinstance(value, datetime):
+            return iso(value)
+        return list(value) if isinstance(value, tuple) else value
+
+
+JSON_FIELDS = (
+    *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
+    *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
+    *("missing", "still_there", "unconfirmed", "pending", "misfits", "readings", "requests", "retries", "bytes"),
+)

@@ -1,0 +1,103 @@
+"""The HTTP stack of one source, from its credential up to its list; open for one run, or for one look."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlencode
+
+from sync import settings
+from sync.cloud.auth.credential import Credential, GivenToken
+from sync.cloud.auth.iam import IamToken
+from sync.cloud.auth.signing import SignedRequests
+from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.client import Client
+from sync.cloud.image_list import ImageList
+from sync.cloud.retry import RetryPolicy
+from sync.domain.fields import PAGE_LIMIT
+from sync.domain.run import RequestStats
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSession:
+    """What a source is asked with.
+
+    Attributes:
+        credential: authenticates the requests.
+        client: sends them to the endpoint.
+        images: the list of the source.
+    """
+
+    credential: Credential
+    client: Client
+    images: ImageList
+
+
+@contextmanager
+def open_session(
+    source: settings.Source, policy: RetryPolicy, stats: RequestStats, progress: Progress | None = None
+) -> Iterator[CloudSession]:
+    """Open a session for as long as the block lasts; the policy bounds all that it does."""
+    credential = _credential(source, policy, stats)
+    client = Client(source.endpoint, credential, policy, stats, timeout=source.timeout, page_bytes=source.page_bytes)
+    with client:
+        images = ImageList(
+            client,
+            filter_of(source),
+            policy,
+            stats,
+            concurrency=source.concurrency,
+            max_images=source.max_images + PAGE_LIMIT,
+            progress=progress,
+        )
+        yield CloudSession(credential, client, images)
+
+
+@contextmanager
+def probe_session(source: settings.Source, seconds: float) -> Iterator[CloudSession]:
+    """Open a session for a look: it repeats no request, and ends within these seconds."""
+    stats = RequestStats()
+    with open_session(source, RetryPolicy(seconds, 0, stats), stats) as session:
+        yield session
+
+
+def filter_of(source: settings.Source) -> str:
+    """The filter of a source as a canonical query string; "" is everything."""
+    return urlencode(sorted(source.filter))
+
+
+def token_expiry(source: settings.Source) -> float | None:
+    """When the token of a source expires, in Unix time; None where there is none, or that is not known."""
+    own = source.credentials
+    if not isinstance(own, settings.Password):
+        return None
+    token = _tokens().account(_user(own)).token
+    left = math.inf if token is None else token.left(time.monotonic())
+    return time.time() + left if math.isfinite(left) else None
+
+
+def _credential(source: settings.Source, policy: RetryPolicy, stats: RequestStats) -> Credential:
+    """How requests authenticate; a login is kept for the next run of this process."""
+    own = source.credentials
+    if isinstance(own, settings.Token):
+        return GivenToken(own.token.reveal())
+    if isinstance(own, settings.Keys):
+        extra = own.security_token.reveal() if own.security_token else None
+        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
+    return IamToken(_user(own), _tokens(), policy, stats, timeout=source.timeout)
+
+
+def _user(own: settings.Password) -> IamUser:
+    return IamUser(own.iam_endpoint, own.username, own.password.reveal(), own.domain, own.project)
+
+
+@cache
+def _tokens() -> TokenCache:
+    """The tokens of this process."""
+    return TokenCache()

@@ -1,0 +1,148 @@
+"""Runs the job for one source, or for many side by side: cancelled, timed and logged, with a notice of how it ended."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sync import job, logs, wiring
+from sync.cloud.session import token_expiry
+from sync.domain.guard import Status, status_of
+from sync.domain.metrics import ProcessMetrics
+from sync.domain.run import JSON_FIELDS, Outcome
+from sync.errors import ImageSyncError, InterruptedRunError
+from sync.settings import Source
+from sync.signals import Stop
+from sync.store.connection import Target
+from sync.store.runs.database import Database
+
+_LOGGED = ("run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the run of one source ended: with an outcome, or with an error of ours."""
+
+    source: str
+    outcome: Outcome | None = None
+    error: ImageSyncError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that says the same."""
+        return self.outcome.exit_code if self.outcome else self.error.exit_code if self.error else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """One JSON object of ``image-sync run --format json``; a failed run has no counts."""
+        if self.outcome:
+            return self.outcome.as_json()
+        known: dict[str, Any] = {"source": self.source}
+        if self.error:
+            known |= {"run": self.error.run, "status": status_of(self.error).value, "reason": str(self.error)}
+        return dict.fromkeys(JSON_FIELDS) | known
+
+
+class SourceRunner:
+    """Runs the job, again and again, for any source; holds what the runs share.
+
+    Args:
+        target: the database.
+        stop: ends the runs under way.
+        trigger: what starts them: command, schedule, plan or demo.
+        store: makes the database as a run sees it.
+        notify: called with the number of each run that ended.
+        metrics: where this process keeps what only it knows of its runs.
+        progress: gives the callback that is called with the images read so far, by name of the source.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        stop: Stop,
+        trigger: str,
+        *,
+        store: type[Database] = Database,
+        notify: wiring.Notify = lambda _run: None,
+        metrics: ProcessMetrics | None = None,
+        progress: Callable[[str], wiring.Progress | None] = lambda _source: None,
+    ) -> None:
+        self._target, self._stop, self._trigger, self._store = target, stop, trigger, store
+        self._notify, self._progress = notify, progress
+        self._metrics = metrics or ProcessMetrics()
+
+    def run_all(self, sources: Iterable[Source], jobs: int) -> list[Result]:
+        """Run several sources, some of them at the same time; the results in the order of the sources."""
+        with ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
+            return list(pool.map(self.run, sources))
+
+    def run(self, source: Source) -> Result:
+        """Run one source; an error of ours becomes its result, so that it keeps no other source from its run."""
+        with logs.bind(source=source.name), self._metrics.under_way(source.name, source.deadline):
+            try:
+                outcome = self._sync(source)
+            except ImageSyncError as error:
+                _log_failure(error)
+                self._notify(error.run)
+                return Result(source.name, error=error)
+            self._notify(outcome.run)
+            _log_outcome(outcome)
+            return Result(source.name, outcome)
+
+    def _sync(self, source: Source) -> Outcome:
+        if self._stop.is_set():
+            raise InterruptedRunError
+        with self._store(self._target) as database, self._stop.telling(database.cancel):
+            database.prepare()
+            parts = wiring.parts(source, database, self._stop, self._progress(source.name))
+            with parts as made, self._timed(source, made):
+                return sync(made, self._trigger)
+
+    @contextmanager
+    def _timed(self, source: Source, parts: wiring.Parts) -> Iterator[None]:
+        """Note how long the run took, phase by phase, however it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            phases = parts.cloud.stats.phases | {"write": parts.store.wrote_seconds, "total": time.monotonic() - began}
+            self._metrics.ran(source.name, phases, token_expiry(source))
+
+
+def sync(parts: wiring.Parts, trigger: str) -> Outcome:
+    """Run the job with these parts.
+
+    Raises:
+        ImageSyncError: it failed; see ``job.run_sync``.
+    """
+    return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
+
+
+def _log_outcome(outcome: Outcome) -> None:
+    values = outcome.as_json()
+    fields = {name: values[name] for name in _LOGGED}
+    event = "plan made" if outcome.run is None else "run ended"
+    if outcome.status is Status.WITHHELD:
+        why = f"deletions were withheld: {outcome.reason}"
+        _log.warning(event, **fields, reason=why, **_advice(outcome))
+    else:
+        _log.info(event, **fields)
+
+
+def _advice(outcome: Outcome) -> dict[str, object]:
+    if not outcome.held_by:
+        return {}
+    ways = ", ".join(f"`image-sync approve {run}`" for run in outcome.held_by)
+    return {"held_by": outcome.held_by, "advice": f"`image-sync status --held` lists them; {ways} releases them"}
+
+
+def _log_failure(error: ImageSyncError) -> None:
+    notes = list(getattr(error, "__notes__", ()))
+    more = {"notes": notes} if notes else {}
+    _log.error("run failed", status=status_of(error).value, reason=str(error), **error.facts(), **more)
+    _log.debug("where it failed", traceback=traceback.format_exc())
