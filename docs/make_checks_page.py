@@ -12,7 +12,7 @@ PAGE = Path(__file__).with_name("checks.md")
 HEAD = """\
 # Checks
 
-<!-- Written by docs/make_checks_page.py from sync/store/checks; change them, not this page. -->
+<!-- Written by docs/make_checks_page.py from sync/checks/sql; change them, not this page. -->
 
 `image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if there
 is a finding so severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.

@@ -198,7 +198,7 @@ def test_a_list_that_is_far_too_long_is_refused() -> None:
 @pytest.mark.parametrize(("live", "most"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
 def test_how_long_a_list_may_be(live: int, most: int) -> None:
     """A hundred times what is live, but small ones may grow as they like, and none beyond the limit."""
-    assert Source("s", "https://cloud.invalid", max_images=300_000).most(live) == most
+    assert Source("s", "https://cloud.invalid", max_images=300_000).max_list_length(live) == most
 
 
 def test_unknown_fields_are_told() -> None:

@@ -17,8 +17,10 @@ from invariants import check, stayed, truth
 
 from sync import runner, settings, wiring
 from sync.cloud.image_list import ImageList
+from sync.cloud.retry import RetryPolicy
+from sync.cloud.session import open_session
 from sync.domain.answer import Answer
-from sync.domain.run import Outcome
+from sync.domain.run import Outcome, RequestStats
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
@@ -45,15 +47,15 @@ def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
 @contextmanager
 def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
     """The image list of a simulated cloud, through the real parts."""
-    given = source(simulator, concurrency=concurrency)
-    with wiring.parts(given, None, threading.Event()) as parts:  # type: ignore[arg-type] # nothing is stored
-        yield parts.cloud
+    stats, given = RequestStats(), source(simulator, concurrency=concurrency)
+    with open_session(given, RetryPolicy(given.deadline, given.retries, stats), stats) as session:
+        yield session.images
 
 
 def source(simulator: Simulator, **options: int) -> settings.Source:
     """The settings for a simulated cloud."""
     token = settings.Token(token=Secret(simulator.token))
-    return settings.Source(name="drift", endpoint=simulator.url, credentials=token, **options)  # type: ignore[arg-type]
+    return settings.Source(name="drift", endpoint=simulator.url, credentials=token, grace=0.0, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

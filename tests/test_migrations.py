@@ -159,7 +159,7 @@ def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[
 
 def test_the_folder_of_migrations_is_found(tmp_path: Path) -> None:
     """From anywhere: the migrations stand beside the program, not in the folder one happens to be in."""
-    code = "from sync.store import migrate; print(migrate.head(), 'CREATE TABLE inventory.images' in migrate.offline_sql())"
+    code = "from sync.store.schema import migrate; print(migrate.head(), 'CREATE TABLE inventory.images' in migrate.offline_sql())"
     environ = environment(PYTHONPATH=str(CHECKOUT))
 
     told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, check=True)
@@ -285,7 +285,7 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
             # The migration waits for this table's name, and is killed there.
             holder.execute("CREATE TABLE inventory.sources (x int)")
             code = (
-                "import sys; from sync.store import migrate; from sync.store.connection import Target\n"
+                "import sys; from sync.store.schema import migrate; from sync.store.connection import Target\n"
                 "migrate.upgrade(Target(sys.argv[1], lock_timeout=60))"
             )
             process = subprocess.Popen([sys.executable, "-c", code, url], env=environment(PYTHONPATH=str(CHECKOUT)))

@@ -125,7 +125,7 @@ def test_who_may_make_no_roles_is_told(server: Server, tmp_path: Path) -> None:
 def test_two_databases_of_a_server_are_migrated_at_once(server: Server) -> None:
     """Roles belong to the server: whoever makes them first, the other finds them."""
     urls = [server.empty() for _ in range(3)]
-    code = "import sys; from sync.store import migrate; from sync.store.connection import Target; migrate.upgrade(Target(sys.argv[1]))"
+    code = "import sys; from sync.store.schema import migrate; from sync.store.connection import Target; migrate.upgrade(Target(sys.argv[1]))"
     environ = environment(PYTHONPATH=str(Path(__file__).parent.parent))
     started = [subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for url in urls]
 

@@ -13,7 +13,7 @@ from sync.errors import UnknownError, UsageError
 from sync.store.queries.inline import Value, inline_parameters
 from sync.store.queries.inventory import Inventory
 
-_OWN = Path(__file__).with_name("checks")
+_OWN = Path(__file__).with_name("sql")
 _SYSTEMS = _OWN / "end_of_life.csv"
 # The images that existed then, for the SQL of checks; its last line may be a comment.
 _AT_A_MOMENT = """

@@ -40,7 +40,7 @@ _SQL = "SELECT os_version, count(*) FROM inventory.images WHERE deleted_at IS NU
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same images.")
 def demo(folder: Path | None, seed: int) -> None:
     """Show a first load, changes, deletions and a return, from a simulated cloud into a real PostgreSQL."""
-    logs.configure("warning")
+    logs.configure("error")  # what a run withholds is part of the story below
     place = _fresh(folder)
     environ = {"IMAGE_SYNC_DATA_FOLDER": str(place), "IMAGE_SYNC_SOURCE": SOURCE, "PATH": os.environ.get("PATH", "")}
     with Simulator(World(seed, IMAGES)) as cloud:

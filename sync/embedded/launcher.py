@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sync.embedded.directory import ServerDirectory
     from sync.embedded.locks import Lock
 
-_SCRIPT = Path(__file__).with_name("watch.py")
+_SCRIPT = Path(__file__).with_name("supervisor.py")
 
 
 def launch(place: ServerDirectory, data: Path, command: list[str], watcher: Lock, server: Lock) -> None:

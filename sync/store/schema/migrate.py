@@ -170,6 +170,6 @@ def _revision(path: Path) -> str:
 
 
 def _folder() -> Path:
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
