@@ -148,15 +148,15 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
         return Confirmation()
     if len(ids) <= max(run.source.confirm_limit, len(listing.pages)):
         return cloud.ask(ids, listing.comparison.add_page)
-    return _confirm_by_list(ids, run.source.readings, listing.comparison, cloud)
+    return _confirm_by_list(run.source, ids, listing.comparison, cloud)
 
 
-def _confirm_by_list(ids: Sequence[str], attempts: int, comparison: Comparison, cloud: Cloud) -> Confirmation:
+def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Confirmation:
     """Read a second list, up to some attempts; once it is proven, like the first, what it lacks is gone."""
-    search = Search(frozenset(ids), comparison.add_page)
+    search = Search(frozenset(ids), comparison)
     before = None
     pages: list[PageEvidence] = []
-    for _ in range(attempts):
+    for _ in range(source.readings):
         search.begin()
         try:
             reading = cloud.read_all(search.add_page)
@@ -167,6 +167,5 @@ def _confirm_by_list(ids: Sequence[str], attempts: int, comparison: Comparison, 
         proof, before = prove(reading.verdict, search.distinct, fingerprint, before)
         if proof.proven:
             break
-    gone = search.lacking if proof.proven else frozenset[str]()
-    failure = "" if proof.proven else f"the second list is not proven complete: {proof.reason}"
-    return Confirmation(gone, search.found, failure, tuple(pages))
+    doubt = search.doubt(proof, source.limits)
+    return Confirmation(frozenset() if doubt else search.lacking, search.found, doubt, tuple(pages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from servers import Server
 from store_tools import Edge
 
 from sync import job, runner, wiring
-from sync.domain.guard import Status
+from sync.domain.guard import Plan, Status
+from sync.domain.run import Outcome
 from sync.errors import StoreError, SupersededError
 from sync.simulator import effects
 from sync.simulator.effects import Effect
 from sync.store.approvals import approve
 from sync.store.runs.dry_run import DryRun
+from sync.store.runs.transaction import RunTransaction
 
 HOUR = 3600.0
 OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ended_at IS NULL ORDER BY id"
@@ -261,14 +264,23 @@ CREATE TRIGGER swallow BEFORE {event} ON inventory.{table} FOR EACH ROW WHEN ({w
         ("UPDATE", "images", "NEW.id = 'img-1'", "images updated"),
         ("UPDATE", "images", "NEW.id = 'img-2'", "images marked deleted"),
         ("INSERT", "run_pages", "NEW.page = 1", "pages of evidence"),
+        ("INSERT", "image_versions", "NEW.id = 'img-1'", "versions closed"),
+        ("INSERT", "image_versions", "NEW.id = 'img-2'", "versions of deleted images closed"),
+        ("INSERT", "missing_images", "NEW.id = 'img-3'", "missing images on record"),
+        ("INSERT", "quarantine", "true", "records quarantined"),
+        ("UPDATE", "sources", "NEW.epoch > OLD.epoch", "did not write the row of the source"),
+        ("UPDATE", "sources", "NEW.proven_at IS DISTINCT FROM OLD.proven_at", "sources proven"),
+        ("UPDATE", "runs", "NEW.changes_digest IS NOT NULL AND OLD.changes_digest IS NULL", "runs sealed"),
     ],
 )
 def test_rows_that_are_not_written_fail_the_run(edge: Edge, event: str, table: str, when: str, what: str) -> None:
     """A trigger that swallows a row: what was written is counted against the plan, and the run fails as a whole."""
-    for name in ("img-1", "img-2"):
+    for name in ("img-1", "img-2", "img-3"):
         edge.world.put(image(name))
     edge.run()
     edge.do(SWALLOW.format(event=event, table=table, when=when))
+    edge.cloud.faults.add(gap(["img-3"]), times=None)
+    edge.world.put(b'{"id":"broken","name":"\\u0000"}')
     edge.world.put(image("img-new"))
     edge.world.put(image("img-1", name="another"))
     edge.world.remove("img-2")
@@ -278,6 +290,40 @@ def test_rows_that_are_not_written_fail_the_run(edge: Edge, event: str, table: s
     assert what in str(error)
 
 
+def test_a_deletion_that_is_not_held_on_record_fails_the_run(edge: Edge) -> None:
+    """A held deletion of which no case is written is no held deletion."""
+    edge.do(SWALLOW.format(event="INSERT", table="held_deletions", when="true"))
+    edge.world.delete(15)
+
+    assert "deletions held" in str(edge.fails(StoreError))
+
+
+def test_an_approval_in_the_midst_of_a_run_is_no_fault(edge: Edge) -> None:
+    """A person may release deletions while a later run is writing; they go with the next one."""
+    edge.world.delete(15)
+    held = edge.run()
+    with edge.parts() as (store, parts):
+        write = RunTransaction.write
+
+        class Approving(RunTransaction):
+            def write(self, plan: Plan) -> None:
+                approve(edge.target, held.run or 0, "ann")
+                write(self, plan)
+
+        begun = store.start(parts.source, "command")
+        listing = job.read_listing(begun, parts.cloud, store, parts.spool)
+        missing = job.find_missing(begun, listing, parts.cloud, store)
+        with store.writing(begun) as tables:
+            tables.__class__ = Approving
+            tables.stage(parts.spool, listing)
+            plan = tables.plan(missing)
+            tables.write(plan)
+            outcome = tables.finish(plan, listing, missing, parts.cloud.stats)
+
+    assert (outcome.plan.held, outcome.held_by) == (15, ())
+    assert edge.run().plan.deleted == 15
+
+
 def test_a_first_load_that_comes_short_fails(server: Server) -> None:
     """The rows of a first load are counted, too."""
     with Edge(server, size=5) as edge:
@@ -285,6 +331,137 @@ def test_a_first_load_that_comes_short_fails(server: Server) -> None:
         edge.do(SWALLOW.format(event="INSERT", table="images", when="NEW.id = 'img-1'"))
 
         assert "5 images loaded, and 6 were planned" in str(edge.fails(StoreError))
+
+
+# --- a second list that does not fit the first one --------------------------------------------------------------------
+
+
+def confirmed_by(edge: Edge, second: Effect, hidden: int = 3) -> Outcome:
+    """A run whose list lacks some images that are there, and whose second list errs in another way."""
+    names = sorted(edge.world.truth())[:hidden]
+    edge.cloud.faults.add(lag(names), nth=1, times=1)
+    edge.cloud.faults.add(second, nth=2, times=None)
+    return edge.inventory.run(confirm_limit=0)
+
+
+def test_an_empty_second_list_confirms_nothing(edge: Edge) -> None:
+    """It lacks what the first list showed a moment ago, so it can't say that anything else is gone."""
+    outcome = confirmed_by(edge, effects.images("empty"))
+
+    assert (outcome.plan.deleted, outcome.unconfirmed, outcome.status) == (0, 3, Status.WITHHELD)
+    assert "lacks images that the first one shows" in outcome.reason
+
+
+def test_a_second_list_of_a_part_confirms_nothing(edge: Edge) -> None:
+    """A list of the account's own images only, say, proves nothing of the others."""
+    outcome = confirmed_by(edge, lag(sorted(edge.world.truth())[:30]))
+
+    assert (outcome.plan.deleted, outcome.unconfirmed) == (0, 3)
+
+
+def test_a_second_list_with_nameless_records_confirms_nothing(edge: Edge) -> None:
+    """Each of them might be one of the missing images."""
+    outcome = confirmed_by(edge, Effect("nameless", shape=lambda page: page | {"images": _without_ids(page["images"])}))
+
+    assert (outcome.plan.deleted, outcome.unconfirmed) == (0, 3)
+
+
+def _without_ids(images: bytes) -> bytes:
+    shown = json.loads(images)
+    return json.dumps([{name: value for name, value in shown[0].items() if name != "id"}, *shown[1:]]).encode()
+
+
+def test_an_empty_answer_without_a_total_confirms_nothing(edge: Edge) -> None:
+    """Only an answer that says that there is no such image, by its total as well, says that one is gone."""
+    names = sorted(edge.world.truth())[:3]
+    edge.cloud.faults.add(lag(names), times=None)
+    edge.cloud.faults.add(only_by_id(effects.body('{"images": []}')), times=None)
+    outcome = edge.run()
+
+    assert (outcome.plan.deleted, outcome.unconfirmed, outcome.status) == (0, 3, Status.WITHHELD)
+
+
+def test_a_second_list_that_is_throttled_for_long_costs_only_the_deletions(edge: Edge) -> None:
+    """What the first list showed is written, though the cloud asks for a wait beyond the deadline."""
+    edge.world.delete(3)
+    new = edge.world.create(5)
+    edge.cloud.faults.add(effects.throttled(window="1 hour"), nth=2, times=None)
+    outcome = edge.run(confirm_limit=0, deadline=60.0)
+
+    assert (outcome.plan.created, outcome.unconfirmed, outcome.plan.deleted) == (len(new), 3, 0)
+
+
+# --- what was seen without a proof ------------------------------------------------------------------------------------
+
+
+def test_an_unproven_list_ends_what_it_shows(edge: Edge) -> None:
+    """An image that left the list and is shown by one that is not proven has its grace anew."""
+    (name,) = sorted(edge.world.truth())[:1]
+    edge.cloud.faults.add(gap([name]), times=None)
+    edge.run()
+    edge.cloud.faults.clear()
+    edge.run_unproven()
+    edge.cloud.faults.add(lag([name]), times=None)
+
+    assert edge.run(grace=HOUR).pending == 1
+
+
+def test_an_approval_ends_with_a_list_that_shows_the_image(edge: Edge) -> None:
+    """What was released and is shown by a list that is not proven is not deleted by that word any more."""
+    names = sorted(edge.world.truth())[:15]
+    edge.cloud.faults.add(lag(names), times=None)
+    held = edge.run()
+    approve(edge.target, held.run or 0, "ann")
+    edge.cloud.faults.clear()
+    edge.run_unproven()
+    edge.cloud.faults.add(lag(names), times=None)
+    outcome = edge.run()
+
+    assert (outcome.plan.deleted, outcome.plan.held) == (0, 15)
+
+
+def test_what_is_still_there_by_its_id_is_not_listed_again(edge: Edge) -> None:
+    """A held image that answers by its id returns, but gets no grace: no list has shown it."""
+    names = sorted(edge.world.truth())[:15]
+    time.sleep(1.1)
+    edge.cloud.faults.add(lag(names), times=None)
+    edge.run(grace=1.0)
+    edge.cloud.faults.clear()
+    edge.cloud.faults.add(gap(names), times=None)
+    first, second = edge.run(grace=1.0), edge.run(grace=1.0)
+
+    assert (first.still_there, second.still_there, second.pending) == (15, 15, 0)
+
+
+def test_a_held_deletion_waits_for_its_person_whatever_the_grace(edge: Edge) -> None:
+    """A longer grace makes no pending image of one whose deletion is held: the run goes on to say so."""
+    edge.world.delete(15)
+    edge.run()
+    outcome = edge.run(grace=HOUR)
+
+    assert (outcome.plan.held, outcome.pending, outcome.exit_code) == (15, 0, 4)
+
+
+def test_a_clock_that_was_set_back_by_much_gives_no_grace(edge: Edge) -> None:
+    """An image that was listed in the future is no image that was listed lately."""
+    edge.do("UPDATE inventory.sources SET effective_at = effective_at + interval '30 days'")
+    new = edge.world.create(2)
+    edge.inventory.run()
+    for name in new:
+        edge.world.remove(name)
+    outcome = edge.inventory.run(grace=300.0)
+
+    assert (outcome.missing, outcome.pending, outcome.plan.deleted) == (2, 0, 2)
+
+
+def test_an_image_was_last_seen_before_it_was_pending(edge: Edge) -> None:
+    """A run that found an image pending did not see it."""
+    before = edge.run()
+    (name,) = edge.world.delete(1)
+    edge.run(grace=HOUR)
+    edge.run()
+
+    assert edge.value("SELECT last_seen_at FROM inventory.images WHERE id = %s", name) == before.effective_at
 
 
 # --- an image that comes both ways ------------------------------------------------------------------------------------

@@ -79,8 +79,16 @@ class ImageList:
         return self._read(take, reading, self._scope)
 
     def read_all(self, take: OnPage) -> Reading:
-        """The same without the filter, to see what is gone and not just outside of it."""
-        return self._read(take, 0, {})
+        """The same without the filter, to see what is gone and not just outside of it.
+
+        Raises:
+            CloudError: a page can't be read, or the cloud asks for a wait beyond the deadline.
+        """
+        try:
+            return self._read(take, 0, {})
+        except DeadlineError as error:
+            self._policy.remaining()  # raises where the deadline really came
+            raise CloudError(str(error)) from error
 
     def peek(self) -> Answer:
         """Ask for the first image only, to see whether the list may be read at all.
@@ -165,8 +173,9 @@ class ImageList:
             ContractError: the answer fits neither an image that is there nor one that is gone.
         """
         answer = self._client.get({"id": wanted}, lambda body: read_answer(body.content, 0))
-        if not answer.images and answer.page.total not in (0, None):
-            raise ContractError(f"the answer to a question for one id holds none, and total says {answer.page.total}")
+        if not answer.images and answer.page.total != 0:
+            total = "is not usable" if answer.page.total is None else f"says {answer.page.total}"
+            raise ContractError(f"the answer to a question for one id holds none, and total {total}")
         if any(row.id != wanted for row in answer.page.rows):
             raise ContractError("the answer to a question for one id holds other images: the cloud ignores the id")
         return answer

@@ -117,6 +117,10 @@ class Comparison:
         names = array("q", sorted(self._same.union(self._changed)))
         return int.from_bytes(raw_digest(names.tobytes()))
 
+    def lost(self, names: set[int]) -> int:
+        """How many of the images that came are not among those with these hashes of their ids."""
+        return sum(name not in names for name in self._same.union(self._changed))
+
     def contains(self, image_id: str) -> bool:
         """Whether an image of this id came, unreadable ones included."""
         name = hash(image_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 
 from sync.domain.answer import Answer
+from sync.domain.comparison import Comparison
+from sync.domain.guard import Candidates, Limits, guard
 from sync.domain.image import raw_digest
+from sync.domain.proof.verdict import Proof
 
 
 class Search:
@@ -14,28 +16,30 @@ class Search:
 
     Args:
         wanted: ids to look for.
-        take: gets each answer, cut down to these images.
+        first: the first list; gets the images that are found.
 
     Attributes:
         found: the ids among them that came in any reading.
     """
 
-    def __init__(self, wanted: frozenset[str], take: Callable[[Answer], None]) -> None:
-        self._wanted, self._take = wanted, take
+    def __init__(self, wanted: frozenset[str], first: Comparison) -> None:
+        self._wanted, self._first = wanted, first
         self.found: frozenset[str] = frozenset()
+        self._nameless = 0  # records of this reading without a readable id
         self._names = array("q")  # Python's hash of each id that came in this reading
 
     def begin(self) -> None:
         """Begin a reading; what was found before counts on."""
-        self._names = array("q")
+        self._names, self._nameless = array("q"), 0
 
     def add_page(self, answer: Answer) -> None:
         """Take one answer of the reading."""
         self._names.extend(hash(row.id) for row in answer.page.rows)
+        self._nameless += sum(not row.id for row in answer.page.rows)
         there = answer.only(self._wanted)
         if there.images:
             self.found |= {row.id for row in there.page.rows}
-            self._take(there)
+            self._first.add_page(there)
 
     @property
     def lacking(self) -> frozenset[str]:
@@ -50,3 +54,19 @@ class Search:
     def fingerprint(self) -> int:
         """The same for two readings of one process that saw the same set of ids; 128 bits."""
         return int.from_bytes(raw_digest(array("q", sorted(set(self._names))).tobytes()))
+
+    def doubt(self, proof: Proof, limits: Limits) -> str:
+        """Why this list may not say that an image is gone, or "": it must be proven, and fit the first list.
+
+        Args:
+            proof: of this list.
+            limits: as many images may have gone since the first list as may go in a run.
+        """
+        if not proof.proven:
+            return f"the second list is not proven complete: {proof.reason}"
+        if self._nameless:
+            return f"{self._nameless} records of the second list bear no readable id"
+        lost = self._first.lost(set(self._names))
+        contrast = Candidates(live=self._first.distinct, gone=lost, listed=self.distinct)
+        reason = guard(contrast, limits)
+        return f"the second list lacks images that the first one shows: {reason}" if reason else ""

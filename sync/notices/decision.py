@@ -77,7 +77,7 @@ def _unconfirmed(facts: RunFacts) -> Iterator[Notice]:
         numbers = {"unconfirmed": facts.unconfirmed}
         yield _notice(facts, "unconfirmed", f"{facts.reason}; `image-sync status --missing` lists them", numbers)
     if facts.unconfirmed_before and not facts.unconfirmed:
-        yield _notice(facts, f"unconfirmed{_OVER}", "every missing image was confirmed", {})
+        yield _notice(facts, f"unconfirmed{_OVER}", "no missing image is unconfirmed any more", {})
 
 
 def _day(facts: RunFacts) -> Iterator[Notice]:

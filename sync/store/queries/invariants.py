@@ -56,6 +56,7 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
     with translate_errors("verifying the inventory"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
+        connection.execute("SELECT set_config('lock_timeout', '10s', true)")
         found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
         return [*found, *_digests(connection)]
 
@@ -204,13 +205,17 @@ RULES: dict[str, str] = {
             SELECT source, count(*) FILTER (WHERE state = 'still_there') AS still_there,
                    count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
                    count(*) FILTER (WHERE state = 'pending') AS pending
-            FROM inventory.missing_images WHERE ended_at IS NULL GROUP BY 1
+            FROM inventory.missing_images JOIN inventory.sources ON name = source
+            WHERE ended_at IS NULL OR ended_at > proven_at GROUP BY 1 -- a later list that is not proven may show some
         ) AS m ON m.source = s.name
         WHERE (r.still_there, r.unconfirmed, r.pending)
               <> (coalesce(m.still_there, 0), coalesce(m.unconfirmed, 0), coalesce(m.pending, 0))""",
     "I8: a missing image that is not live": """
         SELECT m.id FROM inventory.missing_images m LEFT JOIN inventory.images i USING (source, id)
         WHERE m.ended_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
+    "I8: an image that was listed again, and does not know it": """
+        SELECT i.id FROM inventory.images i JOIN inventory.missing_images m USING (source, id)
+        WHERE m.outcome = 'listed' AND i.deleted_at IS NULL AND i.listed_since < m.ended_at""",
     "I8: an open case of an image that is not live": """
         SELECT h.id FROM inventory.held_deletions h LEFT JOIN inventory.images i USING (source, id)
         WHERE h.closed_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",

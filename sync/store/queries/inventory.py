@@ -35,7 +35,8 @@ FROM inventory.held_deletions h JOIN inventory.live_images i USING (source, id)
 WHERE h.closed_at IS NULL ORDER BY h.source, h.run, h.id
 """
 _MISSING = """
-SELECT m.source, m.id, i.name, m.state, m.since, m.pending_until, r.reason FROM inventory.missing_images m
+SELECT m.source, m.id, i.name, m.state, m.since, m.pending_until,
+       CASE WHEN m.state = 'unconfirmed' THEN r.reason END AS reason FROM inventory.missing_images m
 JOIN inventory.live_images i USING (source, id) JOIN inventory.runs r ON r.run = m.state_run
 WHERE m.ended_at IS NULL ORDER BY m.source, m.state, m.id
 """
@@ -224,7 +225,7 @@ def inventory(target: Target) -> Iterator[Inventory]:
         with engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).exec_driver_sql(
                 "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
-                "set_config('jit', 'off', true)"
+                f"set_config('jit', 'off', true), set_config('lock_timeout', '{int(target.lock_timeout * 1000)}', true)"
             )
             yield Inventory(connection)
     except DBAPIError as error:

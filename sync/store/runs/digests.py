@@ -19,6 +19,7 @@ import psycopg
 from sync.domain.fields import COLUMNS
 from sync.domain.image import Reader
 from sync.domain.run import Outcome, Run
+from sync.store.runs.counted import agree
 
 Connection = psycopg.Connection[Any]
 _OPENED, _CLOSED = b"+", b"-"
@@ -85,8 +86,8 @@ def seal(connection: Connection, run: Run, outcome: Outcome, *, loaded: bool) ->
         changes = f"({_LOADED if loaded else _CHANGED})"
     facts = {"run": run.number, "source": run.source.name, "effective_at": outcome.effective_at}
     facts |= {"ignored": ",".join(sorted(run.source.ignore))}
-    connection.execute(_SEAL.format(changes=changes).encode(), facts)
-    connection.execute(_CHAIN, facts)
+    for statement in (_SEAL.format(changes=changes).encode(), _CHAIN.encode()):
+        agree(connection.execute(statement, facts).rowcount, 1, "runs sealed")
 
 
 def unchained(connection: Connection) -> list[int]:

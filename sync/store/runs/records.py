@@ -12,7 +12,7 @@ from sync.domain.guard import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run, Source
 from sync.errors import ScopeChangedError, StoreError, SupersededError
 from sync.store.connection import Target, transaction
-from sync.store.runs.counted import counted_copy
+from sync.store.runs.counted import agree, counted_copy
 from sync.store.waiting import Connection
 
 _log = logs.get(__name__)
@@ -154,7 +154,7 @@ def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> N
     if not connection.execute(_FINISH, facts).rowcount:
         raise StoreError("the run went on for so long past its deadline that it was given up; it wrote nothing")
     if outcome.proven:
-        connection.execute(_PROVEN, facts)
+        agree(connection.execute(_PROVEN, facts).rowcount, 1, "sources proven")
 
 
 def overtake(connection: Connection, target: Target, run: Run) -> None:

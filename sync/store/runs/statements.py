@@ -56,8 +56,12 @@ FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images 
 BY_DIGEST = """
 SELECT id, deleted_at IS NULL AS live,
        CASE WHEN %(grace)s > 0 AND listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
+             -- should the clock have been set back by much: that is no sign of a replica that lags
+             AND listed_since - make_interval(secs => %(grace)s) < clock_timestamp()
+             AND NOT EXISTS (SELECT FROM inventory.held_deletions h
+                             WHERE h.source = i.source AND h.id = i.id AND h.closed_at IS NULL)
             THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until
-FROM inventory.images WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
+FROM inventory.images i WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
 """
 EPOCH = "SELECT epoch FROM inventory.sources WHERE name = %(source)s"
 
@@ -133,7 +137,8 @@ def differs(ignore: Collection[str]) -> str:
 PLAN = f"""
 SELECT count(*) FILTER (WHERE i.id IS NULL),
        count(*) FILTER (WHERE (i.deleted_at IS NULL OR {_DEAD}) AND {{differs}}),
-       count(*) FILTER (WHERE i.deleted_at IS NOT NULL AND NOT {_DEAD})
+       count(*) FILTER (WHERE i.deleted_at IS NOT NULL AND NOT {_DEAD}),
+       count(*) FILTER (WHERE i.deleted_at IS NULL AND {{differs}})
 FROM pg_temp.stage s LEFT JOIN inventory.images i ON i.source = %(source)s AND i.id = s.id
 """
 
@@ -191,14 +196,14 @@ FROM pg_temp.gone
 HOLD = """
 WITH held AS (DELETE FROM pg_temp.gone WHERE waiting OR %(all)s AND NOT approved RETURNING id)
 INSERT INTO inventory.held_deletions (source, id, run, reason, held_at, last_seen_at)
-SELECT i.source, i.id, %(run)s, %(reason)s, %(effective_at)s, greatest(i.valid_from, src.seen_at)
+SELECT i.source, i.id, %(run)s, %(reason)s, %(effective_at)s, greatest(i.valid_from, i.listed_since, src.seen_at)
 FROM held JOIN inventory.images i ON i.source = %(source)s AND i.id = held.id
 JOIN inventory.sources src ON src.name = i.source
 ON CONFLICT DO NOTHING
 """
 HELD_BY = """
-SELECT array_agg(DISTINCT run ORDER BY run) FROM inventory.held_deletions
-WHERE source = %(source)s AND closed_at IS NULL AND approved_at IS NULL
+SELECT coalesce(array_agg(DISTINCT run ORDER BY run) FILTER (WHERE approved_at IS NULL), '{}'), count(*)
+FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL
 """
 # Told when, and only if, the transaction commits. A listener that stopped listening fills a queue of the whole server,
 # and a full one would fail the run: rather than that, nobody is told.
@@ -214,13 +219,17 @@ WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effect
 """
 # The last run that accounted for each image saw it, unless it was withheld then: the case knows since when.
 DELETE = """
-UPDATE inventory.images i
-SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
-    last_seen_at = greatest(i.valid_from, coalesce(h.last_seen_at, src.seen_at))
-FROM pg_temp.gone g
-JOIN inventory.sources src ON src.name = %(source)s
-LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
-WHERE i.source = %(source)s AND i.id = g.id AND i.deleted_at IS NULL
+WITH deleted AS (
+    UPDATE inventory.images i
+    SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
+        last_seen_at = greatest(i.valid_from, i.listed_since, coalesce(h.last_seen_at, src.seen_at))
+    FROM pg_temp.gone g
+    JOIN inventory.sources src ON src.name = %(source)s
+    LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
+    WHERE i.source = %(source)s AND i.id = g.id AND i.deleted_at IS NULL
+    RETURNING i.valid_from
+)
+SELECT count(*), count(*) FILTER (WHERE valid_from < %(effective_at)s) FROM deleted
 """
 CLOSE_DELETED = """
 UPDATE inventory.held_deletions h
@@ -233,12 +242,23 @@ WITH returned AS (
     UPDATE inventory.held_deletions h
     SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'returned'
     FROM inventory.images i
-    WHERE h.source = %(source)s AND h.closed_at IS NULL AND h.id <> ALL(%(missing)s)
+    WHERE h.source = %(source)s AND h.closed_at IS NULL
+      AND NOT EXISTS (SELECT FROM unnest(%(kept)s::text[]) AS k (id) WHERE k.id = h.id)
       AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
     RETURNING h.id
 )
 UPDATE inventory.images i SET listed_since = %(effective_at)s
 FROM returned WHERE i.source = %(source)s AND i.id = returned.id
+  AND NOT EXISTS (SELECT FROM unnest(%(unlisted)s::text[]) AS u (id) WHERE u.id = i.id)
+"""
+# Images that are missing, or whose deletion is held, since an earlier run.
+OPEN = """
+SELECT id FROM inventory.missing_images WHERE source = %(source)s AND ended_at IS NULL
+UNION SELECT id FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL
+"""
+COUNT_MISSING = "SELECT count(*) FROM inventory.missing_images WHERE source = %(source)s AND ended_at IS NULL"
+COUNT_QUARANTINED = """
+SELECT count(*) FROM inventory.quarantine WHERE source = %(source)s AND digest = ANY(%(digests)b)
 """
 # What of the missing images has ended: a list shows them again, or they were deleted, or held.
 END_MISSING = """
@@ -250,7 +270,8 @@ WITH ended AS (
                                     WHERE h.source = m.source AND h.id = m.id AND h.closed_at IS NULL) THEN 'held'
                        ELSE 'listed' END
     FROM inventory.images i
-    WHERE m.source = %(source)s AND m.ended_at IS NULL AND m.id <> ALL(%(ids)s)
+    WHERE m.source = %(source)s AND m.ended_at IS NULL
+      AND NOT EXISTS (SELECT FROM unnest(%(kept)s::text[]) AS k (id) WHERE k.id = m.id)
       AND i.source = m.source AND i.id = m.id
     RETURNING m.id, m.outcome
 )

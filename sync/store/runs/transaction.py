@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from psycopg.errors import LockNotAvailable
@@ -17,7 +17,7 @@ from sync.domain.fields import COLUMNS, FIELDS
 from sync.domain.guard import Candidates, Plan, withhold
 from sync.domain.image import Unreadable, raw_digest, to_json
 from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run
-from sync.errors import SupersededError
+from sync.errors import StoreError, SupersededError
 from sync.store.connection import translate_errors
 from sync.store.runs import digests, records, statements
 from sync.store.runs.counted import agree, counted_copy
@@ -56,9 +56,19 @@ class RunTransaction:
                 raise SupersededError("another run of this source is writing; this one wrote nothing") from error
             row = self._connection.execute(statements.FENCE, self._facts).fetchone()
         if row is None:
-            raise SupersededError("another run of this source committed meanwhile; this one wrote nothing")
+            self._explain_fence()
         self._facts["effective_at"] = row[0]
         return row[0]  # type: ignore[no-any-return] # timestamptz
+
+    def _explain_fence(self) -> NoReturn:
+        """Say why the turn could not be taken: another run committed, or the database did not do as it was told."""
+        found = self._row(statements.EPOCH)
+        if found and found[0] == self._run.epoch:
+            raise StoreError(
+                "the database did not write the row of the source; nothing was written; a trigger, a rule or a policy "
+                "on inventory.sources may be why"
+            )
+        raise SupersededError("another run of this source committed meanwhile; this one wrote nothing")
 
     def stage(self, spool: Spool, listing: Listing) -> None:
         """Bring what changed to the database; but for a first load, which will go straight to its place."""
@@ -72,11 +82,11 @@ class RunTransaction:
         """See what the run would do; the guard decides on its deletions."""
         with translate_errors("planning"):
             tied = self._settle() if self._listing.comparison.contradicted else 0
-            created = updated = restored = 0
+            created = updated = restored = self._closing = 0
             if self._loads:
                 created = self._staged
             elif self._staged:
-                created, updated, restored = self._row(statements.PLAN.format(differs=self._differs))
+                created, updated, restored, self._closing = self._row(statements.PLAN.format(differs=self._differs))
             deleted, held, reason = self._plan_deletions(missing)
         return Plan(created, updated, restored, deleted, held, tied, reason)
 
@@ -84,7 +94,8 @@ class RunTransaction:
         """Write images and versions, set by set."""
         with translate_errors("writing images and versions"):
             if plan.updated or plan.restored:
-                self._do(statements.CLOSE_UPDATED.format(differs=self._differs))
+                closed = statements.CLOSE_UPDATED.format(differs=self._differs)
+                self._expect(self._closing, "versions closed", closed)
                 updated = plan.updated + plan.restored
                 self._expect(updated, "images updated", statements.UPDATE.format(differs=self._differs))
             if self._loads:
@@ -93,14 +104,17 @@ class RunTransaction:
                 self._expect(plan.created, "images created", statements.INSERT)
             if plan.held:
                 self._do(statements.HOLD, reason=plan.reason, all=plan.deleted == self._approved)
-                self._held_by = self._row(statements.HELD_BY)[0]
+                self._held_by, cases = self._row(statements.HELD_BY)
+                agree(min(cases, plan.held), plan.held, "deletions held")
             if plan.deleted:
-                self._do(statements.CLOSE_GONE)
-                self._expect(plan.deleted, "images marked deleted", statements.DELETE)
+                closed_count = self._do(statements.CLOSE_GONE)
+                deleted, closing = self._row(statements.DELETE)
+                agree(deleted, plan.deleted, "images marked deleted")
+                agree(closed_count, closing, "versions of deleted images closed")
                 self._do(statements.CLOSE_DELETED)
-            for record in [*self._listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]:
-                facts = {"id": records.pg_text(record.id), "raw": record.raw, "reason": records.pg_text(record.reason)}
-                self._do(statements.QUARANTINE, digest=raw_digest(record.raw), **facts)
+            self._quarantine(
+                [*self._listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]
+            )
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
         """Complete the record of the run."""
@@ -110,8 +124,9 @@ class RunTransaction:
         with translate_errors("recording the run"):
             self._tell_findings(plan, listing)
             if listing.proof.proven:
-                self._do(statements.CLOSE_RETURNED, missing=[*missing.gone, *missing.unseen])
                 self._record_missing(missing)
+            else:
+                self._end_listed(listing)
             pages = len(listing.pages) + len(missing.pages)
             more = {"approved": self._approved, "pages": pages, "accounted": not missing.unseen}
             records.finish(self._connection, self._run, outcome, **more)
@@ -195,16 +210,41 @@ class RunTransaction:
         left = tuple(image for image in missing.still_there if image not in deleted)
         return replace(missing, still_there=left, gone=(*missing.gone, *sorted(deleted)))
 
+    def _quarantine(self, unreadable: Sequence[Unreadable]) -> None:
+        """Keep records that can't be read as images, each once."""
+        kept = {raw_digest(record.raw): record for record in unreadable}
+        for digest, record in kept.items():
+            facts = {"id": records.pg_text(record.id), "raw": record.raw, "reason": records.pg_text(record.reason)}
+            self._do(statements.QUARANTINE, digest=digest, **facts)
+        if kept:
+            found = self._connection.execute(statements.COUNT_QUARANTINED, self._facts | {"digests": list(kept)})
+            agree(next(found)[0], len(kept), "records quarantined")
+
     def _record_missing(self, missing: Missing) -> None:
-        """Put on record why each live image that the list lacks is not deleted."""
+        """Put on record why each live image that the list lacks is not deleted, and what is missing no more."""
         states = dict.fromkeys(missing.still_there, "still_there")
         states |= dict.fromkeys(missing.unconfirmed, "unconfirmed") | dict.fromkeys(missing.pending, "pending")
-        self._do(statements.END_MISSING, ids=list(states))
-        if states:
-            until = [missing.pending.get(image) for image in states]
-            facts = {"ids": list(states), "states": list(states.values()), "until": until}
-            self._do(statements.RENEW_MISSING, **facts)
-            self._do(statements.BEGIN_MISSING, **facts)
+        if not (states or missing.gone or self._open()):
+            return
+        kept, still_there = [*missing.gone, *missing.unseen], list(missing.still_there)
+        self._do(statements.CLOSE_RETURNED, kept=kept, unlisted=still_there)
+        self._do(statements.END_MISSING, kept=list(states))
+        until = [missing.pending.get(image) for image in states]
+        facts = {"ids": list(states), "states": list(states.values()), "until": until}
+        self._do(statements.RENEW_MISSING, **facts)
+        self._do(statements.BEGIN_MISSING, **facts)
+        agree(self._row(statements.COUNT_MISSING)[0], len(states), "missing images on record")
+
+    def _end_listed(self, listing: Listing) -> None:
+        """Put on record what is missing no more: a list that is not proven shows what it shows all the same."""
+        unlisted = [image for image in self._open() if not listing.comparison.contains(image)]
+        if len(unlisted) < len(self._open()):
+            self._do(statements.CLOSE_RETURNED, kept=unlisted, unlisted=[])
+            self._do(statements.END_MISSING, kept=unlisted)
+
+    def _open(self) -> set[str]:
+        """Images that are missing, or whose deletion is held, since an earlier run, or since this one."""
+        return {row[0] for row in self._connection.execute(statements.OPEN, self._facts)}
 
     def _tell_findings(self, plan: Plan, listing: Listing) -> None:
         """Tell, once each, of fields that came or went: the cloud's contract is not what it was."""

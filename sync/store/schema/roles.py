@@ -69,7 +69,7 @@ NEEDED = (
     ("held_deletions", ("SELECT", "INSERT", "UPDATE"), 0),
     ("missing_images", ("SELECT", "INSERT", "UPDATE"), 0),
     ("run_pages", ("INSERT",), 0),
-    ("quarantine", ("INSERT",), 0),
+    ("quarantine", ("SELECT", "INSERT"), 0),
     ("findings", ("INSERT",), 0),
     ("report_readers", ("SELECT",), 0),
 )
