@@ -7,7 +7,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help demo test test-fast image image-test lint format lock wheel docs bench bench-quick bench-growth clean
+# Most tests wait for something more than they compute, so more of them than there are cores run at a time; who is done
+# takes over from who is not. What the interpreter compiles is kept, or each worker would compile all tests anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --dist worksteal
+
+.PHONY: help demo test test-fast test-long image image-test lint format lock wheel docs bench bench-quick bench-growth clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -15,11 +19,15 @@ help: ## show this list
 demo: $(VENV)/.demo ## see a real sync happen: simulated cloud, own PostgreSQL, the real job
 	$(BIN)/image-sync demo
 
-test: $(VENV)/.dev ## run all tests (they start their own PostgreSQL servers)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+test: $(VENV)/.dev ## run the tests, but for the long ones (they start their own PostgreSQL servers)
+	$(PYTEST) -m "not long and not image"
 
-test-fast: $(VENV)/.dev ## run the tests that take no more than a moment
-	$(BIN)/python -m pytest -m "not slow and not image"
+test-fast: $(VENV)/.dev ## run the tests that need no server and start no process, in less than a minute
+	$(PYTEST) -m fast
+
+test-long: $(VENV)/.dev ## run the long walks, soaks, kills and real services; the image's too, as root (half an hour at most)
+	$(PYTEST) -m long
+	PYTHON=$(BIN)/python .ci/image
 
 image: ## build the container image with docker; BASE=..., TAG=..., SOURCE=... say what is yours
 	docker build --tag $(or $(TAG),image-sync:latest) $(if $(BASE),--build-arg BASE=$(BASE)) \

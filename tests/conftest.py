@@ -5,26 +5,48 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Server, newest, oldest
+from servers import Server, newest, oldest, running
 
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
+pytest_plugins = ["surroundings"]
+
+
+# What takes more than a moment to have: a database server, a browser, another service.
+_COSTLY = {"server_newest", "server_oldest", "each_server", "shelf", "finished_folder", "browser", "keystone"}
+_PROCESSES = {"subprocess", "Job", "running"}  # what the module of a test that starts processes has imported
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as fast what needs no server and no process; begin with what is long, so that no worker ends with it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _is_fast(item):
+            item.add_marker("fast")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def _is_fast(item: pytest.Function) -> bool:
+    if item.get_closest_marker("long") or item.get_closest_marker("image"):
+        return False
+    return _COSTLY.isdisjoint(item.fixturenames) and _PROCESSES.isdisjoint(vars(item.module))
+
 
 @pytest.fixture(scope="session")
-def server_newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server_newest() -> Iterator[Server]:
     """The PostgreSQL that the product brings."""
-    yield from _running(newest(), tmp_path_factory.mktemp("newest"))
+    with running(Server(newest())) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def server_oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server_oldest() -> Iterator[Server]:
     """The oldest PostgreSQL at hand that is supported."""
-    yield from _running(oldest(), tmp_path_factory.mktemp("oldest"))
+    with running(Server(oldest())) as server:
+        yield server
 
 
 @pytest.fixture
@@ -72,12 +94,3 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)
-
-
-def _running(binaries: Path, folder: Path) -> Iterator[Server]:
-    server = Server(binaries, folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()

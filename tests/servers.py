@@ -9,12 +9,14 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
-from sync.embedded.account import server_account
+from sync.embedded.account import Account, server_account
 from sync.embedded.installation import binary
 from sync.store.connection import Target
 from sync.store.schema import migrate
@@ -32,18 +34,15 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platfor
 class Server:
     """A running server with a database that the migrations made, copied for each test."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
-        self.folder, self.port = folder, _free_port()
-        self.data = folder / "data"
+    def __init__(self, binaries: Path) -> None:
         self._account = server_account(None)
+        self.folder, self.port = _open_folder(self._account), _free_port()
+        self.data = self.folder / "data"
         self._binaries = binaries if self._account.closed_parent(binaries) is None else self._copied(binaries)
         self._template = False
 
     def start(self) -> None:
         """Make a cluster and start it."""
-        for path in (self.folder, *self.folder.parents[:3]):  # of the worker, the session and the user
-            path.chmod(0o755)
-        self._account.own(self.folder)
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
         self.resume()
 
@@ -55,6 +54,10 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """Stop it."""
         self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def remove(self) -> None:
+        """Remove all of it, once it is stopped."""
+        shutil.rmtree(self.folder)
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of its programs as the account that may."""
@@ -96,6 +99,19 @@ class Server:
         return psycopg.connect(self.url(), autocommit=True)
 
 
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Start a new server; it and its folder are gone in the end."""
+    try:
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        server.remove()
+
+
 def newest() -> Path:
     """Binaries of the version that the product brings."""
     return binary("postgres").parent
@@ -110,6 +126,16 @@ def oldest() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _open_folder(account: Account) -> Path:
+    """Make a folder for a server, beside pytest's own, which are closed to the account that a server of root's runs as."""
+    folder = Path(tempfile.mkdtemp(prefix="server-"))
+    folder.chmod(0o755)
+    account.own(folder)
+    closed = account.closed_parent(folder)
+    assert closed is None, f"{account.name}, who runs the servers, can't enter {closed}: set TMPDIR to an open folder"
+    return folder
 
 
 def _free_port() -> int:

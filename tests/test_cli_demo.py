@@ -50,7 +50,7 @@ def runs(demo: Done) -> list[tuple[int, ...]]:
     return [tuple(map(int, words[3:])) for words in lines if words[:1] == ["demo"] and words[2:3] == ["done"]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_demo_shows_the_life_of_an_inventory_twice(shelf: Shelf) -> None:
     """As an ordinary user in a fresh home: a load, changes, deletions, a return, then nothing; and once more after."""
     first, second = as_ordinary_user(shelf, "demo"), as_ordinary_user(shelf, "demo")
@@ -73,7 +73,6 @@ def test_demo_shows_the_life_of_an_inventory_twice(shelf: Shelf) -> None:
     assert Path(folder).is_relative_to(shelf.path / "home")
 
 
-@pytest.mark.slow
 def test_demo_takes_a_folder_of_its_own(shelf: Shelf) -> None:
     """In the folder it is given, as whoever runs it, root too; a folder that holds something is refused."""
     job = Job(shelf.path)

@@ -104,7 +104,7 @@ def test_shards_are_even_and_stable() -> None:
     assert [Shard(n, 4).holds("eu-west") for n in range(4)] == [True, False, False, False]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hundreds_of_small_sources(tmp_path: Path, server: Server, cloud: Simulator) -> None:
     """One process syncs three hundred sources, and again; the second time nothing is written."""
     names = [f"s{n:04}" for n in range(300)]

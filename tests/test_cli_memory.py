@@ -21,7 +21,7 @@ def held_by(job: Job, *arguments: str) -> int:
     return peak([sys.executable, "-m", "sync", *(arguments or ["run"])], job.environ(), job.folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) -> None:
     """A first load, a run without changes and one that changes all images hold less of each than its text.
 

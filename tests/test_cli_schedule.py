@@ -257,7 +257,6 @@ def test_as_process_1_it_ends_when_told(job: Job, cloud: Simulator) -> None:
     assert (done.code, "Traceback" in done.err) == (0, False)
 
 
-@pytest.mark.slow
 def test_two_on_one_database_are_safe(job: Job, target: Target) -> None:
     """Each run of both ends as it should, and the inventory holds together."""
     with started(job, "--every", "1s"), started(job, "--every", "1s"):
@@ -349,7 +348,7 @@ def test_metrics_are_pushed_past_a_proxy_that_would_see_them(job: Job) -> None:
     assert "canary" not in done.err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_who_says_little_keeps_no_place() -> None:
     """Connections that send a byte now and then are hung up on, and who asks in earnest is answered."""
     with Listener("127.0.0.1", 0, {"/healthz": lambda: Answer(200, b"ok")}) as listener:

@@ -91,7 +91,7 @@ def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) ->
     assert column(job.url, STATUSES) == ["abandoned", "done"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, target: Target) -> None:
     """By kill -9, wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
     chance = Random()
@@ -114,7 +114,6 @@ def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, targe
     assert ask(job.url, overlapping) == 0
 
 
-@pytest.mark.slow
 def test_schedule_runs_again_and_again_and_never_twice_at_once(tmp_path: Path, target: Target) -> None:
     """Runs longer than the interval: one begins after the other has ended, what is skipped is told; SIGTERM: exit 0."""
     with Simulator(World(seed=1, size=1200), latency=0.45) as cloud:

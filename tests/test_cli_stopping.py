@@ -52,7 +52,6 @@ def ended(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
     return done.code, done.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_stop_ends_a_command_whose_database_is_silent(
     tmp_path: Path, proxy: Proxy, cloud: Simulator, command: str
@@ -70,7 +69,6 @@ def test_a_stop_ends_a_command_whose_database_is_silent(
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_a_command_whose_database_is_silent_ends_at_its_deadline(
     tmp_path: Path, proxy: Proxy, target: Target, cloud: Simulator
 ) -> None:
@@ -87,7 +85,7 @@ def test_a_command_whose_database_is_silent_ends_at_its_deadline(
     assert column(target.url, STATUSES) == ["failed"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_schedule_whose_database_is_silent_ends(tmp_path: Path, proxy: Proxy, cloud: Simulator) -> None:
     """SIGTERM: within ten seconds after the grace and with exit code 0, metrics and notices or not."""
     before_answer(cloud, 1, proxy.fall_silent)
@@ -106,7 +104,6 @@ def test_a_schedule_whose_database_is_silent_ends(tmp_path: Path, proxy: Proxy, 
     assert "schedule ended" in said
 
 
-@pytest.mark.slow
 def test_a_second_signal_ends_what_hears_nothing() -> None:
     """Three seconds later, with exit code 1 and a line that says so; threads that go on do not matter."""
     running = _deaf()
@@ -133,7 +130,6 @@ def test_a_third_signal_ends_it_at_once() -> None:
     assert code == 1
 
 
-@pytest.mark.slow
 def test_a_signal_that_comes_twice_at_once_counts_as_one() -> None:
     """As when it is sent to the process and to its group: what ends by itself is given the time."""
     running = _deaf(same=1.0)

@@ -68,7 +68,7 @@ def scans(cloud: Simulator, count: int, *, concurrency: int = 4) -> Iterator[Sca
             yield Scan(verdict, reader.rows, stayed - set(reader.rows))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("ties", [False, True], ids=["steady ties", "shuffled ties"])
 def test_steady_change_hides_nothing_from_a_proven_list(many: Simulator, ties: bool, concurrency: int) -> None:  # noqa: FBT001 - both kinds
@@ -86,7 +86,7 @@ def test_steady_change_hides_nothing_from_a_proven_list(many: Simulator, ties: b
     assert duplicates > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
     """Images that share their created_at change places in each answer, come and go: a join beside a tie is no proof."""
     world, catalog, rng = World(size=0), Catalog(chance(12)), chance(13)
@@ -109,7 +109,7 @@ def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
         assert not any(scan.verdict.complete and scan.missed for scan in scans(cloud, 200))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
     """More changes than pages overlap by: readings miss images, and none of those is proven, by count either."""
     rng = chance(9)
@@ -130,7 +130,6 @@ def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
     assert lost > 5
 
 
-@pytest.mark.slow
 def test_steady_change_deletes_nothing_that_stayed(target: Target, many: Simulator) -> None:
     """25 runs against a list that changes under them: what a run deletes was gone at some moment of it."""
     inventory = Inventory(target, many, guard_images=1000, daily_images=1000)

@@ -88,7 +88,6 @@ def test_an_endless_error_is_cut_off(small: Simulator) -> None:
     assert "grant the permission" in str(Reader.of(small).fails(ForbiddenError))
 
 
-@pytest.mark.slow
 def test_no_flood_takes_much_memory(small: Simulator) -> None:
     """With the usual limits a process stays under 200 MB, whatever comes: an endless body on four connections."""
     small.faults.add(breakage.endless(), times=None, nth=3)

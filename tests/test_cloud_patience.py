@@ -70,7 +70,6 @@ def test_the_budget_of_retries_is_the_whole_runs(retries: int) -> None:
     assert stats.retries == retries
 
 
-@pytest.mark.slow
 def test_one_question_is_asked_a_few_times_at_most() -> None:
     """However large the budget is, one question is not asked for ever."""
     stats = RequestStats()
@@ -190,7 +189,6 @@ def test_throttling_without_a_window_rests_a_second_too(small: Simulator, retry_
     assert reader.stats.throttled_seconds >= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_burst_costs_no_more_than_its_retries(cloud: Simulator, status: int) -> None:
     """Every other answer is a fault: the list is read all the same, for pages plus faults requests."""

@@ -52,7 +52,6 @@ def test_a_run_that_takes_too_long_says_so(target: Target, capped: Simulator) ->
     assert "deadline of 1 s" in str(inventory.fails(DeadlineError, deadline=1.0))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     "effect",

@@ -264,7 +264,6 @@ def test_nothing_is_known_of_a_new_source() -> None:
     )
 
 
-@pytest.mark.slow
 def test_a_million_digests_are_small() -> None:
     """What a run keeps of a stored image is under 60 bytes, both indexes built: under 60 MB of a million."""
     count = 200_000

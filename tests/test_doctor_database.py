@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import trustme
 from cli_tools import dump, until
 from doctor_tools import LONGEST, levels, look_into, not_ok, said
 from proxy import Proxy
-from servers import Server, newest, oldest
+from servers import Server, newest, oldest, running
 from store_tools import Edge
 
 from sync.doctor import database
@@ -387,41 +386,26 @@ def test_a_list_that_was_never_proven(edge: Edge) -> None:
 # --- servers of their own ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """A server that a test may set up as it likes."""
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.mark.slow
-def test_a_real_standby(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_real_standby() -> None:
     """D11: it answers every question, and is not fit for a run."""
-    copy = Server(newest(), tmp_path_factory.mktemp("standby"))
-    with running(Server(newest(), tmp_path_factory.mktemp("primary"))) as primary:
+    copy = Server(newest())
+    with running(Server(newest())) as primary:
         url = primary.migrated()
-        copy.folder.chmod(0o755)
-        copy._account.own(copy.folder)
         copy.run("pg_basebackup", "-D", str(copy.data), "-R", "-d", primary.url(), "-c", "fast")
         copy.resume()
         lines = look_into(copy.url(url.rpartition("/")[2]))
         copy.stop()
+    copy.remove()
 
     assert not_ok(lines) == {"writable": "wrong"}
     assert "point IMAGE_SYNC_DATABASE_URL at the primary" in said(lines, "writable")
 
 
-@pytest.mark.slow
-def test_tls_of_the_connection(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tls_of_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verified is fine; what takes any certificate, or none at all, is a warning where the way leaves this machine."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with running(Server(oldest(), tmp_path_factory.mktemp("secure"))) as server:
+    with running(Server(oldest())) as server:
         url = server.migrated()
         with_tls(server, authority.issue_cert("127.0.0.1"))
         verified = look_into(f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem")

@@ -114,7 +114,6 @@ def test_two_holds_in_one_process(folder: Path) -> None:
         assert ask(outer.url, STARTED) == started
 
 
-@pytest.mark.slow
 def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Path) -> None:
     """Eight first users at the same moment get one and the same server."""
     users = [shelf.user(fresh_folder) for _ in range(8)]
@@ -125,7 +124,6 @@ def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Pa
     assert len(watchers(fresh_folder)) == 1
 
 
-@pytest.mark.slow
 def test_users_that_come_while_the_server_goes(folder: Path) -> None:
     """Whoever arrives while the last one leaves gets a server that answers, time and again."""
     answers = []

@@ -65,7 +65,6 @@ def test_data_keeps_its_account(folder: Path) -> None:
 
 
 @needs_root
-@pytest.mark.slow
 def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
     """An ordinary user's server runs as that user, from ~/.local/share/image-sync, open to nobody else."""
     account = account_without_rights()
@@ -80,7 +79,6 @@ def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
 
 
 @needs_root
-@pytest.mark.slow
 def test_ordinary_user_may_choose_where_its_data_lives(shelf: Shelf) -> None:
     """XDG_DATA_HOME moves the data."""
     account = account_without_rights()
@@ -130,7 +128,6 @@ def test_user_without_passwd_entry_is_told_so(shelf: Shelf) -> None:
 
 
 @needs_root
-@pytest.mark.slow
 def test_programs_below_a_closed_folder_are_copied(shelf: Shelf, folder: Path) -> None:
     """Where the server's account cannot read the wheel, it runs from a copy, and no folder's mode is changed."""
     closed = _closed_wheel(shelf)
@@ -144,7 +141,6 @@ def test_programs_below_a_closed_folder_are_copied(shelf: Shelf, folder: Path) -
 
 
 @needs_root
-@pytest.mark.slow
 def test_torn_copy_of_the_programs_is_made_again(shelf: Shelf, folder: Path) -> None:
     """A copy that does not run, as after a power cut, is replaced."""
     closed = _closed_wheel(shelf)

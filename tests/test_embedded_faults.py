@@ -34,7 +34,6 @@ def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -
     until(lambda: not watchers(folder))
 
 
-@pytest.mark.slow
 def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
     """A holder gets a server again after kill -9 of the postmaster, with all that was committed."""
     with embedded(folder) as server:
@@ -60,7 +59,6 @@ def test_killed_server_and_watcher_are_replaced(folder: Path) -> None:
             assert len(watchers(folder)) == 1
 
 
-@pytest.mark.slow
 def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> None:
     """No second server starts on the data while a process of the killed one still lives."""
     with embedded(folder) as server:
@@ -99,7 +97,6 @@ def kill_watchers(folder: Path) -> None:
     until(lambda: not watchers(folder))
 
 
-@pytest.mark.slow
 def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
     """A watcher that did not start the server itself notices its end too."""
     with embedded(folder) as server:
@@ -133,7 +130,6 @@ def test_stale_files_that_name_a_living_process(folder: Path) -> None:
     stranger.wait()
 
 
-@pytest.mark.slow
 def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
     """The next start waits for what is left of a first start that was killed, then clears up after it."""
     user = shelf.user(fresh_folder)
@@ -150,7 +146,6 @@ def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
         assert [path.name for path in fresh_folder.glob("postgres-*")] == ["postgres-18"]
 
 
-@pytest.mark.slow
 def test_kill_of_everything_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
     """The same where PostgreSQL's programs are killed as well, as when the machine goes down."""
     user = shelf.user(fresh_folder)
@@ -179,7 +174,6 @@ def test_failed_start_quotes_the_log(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="root fills a small disk")
-@pytest.mark.slow
 def test_full_disk_is_named(shelf: Shelf) -> None:
     """A first start on a full disk says so, and works once there is space."""
     disk = shelf.path / "disk"

@@ -16,7 +16,7 @@ from sync.cloud.auth.token import IamUser, Token, TokenCache
 from sync.errors import UnauthorizedError
 from sync.simulator import Simulator, World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 PASSWORD = "canary p4sswörd"
 

@@ -40,7 +40,7 @@ def test_no_two_changes_hide_an_image(name: str, limit: int, order: str) -> None
     assert counts["proven"] > 800 or name == "hopeless"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "limit", "order"),
     [
@@ -123,7 +123,7 @@ def test_what_is_proven_lacks_nothing(weather: Weather) -> None:
     assert not (proof.proven and lost)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(WEATHER)
 @settings(
     max_examples=6000, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -185,7 +185,6 @@ def test_a_cloud_that_sorts_otherwise_never_yields_a_wrong_proof(order: str) -> 
     assert (proven, wrong) == (0, 0)
 
 
-@pytest.mark.slow
 def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
     """Why a proof by count takes two readings: one of them, though as long as total, is at times wrong."""
     rng = chance(5)

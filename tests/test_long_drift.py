@@ -58,7 +58,7 @@ def source(simulator: Simulator, **options: int) -> settings.Source:
     return settings.Source(name="drift", endpoint=simulator.url, credentials=token, grace=0.0, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("storm", "concurrency", "least"), [(1, 4, 0.95), (6, 1, 0.85)], ids=["steady change", "storm"]
 )
@@ -90,7 +90,7 @@ def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
             yield complete
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_run_deletes_what_stayed(target: Target) -> None:
     """I9, I1: real runs, each while the list changes, mark deleted what went and nothing that stayed."""
     rng, world = Random(7), World(seed=7, size=100)

@@ -94,7 +94,6 @@ def test_of_two_runs_at_once_one_tells(job: Job, cloud: Simulator, receiver: Rec
     assert [told["kind"] for told in receiver.notices] == ["held"]
 
 
-@pytest.mark.slow
 def test_receiver_that_fails_changes_nothing_of_a_run(job: Job, cloud: Simulator) -> None:
     """Exit code, output and record are as without it; one warning says which runs were not told, without the address."""
     with Receiver(*[reply(status=500)] * 99) as away:
@@ -147,7 +146,6 @@ def test_a_test_tells_whether_notices_arrive(job: Job, receiver: Receiver) -> No
     assert "IMAGE_SYNC_NOTICE_URL" in missing.err
 
 
-@pytest.mark.slow
 def test_schedule_tells_while_it_runs_and_ends_at_once(job: Job, cloud: Simulator, receiver: Receiver) -> None:
     """What a run brought about is told before the next; a receiver that hangs does not keep SIGTERM waiting."""
     job("run")
@@ -169,7 +167,6 @@ def test_schedule_tells_while_it_runs_and_ends_at_once(job: Job, cloud: Simulato
     assert "notices not sent" in ended.err
 
 
-@pytest.mark.slow
 def test_secrets_of_notices_are_nowhere(job: Job, cloud: Simulator) -> None:
     """Neither address nor key: in no output at level debug, no table, and no process list, whatever goes wrong."""
     job.settings |= {"IMAGE_SYNC_LOG_LEVEL": "debug", "IMAGE_SYNC_NOTICE_FAILURES": "1"}

@@ -13,7 +13,7 @@ from report_tools import report
 from store_tools import Edge
 
 pytest_plugins = ["report_fixtures"]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]

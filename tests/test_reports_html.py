@@ -167,7 +167,6 @@ def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
     assert html(edge, tmp_path, *moments) == before
 
 
-@pytest.mark.slow
 def test_ten_thousand_changes_stay_a_page(edge: Edge, tmp_path: Path) -> None:
     """What is too much is told by its number; the page stays under two megabytes."""
     for n in range(10_000):

@@ -77,7 +77,7 @@ def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
     assert one == other
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_an_office_program(file: Path, tmp_path: Path) -> None:
     """LibreOffice reads it: no formula anywhere, and dates with their type."""
     if OFFICE is None and "CI" not in os.environ:

@@ -68,7 +68,7 @@ def harm(cloud: Simulator, chance: random.Random) -> None:
     cloud.world.churn(chance.randint(0, 30))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nothing_is_lost_whatever_is_ended(server: Server, tmp_path: Path) -> None:
     """All rules hold; each run says how it ended, but for killed ones; exit codes are right; memory stays flat."""
     chance, until = random.Random(7), time.monotonic() + SECONDS

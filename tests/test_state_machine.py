@@ -211,7 +211,7 @@ def test_what_left_the_filter_stays_though_the_second_list_is_not_proven(server:
     assert {told.record["proven"] for told in runs} == {True}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_invariants_hold_for_long(server: Server) -> None:
     """A long walk, with real processes really killed, keeps all invariants and meets everything that matters."""
     walk(
@@ -223,7 +223,7 @@ def test_invariants_hold_for_long(server: Server) -> None:
     assert [kind for kind in MET if not Machine.happened[kind]] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_process_leaves_all_or_nothing(server: Server) -> None:
     """I2, I14: killed at every third message to the database, a real process wrote all of its run or nothing."""
     with bench(server) as one:

@@ -63,7 +63,7 @@ def complete(outcome: Outcome) -> bool:
     return all((plan.created, plan.updated, plan.restored, plan.deleted))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
     """D01, I2: killed before any one statement of the writing transaction, no table has changed but the record."""
     kills = 0
@@ -88,7 +88,7 @@ def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
     edge.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_connection_lost_at_any_statement_leaves_nothing(edge: Edge) -> None:
     """D01, I2: the same where the network breaks, before the statement arrives or before its answer does."""
     for lose in (Lose.REQUEST, Lose.REPLY):

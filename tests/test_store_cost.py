@@ -120,7 +120,7 @@ def test_a_run_without_changes_asks_the_database_little(edge: Edge) -> None:
     assert not [text for text in asked if "TEMPORARY" in text or "image_versions" in text or text == ""]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_runs_without_changes_leave_no_bloat(server: Server) -> None:
     """D19: after 50 of them the tables of images and their indexes are as large as before, without a dead row."""
     sizes = "SELECT oid::regclass::text, pg_relation_size(oid) FROM pg_class WHERE relname LIKE 'image%' ORDER BY 1"

@@ -283,7 +283,6 @@ def _read_and_be_killed(edge: Edge) -> None:
         reading.status()
 
 
-@pytest.mark.slow
 def test_a_large_state_is_streamed(server: Server) -> None:
     """Many images are handed on as they come: memory does not grow with their number."""
     with Edge(server, 1) as edge:

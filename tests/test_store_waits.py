@@ -170,7 +170,6 @@ def test_what_the_transaction_sets(edge: Edge) -> None:
 # --- a run ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("statement", ["inventory.sources", "pg_temp.stage", "INSERT INTO inventory.image"])
 def test_a_silent_server_ends_a_run_at_its_deadline(edge: Edge, statement: str) -> None:
     """Wherever it falls silent in the writing transaction, the run ends soon after its deadline, on record as such."""
@@ -185,7 +184,6 @@ def test_a_silent_server_ends_a_run_at_its_deadline(edge: Edge, statement: str) 
     edge.check()
 
 
-@pytest.mark.slow
 def test_a_backend_that_stands_still_between_two_pages(edge: Edge) -> None:
     """A frozen process of the server: the run ends at its deadline, and is on record by another connection."""
     with ExitStack() as stack, edge.parts(deadline=3.0) as (store, parts):
@@ -197,7 +195,7 @@ def test_a_backend_that_stands_still_between_two_pages(edge: Edge) -> None:
     assert (edge.record["status"], edge.record["error"]) == ("failed", "DeadlineError")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_that_is_silent_for_good(edge: Edge) -> None:
     """Where no new connection can be had either, the run ends soon after its deadline, and says that it is not on record."""
     with Proxy(edge.url) as proxy:
@@ -210,7 +208,6 @@ def test_a_network_that_is_silent_for_good(edge: Edge) -> None:
     edge.run()
 
 
-@pytest.mark.slow
 def test_a_stop_ends_a_run_that_waits_for_a_silent_server(edge: Edge) -> None:
     """In seconds, as interrupted, and on record so."""
     with Proxy(edge.url) as proxy:
@@ -236,7 +233,7 @@ def test_a_stop_ends_a_migration(server: Server) -> None:
 # --- COMMIT -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("lose", [Lose.SILENT_REPLY, Lose.SILENT_REQUEST])
 def test_a_commit_without_an_answer_ends_with_the_truth(edge: Edge, lose: Lose) -> None:
     """At the deadline the run asks what became of it: it is done, or it failed."""
@@ -254,7 +251,7 @@ def test_a_commit_without_an_answer_ends_with_the_truth(edge: Edge, lose: Lose) 
     edge.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_commit_no_one_can_ask_about_ends(edge: Edge) -> None:
     """Where all is silent the run ends soon, and says that it does not know."""
     with Proxy(edge.url) as proxy:
@@ -306,7 +303,6 @@ def test_a_record_does_not_wait_for_the_run_that_overtook_it(edge: Edge) -> None
     assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", late.number) == [("superseded",)]
 
 
-@pytest.mark.slow
 def test_a_writer_that_stands_still_blocks_no_one(edge: Edge) -> None:
     """Another run ends as superseded, within the lock time-out; when the server has ended the writer, one commits."""
     with edge.parts() as (writer, parts):
