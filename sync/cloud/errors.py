@@ -45,7 +45,8 @@ def failure(
     code, text, request_id = _told(body)
     request_id = _word(request_id) or request_id_of(headers)
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
-    said = (f': the cloud says "{_shown(text)}"' if text else "") + (f"; {hint}" if hint else "")
+    shown = _shown(text)
+    said = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
     if status == httpx.codes.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
         return errors.ThrottledError(f"the cloud asks for fewer requests{said}", wait=wait, **facts)
@@ -138,14 +139,15 @@ def _told(body: bytes) -> tuple[str | None, str, str | None]:
 
 
 def _first(told: dict[str, Any], *names: str) -> str:
-    value = next((told[name] for name in names if isinstance(told.get(name), str | int)), "")
-    # One line, no control characters: this goes to logs and terminals.
-    return re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", str(value)).strip()
+    """The first of these values as the server has it: blanks in place of other signs would hide a secret from us."""
+    return str(next((told[name] for name in names if isinstance(told.get(name), str | int)), "")).strip()
 
 
 def _shown(text: str) -> str:
     """As much of the server's words as is shown; servers have been seen to echo secrets."""
-    return mask_foreign(text)[:_MOST_SHOWN]
+    # One line, no control characters: this goes to logs and terminals.
+    line = re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", mask_foreign(text))
+    return line.strip()[:_MOST_SHOWN]
 
 
 def _word(text: str | None) -> str | None:

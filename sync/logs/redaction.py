@@ -4,7 +4,8 @@ import json
 import re
 import threading
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from html import unescape
 from urllib.parse import quote, quote_plus, unquote
 
@@ -28,9 +29,44 @@ _SHAPES = (
 )
 _PATTERNS = tuple((re.compile(pattern), masked) for pattern, masked in _SHAPES)
 _DEEPEST = 6
-_LONG = re.compile(r"[A-Za-z0-9+/=_\-.%~\\]{40,}")  # no word, but perhaps a token, or a key in whatever form
+# No word, but perhaps a token, or a key in whatever form: from 24 characters on if digits and letters are mixed in it.
+_LONG = re.compile(r"[A-Za-z0-9+/=_\-.%~\\]{24,}")
+_SHORTEST_TOKEN = 24
+_LONGEST = 40  # and from here on whatever is in it
+_MIXED = re.compile(r"[0-9][^A-Za-z]*[A-Za-z]|[A-Za-z][^0-9]*[0-9]")
+_PLAIN = re.compile(r"(?:[A-Za-z]?[a-z]{0,15}|[A-Z]{0,16})[0-9]{0,4}|[0-9]{1,14}[A-Za-z]{0,3}")  # a part of an address
+_ID = re.compile(
+    r"(?<![A-Za-z0-9+_\-.%~\\])((?:req-)?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
+    r"(?=/|\.?$|[^A-Za-z0-9+=_\-.%~\\])"
+)
+# What names a secret, what may stand between the two, and the secret: to its closing quote, or one word. Nothing here
+# is given back, and once the first name is found the whole matches: so that no text takes longer than it is long.
+_GAP = r"""(?:["'`]\s{0,3},|[-=]>|[\s"'`\\:=<>(\[{])++"""
+_LABELLED = re.compile(
+    rf"""(?i)(?P<gap>(?:
+      (?:token|bearer|secret|password|passwd|pwd|authorization)s?
+      (?:[_\ -]?(?:access[_\ -]?)?(?:id|key|value))?(?!'s\b){_GAP}
+      (?:(?:is|was|are|value|id|key|header|string|provided|given|received|sent|used|got|with|basic){_GAP})*+
+    )++)
+    (?P<value>(?<=')[^']++(?=')|(?<=")[^"]++(?=")|[^\s"'`]++)?""",
+    re.VERBOSE,
+)
+# What follows such a name in a sentence, and is no secret.
+_PROSE = re.compile(
+    "an?|and|are|as|at|authentication|basic|be|been|before|but|by|can|cannot|check|could|denied|did|do|does|doesn|empty"
+    "|errors?|exists?|expire[ds]?|fail(?:ed|s|ure)?|for|format|found|from|given|got|ha[ds]|have|header|id|if|in|incorrect"
+    "|information|invalid|isn?|it|key|lifetime|limit|lookup|may|mismatch|missing|must|needs?|not?|null|of|on|or|please"
+    "|policy|provided|received|refused|rejected|required|revoked|scope|sent|should|signature|string|tha[nt]|the|timeout"
+    "|to|type|unauthorized|unknown|used|valid|validation|value|verification|verify|wasn?|were|when|which|will|with"
+    "|without|wrong|your?"
+)
+_LEAD = re.compile(r"""[("'`<\[{]*(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?""")
+_UNSEEN = dict.fromkeys(
+    [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)]
+)  # letters and marks that have no shape
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_BREAKS = {"n": "\n", "r": "\r", "t": "\t"}
 _LAYERS = 3  # of escapes that are looked through
 _SHORTEST = 4  # shorter ones would mask half of every line, and hide nothing
 _protecting = threading.Lock()
@@ -60,19 +96,19 @@ def mask_foreign(text: str) -> str:
 
     A server may echo what no one here knows, such as a token that it has only just made.
     """
-    return MASK if wraps_secret(text) else _LONG.sub(MASK, mask(text))
+    return MASK if wraps_secret(text) else _guessed(mask(_seen(text)))
 
 
 def wraps_secret(text: str) -> bool:
-    """Whether a secret shows once ``text`` is read as base64, or as escaped for a URL, JSON, a repr or a page."""
-    inner = text
-    for _ in range(_LAYERS):
-        if _holds_secret(_opened(inner)):
-            return True
-        inner = unescape(unquote(_ESCAPED.sub(_meant, inner)))
-        if inner != text and mask(inner) != inner:
-            return True
-    return False
+    """Whether a secret shows once ``text`` is read as base64, or as escaped for a URL, JSON, a repr or a page.
+
+    Blanks, line breaks and whatever else has no shape may split a known one, and its letters may be large or small.
+    """
+    if any(_holds_secret(inner) or _holds_secret(_opened(inner)) for inner in map(_joined, _layers(_joined(text)))):
+        return True
+    plain, *inners = _layers(text)
+    guesses = _guessed(_seen(plain)).count(MASK) if inners else 0
+    return any(mask(inner) != inner or _guessed(_seen(inner)).count(MASK) > guesses for inner in inners)
 
 
 def mask_value(value: object, depth: int = 0) -> object:
@@ -99,11 +135,21 @@ def _forms(text: str) -> set[str]:
     return {text, quote(text, safe=""), quote(text), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
 
 
+def _layers(text: str) -> Iterator[str]:
+    """``text``, and what it says once its escapes are resolved, as often as that changes it."""
+    yield text
+    for _ in range(_LAYERS):
+        inner = unescape(unquote(_ESCAPED.sub(_meant, text)))
+        if inner == text:
+            return
+        yield (text := inner)
+
+
 def _meant(escape: re.Match[str]) -> str:
     """What an escape of JSON or a repr stands for; a byte is left as a URL has it, since a letter may be several."""
     if escape[2]:
         return f"%{escape[2]}"
-    return chr(int(escape[1], 16)) if escape[1] else escape[3]
+    return chr(int(escape[1], 16)) if escape[1] else _BREAKS.get(escape[3], escape[3])
 
 
 def _opened(text: str) -> str:
@@ -113,7 +159,56 @@ def _opened(text: str) -> str:
 
 
 def _holds_secret(text: str) -> bool:
-    return any(secret in text for secret in _protected)
+    bare = _joined(text).casefold()
+    return any(secret in bare for secret in _bare(_protected))
+
+
+@lru_cache(maxsize=1)
+def _bare(secrets: tuple[str, ...]) -> frozenset[str]:
+    """What of each secret is left where only shapes count, and that as hexadecimal digits."""
+    forms = {form for secret in secrets for form in (_joined(secret).casefold(), secret.encode(errors="replace").hex())}
+    return frozenset(form for form in forms if len(form) >= _SHORTEST)
+
+
+def _joined(text: str) -> str:
+    """``text`` without blanks, line breaks, and whatever else has no shape."""
+    return _seen("".join(text.split()))
+
+
+def _seen(text: str) -> str:
+    """``text`` without what has no shape, but with its blanks and line breaks."""
+    text = text.translate(_UNSEEN)
+    return text if text.isprintable() else "".join(one for one in text if one.isprintable() or one.isspace())
+
+
+def _guessed(text: str) -> str:
+    """``text`` without what may be a secret by what stands before it, by what follows it, or by its length."""
+    text = re.sub(r"\S++", lambda word: _without_login(word[0]), text)
+    text = _LABELLED.sub(_unnamed, text)
+    return _LONG.sub(lambda run: "".join(map(_without_token, _ID.split(run[0]))), text)
+
+
+def _without_login(word: str) -> str:
+    """A word without what stands before its ``@``."""
+    login, at, host = word.rpartition("@")
+    lead = _LEAD.match(login)
+    return f"{lead[0]}{MASK}@{host}" if lead and lead[0] != login and at else word
+
+
+def _unnamed(found: re.Match[str]) -> str:
+    """The name of a secret without the secret; a sentence about it stays, where no sign says that a value follows."""
+    gap, value = found["gap"], found["value"] or ""
+    told = gap.endswith(("'", '"', "`")) or gap.rstrip().endswith((":", "=", ">"))
+    word = value.strip(".,;:!?()[]{}").casefold()
+    return f"{gap}{value}" if not word or (_PROSE.fullmatch(word) and not told) else f"{gap}{MASK}"
+
+
+def _without_token(part: str) -> str:
+    """A part of a long word, masked unless it is an id or can be read."""
+    if _ID.fullmatch(part) or len(part) < _SHORTEST_TOKEN:
+        return part
+    readable = all(_PLAIN.fullmatch(piece) for piece in re.split(r"[^A-Za-z0-9]+", part))
+    return part if len(part) < _LONGEST and (readable or not _MIXED.search(part)) else MASK
 
 
 def _is_secret(name: object) -> bool:
