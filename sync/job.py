@@ -32,7 +32,7 @@ class Cloud(Protocol):
         """The same without the filter, to see what is gone and not just outside of it."""
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
-        """Ask for each id by name, and hand over each answer."""
+        """Ask for each image by its id, and hand over each answer that holds it."""
 
 
 class Tables(Protocol):
@@ -106,7 +106,7 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
         proof, before = prove(reading.verdict, comparison.distinct, fingerprint, before)
         if proof.proven:
             break
-    return Listing(comparison, proof, reading.verdict, pages, attempt)
+    return Listing(comparison, comparison.distinct, proof, reading.verdict, pages, attempt)
 
 
 def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Missing:
@@ -139,7 +139,7 @@ def _doubt(listing: Listing) -> str:
     if not listing.proof.proven:
         return f"the list is not proven complete: {listing.proof.reason}"
     nameless = sum(record.id is None for record in listing.comparison.unreadable.values())
-    return f"{nameless} records bear no readable id, so any image might be one of them" if nameless else ""
+    return f"records without a readable id: {nameless}; any image might be one of them" if nameless else ""
 
 
 def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:

@@ -75,7 +75,7 @@ def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path
     plain, listed = command("status"), command("status", "--missing", "--format", "json")
 
     assert plain.code == listed.code == 0
-    assert f"1 missing image listed too recently to be believed gone, the last of them until {until}" in plain.err
+    assert f"1 missing image was listed too recently to be believed gone, the last of them until {until}" in plain.err
     assert [(row["id"], row["state"], row["pending_until"]) for row in listed.rows] == [(gone, "pending", until)]
 
 
@@ -143,7 +143,7 @@ def test_what_is_listed_again_has_grace_anew(edge: Edge) -> None:
 
 
 def test_what_was_held_and_is_listed_again_has_grace_anew(edge: Edge) -> None:
-    """So has an image whose deletion was held."""
+    """An image whose deletion was held has its grace anew once a list shows it."""
     names = sorted(edge.world.truth())[:15]
     time.sleep(1.1)
     edge.cloud.faults.add(lag(names), times=None)
@@ -157,7 +157,7 @@ def test_what_was_held_and_is_listed_again_has_grace_anew(edge: Edge) -> None:
 
 
 def test_what_came_back_has_grace_anew(edge: Edge) -> None:
-    """So has an image that was deleted and restored."""
+    """An image that was deleted and restored has its grace anew."""
     edge.world.delete(1)
     edge.run()
     edge.world.restore(1)
@@ -291,7 +291,7 @@ def test_rows_that_are_not_written_fail_the_run(edge: Edge, event: str, table: s
 
 
 def test_a_deletion_that_is_not_held_on_record_fails_the_run(edge: Edge) -> None:
-    """A held deletion of which no case is written is no held deletion."""
+    """A held deletion without a row in held_deletions fails the run."""
     edge.do(SWALLOW.format(event="INSERT", table="held_deletions", when="true"))
     edge.world.delete(15)
 
@@ -350,6 +350,19 @@ def test_an_empty_second_list_confirms_nothing(edge: Edge) -> None:
 
     assert (outcome.plan.deleted, outcome.unconfirmed, outcome.status) == (0, 3, Status.WITHHELD)
     assert "lacks images that the first one shows" in outcome.reason
+
+
+def test_an_empty_list_is_not_believed_because_one_image_answers(server: Server) -> None:
+    """An image that is still there by its id is no image of the list: that is empty still, and the others are held."""
+    with Edge(server, 8) as edge:
+        edge.run()
+        first, *others = sorted(edge.world.truth())
+        edge.cloud.faults.add(Effect("empty", ask=lambda q: q if q.filters else replace(q, hidden=frozenset([first, *others]))), times=None)
+        edge.cloud.faults.add(Effect("gone", ask=lambda q: replace(q, hidden=frozenset(others))), times=None)
+        outcome = edge.run()
+
+    assert (outcome.still_there, outcome.plan.deleted, outcome.plan.held) == (1, 0, 7)
+    assert "an empty list is never believed" in outcome.reason
 
 
 def test_a_second_list_of_a_part_confirms_nothing(edge: Edge) -> None:

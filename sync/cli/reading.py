@@ -37,7 +37,7 @@ _source_option = click.option("--source", help="Only this source.")
 
 @click.command()
 @click.option("--held", is_flag=True, help="List the deletions that wait for a person.")
-@click.option("--missing", is_flag=True, help="List the images that the last list lacked and that are not deleted.")
+@click.option("--missing", is_flag=True, help="List the images that the last proven list lacked and that are not deleted.")
 @format_option
 @click.pass_obj
 def status(config: Path | None, held: bool, missing: bool, style: str) -> None:  # noqa: FBT001 - click's way
@@ -67,7 +67,7 @@ def _sentences(row: Row) -> Iterator[str]:
         yield f"{_missing(row['unconfirmed'])} could not be confirmed gone: image-sync status --missing"
     if row["pending"]:
         yield (
-            f"{_missing(row['pending'])} listed too recently to be believed gone, the last of them until "
+            f"{_missing(row['pending'])} {'was' if row['pending'] == 1 else 'were'} listed too recently to be believed gone, the last of them until "
             f"{iso(row['pending_until'])}: image-sync status --missing"
         )
 

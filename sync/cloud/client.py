@@ -37,8 +37,8 @@ class Client:
     Args:
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
         credential: proves who asks.
-        patience: the run's.
-        traffic: where requests and bytes are counted.
+        policy: the run's.
+        stats: where requests and bytes are counted.
         timeout: seconds for connecting, and for each read.
         page_bytes: the largest body that is taken.
     """
@@ -65,7 +65,7 @@ class Client:
         self._wire.__exit__(*unused)
 
     def get(self, query: Mapping[str, str], read: Callable[[Body], T]) -> T:
-        """Ask, with the run's patience; once more with new credentials if the first are refused.
+        """Ask, by the run's retry policy; once more with new credentials if the first are refused.
 
         Args:
             query: the parameters.

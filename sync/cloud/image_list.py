@@ -44,8 +44,8 @@ class ImageList:
     Args:
         client: asks the endpoint.
         scope: the filter, as a query string.
-        patience: the run's.
-        traffic: what the run asked so far.
+        policy: the run's.
+        stats: what the run asked so far.
         concurrency: pages in flight.
         max_images: above so many the reading is given up.
     """
@@ -124,7 +124,7 @@ class ImageList:
         return read
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
-        """Ask for each id by name, without the filter: an image that left the filter is not gone.
+        """Ask for each image by its id, without the filter: an image that left the filter is not gone.
 
         Args:
             ids: what to ask for.

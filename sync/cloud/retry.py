@@ -25,12 +25,12 @@ _log = logs.get(__name__)
 
 
 class RetryPolicy:
-    """The patience of one run, shared by all its threads.
+    """How often one run repeats requests, and how long it waits; shared by all its threads.
 
     Args:
         seconds: the run's wall-clock deadline, from now.
         retries: how many requests may be repeated in the whole run.
-        traffic: where retries and waits are counted.
+        stats: where retries and waits are counted.
         stop: set from outside to end the run.
     """
 

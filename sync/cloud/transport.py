@@ -52,8 +52,8 @@ class HttpTransport:
 
     Args:
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
-        patience: the run's.
-        traffic: where requests and bytes are counted.
+        policy: the run's.
+        stats: where requests and bytes are counted.
         timeout: seconds for connecting, and for each read.
         most_bytes: the largest body of a good answer that is taken.
         too_large: what is said of a larger one.

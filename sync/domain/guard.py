@@ -17,11 +17,11 @@ class Status(Enum):
 
     RUNNING = "running"
     DONE = "done"
-    WITHHELD = "withheld"  # done, but deletions were not made: not proven, quarantined, or held
+    WITHHELD = "withheld"  # done, but deletions were not made: not proven, not confirmed, or held
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"  # another run of the source was ahead; nothing was written
-    SKIPPED = "skipped"  # not started, because the run before it had not ended
+    SKIPPED = "skipped"  # not started, because the run before it had not ended, or its turn was missed
     ABANDONED = "abandoned"  # its process was killed, or it can no longer commit
 
 
@@ -59,7 +59,7 @@ class Candidates:
         waiting: those of them that an earlier run withheld.
         approved: confirmed gone and released by a person.
         day: deleted within the last 24 hours by earlier runs, without a person's word.
-        listed: distinct images in the listing.
+        listed: different images that the list showed.
     """
 
     live: int

@@ -127,9 +127,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The images one run read, and how complete they are."""
+    """The images one run read, and how complete they are.
+
+    Attributes:
+        distinct: different ids that the list showed; the comparison also counts what answers by id showed later.
+    """
 
     comparison: Comparison
+    distinct: int
     proof: Proof
     verdict: Verdict
     pages: list[PageEvidence]

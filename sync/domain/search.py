@@ -65,8 +65,8 @@ class Search:
         if not proof.proven:
             return f"the second list is not proven complete: {proof.reason}"
         if self._nameless:
-            return f"{self._nameless} records of the second list bear no readable id"
+            return f"the second list has records without a readable id: {self._nameless}"
         lost = self._first.lost(set(self._names))
-        contrast = Candidates(live=self._first.distinct, gone=lost, listed=self.distinct)
-        reason = guard(contrast, limits)
-        return f"the second list lacks images that the first one shows: {reason}" if reason else ""
+        difference = Candidates(live=self._first.distinct, gone=lost, listed=self.distinct)
+        reason = guard(difference, limits)
+        return f"the second list lacks {lost} of {self._first.distinct} images that the first one shows" if reason else ""

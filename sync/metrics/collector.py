@@ -25,7 +25,7 @@ class MetricsCollector(Collector):
 
     Args:
         figures: what the database says.
-        vitals: what the process knows.
+        process_metrics: what the process knows.
         up: whether the database could be asked just now.
     """
 

@@ -23,7 +23,7 @@ class Monitor:
 
     Args:
         ask: the figures, from the database.
-        vitals: what the process knows.
+        process_metrics: what the process knows.
     """
 
     def __init__(self, ask: Callable[[], Sequence[SourceMetrics]], process_metrics: ProcessMetrics) -> None:

@@ -30,7 +30,7 @@ class Rule:
     """One kind of setting.
 
     Attributes:
-        takes: what would be right, in words.
+        expects: what would be right, in words.
         parse: the value as the program holds it, or None where it is not taken; may raise WrongValueError.
         unit: unit of the value as the program holds it, or "".
         secret: whether the value must never be shown.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Over = Callable[[], bool]
-_LOOK = 0.1  # seconds of waiting, after which to see whether to go on; the driver wakes up no less often
+_LOOK = 0.1  # seconds; our clock is looked at this often while we wait, since the driver wakes up as often
 _LAST = 1.0  # seconds for the server to answer a request to cancel, and to end what was cancelled
 
 
@@ -29,7 +29,7 @@ def never() -> bool:
 
 
 def later(over: Over, seconds: float) -> Over:
-    """The same, but so many seconds later."""
+    """Say that it is over once it has been so for these seconds."""
     since: list[float] = []
 
     def put_off() -> bool:

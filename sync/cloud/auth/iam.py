@@ -32,8 +32,8 @@ class IamToken:
     Args:
         user: who asks.
         cache: of the process, for all its runs.
-        patience: the run's.
-        traffic: where requests and bytes are counted.
+        policy: the run's.
+        stats: where requests and bytes are counted.
         timeout: seconds for connecting, and for each read.
     """
 

@@ -1,4 +1,4 @@
-"""The database as a run sees it; its plan sees the same, and writes nothing."""
+"""The database as a run sees it."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ class RunTransaction:
         self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=self._doubtful(missing))
         gone, waiting, self._approved, day = self._row(statements.CANDIDATES)
         live = self._listing.comparison.known.live
-        candidates = Candidates(live, gone, waiting, self._approved, day, self._listing.comparison.distinct)
+        candidates = Candidates(live, gone, waiting, self._approved, day, self._listing.distinct)
         held, reason = withhold(candidates, self._run.source.limits)
         return self._approved + gone - held, held, reason
 
