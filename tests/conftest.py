@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
-from servers import Server, newest, oldest, running
+from servers import SERVERS, Server, newest, oldest, running
 
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
@@ -66,6 +68,17 @@ def each_server(request: pytest.FixtureRequest) -> Server:
 def target(server: Server) -> Target:
     """A new database with an empty inventory."""
     return Target(server.migrated())
+
+
+@pytest.fixture(autouse=True)
+def databases_go() -> Iterator[None]:
+    """Drop what the test made; what a module shares was made before."""
+    before = {server: server.made for server in SERVERS}
+    yield
+    for server in SERVERS:
+        if server.made > before.get(server, 0):
+            with suppress(psycopg.Error):
+                server.drop_since(before.get(server, 0))
 
 
 @pytest.fixture

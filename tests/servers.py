@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,8 @@ from sync.store.schema import migrate
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)
+_TRIES = 5
+SERVERS: list[Server] = []  # that run
 # A process inherits the peak of the one that started it, and a test has many objects: a small one stands between.
 _MEASURE = """
 import resource, subprocess, sys
@@ -40,11 +42,16 @@ class Server:
         self.data = self.folder / "data"
         self._binaries = binaries if self._account.closed_parent(binaries) is None else self._copied(binaries)
         self._template = False
+        self._made: list[str] = []
 
     def start(self) -> None:
         """Make a cluster and start it."""
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
-        self.resume()
+        for _ in range(_TRIES):
+            self.port = _free_port()
+            with suppress(subprocess.CalledProcessError):  # somebody else may have taken the port meanwhile
+                return self.resume()
+        raise AssertionError((self.folder / "log").read_text(errors="replace"))
 
     def resume(self) -> None:
         """Start it again."""
@@ -93,7 +100,19 @@ class Server:
         name = f"test_{next(_names)}"
         with self._admin() as admin:
             admin.execute(f"CREATE DATABASE {name} {how}")  # type: ignore[arg-type]
+        self._made.append(name)
         return self.url(name)
+
+    def drop_since(self, count: int) -> None:
+        """Drop the databases that were made after the first so many: what is not there is not written to the disk."""
+        with self._admin() as admin:
+            while len(self._made) > count:
+                admin.execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")  # type: ignore[arg-type]
+
+    @property
+    def made(self) -> int:
+        """How many databases there are for tests."""
+        return len(self._made)
 
     def _admin(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.url(), autocommit=True)
@@ -104,9 +123,11 @@ def running(server: Server) -> Iterator[Server]:
     """Start a new server; it and its folder are gone in the end."""
     try:
         server.start()
+        SERVERS.append(server)
         try:
             yield server
         finally:
+            SERVERS.remove(server)
             server.stop()
     finally:
         server.remove()
