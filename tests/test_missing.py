@@ -357,7 +357,10 @@ def test_an_empty_list_is_not_believed_because_one_image_answers(server: Server)
     with Edge(server, 8) as edge:
         edge.run()
         first, *others = sorted(edge.world.truth())
-        edge.cloud.faults.add(Effect("empty", ask=lambda q: q if q.filters else replace(q, hidden=frozenset([first, *others]))), times=None)
+        edge.cloud.faults.add(
+            Effect("empty", ask=lambda q: q if q.filters else replace(q, hidden=frozenset([first, *others]))),
+            times=None,
+        )
         edge.cloud.faults.add(Effect("gone", ask=lambda q: replace(q, hidden=frozenset(others))), times=None)
         outcome = edge.run()
 

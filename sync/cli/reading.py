@@ -37,7 +37,9 @@ _source_option = click.option("--source", help="Only this source.")
 
 @click.command()
 @click.option("--held", is_flag=True, help="List the deletions that wait for a person.")
-@click.option("--missing", is_flag=True, help="List the images that the last proven list lacked and that are not deleted.")
+@click.option(
+    "--missing", is_flag=True, help="List the images that the last proven list lacked and that are not deleted."
+)
 @format_option
 @click.pass_obj
 def status(config: Path | None, held: bool, missing: bool, style: str) -> None:  # noqa: FBT001 - click's way

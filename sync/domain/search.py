@@ -69,4 +69,6 @@ class Search:
         lost = self._first.lost(set(self._names))
         difference = Candidates(live=self._first.distinct, gone=lost, listed=self.distinct)
         reason = guard(difference, limits)
-        return f"the second list lacks {lost} of {self._first.distinct} images that the first one shows" if reason else ""
+        return (
+            f"the second list lacks {lost} of {self._first.distinct} images that the first one shows" if reason else ""
+        )
