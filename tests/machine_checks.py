@@ -123,7 +123,8 @@ def _graceful(told: Told) -> Iterator[str]:
     grace = timedelta(seconds=told.watch.account.settings().grace)
     for name in told.gone - told.dead:
         since = told.before.images[told.source, name]["listed_since"]
-        if since + grace > told.record["effective_at"]:
+        is_set_back = told.clock < since - grace  # by so much that it says nothing of a replica
+        if since + grace > told.record["effective_at"] and not is_set_back:
             yield f"{name} was deleted, and its grace lasts until {since + grace}"
 
 

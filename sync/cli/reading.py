@@ -68,9 +68,11 @@ def _sentences(row: Row) -> Iterator[str]:
     if row["unconfirmed"]:
         yield f"{_missing(row['unconfirmed'])} could not be confirmed gone: image-sync status --missing"
     if row["pending"]:
+        were = "was" if row["pending"] == 1 else "were"
+        until = iso(row["pending_until"])
         yield (
-            f"{_missing(row['pending'])} {'was' if row['pending'] == 1 else 'were'} listed too recently to be believed gone, the last of them until "
-            f"{iso(row['pending_until'])}: image-sync status --missing"
+            f"{_missing(row['pending'])} {were} listed too recently to be believed gone, the last of them "
+            f"until {until}: image-sync status --missing"
         )
 
 
