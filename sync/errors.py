@@ -69,8 +69,8 @@ class SettingsError(UsageError):
     def __init__(self, mistakes: list[str]) -> None:
         self.mistakes = tuple(mistakes)
         lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        plural = "s" if len(mistakes) != 1 else ""
-        super().__init__(f"{len(mistakes)} setting{plural} to mend:\n{lines}")
+        what = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
+        super().__init__(f"{what} invalid:\n{lines}")
 
 
 class UnknownError(UsageError):

@@ -102,7 +102,7 @@ def _watch(reader: socket.socket, stop: Stop, hangup: Callable[[], None] | None)
 
 
 def _heed(count: int, stop: Stop) -> None:
-    """Do what this signal, one of so many, is to bring about; it keeps no one from seeing the next one."""
+    """Act on the signal of this number; the next one can be seen meanwhile."""
     if count == 1:
         threading.Thread(target=stop.set, daemon=True, name="stop").start()
         return

@@ -123,7 +123,7 @@ def test_every_mistake_in_the_settings_is_named_at_once(tmp_path: Path) -> None:
     done = Job(tmp_path, **wrong)("run")
 
     assert (done.code, done.out) == (2, "")
-    assert "7 settings to mend" in done.err
+    assert "7 settings are invalid" in done.err
     assert all(name in done.err for name in [*wrong, "IMAGE_SYNC_ENDPOINT", "did you mean IMAGE_SYNC_CONCURRENCY"])
     assert "not-to-be-seen" not in done.err
 

@@ -34,7 +34,7 @@ FAILING: dict[str, tuple[Effect, type[ImageSyncError], str]] = {
     "403": (effects.status(403), ForbiddenError, "grant the permission"),
     "404": (effects.status(404), RejectedError, "no such API"),
     "413": (effects.status(413), RejectedError, "check endpoint and filter"),
-    "302": (effects.status(302, location="http://127.0.0.1:9/"), RejectedError, "sends us elsewhere"),
+    "302": (effects.status(302, location="http://127.0.0.1:9/"), RejectedError, "the endpoint redirects"),
     "429": (effects.status(429), ThrottledError, "asks for fewer requests"),
     "429, 5 minutes": (effects.throttled(), DeadlineError, "asks for fewer requests"),
     "500": (effects.status(500), ServerFaultError, "fault of its own"),

@@ -174,7 +174,7 @@ def test_files_that_do_not_work(here: Path) -> None:
     told = {name: message(ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": name}) for name in reasons}
 
     assert all(reason in told[name] for name, reason in reasons.items())
-    assert all("1 setting to mend" in text for text in told.values())
+    assert all("1 setting is invalid" in text for text in told.values())
     assert CANARY not in "".join(told.values())
 
 

@@ -97,7 +97,7 @@ def upgrade() -> None:
     )
     _table(
         "runs",
-        "One row a run, whatever happened to it",
+        "One row per run, whatever its outcome",
         _column("run", bigint, "Number of the run", identity=True),
         _source(),
         _column(

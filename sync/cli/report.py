@@ -87,7 +87,7 @@ def _check(asked: Asked) -> None:
     if asked["output"] is not None:
         _check_writable(asked["output"])
     elif asked["style"] == "xlsx" and sys.stdout.isatty():
-        raise UsageError("a workbook is nothing for a terminal; give it a file by --output")
+        raise UsageError("XLSX is binary; write it to a file with --output")
 
 
 def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:

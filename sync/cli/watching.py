@@ -1,4 +1,4 @@
-"""What watches runs: who asks is answered, and metrics are written and pushed; none of it can fail a run."""
+"""Health pages and metrics export; failures here never fail a run."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ _ADVICE: dict[int, str] = {
     404: "there is no such API at this address; check the endpoint",
 } | dict.fromkeys(
     (301, 302, 303, 304, 307, 308),
-    "the endpoint sends us elsewhere, and a token is never sent along; set the endpoint to its real address",
+    "the endpoint redirects, and credentials are never forwarded; set the endpoint to its real address",
 )
 
 

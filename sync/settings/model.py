@@ -94,16 +94,14 @@ class Source:
     ] = ()
     concurrency: Annotated[int, OptionSpec(whole(1, 32, "pages"), "pages read at the same time")] = 4
     readings: Annotated[int, OptionSpec(whole(1, 10, "readings"), "tries to read a list that can be proven")] = 3
-    timeout: Annotated[float, OptionSpec(duration(0.1, 600), "longest wait for an answer to go on")] = 30.0
+    timeout: Annotated[float, OptionSpec(duration(0.1, 600), "longest silence while reading a response")] = 30.0
     deadline: Annotated[float, OptionSpec(duration(1, 86400), "longest time of one run")] = 900.0
     retries: Annotated[int, OptionSpec(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
     page_bytes: Annotated[int, OptionSpec(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
     max_images: Annotated[int, OptionSpec(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
     max_growth: Annotated[
         int,
-        OptionSpec(
-            whole(1, 10**6, "times"), "how many times as long as the inventory a list above 10000 images may be"
-        ),
+        OptionSpec(whole(1, 10**6, "times"), "a list over 10,000 images may be at most this many times the inventory"),
     ] = 100
     guard_images: Annotated[
         int,
@@ -147,7 +145,7 @@ class Source:
         ),
     ] = None
     schedule_jitter: Annotated[
-        float, OptionSpec(duration(0, 86400), "up to so much later, by chance, so that not all sources begin at once")
+        float, OptionSpec(duration(0, 86400), "random delay up to this, so that not all sources begin at once")
     ] = 0.0
 
 
@@ -196,7 +194,7 @@ class Settings:
     ] = None
     notice_url: Annotated[
         Secret | None,
-        OptionSpec(addresses.webhook_url(), "webhook that is told what people should know; see notices.md"),
+        OptionSpec(addresses.webhook_url(), "webhook that receives notices; see notices.md"),
     ] = None
     notice_secret: Annotated[
         Secret | None, OptionSpec(rules.signing_secret(), "key that signs what is sent to notice_url")
@@ -206,10 +204,10 @@ class Settings:
     ] = "json"
     notice_on: Annotated[
         tuple[str, ...],
-        OptionSpec(rules.some_of(*NOTICES), "what notice_url is told of", example="held,exposure,daily"),
+        OptionSpec(rules.some_of(*NOTICES), "notices that notice_url receives", example="held,exposure,daily"),
     ] = NOTICES[:-1]
     notice_failures: Annotated[
-        int, OptionSpec(whole(1, 100, "runs"), "so many failed runs of a source in a row are told of")
+        int, OptionSpec(whole(1, 100, "runs"), "notify after this many consecutive failed runs of a source")
     ] = 3
     notice_allow_http: Annotated[bool, OptionSpec(rules.truth(), "send notices over plain http to other machines")] = (
         False

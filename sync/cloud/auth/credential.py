@@ -1,4 +1,4 @@
-"""What proves to the cloud who asks."""
+"""How requests authenticate to the cloud."""
 
 from __future__ import annotations
 

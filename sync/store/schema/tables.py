@@ -129,7 +129,7 @@ runs = Table(
         "effective_at",
         postgresql_where=text("effective_at IS NOT NULL AND proven AND unconfirmed + pending + held + quarantined = 0"),
     ),
-    comment="One row a run, whatever happened to it",
+    comment="One row per run, whatever its outcome",
 )
 
 run_pages = Table(
