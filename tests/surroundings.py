@@ -97,7 +97,7 @@ class Surroundings:
     def _running(self, *folders: Path) -> list[tuple[int, str]]:
         parents, commands = _processes()
         ours = _below({os.getpid()}, parents)
-        own = [str(folder) for folder in (self.folder, *folders)]
+        own = [f"{folder}/" for folder in (self.folder, *folders)]  # pytest-1 is not pytest-12
         ours |= {pid for pid, (command, cwd) in commands.items() if any(one in f"{command} {cwd}/" for one in own)}
         return sorted((pid, commands[pid][0]) for pid in ours - self._lineage(parents) if pid in commands)
 
@@ -134,14 +134,18 @@ def nothing_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     assert not left, "the tests left behind:\n" + "\n".join(left)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run where the machine is not as it was; of several processes, the one that began the others looks."""
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail the run where the machine is not as it was; of several processes, the one that began the others looks.
+
+    It looks when the others have ended, so that it also finds what a worker left that crashed.
+    """
+    yield
     around = session.config.stash.get(_before, None)
     if around is None:
         return
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        told = around.modes() + _lasting(around.shared)
+        told = around.modes() + _lasting(around.shared) + _lasting(around.processes) + _lasting(around.files)
         session.config.stash[_told] = told
         if told and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -108,6 +108,17 @@ def test_what_is_left_fails_the_run(root: Path, what: str, options: tuple[str, .
     assert not [path for path in root.iterdir() if not path.name.startswith("pytest-of-")]
 
 
+def test_what_a_crashed_worker_leaves_is_told(root: Path) -> None:
+    """The process that began the workers looks when they have ended, and ends what they did not."""
+    done = run(root, "subprocess.Popen('cd $TMPDIR; exec sleep 600', shell=True); os._exit(3)", "-n", "1")
+    left = re.findall(r"^process (\d+): sleep 600", done.stdout, re.MULTILINE)
+
+    assert done.returncode == 1, done.stdout
+    assert left
+    assert not [pid for pid in left if runs(int(pid))]
+    assert not [path for path in root.iterdir() if not path.name.startswith("pytest-of-")]
+
+
 def test_shared_memory_that_nobody_uses_is_told(around: Surroundings, root: Path) -> None:
     """Of a server that was killed, in both forms."""
     (root / "PostgreSQL.1234").touch()
