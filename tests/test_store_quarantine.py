@@ -106,7 +106,7 @@ def test_a_nameless_record_keeps_all_deletions_back(edge: Edge, raw: bytes) -> N
 
     assert (outcome.plan.deleted, outcome.plan.created, outcome.unconfirmed, outcome.quarantined) == (0, 1, 2, 1)
     assert (outcome.status, outcome.exit_code) == (Status.WITHHELD, 4)
-    assert "no readable id" in outcome.reason
+    assert "without a readable id: 1" in outcome.reason
     assert quarantined(edge) == [raw]
     assert edge.run().plan.deleted == 0
     edge.world.remove(key)
