@@ -44,7 +44,7 @@ OPTIONS = st.fixed_dictionaries(
         "guard_images": st.sampled_from([10, 3]),
         "daily_images": st.sampled_from([1000, 6]),
         "daily_percent": st.sampled_from([100, 20]),
-        "grace": st.sampled_from([0.0, 0.0, 3600.0]),
+        "grace": st.sampled_from([0.0, 3600.0, 0.0]),
     }
 )
 LOSSES = (Lose.REQUEST, Lose.REPLY)  # a peer that only falls silent costs each run its whole deadline
