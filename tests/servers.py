@@ -104,7 +104,7 @@ class Server:
         return self.url(name)
 
     def drop_since(self, count: int) -> None:
-        """Drop the databases that were made after the first so many: what is not there is not written to the disk."""
+        """Drop the databases made after the first ones of this number: a dropped database is never flushed to disk."""
         with self._admin() as admin:
             while len(self._made) > count:
                 admin.execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")  # type: ignore[arg-type]

@@ -154,7 +154,7 @@ def _deaf(same: float = 0.1) -> subprocess.Popen[str]:
 
 
 def test_no_one_who_takes_long_keeps_a_stop_from_being_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who are told of a stop are told at the same time, and not waited for any longer than a moment."""
+    """All callbacks of a stop run at the same time, and a slow one holds up the stop for a moment only."""
     monkeypatch.setattr("sync.signals._TELLING", 0.2)
     stop, gate = Stop(), threading.Event()
     began = time.monotonic()

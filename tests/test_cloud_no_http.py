@@ -178,7 +178,7 @@ def test_a_redirect_to_no_address_is_a_redirect() -> None:
 def test_the_words_of_a_proxy_are_not_shown(
     said: bytes, kind: type[ConnectionFailedError | ContractError], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of its answer only the status is told."""
+    """Only the status of its answer is shown."""
     with HttpServer(always(said)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         error = Reader("https://iecs.invalid", retries=0).fails(kind)

@@ -44,7 +44,7 @@ def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
     ids=["fault", "phrase", "redirect", "no HTTP", "version", "status", "long header", "hangs up"],
 )
 def test_the_words_of_a_gateway_are_not_shown(answer: bytes, said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Of its answer the status is told; of one that is no HTTP, what kind of fault it is."""
+    """The status of its answer is shown; for an answer that is not HTTP, the kind of fault."""
     with HttpServer(lambda connection, _: connection.sendall(answer)) as gateway:
         address = gateway.url.replace("://", "://user:canary@")
 

@@ -1,4 +1,4 @@
-"""A database that falls silent while its connection stays open: no wait for it is without an end, and each is told true."""
+"""A database that falls silent while its connection stays open: every wait is bounded, and every record is true."""
 
 from __future__ import annotations
 

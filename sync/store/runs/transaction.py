@@ -61,7 +61,7 @@ class RunTransaction:
         return row[0]  # type: ignore[no-any-return] # timestamptz
 
     def _explain_fence(self) -> NoReturn:
-        """Say why the turn could not be taken: another run committed, or the database did not do as it was told."""
+        """Say why the fence was not taken: another run committed, or the database did not write the row."""
         found = self._row(statements.EPOCH)
         if found and found[0] == self._run.epoch:
             raise StoreError(
