@@ -118,6 +118,30 @@ def test_pending_images_are_not_asked_for(edge: Edge) -> None:
     assert not [event for event in edge.cloud.journal.answers(since) if "id=" in str(event.detail["query"])]
 
 
+def test_a_longer_grace_moves_its_end(edge: Edge) -> None:
+    """The end on record is that of the setting in force."""
+    edge.world.delete(1)
+    edge.run(grace=HOUR)
+    before = edge.rows(OPEN)[0][2]
+    edge.run(grace=2 * HOUR)
+
+    assert (edge.rows(OPEN)[0][2] - before).total_seconds() == HOUR
+
+
+def test_what_the_cloud_called_deleted_and_nobody_can_confirm_stays(server: Server) -> None:
+    """Stored as deleted by the cloud, held and released: while no list shows it and no answer confirms it, it stays."""
+    with Edge(server, show_deleted=True) as edge:
+        edge.run()
+        names = edge.world.delete(15)
+        held = edge.run()
+        approve(edge.target, held.run or 0, "ann")
+        edge.cloud.faults.add(only_by_id(effects.status(500)), times=None)
+        edge.cloud.faults.add(gap(names), times=None)
+        outcome = edge.run(retries=0)
+
+    assert (held.plan.held, outcome.unconfirmed, outcome.plan.deleted) == (15, 15, 0)
+
+
 def test_doubt_comes_before_grace(edge: Edge) -> None:
     """Where the list is in doubt all that is missing is unconfirmed, recent or not."""
     edge.world.delete(2)
