@@ -69,14 +69,21 @@ def image() -> Iterator[Image]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, server: Server, cloud: Simulator) -> Path:
-    """A settings file, and the secrets in files of their own, as they are mounted into a container."""
-    for path in (tmp_path, *tmp_path.parents[:3]):
-        path.chmod(0o755)
-    (tmp_path / "config").mkdir()
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "database-url").write_text(server.empty() + "\n")
-    (tmp_path / "secrets" / "token").write_text(cloud.token + "\n")
+def place(server: Server, cloud: Simulator) -> Iterator[Path]:
+    """A settings file, and the secrets in files of their own, as they are mounted into a container.
+
+    Its account must be able to read them; pytest's own folders are closed to it, and stay so.
+    """
+    with TemporaryDirectory(prefix="mounted-") as folder:
+        Path(folder).chmod(0o755)
+        yield _filled(Path(folder), server.empty(), cloud)
+
+
+def _filled(place: Path, database_url: str, cloud: Simulator) -> Path:
+    (place / "config").mkdir()
+    (place / "secrets").mkdir()
+    (place / "secrets" / "database-url").write_text(database_url + "\n")
+    (place / "secrets" / "token").write_text(cloud.token + "\n")
     settings = f"""
         database_url_file = "/run/secrets/database-url"
 
@@ -86,8 +93,8 @@ def place(tmp_path: Path, server: Server, cloud: Simulator) -> Path:
         token_file = "/run/secrets/token"
         retries = 0
     """
-    (tmp_path / "config" / "image-sync.toml").write_text(textwrap.dedent(settings))
-    return tmp_path
+    (place / "config" / "image-sync.toml").write_text(textwrap.dedent(settings))
+    return place
 
 
 def database(place: Path) -> str:
