@@ -17,7 +17,7 @@ HEAD = """\
 `image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if there
 is a finding so severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
 
-What is not wanted is left out by the setting `check_off`; numbers are set by `check_thresholds`, such as
+What is not wanted is left out by the setting `checks_disabled`; numbers are set by `check_thresholds`, such as
 `old.days=365,flapping.returns=3`.
 """
 

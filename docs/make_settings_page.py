@@ -75,7 +75,7 @@ filter = {{ visibility = "private", __os_type = "Linux" }}
 name = "public"
 filter = "visibility=public"
 ignore_fields = ["updated_at"]
-guard_percent = 50
+max_deletions_percent = 50
 ```
 
 One source by the environment alone:

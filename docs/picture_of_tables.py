@@ -14,7 +14,7 @@ PLACES = {  # column and row of each table
     "quarantine": (0, 2),
     "findings": (1, 2),
     "prunings": (2, 2),
-    "report_readers": (0, 3),
+    "report_bookmarks": (0, 3),
     "missing_images": (1, 3),
 }
 # Of whom to whom, and by what; where a foreign key stands, the line is drawn through.

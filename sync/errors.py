@@ -26,7 +26,7 @@ ImageSyncError                        exit 1
 ├── NoticeError                       a notice did not reach its receiver
 │   ├── ReceiverAwayError             worth another try; may know how long to wait
 │   └── ReceiverRefusesError          the receiver does not take it
-├── ScopeChangedError                 the filter of a source changed and was not acknowledged (exit 2)
+├── FilterChangedError                 the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run took longer than it may
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
 └── SupersededError                   exit 3: another run was ahead
@@ -218,7 +218,7 @@ class ReceiverRefusesError(NoticeError):
     """The receiver refuses a notice."""
 
 
-class ScopeChangedError(ImageSyncError):
+class FilterChangedError(ImageSyncError):
     """The filter of a source is not the one its inventory was made with."""
 
     exit_code = 2

@@ -93,11 +93,11 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
 
 
 def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
-    """Read the list, afresh up to ``source.readings`` times, until it is proven complete."""
+    """Read the list, afresh up to ``source.max_read_attempts`` times, until it is proven complete."""
     known, reader = store.known(run), Reader(run.source.ignore)
     before = None
     pages = []
-    for attempt in range(1, run.source.readings + 1):
+    for attempt in range(1, run.source.max_read_attempts + 1):
         comparison = Comparison(known.fresh(), spool, reader, run.source.max_list_length(known.live))
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
@@ -146,7 +146,7 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
     """Ask the cloud for what its list lacks: one by one, or by a second list where that takes fewer requests."""
     if not ids:
         return Confirmation()
-    if len(ids) <= max(run.source.confirm_limit, len(listing.pages)):
+    if len(ids) <= max(run.source.max_single_confirms, len(listing.pages)):
         return cloud.ask(ids, listing.comparison.add_page)
     return _confirm_by_list(run.source, ids, listing.comparison, cloud)
 
@@ -156,7 +156,7 @@ def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison,
     search = Search(frozenset(ids), comparison)
     before = None
     pages: list[PageEvidence] = []
-    for _ in range(source.readings):
+    for _ in range(source.max_read_attempts):
         search.begin()
         try:
             reading = cloud.read_all(search.add_page)

@@ -145,4 +145,4 @@ def _log_failure(error: ImageSyncError) -> None:
     notes = list(getattr(error, "__notes__", ()))
     more = {"notes": notes} if notes else {}
     _log.error("run failed", status=status_of(error).value, reason=str(error), **error.facts(), **more)
-    _log.debug("where it failed", traceback=traceback.format_exc())
+    _log.debug("traceback", traceback=traceback.format_exc())

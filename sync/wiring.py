@@ -105,7 +105,7 @@ def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]
     from sync.store.queries.notices import facts_of  # noqa: PLC0415
 
     facts = facts_of(target, run, loaded.notice_on)
-    return notices_of(facts, loaded.notice_on, loaded.notice_failures) if facts else []
+    return notices_of(facts, loaded.notice_on, loaded.notify_after_failures) if facts else []
 
 
 def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
@@ -127,7 +127,7 @@ def parts(
     from sync.store.runs.spool import FileSpool  # noqa: PLC0415
 
     stats, spool = RequestStats(), FileSpool()
-    policy = RetryPolicy(given.deadline, given.retries, stats, stop)
+    policy = RetryPolicy(given.deadline, given.max_retries, stats, stop)
     store.over = policy.over
     with open_session(given, policy, stats, progress) as session:
         try:
@@ -141,10 +141,15 @@ def source_of(given: settings.Source) -> Source:
     return Source(
         name=given.name,
         endpoint=given.endpoint,
-        scope=urlencode(sorted(given.filter)),
-        limits=Limits(given.guard_images, given.guard_percent, given.daily_images, given.daily_percent),
-        readings=given.readings,
-        confirm_limit=given.confirm_limit,
+        filter=urlencode(sorted(given.filter)),
+        limits=Limits(
+            given.max_deletions,
+            given.max_deletions_percent,
+            given.max_daily_deletions,
+            given.max_daily_deletions_percent,
+        ),
+        max_read_attempts=given.max_read_attempts,
+        max_single_confirms=given.max_single_confirms,
         grace=given.grace,
         ignore=given.ignore_fields,
         deadline=given.deadline,

@@ -22,7 +22,7 @@ SAMPLE: dict[str, Any] = json.loads((DATA / "sample.json").read_text())["images"
 _KINDS = {field.api: field.kind for field in FIELDS}
 
 
-def image(id: str = "img-1", **fields: Any) -> dict[str, Any]:  # noqa: A002 - the API's own name
+def image(id: str = "img-1", **fields: Any) -> dict[str, Any]:
     """An image as the API shows it; a field that is given as ``...`` is left out."""
     whole = SAMPLE | {"id": id, "self": f"/v1/self/{id}"} | fields
     return {name: value for name, value in whole.items() if value is not ...}

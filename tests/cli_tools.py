@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds; only a test that fails waits so long
-FAST = {"IMAGE_SYNC_RETRIES": "0"}  # a run that fails, fails at once
+FAST = {"IMAGE_SYNC_MAX_RETRIES": "0"}  # a run that fails, fails at once
 
 
 class Done(NamedTuple):

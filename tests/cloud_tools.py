@@ -59,11 +59,11 @@ class Reader:
 
     url: str
     token: str = TOKEN
-    scope: str = ""
+    filter: str = ""
     seconds: float = LONG
-    retries: int = 20
+    max_retries: int = 20
     timeout: float = LONG
-    page_bytes: int = 64 << 20
+    max_response_bytes: int = 64 << 20
     concurrency: int = 4
     max_images: int = 5_000_000
 
@@ -81,19 +81,19 @@ class Reader:
     @contextmanager
     def images(self) -> Iterator[ImageList]:
         """The list, for as long as the block lasts."""
-        policy = RetryPolicy(self.seconds, self.retries, self.stats, self.stop)
+        policy = RetryPolicy(self.seconds, self.max_retries, self.stats, self.stop)
         client = Client(
             self.url,
             GivenToken(self.token),
             policy,
             self.stats,
             timeout=self.timeout,
-            page_bytes=self.page_bytes,
+            max_response_bytes=self.max_response_bytes,
         )
         with client:
             yield ImageList(
                 client,
-                self.scope,
+                self.filter,
                 policy,
                 self.stats,
                 concurrency=self.concurrency,

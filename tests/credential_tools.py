@@ -37,9 +37,9 @@ class Clock:
 class Run:
     """One run: its patience and its counters."""
 
-    def __init__(self, seconds: float = SECONDS, retries: int = 20) -> None:
+    def __init__(self, seconds: float = SECONDS, max_retries: int = 20) -> None:
         self.stats = RequestStats()
-        self.policy = RetryPolicy(seconds, retries, self.stats)
+        self.policy = RetryPolicy(seconds, max_retries, self.stats)
 
     def token(self, simulator: Simulator, cache: TokenCache | None = None, user: IamUser | None = None) -> IamToken:
         """The credential of a user of the simulated cloud."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from machine_bench import Bench, Change
-from machine_clouds import CHANGES, CONFIRM_LIMITS, PRIVATE, content
+from machine_clouds import CHANGES, MAX_SINGLE_CONFIRMS, PRIVATE, content
 from machine_faults import FAULTS, TOTALS, Overtaken, Stale, fail_questions, hide, lag
 from machine_tables import read_tables, set_clock
 from proxy import Lose
@@ -18,7 +18,7 @@ from servers import Server
 from sync import wiring
 from sync.errors import UnknownError
 from sync.simulator import effects
-from sync.store.approvals import acknowledge, approve
+from sync.store.approvals import accept_filter, approve
 from sync.store.runs.dry_run import DryRun
 
 WHO = st.sampled_from(["first", "second", "first"])
@@ -38,12 +38,12 @@ WORLDS = st.fixed_dictionaries(
 OPTIONS = st.fixed_dictionaries(
     {
         "concurrency": st.sampled_from([1, 3]),
-        "confirm_limit": st.sampled_from(CONFIRM_LIMITS),
-        "readings": st.sampled_from([3, 1]),
-        "retries": st.sampled_from([0, 0, 1]),
-        "guard_images": st.sampled_from([10, 3]),
-        "daily_images": st.sampled_from([1000, 6]),
-        "daily_percent": st.sampled_from([100, 20]),
+        "max_single_confirms": st.sampled_from(MAX_SINGLE_CONFIRMS),
+        "max_read_attempts": st.sampled_from([3, 1]),
+        "max_retries": st.sampled_from([0, 0, 1]),
+        "max_deletions": st.sampled_from([10, 3]),
+        "max_daily_deletions": st.sampled_from([1000, 6]),
+        "max_daily_deletions_percent": st.sampled_from([100, 20]),
         "grace": st.sampled_from([0.0, 3600.0, 0.0]),
     }
 )
@@ -103,14 +103,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, private=st.booleans(), agreed=st.sampled_from([True, True, True, True, False]))
     def rescope(self, who: str, private: bool, agreed: bool) -> None:  # noqa: FBT001 - drawn
-        """The filter in the settings changes; most people acknowledge it."""
+        """The filter in the settings changes; most people accept it."""
         account = self.accounts[who]
-        account.scope = PRIVATE if private else ()
-        scope = wiring.source_of(account.settings()).scope
-        stored = read_tables(self.admin).rows["sources"].get((who,), {}).get("scope", scope)
-        if stored != scope and agreed:
-            acknowledge(self.target, who, scope)
-            self.happened["acknowledged"] += 1
+        account.filter = PRIVATE if private else ()
+        filter = wiring.source_of(account.settings()).filter
+        stored = read_tables(self.admin).rows["sources"].get((who,), {}).get("filter", filter)
+        if stored != filter and agreed:
+            accept_filter(self.target, who, filter)
+            self.happened["accepted"] += 1
 
     @rule(which=st.integers(0, 3), who=WHO, changes=FIRST)
     def approve(self, which: int, who: str, changes: list[Change]) -> None:
@@ -232,7 +232,7 @@ class Machine(RuleBasedStateMachine):
         newest = account.world.truth()
         fault = Stale(older, turn)
         told = self.run(who, lie="stale", fault=lambda one: one.simulator.faults.add(fault.effect, times=None))
-        if not told.committed or told.record["readings"] > 1:
+        if not told.committed or told.record["read_attempts"] > 1:
             return
         live, once = told.after.live(who), {name for name, shown in account.shows().items() if len(shown) == 1}
         for name in fault.both & once & live.keys() & newest.keys() & older.keys():

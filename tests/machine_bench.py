@@ -30,7 +30,7 @@ from sync.store.connection import Target
 from sync.store.runs.database import Database
 
 Change = tuple[str, int]
-OPTIONS: dict[str, Any] = {"concurrency": 1, "retries": 0}
+OPTIONS: dict[str, Any] = {"concurrency": 1, "max_retries": 0}
 WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "show_deleted": False, "ties": 0}
 
 

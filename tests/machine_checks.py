@@ -15,7 +15,7 @@ from machine_guard import guarded
 from machine_tables import Row, plain
 from machine_told import Told
 
-from sync.errors import ImageSyncError, InterruptedRunError, ScopeChangedError, SupersededError
+from sync.errors import FilterChangedError, ImageSyncError, InterruptedRunError, SupersededError
 
 Check = Callable[[Told], Iterator[str]]
 
@@ -161,7 +161,7 @@ def _standing(told: Told) -> Iterator[str]:
     """A failed run wrote nothing, and no run before a committed one is said to be under way."""
     if told.error is not None and told.committed:
         yield f"it raised {told.error!r}, and yet it wrote"
-    if told.error is not None and told.certain and not isinstance(told.error, ScopeChangedError):
+    if told.error is not None and told.certain and not isinstance(told.error, FilterChangedError):
         yield f"nothing was done to it, and it raised {told.error!r}"
     earlier = [n for n, run in told.after.runs.items() if run["source"] == told.source and n < (told.number or 0)]
     if told.committed and any(told.after.runs[number]["status"] == "running" for number in earlier):
@@ -228,4 +228,4 @@ def _clear(told: Told, states: list[Sequence[Shown]]) -> bool:
 
 
 def _storable(told: Told, shown: Shown) -> bool:
-    return shown.readable and not shown.dead and (shown.private or not told.watch.account.scope)
+    return shown.readable and not shown.dead and (shown.private or not told.watch.account.filter)

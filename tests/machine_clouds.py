@@ -22,7 +22,7 @@ from sync.simulator.catalog import Catalog, Document, stamp
 TOKEN = "canary-token-8d1f"
 PASSWORD = "canary-password-71c0"
 SECRETS = (TOKEN, PASSWORD)
-CONFIRM_LIMITS = (200, 2)
+MAX_SINGLE_CONFIRMS = (200, 2)
 _FIXED = ("id", "created_at", "updated_at", "deleted", "deleted_at", "status", "visibility")
 _OFTEN = 0.3
 PRIVATE = (("visibility", "private"),)
@@ -127,14 +127,14 @@ class Account:
     Attributes:
         name: of the source.
         options: its settings, but for name, endpoint, credentials and filter.
-        scope: its filter.
+        filter: its filter.
         put: keys of the images that were put there one by one.
     """
 
     name: str
     simulator: Simulator
     options: dict[str, Any]
-    scope: tuple[tuple[str, str], ...] = ()
+    filter: tuple[tuple[str, str], ...] = ()
     put: list[str] = field(default_factory=list)
     _watches: list[Watch] = field(default_factory=list)
 
@@ -155,7 +155,7 @@ class Account:
     @property
     def asks_by_name(self) -> bool:
         """Every missing image is asked for by name, however many there are."""
-        return bool(self.settings().confirm_limit == max(CONFIRM_LIMITS))
+        return bool(self.settings().max_single_confirms == max(MAX_SINGLE_CONFIRMS))
 
     def settings(self) -> settings.Source:
         """Its settings as a person would make them."""
@@ -164,7 +164,7 @@ class Account:
             name=self.name,
             endpoint=self.simulator.url,
             credentials=token,
-            filter=self.scope,
+            filter=self.filter,
             **({"grace": 0.0} | self.options),
         )
 

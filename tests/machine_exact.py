@@ -40,7 +40,7 @@ def confirmed(told: Told) -> Iterator[str]:
     """I8: whatever proves a list proves the one that confirms, too, so that nothing is left unconfirmed."""
     shows = told.watch.states[-1]
     is_plain = all(name and len(shown) == 1 and shown[0].readable for name, shown in shows.items())
-    can_count = told.watch.account.settings().readings > 1 and not told.scope
+    can_count = told.watch.account.settings().max_read_attempts > 1 and not told.filter
     if is_plain and can_count and told.record["unconfirmed"]:
         yield f"{told.record['unconfirmed']} are unconfirmed: {told.record['reason']}"
 
@@ -49,14 +49,14 @@ def unread(told: Told) -> Iterator[str]:
     """I12: what cannot be read is kept."""
     kept = {row["id"] for row in told.after.rows["quarantine"].values() if row["source"] == told.source}
     for name, shown in told.watch.states[-1].items():
-        if name not in kept and any(not one.readable and (one.private or not told.scope) for one in shown):
+        if name not in kept and any(not one.readable and (one.private or not told.filter) for one in shown):
             yield f"a record of {name} cannot be read, and is not kept"
 
 
 def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | None]:
     """The contents an image may have after a run; None if it may be absent."""
     good = [one for one in shown if one.readable]
-    outside = [one for one in shown if told.scope and not one.private]
+    outside = [one for one in shown if told.filter and not one.private]
     if not shown:
         return {None}
     asked = told.asked_by_name and not told.nameless(told.watch.states[-1])

@@ -50,9 +50,9 @@ def _within_limits(told: Told) -> Iterator[str]:
 
 def _of_the_same_filter(told: Told) -> Iterator[str]:
     """What left the filter is not gone: a run with another filter than the inventory's does not write."""
-    stored = told.before.rows["sources"].get((told.source,), {}).get("scope", told.scope)
-    if stored != told.scope:
-        yield f"it ran with the filter {told.scope!r}, and the inventory was made with {stored!r}"
+    stored = told.before.rows["sources"].get((told.source,), {}).get("filter", told.filter)
+    if stored != told.filter:
+        yield f"it ran with the filter {told.filter!r}, and the inventory was made with {stored!r}"
 
 
 def _approved(told: Told) -> set[str]:

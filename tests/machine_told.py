@@ -44,9 +44,9 @@ class Told:
         return self.watch.account.name
 
     @property
-    def scope(self) -> str:
+    def filter(self) -> str:
         """Its filter."""
-        return urlencode(self.watch.account.scope)
+        return urlencode(self.watch.account.filter)
 
     @property
     def record(self) -> Row:
@@ -76,9 +76,9 @@ class Told:
 
     def nameless(self, state: State) -> bool:
         """The list held a record that bears no id, so that nothing is asked for by name."""
-        return any(shown.private or not self.scope for shown in state.get(None, ()))
+        return any(shown.private or not self.filter for shown in state.get(None, ()))
 
     @property
     def asked_by_name(self) -> bool:
         """What was missing was asked for by name, not looked for in a second list."""
-        return bool(self.record["missing"] <= self.watch.account.settings().confirm_limit)
+        return bool(self.record["missing"] <= self.watch.account.settings().max_single_confirms)

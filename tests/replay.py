@@ -54,7 +54,7 @@ class Replay:
 def played(server: Server, seed: int) -> Iterator[tuple[Edge, Replay]]:
     """A dozen runs after random days: changes, deletions, returns, days without news."""
     rng = Random(seed)
-    with Edge(server, 12, guard_images=100, daily_images=1000) as edge:
+    with Edge(server, 12, max_deletions=100, max_daily_deletions=1000) as edge:
         replay = Replay()
         for name in "abcdef":
             edge.world.put(image(name))

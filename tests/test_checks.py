@@ -72,7 +72,7 @@ def edge(server: Server) -> Iterator[Edge]:
         put(made, "no-firmware", hw_firmware_type=None)
         for _ in range(2):
             made.world.remove("flaps")
-            made.run(guard_images=100)
+            made.run(max_deletions=100)
             put(made, "flaps")
             made.run()
         yield made
@@ -106,7 +106,9 @@ def test_exit_codes_and_severities(edge: Edge, tmp_path: Path) -> None:
     assert run("check").code == 0
     assert run("check", "--fail-on", "high").code == 4
     assert (
-        run("check", "--fail-on", "high", IMAGE_SYNC_CHECK_OFF="end-of-life,public-private-type,exposure-widened").code
+        run(
+            "check", "--fail-on", "high", IMAGE_SYNC_CHECKS_DISABLED="end-of-life,public-private-type,exposure-widened"
+        ).code
         == 0
     )
     high = run("check", "--severity", "high", "--format", "json")
@@ -123,7 +125,7 @@ def test_thresholds_are_settings(edge: Edge, tmp_path: Path) -> None:
     wrong = run("check", IMAGE_SYNC_CHECK_THRESHOLDS="old.weeks=3")
     assert (wrong.code, "it has days" in wrong.err) == (2, True)
     assert run("check", IMAGE_SYNC_CHECK_THRESHOLDS="old=3").code == 2
-    unknown = run("check", IMAGE_SYNC_CHECK_OFF="odl")
+    unknown = run("check", IMAGE_SYNC_CHECKS_DISABLED="odl")
     assert (unknown.code, "there are" in unknown.err) == (2, True)
 
 

@@ -23,9 +23,9 @@ def job(tmp_path: Path, server: Server) -> Job:
     return job
 
 
-def test_upgrade_makes_the_schema_that_check_wants(job: Job) -> None:
-    """An empty database is refused by check and mended by upgrade, which may be called again."""
-    before, upgraded, again, after = (job("db", verb) for verb in ("check", "upgrade", "upgrade", "check"))
+def test_upgrade_makes_the_schema_that_status_wants(job: Job) -> None:
+    """An empty database is refused by status and filled by upgrade, which may be called again."""
+    before, upgraded, again, after = (job("db", verb) for verb in ("status", "upgrade", "upgrade", "status"))
 
     assert [before.code, upgraded.code, again.code, after.code] == [2, 0, 0, 0]
     assert "image-sync db upgrade" in before.err
@@ -41,7 +41,7 @@ def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
     )
 
     assert shown.code == 0
-    assert job("db", "check").code == 0
+    assert job("db", "status").code == 0
 
 
 @pytest.mark.parametrize("form", ["before the host", "in the query"])

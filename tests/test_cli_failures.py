@@ -16,6 +16,22 @@ from sync.store.connection import Target
 NOWHERE = "127.0.0.1:1"  # a port that no server has
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["notice", "--test"], "`notice` is now `notify`"),
+        (["db", "check"], "`db check` is now `db status`"),
+        (["approve", "--scope", "prod"], "`approve --scope prod` is now `sources accept-filter prod`"),
+    ],
+)
+def test_an_old_command_is_told_the_new_one(tmp_path: Path, old: list[str], new: str) -> None:
+    """A command that was renamed is refused with its new name, and exit code 2."""
+    done = Job(tmp_path)(*old)
+
+    assert done.code == 2
+    assert new in done.err
+
+
 @pytest.fixture(scope="module")
 def synced(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Simulator]]:
     """A job that ran once, and its cloud; shared by tests that only fail."""
@@ -88,7 +104,7 @@ def test_unreachable_database(synced: tuple[Job, Simulator]) -> None:
     job, cloud = synced
     since = cloud.journal.seq
     url = f"postgresql://user:not-to-be-seen@{NOWHERE}/inventory"
-    started = [job.start(*command, IMAGE_SYNC_DATABASE_URL=url) for command in (["run"], ["status"], ["db", "check"])]
+    started = [job.start(*command, IMAGE_SYNC_DATABASE_URL=url) for command in (["run"], ["status"], ["db", "status"])]
     done = [finished(process) for process in started]
 
     assert [each.code for each in done] == [1, 1, 1]
@@ -135,7 +151,7 @@ USAGE = [
     ["run", "--source", "nobody"],
     ["--config", "/nonexistent.toml", "run"],
     ["approve"],
-    ["approve", "--scope", "default"],
+    ["sources", "accept-filter", "default"],
     ["schedule", "--every", "0.5s"],
     ["schedule", "--every", "99999999999d"],
     ["demo", "--folder", "/"],
@@ -170,7 +186,7 @@ def test_traceback_is_shown_to_those_who_ask_for_it(synced: tuple[Job, Simulator
 def test_database_without_the_inventory_is_told_apart(tmp_path: Path, server: Server, cloud: Simulator) -> None:
     """Commands that only read make nothing in an empty database: exit code 2, and what makes the schema."""
     job = Job(tmp_path, server.empty(), cloud)
-    done = [job(*command) for command in (["plan"], ["status"], ["db", "check"], ["approve", "1"])]
+    done = [job(*command) for command in (["plan"], ["status"], ["db", "status"], ["approve", "1"])]
 
     assert [each.code for each in done] == [2, 2, 2, 2]
     assert all("image-sync db" in each.err for each in done)

@@ -89,6 +89,8 @@ def test_approval_of_a_run_that_withheld_nothing(job: Job) -> None:
 def test_guard_is_told_how_much_it_may_let_pass(job: Job, cloud: Simulator) -> None:
     """The limits of the guard are settings: with room for them the same deletions go through."""
     cloud.world.delete(300)
-    done = job("run", "--format", "json", IMAGE_SYNC_GUARD_PERCENT="30%", IMAGE_SYNC_DAILY_PERCENT="30%")
+    done = job(
+        "run", "--format", "json", IMAGE_SYNC_MAX_DELETIONS_PERCENT="30%", IMAGE_SYNC_MAX_DAILY_DELETIONS_PERCENT="30%"
+    )
 
     assert (done.code, done.row["deleted"], done.row["held"]) == (0, 300, 0)

@@ -147,7 +147,7 @@ def test_an_image_of_another_source(tmp_path: Path, server: Server) -> None:
     """Asked for in a source that has it not, the one that has it is named."""
     with Edge(server, 5) as edge:
         edge.run()
-        edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('other', 'x', '')")
+        edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('other', 'x', '')")
         name = edge.value("SELECT min(id) FROM inventory.images")
 
         done = Job(tmp_path, edge.url)("history", name, "--source", "other")
@@ -211,7 +211,7 @@ def test_reading_needs_no_credentials(past: Past) -> None:
     analyst = Job(past.job.folder, past.job.url, IMAGE_SYNC_ENDPOINT="https://cloud.invalid")
 
     assert analyst("status", "--format", "json").row["run"] == 5
-    assert analyst("db", "check").code == 0
+    assert analyst("db", "status").code == 0
     assert analyst("run").code == 2
 
 

@@ -78,7 +78,7 @@ def test_run_makes_the_schema_in_an_empty_database(tmp_path: Path, server: Serve
     done = job("run", "--format", "json")
 
     assert (done.code, done.row["created"]) == (0, 1200)
-    assert job("db", "check").code == 0
+    assert job("db", "status").code == 0
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_list_that_cannot_be_proven_is_told_by_exit_code_4(tmp_path: Path, targe
     for number in range(700):
         world.put(image | {"id": f"tied-{number}"})
     with Simulator(world, unstable_ties=True) as cloud:
-        done = Job(tmp_path, target.url, cloud, IMAGE_SYNC_READINGS="1")("run", "--format", "json")
+        done = Job(tmp_path, target.url, cloud, IMAGE_SYNC_MAX_READ_ATTEMPTS="1")("run", "--format", "json")
 
     assert (done.code, done.row["status"], done.row["proven"]) == (4, "withheld", False)
     assert done.row["deleted"] == 0
@@ -138,19 +138,19 @@ def test_worst_exit_code_is_told() -> None:
     assert told == [0, 3, 4, 2, 1]
 
 
-def test_changed_filter_is_refused_until_acknowledged(job: Job, cloud: Simulator) -> None:
+def test_changed_filter_is_refused_until_accepted(job: Job, cloud: Simulator) -> None:
     """Images outside a new filter are not gone: exit code 2 and what to do; then the run goes through."""
     job("run")
     before = dump(job.url)
     filtered = {"IMAGE_SYNC_FILTER": "visibility=private"}
     plan, refused = job("plan", **filtered), job("run", **filtered)
     after = dump(job.url)
-    said = job("approve", "--scope", "default", **filtered)
+    said = job("sources", "accept-filter", "default", **filtered)
     done = job("run", "--format", "json", **filtered)
 
     assert (plan.code, refused.code, said.code) == (2, 2, 0)
-    assert "image-sync approve --scope default" in plan.err
-    assert "image-sync approve --scope default" in refused.err
+    assert "image-sync sources accept-filter default" in plan.err
+    assert "image-sync sources accept-filter default" in refused.err
     assert without(after, "runs", "runs_run_seq") == without(before, "runs", "runs_run_seq")
     assert column(job.url, "SELECT status FROM inventory.runs ORDER BY run") == ["done", "failed", done.row["status"]]
     private = sum(image["visibility"] == "private" for image in cloud.world.truth().values())

@@ -373,7 +373,7 @@ def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: 
     """One that was killed, of a source that is synced no more: later runs are kept summed up all the same."""
     job("run")
     with connect(target) as connection:
-        connection.execute("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('gone', '', '')")
+        connection.execute("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('gone', '', '')")
         for deadline in ("-2 hours", "2 hours"):
             connection.execute(
                 """INSERT INTO inventory.runs (source, status, trigger, started_at, deadline_at, epoch, version, host)
@@ -398,7 +398,7 @@ def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simula
         cloud.world.churn(10)
         if n == 2:
             cloud.faults.add(breakage.truncate(100), times=1)
-        job("run", IMAGE_SYNC_RETRIES="0")
+        job("run", IMAGE_SYNC_MAX_RETRIES="0")
         # As if a minute had passed: what was summed is kept, and not summed again.
         with connect(target) as connection:
             connection.execute(

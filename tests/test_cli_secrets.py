@@ -44,7 +44,7 @@ def test_secrets_of_good_runs_are_nowhere(job: Job, cloud: Simulator) -> None:
         kinds = credentials(job, cloud)
         done = [job("run", "--format", "json", **settings) for settings in kinds.values()]
         job.settings |= kinds["token"]
-        done += [job(*command) for command in (["status"], ["db", "check"], ["as-of", "now", "--format", "csv"])]
+        done += [job(*command) for command in (["status"], ["db", "status"], ["as-of", "now", "--format", "csv"])]
 
     assert [each.code for each in done] == [0] * 6
     assert_silent(job, done)

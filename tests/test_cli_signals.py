@@ -150,7 +150,7 @@ def test_schedule_ends_the_run_that_is_under_way(job: Job, cloud: Simulator) -> 
 def test_schedule_goes_on_after_a_failed_run(job: Job, cloud: Simulator) -> None:
     """A run that fails is on record; the next one is made all the same."""
     cloud.faults.add(breakage.truncate(100), times=1)
-    running = job.start("schedule", "--every", "1s", IMAGE_SYNC_RETRIES="0")
+    running = job.start("schedule", "--every", "1s", IMAGE_SYNC_MAX_RETRIES="0")
     until(lambda: "done" in column(job.url, STATUSES))
     running.send_signal(signal.SIGTERM)
     done = finished(running)

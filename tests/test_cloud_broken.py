@@ -46,7 +46,7 @@ def test_a_cut_body_is_never_a_list() -> None:
     def cut(connection: socket.socket, _: Asked) -> None:
         connection.sendall(reply(BODY[: next(cuts)], sized=False))
 
-    with HttpServer(cut) as server, Reader(server.url, retries=0).images() as images:
+    with HttpServer(cut) as server, Reader(server.url, max_retries=0).images() as images:
         for _ in range(len(BODY)):
             with pytest.raises(BrokenAnswerError):
                 images.read(ignore, 1)
@@ -65,7 +65,7 @@ def test_a_connection_that_breaks_is_never_a_list(abrupt: bool) -> None:  # noqa
         if abrupt:
             reset(connection)
 
-    with HttpServer(broken) as server, Reader(server.url, retries=0).images() as images:
+    with HttpServer(broken) as server, Reader(server.url, max_retries=0).images() as images:
         for _ in range(len(answer)):
             with pytest.raises(ConnectionFailedError):
                 images.read(ignore, 1)
@@ -128,7 +128,7 @@ def test_a_connection_lost_between_pages_is_made_anew(abrupt: bool) -> None:  # 
 def test_silence_ends_by_the_timeout(small: Simulator) -> None:
     """A server that takes the question and never answers is given up, and told as such."""
     small.faults.add(breakage.black_hole(), times=None)
-    error = Reader.of(small, timeout=0.2, retries=1).fails(ConnectionFailedError)
+    error = Reader.of(small, timeout=0.2, max_retries=1).fails(ConnectionFailedError)
 
     assert "does not answer in time" in str(error)
     assert questions(small) == (2, 0)
@@ -178,7 +178,7 @@ def test_a_slow_error_ends_by_the_deadline(small: Simulator) -> None:
 )
 def test_a_stop_ends_any_wait(small: Simulator, effect: effects.Effect) -> None:
     """Nothing but the stop can end this reading in time: timeout and deadline are an hour away."""
-    reader = Reader.of(small, retries=1000)
+    reader = Reader.of(small, max_retries=1000)
     small.faults.add(effect, times=None)
     before_answer(small, 1, reader.stop.set)
     error = reader.fails(InterruptedRunError)
@@ -200,7 +200,7 @@ def test_no_server_at_all_is_told() -> None:
     """Where nothing listens, the message names the endpoint and what to check."""
     with HttpServer(always(b"")) as server:
         url = server.url
-    error = Reader(url, retries=0).fails(ConnectionFailedError)
+    error = Reader(url, max_retries=0).fails(ConnectionFailedError)
 
     assert url in str(error)
     assert "check network and endpoint" in str(error)
@@ -210,7 +210,7 @@ def test_no_server_at_all_is_told() -> None:
 def test_a_name_that_is_nowhere_is_told(host: str) -> None:
     """A host that cannot be found, or that cannot be a name, is an error of ours like any other."""
     with pytest.raises((ConnectionFailedError, RejectedError), match=host[:8]):
-        Reader(f"http://{host}", retries=0).read()
+        Reader(f"http://{host}", max_retries=0).read()
 
 
 def test_the_next_address_of_a_name_is_tried(small: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_the_next_address_of_a_name_is_tried(small: Simulator, monkeypatch: pyte
         )  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
-    reader = Reader(f"http://two.test:{port}", small.token, retries=0)
+    reader = Reader(f"http://two.test:{port}", small.token, max_retries=0)
 
     assert reader.read().verdict.complete
 
@@ -234,4 +234,4 @@ def test_the_next_address_of_a_name_is_tried(small: Simulator, monkeypatch: pyte
 def test_a_server_fault_with_no_body_is_told() -> None:
     """A bare 502 is a fault of the cloud."""
     with HttpServer(always(reply(status=502))) as server:
-        assert Reader(server.url, retries=0).fails(ServerFaultError).status == 502
+        assert Reader(server.url, max_retries=0).fails(ServerFaultError).status == 502

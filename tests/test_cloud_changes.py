@@ -132,7 +132,7 @@ def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
 
 def test_steady_change_deletes_nothing_that_stayed(target: Target, many: Simulator) -> None:
     """25 runs against a list that changes under them: what a run deletes was gone at some moment of it."""
-    inventory = Inventory(target, many, guard_images=1000, daily_images=1000)
+    inventory = Inventory(target, many, max_deletions=1000, max_daily_deletions=1000)
     inventory.run()
     many.faults.before_answer = restless(many, chance(10), likely=0.6)
     done = 0

@@ -23,7 +23,7 @@ def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
     """Exactly the ids, each once, without the filter of the source; what is gone comes back empty."""
     gone, there = cloud.world.delete(3), sorted(cloud.world.truth())[:3]
     odd = ["a b+c&d=/é"]
-    reader = Reader.of(cloud, scope="visibility=private")
+    reader = Reader.of(cloud, filter="visibility=private")
     said = reader.ask([*gone, *there, *odd])
     asked = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
 
@@ -59,7 +59,7 @@ def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
 def test_an_answer_that_could_mean_anything_confirms_nothing(body: object) -> None:
     """Only an answer that clearly lacks the image says that it is gone."""
     with HttpServer(always(reply(body))) as server:
-        said = Reader(server.url, retries=0).ask(["wanted"])
+        said = Reader(server.url, max_retries=0).ask(["wanted"])
 
     assert nothing(said)
 
@@ -85,7 +85,7 @@ def test_a_wait_beyond_the_deadline_confirms_nothing(cloud: Simulator) -> None:
 def test_questions_stop_where_the_next_would_fail_as_well(cloud: Simulator, status: int) -> None:
     """After a refusal or a fault that stays, no more ids are asked for than are under way; none counts as gone."""
     cloud.faults.add(only_by_id(effects.status(status)), times=None)
-    said = Reader.of(cloud, retries=0, concurrency=2).ask([str(n) for n in range(100)])
+    said = Reader.of(cloud, max_retries=0, concurrency=2).ask([str(n) for n in range(100)])
 
     assert nothing(said)
     assert f"HTTP {status}" in said.failure
@@ -182,12 +182,12 @@ def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Sim
 )
 def test_a_question_that_fails_keeps_the_image(target: Target, small: Simulator, effect: effects.Effect) -> None:
     """Refused, throttled, broken, ambiguous: the image stays, and the rest of the run goes through."""
-    unconfirmed(target, small, effect, retries=0)
+    unconfirmed(target, small, effect, max_retries=0)
 
 
 def test_a_question_without_an_answer_keeps_the_image(target: Target, small: Simulator) -> None:
     """A question that is never answered ends by its timeout."""
-    unconfirmed(target, small, breakage.black_hole(), retries=0, timeout=0.5)
+    unconfirmed(target, small, breakage.black_hole(), max_retries=0, timeout=0.5)
 
 
 def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> None:
@@ -230,7 +230,7 @@ def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target,
 
 def test_many_missing_images_are_confirmed_by_a_second_reading(target: Target, small: Simulator) -> None:
     """Above the limit the list is read once more instead of hundreds of questions; both must lack the image."""
-    inventory = Inventory(target, small, confirm_limit=3)
+    inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     gone = small.world.delete(4)
     since = small.journal.seq
@@ -243,7 +243,7 @@ def test_many_missing_images_are_confirmed_by_a_second_reading(target: Target, s
 
 def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, small: Simulator) -> None:
     """Where the second reading is no proof, all missing images are kept."""
-    inventory = Inventory(target, small, confirm_limit=3)
+    inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     small.world.delete(4)
     other_order = effects.Effect("other order", ask=lambda q: replace(q, sort_key="name", limit=20))
@@ -263,7 +263,7 @@ def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
         for n in range(200):
             created = f"2026-01-01T00:00:{n // 10:02}Z"
             cloud.world.put(image(f"img-{n:03}", created_at=created, updated_at=created))
-        inventory = Inventory(target, cloud, confirm_limit=3, guard_percent=100)
+        inventory = Inventory(target, cloud, max_single_confirms=3, max_deletions_percent=100)
         inventory.run()
         for n in range(30):
             cloud.world.remove(f"img-{n * 6:03}")
@@ -275,7 +275,7 @@ def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
 
 def test_a_second_reading_that_fails_confirms_nothing(target: Target, small: Simulator) -> None:
     """No second list, no deletion; what the first list shows is written all the same."""
-    inventory = Inventory(target, small, confirm_limit=3)
+    inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     small.world.delete(4)
     new = small.world.create(2)

@@ -38,7 +38,7 @@ def small() -> Iterator[Simulator]:
 def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layers: int) -> None:
     """What was not asked for is not unpacked: not a byte of it is taken."""
     small.faults.add(breakage.gzip(padding, layers), times=None)
-    reader = Reader.of(small, retries=0)
+    reader = Reader.of(small, max_retries=0)
     error = reader.fails(BrokenAnswerError)
 
     assert "compressed" in str(error)
@@ -67,16 +67,16 @@ def test_a_packed_transfer_is_refused(coding: str) -> None:
     """The other way to pack an answer is refused as well."""
     answer = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
     with HttpServer(always(answer)) as server:
-        Reader(server.url, retries=0).fails(ContractError)
+        Reader(server.url, max_retries=0).fails(ContractError)
 
 
 def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
-    """No more than `page_bytes` is taken; the message names the setting."""
+    """No more than `max_response_bytes` is taken; the message names the setting."""
     small.faults.add(breakage.endless(), times=None)
-    reader = Reader.of(small, page_bytes=1 << 20)
+    reader = Reader.of(small, max_response_bytes=1 << 20)
     error = reader.fails(TooLargeError)
 
-    assert "raise `page_bytes`" in str(error)
+    assert "raise `max_response_bytes`" in str(error)
     assert reader.stats.requests == 1
 
 
@@ -99,7 +99,7 @@ def test_no_flood_takes_much_memory(small: Simulator) -> None:
         "from sync.errors import TooLargeError\n"
         "from sync.settings import Source\n"
         "usual = {field.name: field.default for field in fields(Source)}\n"
-        'limits = {name: usual[name] for name in ("page_bytes", "concurrency")}\n'
+        'limits = {name: usual[name] for name in ("max_response_bytes", "concurrency")}\n'
         "Reader(sys.argv[1], sys.argv[2], **limits).fails(TooLargeError)\n"
     )
     command = [sys.executable, "-c", program, small.url, small.token]
@@ -123,7 +123,7 @@ def test_no_flood_takes_much_memory(small: Simulator) -> None:
 def test_garbage_with_200_is_never_a_list(small: Simulator, kind: str, error: type[CloudError]) -> None:
     """Each kind of garbage is an error that says what came; what may have broken on the way is asked for again."""
     small.faults.add(effects.garbage(kind), times=None)
-    reader = Reader.of(small, retries=1)
+    reader = Reader.of(small, max_retries=1)
     reader.fails(error)
 
     assert questions(small) == (2 if issubclass(error, TransientError) else 1, 0)
@@ -155,7 +155,7 @@ def test_garbage_with_200_is_never_a_list(small: Simulator, kind: str, error: ty
 def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
     """A body that a lenient reader would take for an empty list is refused."""
     with HttpServer(always(reply(body))) as server, pytest.raises(CloudError) as caught:
-        Reader(server.url, retries=0).read()
+        Reader(server.url, max_retries=0).read()
 
     assert type(caught.value) in (BrokenAnswerError, ContractError)
 
@@ -175,7 +175,7 @@ def test_what_is_no_http_is_told(answer: bytes, kind: type[ConnectionFailedError
         connection.sendall(answer)
 
     with HttpServer(other) as server:
-        error = Reader(server.url, retries=0).fails(kind)
+        error = Reader(server.url, max_retries=0).fails(kind)
 
     assert server.url in str(error)
 
@@ -185,7 +185,7 @@ def test_endless_headers_are_cut_off(extra: bytes) -> None:
     """A head of more than some 100 kB is refused."""
     answer = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
     with HttpServer(always(answer)) as server:
-        Reader(server.url, retries=0).fails(ContractError)
+        Reader(server.url, max_retries=0).fails(ContractError)
 
 
 def test_an_early_hint_is_passed_over() -> None:
@@ -195,7 +195,7 @@ def test_an_early_hint_is_passed_over() -> None:
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + reply(PAGE))
 
     with HttpServer(hinting) as server:
-        assert Reader(server.url, retries=0).read().verdict.complete
+        assert Reader(server.url, max_retries=0).read().verdict.complete
 
 
 def test_a_body_in_chunks_is_read(small: Simulator) -> None:
@@ -203,10 +203,10 @@ def test_a_body_in_chunks_is_read(small: Simulator) -> None:
     chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (BODY[:9], BODY[9:50], BODY[50:]))
     head = reply(b"", headers={"Transfer-Encoding": "chunked"}, sized=False)
     with HttpServer(always(head + chunks + b"0\r\n\r\n")) as server:
-        assert Reader(server.url, retries=0).read().verdict.complete
+        assert Reader(server.url, max_retries=0).read().verdict.complete
 
     def cut(connection: socket.socket, _: Asked) -> None:
         connection.sendall(head + chunks)
 
     with HttpServer(cut) as server:
-        Reader(server.url, retries=0).fails(ConnectionFailedError)
+        Reader(server.url, max_retries=0).fails(ConnectionFailedError)

@@ -52,8 +52,8 @@ def tied(count: int, *, before: int = 0, after: int = 0) -> World:
 
 def test_a_quiet_list_is_read_once(cloud: Simulator) -> None:
     """1,200 images take three pages that overlap by ten rows, sorted and sized as asked; nothing is asked twice."""
-    reader = Reader.of(cloud, scope="visibility=private&name=a+b%26c", retries=0)
-    everything = Reader.of(cloud, retries=0)
+    reader = Reader.of(cloud, filter="visibility=private&name=a+b%26c", max_retries=0)
+    everything = Reader.of(cloud, max_retries=0)
     reader.read()
     reading = everything.read()
     first, *pages = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
@@ -259,7 +259,7 @@ def test_one_page_that_cannot_be_had_ends_the_reading(cloud: Simulator) -> None:
 def test_a_fault_that_stays_is_asked_about_a_bounded_number_of_times(cloud: Simulator) -> None:
     """Pages plus retries is the most that is ever asked; here one page fails for ever."""
     cloud.faults.add(effects.status(500), offset=490, times=None)
-    reader = Reader.of(cloud, retries=2)
+    reader = Reader.of(cloud, max_retries=2)
     reader.fails(ServerFaultError)
 
     assert reader.stats.retries == 2

@@ -97,7 +97,7 @@ def test_no_command_shows_a_token_of_a_broken_answer(head: str, server: Server, 
     """Standard output and error, every table, and the notice of the failed run are without it."""
     login = {"USERNAME": "reader", "PASSWORD": LOGIN.password, "DOMAIN": "acme", "LOG_LEVEL": "debug"}
     with HttpServer(always(answer(HEADS[head]))) as iam, Simulator(World(1, 3)) as cloud, Receiver() as receiver:
-        hook = {"NOTICE_URL": f"{receiver.url}/", "NOTICE_FAILURES": "1", "IAM_ENDPOINT": iam.url}
+        hook = {"NOTICE_URL": f"{receiver.url}/", "NOTIFY_AFTER_FAILURES": "1", "IAM_ENDPOINT": iam.url}
         settings = {f"IMAGE_SYNC_{name}": value for name, value in (login | hook).items()}
         job = Job(tmp_path, server.migrated(), cloud, **settings)
         del job.settings["IMAGE_SYNC_TOKEN"]
@@ -146,7 +146,7 @@ def test_a_list_whose_answer_is_broken_is_asked_for_once(broken: bytes) -> None:
 def test_an_answer_that_is_cut_short_is_asked_for_again(start: bytes) -> None:
     """A connection that ends too early is a fault of the network, in whatever part it ends."""
     with HttpServer(lambda connection, _: connection.sendall(start)) as server:
-        reader = Reader(server.url, retries=1)
+        reader = Reader(server.url, max_retries=1)
         error = reader.fails(ConnectionFailedError)
 
     assert (len(server.asked), reader.stats.retries) == (2, 1)
@@ -181,7 +181,7 @@ def test_the_words_of_a_proxy_are_not_shown(
     """Only the status of its answer is shown."""
     with HttpServer(always(said)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        error = Reader("https://iecs.invalid", retries=0).fails(kind)
+        error = Reader("https://iecs.invalid", max_retries=0).fails(kind)
 
     assert words in str(error)
     assert "canary" not in all_text(error)

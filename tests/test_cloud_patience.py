@@ -206,7 +206,7 @@ def test_a_burst_costs_no_more_than_its_retries(cloud: Simulator, status: int) -
 def test_pages_and_retries_bound_all_requests(cloud: Simulator, concurrency: int) -> None:
     """However many threads ask, a cloud that fails from page two on is asked pages plus retries times at most."""
     cloud.faults.add(effects.status(503), nth=2, times=None)
-    reader = Reader.of(cloud, concurrency=concurrency, retries=2)
+    reader = Reader.of(cloud, concurrency=concurrency, max_retries=2)
     reader.fails(ServerFaultError)
 
     assert questions(cloud)[0] <= 3 + 2
@@ -217,7 +217,7 @@ def test_faults_of_all_kinds_share_one_budget(small: Simulator) -> None:
     """A run that meets a reset, garbage and a fault has used three retries."""
     for effect in (breakage.drop(), effects.garbage("html"), effects.status(500)):
         small.faults.add(effect)
-    reader = Reader.of(small, retries=2)
+    reader = Reader.of(small, max_retries=2)
     reader.fails(ServerFaultError)
 
     assert questions(small)[0] == 3

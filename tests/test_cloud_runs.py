@@ -15,10 +15,10 @@ from sync.errors import (
     ConnectionFailedError,
     ContractError,
     DeadlineError,
+    FilterChangedError,
     ForbiddenError,
     ImageSyncError,
     RejectedError,
-    ScopeChangedError,
     ServerFaultError,
     ThrottledError,
     TooLargeError,
@@ -57,7 +57,7 @@ FAILING: dict[str, tuple[Effect, type[ImageSyncError], str]] = {
     "reset": (breakage.drop(), ConnectionFailedError, "check network and endpoint"),
     "reset in the body": (breakage.drop("body", 300), ConnectionFailedError, "check network and endpoint"),
     "gzip": (breakage.gzip(), BrokenAnswerError, "compressed"),
-    "endless": (breakage.endless(), TooLargeError, "raise `page_bytes`"),
+    "endless": (breakage.endless(), TooLargeError, "raise `max_response_bytes`"),
     "silence": (breakage.black_hole(), ConnectionFailedError, "does not answer in time"),
     "offset ignored": (effects.offset_ignored(), ContractError, "ignores the offset"),
 }
@@ -85,7 +85,7 @@ def test_a_second_page_that_fails_writes_nothing(target: Target, capped: Simulat
     capped.world.churn(30)
     capped.faults.add(effect, nth=2, times=None)
     since = capped.journal.seq
-    error = inventory.fails(kind, retries=1, timeout=0.5, deadline=60, page_bytes=1 << 20)
+    error = inventory.fails(kind, max_retries=1, timeout=0.5, deadline=60, max_response_bytes=1 << 20)
 
     assert words in str(error)
     assert error.exit_code == 1
@@ -148,7 +148,7 @@ def test_an_empty_list_without_total_0_is_not_even_proven(target: Target, capped
 
     assert (outcome.exit_code, outcome.proven, outcome.plan.deleted, outcome.plan.held) == (4, False, 0, 0)
     assert outcome.unconfirmed == 90
-    assert outcome.readings == 3
+    assert outcome.read_attempts == 3
     assert [after[table] for table in ("images", "image_versions", "held_deletions")] == [
         before[table] for table in ("images", "image_versions", "held_deletions")
     ]
@@ -163,7 +163,7 @@ def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: T
     capped.faults.add(effects.total_off(1), offset=30, times=None)
     outcome = inventory.run()
 
-    assert (outcome.exit_code, outcome.proven, outcome.readings) == (4, False, 3)
+    assert (outcome.exit_code, outcome.proven, outcome.read_attempts) == (4, False, 3)
     assert "not proven complete" in outcome.reason
     assert (outcome.plan.created, outcome.plan.deleted, outcome.unconfirmed) == (2, 0, 3)
     assert {*gone, *new} <= inventory.live()
@@ -261,10 +261,10 @@ def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, ca
     inventory = Inventory(target, capped)
     inventory.run()
     since = capped.journal.seq
-    error = inventory.fails(ScopeChangedError, filter=(("visibility", "private"),))
+    error = inventory.fails(FilterChangedError, filter=(("visibility", "private"),))
 
     assert error.exit_code == 2
-    assert "approve --scope edge-" in str(error)
+    assert "sources accept-filter edge-" in str(error)
     assert questions(capped, since) == (0, 0)
 
 

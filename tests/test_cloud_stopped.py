@@ -72,7 +72,7 @@ def test_a_signal_ends_the_process(
         "IMAGE_SYNC_ENDPOINT": capped.url,
         "IMAGE_SYNC_TOKEN": capped.token,
         "IMAGE_SYNC_TIMEOUT": "600",
-        "IMAGE_SYNC_RETRIES": "1000",
+        "IMAGE_SYNC_MAX_RETRIES": "1000",
     }
     capped.faults.add(effect, nth=2, times=None)
     command = [sys.executable, "-m", "sync", "run"]

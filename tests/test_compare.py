@@ -202,11 +202,11 @@ def test_how_long_a_list_may_be(live: int, most: int) -> None:
 
 
 def test_unknown_fields_are_told() -> None:
-    """F07: names of fields that the document does not have, of what is new or changed; misfits are no such fields."""
+    """F07: names of fields that the document does not have, of what is new or changed; type_mismatches are no such fields."""
     comparison = compared([[image("a", new=1, min_disk="x"), image("b", other="")]])
 
     assert comparison.unknown == {"new", "other"}
-    assert comparison.counts.misfits == 1
+    assert comparison.counts.type_mismatches == 1
 
 
 def test_an_ignored_change_is_no_change() -> None:

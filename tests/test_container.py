@@ -91,7 +91,7 @@ def _filled(place: Path, database_url: str, cloud: Simulator) -> Path:
         name = "tried"
         endpoint = "{cloud.url}"
         token_file = "/run/secrets/token"
-        retries = 0
+        max_retries = 0
     """
     (place / "config" / "image-sync.toml").write_text(textwrap.dedent(settings))
     return place
@@ -210,7 +210,7 @@ def test_it_ends_with_the_exit_code_of_the_run(image: Image, place: Path) -> Non
 
     assert refused.code == 1, refused.err
     assert mistaken.code == 2, mistaken.err
-    assert "retries" in mistaken.err
+    assert "max_retries" in mistaken.err
 
 
 def test_a_schedule_ends_on_sigterm(image: Image, place: Path) -> None:

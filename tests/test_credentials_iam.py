@@ -256,7 +256,7 @@ def test_a_throttled_login_waits(simulator: Simulator) -> None:
 def test_a_dead_identity_service_uses_up_the_retries(simulator: Simulator) -> None:
     """Faults of the identity service are tried again within the run's budget, and by no other reader afterwards."""
     simulator.faults.add(effects.status(503), times=None, path=TOKENS)
-    run = Run(retries=1)
+    run = Run(max_retries=1)
     with run.client(simulator, run.token(simulator)) as client:
         errors = together(4, lambda: page(client))
 

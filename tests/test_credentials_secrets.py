@@ -64,7 +64,7 @@ def test_a_login_that_fails_shows_no_secret(error: type[CloudError], effect: eff
     protect(PASSWORD)
     with Simulator(World(1, 0), login=LOGIN) as simulator:
         simulator.faults.add(effect, times=None, path=TOKENS)
-        run = Run(retries=0)
+        run = Run(max_retries=0)
         credential = run.token(simulator)
         with run.client(simulator, credential) as client, pytest.raises(error) as caught:
             page(client)
@@ -95,7 +95,7 @@ def test_a_token_that_is_none_is_refused(value: str) -> None:
 def test_a_given_token_that_can_not_be_sent_is_not_quoted(token: str) -> None:
     """The HTTP library's error quotes such a header; ours does not."""
     with Simulator(World(1, 0)) as simulator:
-        run = Run(retries=0)
+        run = Run(max_retries=0)
         with run.client(simulator, GivenToken(token)) as client, pytest.raises(RejectedError) as caught:
             page(client)
 

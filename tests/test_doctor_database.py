@@ -337,9 +337,9 @@ def test_a_source_that_never_ran(server: Server) -> None:
 
 
 def test_another_filter_than_the_inventory_was_made_with(edge: Edge) -> None:
-    """The next run would refuse: the same sentence, with the command that acknowledges it."""
-    assert state(edge, scope="visibility=private") == {"filter": "wrong"}
-    assert "image-sync approve --scope" in said(standing(edge, scope="visibility=private"), "filter")
+    """The next run would refuse: the same sentence, with the command that accepts it."""
+    assert state(edge, filter="visibility=private") == {"filter": "wrong"}
+    assert "image-sync sources accept-filter" in said(standing(edge, filter="visibility=private"), "filter")
 
 
 def test_deletions_that_wait(edge: Edge) -> None:

@@ -101,7 +101,7 @@ def test_the_sample_comes_back_exactly() -> None:
     assert back(SAMPLE) == SAMPLE
     assert json.dumps(back(SAMPLE), sort_keys=True) == json.dumps(SAMPLE, sort_keys=True)
     assert found.extra == {}
-    assert found.misfits == 0
+    assert found.type_mismatches == 0
 
 
 # --- nothing is lost ------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def test_misfits_are_counted_and_kept_as_they_came(document: dict[str, Any]) -> 
     found = read(document)
     typed = dict(zip((field.api for field in FIELDS), found.values, strict=True))
 
-    assert found.misfits == len(found.extra.keys() & BY_API.keys())
+    assert found.type_mismatches == len(found.extra.keys() & BY_API.keys())
     for name in found.extra:
         assert typed.get(name) is None
         assert _through_json(found.extra)[name] == _through_json(document)[name]
@@ -170,7 +170,7 @@ def test_what_does_not_fit_goes_to_extra(api: str, value: Any) -> None:
 
     assert dict(zip(COLUMNS, found.values, strict=True))[BY_API[api].column] is None
     assert _through_json(found.extra) == _through_json({api: value})
-    assert found.misfits == 1
+    assert found.type_mismatches == 1
 
 
 @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ def test_texts_are_taken_as_they_are(value: str) -> None:
 @pytest.mark.parametrize("value", ["", None, ...])
 @pytest.mark.parametrize("field", FIELDS[1:], ids=lambda field: field.api)
 def test_a_value_may_be_missing(field: Any, value: Any) -> None:
-    """Absent, null and "" are no misfits in any field; the vendor's deleted_at comes back as the API writes it."""
+    """Absent, null and "" are no type_mismatches in any field; the vendor's deleted_at comes back as the API writes it."""
     found = read(image(**{field.api: value}))
     given_back = back(image(**{field.api: value}))
 
-    assert found.misfits == 0
+    assert found.type_mismatches == 0
     assert given_back.get(field.api, "") == ""
     assert (field.api in given_back) == (field.blank or (field.kind is Kind.TEXT and value == ""))
 
@@ -426,7 +426,7 @@ def test_a_record_has_a_size() -> None:
     """F03: one MiB is taken, a byte more is set aside."""
     empty = len(encoded(image(name="")))
 
-    assert read(image(name="x" * (MAX_RECORD - empty))).misfits == 0
+    assert read(image(name="x" * (MAX_RECORD - empty))).type_mismatches == 0
     assert "larger" in unreadable(encoded(image(name="x" * (MAX_RECORD - empty + 1)))).reason
 
 

@@ -17,9 +17,9 @@ from sync import runner, wiring
 from sync.domain.fields import COLUMNS
 from sync.domain.guard import Status
 from sync.domain.image import to_json
-from sync.errors import ForbiddenError, ScopeChangedError, TooLargeError
+from sync.errors import FilterChangedError, ForbiddenError, TooLargeError
 from sync.simulator import Simulator, World, effects
-from sync.store.approvals import acknowledge
+from sync.store.approvals import accept_filter
 from sync.store.runs.database import Database
 from sync.store.runs.dry_run import DryRun
 
@@ -80,7 +80,7 @@ def test_no_change(edge: Edge) -> None:
     outcome = edge.run()
 
     assert (outcome.unchanged, outcome.plan.changes, outcome.status) == (40, 0, Status.DONE)
-    assert outcome.readings == 1
+    assert outcome.read_attempts == 1
 
 
 def test_another_way_of_writing_is_no_change(edge: Edge) -> None:
@@ -194,7 +194,7 @@ def test_a_long_story_is_told_right(edge: Edge) -> None:
     """I1, I13: after many busy days the state of every day, and the way from each to each, is as it was."""
     states: dict[datetime, list[dict[str, Any]]] = {}
     for _day in range(8):
-        outcome = edge.run(daily_images=1000)
+        outcome = edge.run(max_daily_deletions=1000)
         assert outcome.effective_at is not None
         states[outcome.effective_at] = list(edge.world.truth().values())
         edge.world.churn(30)
@@ -284,20 +284,20 @@ def test_a_first_run_that_fails(edge: Edge) -> None:
     assert edge.run().plan.created == 40
 
 
-def test_another_filter_is_refused_until_it_is_acknowledged(edge: Edge) -> None:
+def test_another_filter_is_refused_until_it_is_accepted(edge: Edge) -> None:
     """A19: images outside a new filter are not gone; the run says what to do, and no image is touched."""
     edge.run()
     narrow = {"filter": (("visibility", "public"),)}
     since = edge.cloud.journal.seq
 
-    error = edge.fails(ScopeChangedError, **narrow)
+    error = edge.fails(FilterChangedError, **narrow)
 
     assert "visibility=public" in str(error)
-    assert "approve --scope" in str(error)
+    assert "sources accept-filter" in str(error)
     assert error.exit_code == 2
     assert edge.cloud.journal.answers(since) == []
 
-    acknowledge(edge.target, edge.inventory.source.name, "visibility=public")
+    accept_filter(edge.target, edge.inventory.source.name, "visibility=public")
     outcome = edge.inventory.run(**narrow)
 
     # What left the filter is there when it is asked for by name, so it stays.
@@ -311,7 +311,7 @@ def test_a_run_without_the_filter_is_refused_then(edge: Edge) -> None:
     """A19: also the way back."""
     edge.inventory.run(filter=(("visibility", "public"),))
 
-    error = edge.fails(ScopeChangedError)
+    error = edge.fails(FilterChangedError)
 
     assert "from visibility=public to no filter" in str(error)
 
@@ -323,7 +323,7 @@ def test_many_missing_images_take_a_second_list(edge: Edge) -> None:
     left_out = sorted(edge.world.truth())[:2]
     edge.cloud.faults.add(gap(left_out))
 
-    outcome = edge.run(confirm_limit=5)
+    outcome = edge.run(max_single_confirms=5)
 
     assert (outcome.plan.deleted, outcome.still_there) == (6, 2)
     assert edge.rows(

@@ -49,7 +49,7 @@ def user(keystone: Keystone, name: str = "reader", password: str = PASSWORD, pro
 
 def token(who: IamUser, cache: TokenCache | None = None) -> str:
     """The token that a run of its own uses."""
-    run = Run(retries=0)
+    run = Run(max_retries=0)
     credential = IamToken(who, cache or TokenCache(), run.policy, run.stats)
     return credential.headers("GET", "https://iecs.myhuaweicloud.com/v1/images")["X-Auth-Token"]
 
@@ -104,7 +104,7 @@ def test_a_wrong_password_does_not_lock_the_user(keystone: Keystone) -> None:
 def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
     """When the password changes in the middle of a run, its token is dead, one renewal is tried and refused."""
     changing = person(keystone, "changing")
-    run = Run(retries=0)
+    run = Run(max_retries=0)
     credential = IamToken(user(keystone, "changing"), TokenCache(), run.policy, run.stats)
     old = credential.headers("GET", keystone.url)
     assert keystone.look_up(old["X-Auth-Token"])

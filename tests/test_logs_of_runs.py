@@ -129,7 +129,7 @@ FAILURES: Mapping[str, Effect] = {
 def test_every_failure_names_the_request(job: Job, cloud: Simulator, effect: Effect) -> None:
     """Whatever the answer was, the line has the vendor's request id and the HTTP status, and the reason has both, too."""
     cloud.faults.add(effect, times=None)
-    failed = lines(job("run", IMAGE_SYNC_RETRIES="1", IMAGE_SYNC_DEADLINE="20", IMAGE_SYNC_CONCURRENCY="1"))[-1]
+    failed = lines(job("run", IMAGE_SYNC_MAX_RETRIES="1", IMAGE_SYNC_DEADLINE="20", IMAGE_SYNC_CONCURRENCY="1"))[-1]
 
     assert (failed["event"], failed["level"], failed["status"]) == ("run failed", "error", "failed")
     assert (failed["source"], failed["run"]) == ("default", 1)
@@ -210,7 +210,7 @@ def test_what_settings_warn_of_is_a_line_too(job: Job) -> None:
     """And so is a warning about the settings."""
     first = lines(job("run", IMAGE_SYNC_DATA_FOLDER="/nowhere"))[0]
 
-    assert (first["event"], first["level"]) == ("settings to look at", "warning")
+    assert (first["event"], first["level"]) == ("configuration warning", "warning")
     assert "data_folder has no effect" in first["reason"]
 
 

@@ -48,7 +48,7 @@ def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
 def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
     """The image list of a simulated cloud, through the real parts."""
     stats, given = RequestStats(), source(simulator, concurrency=concurrency)
-    with open_session(given, RetryPolicy(given.deadline, given.retries, stats), stats) as session:
+    with open_session(given, RetryPolicy(given.deadline, given.max_retries, stats), stats) as session:
         yield session.images
 
 
@@ -114,7 +114,7 @@ def test_no_run_deletes_what_stayed(target: Target) -> None:
 
 def run(target: Target, simulator: Simulator) -> Outcome:
     """One real run, which may delete as much as went."""
-    given = source(simulator, guard_images=10**6, daily_images=10**6)
+    given = source(simulator, max_deletions=10**6, max_daily_deletions=10**6)
     with Database(target) as database, wiring.parts(given, database, threading.Event()) as parts:
         return runner.sync(parts, "command")
 

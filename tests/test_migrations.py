@@ -34,7 +34,7 @@ TABLES = {
     "missing_images",
     "findings",
     "prunings",
-    "report_readers",
+    "report_bookmarks",
 }
 
 # Everything a database knows of the schema, made comparable.

@@ -137,7 +137,7 @@ def test_what_the_cloud_called_deleted_and_nobody_can_confirm_stays(server: Serv
         approve(edge.target, held.run or 0, "ann")
         edge.cloud.faults.add(only_by_id(effects.status(500)), times=None)
         edge.cloud.faults.add(gap(names), times=None)
-        outcome = edge.run(retries=0)
+        outcome = edge.run(max_retries=0)
 
     assert (held.plan.held, outcome.unconfirmed, outcome.plan.deleted) == (15, 15, 0)
 
@@ -226,7 +226,7 @@ def test_a_held_image_is_closed_as_held(edge: Edge) -> None:
     """What could not be confirmed, then was, and was held by the guard: one record ends where the other begins."""
     names = edge.world.delete(15)
     edge.cloud.faults.add(only_by_id(effects.status(500)), times=None)
-    unconfirmed = edge.run(retries=0)
+    unconfirmed = edge.run(max_retries=0)
     edge.cloud.faults.clear()
     held = edge.run()
 
@@ -365,7 +365,7 @@ def confirmed_by(edge: Edge, second: Effect, hidden: int = 3) -> Outcome:
     names = sorted(edge.world.truth())[:hidden]
     edge.cloud.faults.add(lag(names), nth=1, times=1)
     edge.cloud.faults.add(second, nth=2, times=None)
-    return edge.inventory.run(confirm_limit=0)
+    return edge.inventory.run(max_single_confirms=0)
 
 
 def test_an_empty_second_list_confirms_nothing(edge: Edge) -> None:
@@ -429,7 +429,7 @@ def test_a_second_list_that_is_throttled_for_long_costs_only_the_deletions(edge:
     edge.world.delete(3)
     new = edge.world.create(5)
     edge.cloud.faults.add(effects.throttled(window="1 hour"), nth=2, times=None)
-    outcome = edge.run(confirm_limit=0, deadline=60.0)
+    outcome = edge.run(max_single_confirms=0, deadline=60.0)
 
     assert (outcome.plan.created, outcome.unconfirmed, outcome.plan.deleted) == (len(new), 3, 0)
 

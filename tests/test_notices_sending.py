@@ -155,7 +155,7 @@ def test_receiver_that_stays_away_costs_a_bounded_time(answer: Any, logged: Logg
         assert 1 <= len(receiver.asked) < 6
     ((event, fields),) = logged.lines
     assert (event, fields["runs"]) == ("notices not sent", [1, 2])
-    assert "image-sync notice RUN" in fields["advice"]
+    assert "image-sync notify RUN" in fields["advice"]
     assert fields["reason"]
     assert not any(part in str(fields) for part in ("canary", "127.0.0.1", "http:"))
 

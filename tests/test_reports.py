@@ -152,7 +152,7 @@ def test_since_the_last_report_of_a_name(edge: Edge, tmp_path: Path) -> None:
     assert (second["from"], second["counts"]["created"]) == (first["to"], 2)
     assert (third["from"], third["changes"]) == (second["to"], [])
     assert len(other["changes"]) == len(first["changes"]) + 2
-    assert edge.rows("SELECT name, source FROM inventory.report_readers ORDER BY name") == [("ann", ""), ("bob", "")]
+    assert edge.rows("SELECT name, source FROM inventory.report_bookmarks ORDER BY name") == [("ann", ""), ("bob", "")]
     assert report(edge, tmp_path, "--since-last", "ann", "--from", "1").code == 2
 
 
@@ -188,7 +188,7 @@ def test_a_run_under_way_is_left_for_the_next_report(edge: Edge, tmp_path: Path)
 def test_findings_are_those_of_the_end(edge: Edge, tmp_path: Path) -> None:
     """What the checks found in the images as they were then, and a check that is off is not carried out."""
     then, now = (as_json(edge, tmp_path, "--from", "1", "--to", end) for end in ("1", "last"))
-    off = Job(tmp_path, edge.url)("report", "--format", "json", IMAGE_SYNC_CHECK_OFF="exposure-widened")
+    off = Job(tmp_path, edge.url)("report", "--format", "json", IMAGE_SYNC_CHECKS_DISABLED="exposure-widened")
 
     assert "exposure-widened" not in {one["check"] for one in then["findings"]}
     assert [one["id"] for one in now["findings"] if one["check"] == "exposure-widened"].count("open") == 1
@@ -208,7 +208,7 @@ def test_where_no_one_looked_the_evidence_is_not_complete(edge: Edge, tmp_path: 
     """No run in the time, or a source whose list none proved: the verdict names it."""
     last = iso(edge.value("SELECT max(effective_at) FROM inventory.runs"))
     nothing = as_json(edge, tmp_path, "--from", last)
-    edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('silent', '', '')")
+    edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('silent', '', '')")
     edge.do(
         "INSERT INTO inventory.runs (source, status, reason, error, trigger, deadline_at, finished_at, epoch, version, "
         "host) SELECT 'silent', 'failed', 'x', 'x', trigger, now(), now(), epoch, version, host FROM inventory.runs LIMIT 1"
@@ -223,7 +223,7 @@ def test_where_no_one_looked_the_evidence_is_not_complete(edge: Edge, tmp_path: 
 def test_a_source_that_comes_later_changes_no_report(edge: Edge, tmp_path: Path) -> None:
     """It did not exist then, and says nothing about that time."""
     before = report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out
-    edge.do("INSERT INTO inventory.sources (name, endpoint, scope) VALUES ('later', '', '')")
+    edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('later', '', '')")
 
     assert report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out == before
 
@@ -257,10 +257,10 @@ def test_a_run_that_was_given_up_writes_nothing(edge: Edge) -> None:
 def test_a_reader_is_never_past_what_is_still_to_come(edge: Edge, tmp_path: Path) -> None:
     """The clock was set back after a report: a run takes effect later than that report's end all the same."""
     as_json(edge, tmp_path, "--since-last", "ann")
-    edge.do("UPDATE inventory.report_readers SET read_to = read_to + interval '1 hour'")
+    edge.do("UPDATE inventory.report_bookmarks SET read_to = read_to + interval '1 hour'")
     edge.world.create(1)
 
     outcome = edge.run()
 
     assert outcome.effective_at is not None
-    assert outcome.effective_at > edge.value("SELECT read_to FROM inventory.report_readers")
+    assert outcome.effective_at > edge.value("SELECT read_to FROM inventory.report_bookmarks")

@@ -12,6 +12,7 @@ import sync
 from sync.domain.fields import BY_API, FILTERS
 from sync.errors import SettingsError, UnknownError
 from sync.settings import Keys, Password, Settings, Token, load
+from sync.settings.model import GENERAL, PER_SOURCE, RENAMED
 
 ROOT = Path(sync.__file__).parents[1]
 ENDPOINT = "https://iecs.myhuaweicloud.com"
@@ -67,7 +68,7 @@ def test_one_source_of_the_environment() -> None:
     source = read(ONE).choose()[0]
 
     assert (source.name, source.endpoint, source.filter, source.concurrency) == ("default", ENDPOINT, (), 4)
-    assert (source.page_bytes, source.deadline, source.allow_http) == (16 * 2**20, 900, False)
+    assert (source.max_response_bytes, source.deadline, source.allow_http) == (16 * 2**20, 900, False)
     assert isinstance(source.credentials, Token)
     assert source.credentials.token.reveal() == "t0ken"
 
@@ -75,7 +76,7 @@ def test_one_source_of_the_environment() -> None:
 def test_values_as_text() -> None:
     """Numbers, durations, sizes, lists, truths and the filter are read from text."""
     environ = {
-        "CONCURRENCY": "8", "TIMEOUT": "1500ms", "DEADLINE": "15m", "PAGE_BYTES": "8 MiB", "MAX_IMAGES": "1_000",
+        "CONCURRENCY": "8", "TIMEOUT": "1500ms", "DEADLINE": "15m", "MAX_RESPONSE_BYTES": "8 MiB", "MAX_IMAGES": "1_000",
         "GUARD_PERCENT": "2.5%", "IGNORE_FIELDS": "updated_at, __platform,", "ALLOW_HTTP": "Yes", "SOURCE": "prod",
         "FILTER": "visibility=private&name=a%20b&__os_type=Linux",
     }  # fmt: skip
@@ -83,7 +84,7 @@ def test_values_as_text() -> None:
     source = read(ONE | {f"IMAGE_SYNC_{name}": value for name, value in environ.items()}).choose(["prod"])[0]
 
     assert (source.concurrency, source.timeout, source.deadline) == (8, 1.5, 900)
-    assert (source.page_bytes, source.max_images, source.guard_percent) == (8 * 2**20, 1000, 2.5)
+    assert (source.max_response_bytes, source.max_images, source.max_deletions_percent) == (8 * 2**20, 1000, 2.5)
     assert (source.ignore_fields, source.allow_http) == (("updated_at", "__platform"), True)
     assert source.filter == (("__os_type", "Linux"), ("name", "a b"), ("visibility", "private"))
 
@@ -119,12 +120,12 @@ def test_values_as_toml(write: Write) -> None:
         ("CONCURRENCY", "33", "from 1 to 32"),
         ("CONCURRENCY", "four", "from 1 to 32"),
         ("CONCURRENCY", "9" * 400, "from 1 to 32"),
-        ("READINGS", "1.5", "from 1 to 10"),
+        ("MAX_READ_ATTEMPTS", "1.5", "from 1 to 10"),
         ("TIMEOUT", "nan", "seconds from 0.1 to 600"),
         ("TIMEOUT", "2 weeks", "seconds from 0.1 to 600"),
         ("DEADLINE", "-1", "seconds from 1 to 86400"),
-        ("PAGE_BYTES", "1TB", "bytes from 1024"),
-        ("GUARD_PERCENT", "101", "from 0 to 100"),
+        ("MAX_RESPONSE_BYTES", "1TB", "bytes from 1024"),
+        ("MAX_DELETIONS_PERCENT", "101", "from 0 to 100"),
         ("ALLOW_HTTP", "maybe", "true or false"),
         ("LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("LOG_FORMAT", "xml", "auto, text, json"),
@@ -153,6 +154,20 @@ def test_wrong_value(name: str, value: str, right: str) -> None:
     assert right in found[0]
 
 
+@pytest.mark.parametrize(("name", "new"), RENAMED.items())
+def test_an_old_name_is_told_the_new_one(write: Write, name: str, new: str) -> None:
+    """A setting that was renamed is refused with its new name, in the environment, in a file, and as name of a file."""
+    env = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}": "1"})
+    suffixed = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}_FILE": "x"})
+    table = mistakes({}, write(f"{name} = 1\n[defaults]\n{name}_file = '1'"))
+
+    assert new in {option.key for option in (*GENERAL, *PER_SOURCE)}
+    assert env == (f"IMAGE_SYNC_{name.upper()} (environment): is now IMAGE_SYNC_{new.upper()}",)
+    assert suffixed == (f"IMAGE_SYNC_{name.upper()}_FILE (environment): is now IMAGE_SYNC_{new.upper()}_FILE",)
+    assert f"{name} (some.toml): is now {new}" in table
+    assert f"{name}_file (some.toml, [defaults]): is now {new}_file" in table
+
+
 def test_wrong_types_of_toml(write: Write) -> None:
     """A TOML value of another type is a mistake, never an accident: true is no number, 1 is no truth."""
     file = write(f"""
@@ -179,7 +194,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
     file = write("""
         log_levle = "info"
         [defaults]
-        readings = 99
+        max_read_attempts = 99
         [[sources]]
         name = "a"
         endpoint = "http://elsewhere.example"
@@ -199,7 +214,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         "IMAGE_SYNC_LOG_LEVEL (environment): takes",
         "IMAGE_SYNC_TOKNE (environment): there is no such setting (did you mean IMAGE_SYNC_TOKEN?)",
         "log_levle (some.toml): there is no such setting (did you mean log_level?)",
-        "readings (some.toml, [defaults]): takes",
+        "max_read_attempts (some.toml, [defaults]): takes",
         "endpoint (some.toml, [[sources]] a): plain http",
         "filter (some.toml, [[sources]] a): the API has no filter 'nothing'",
         "concurrency (some.toml, [[sources]] a): takes",
@@ -216,6 +231,8 @@ def test_all_mistakes_at_once(write: Write) -> None:
     [
         ("concurency = 4", "no such setting"),
         ("concurrency = 4", "move it below [[sources]] or [defaults]"),
+        ("[defaults]\nreadings = 4", "readings (some.toml, [defaults]): is now max_read_attempts"),
+        ("notice_failures = 3", "notice_failures (some.toml): is now notify_after_failures"),
         ("[defaults]\nlog_level = 'info'", "move it to the top"),
         ("[defaults]\nname = 'a'", "no such setting"),
         ("[[source]]\nname = 'a'", "did you mean sources?"),
@@ -264,18 +281,18 @@ def test_precedence(write: Write) -> None:
         [defaults]
         endpoint = "{ENDPOINT}"
         token = "shared"
-        readings = 5
-        retries = 5
+        max_read_attempts = 5
+        max_retries = 5
         concurrency = 5
         [[sources]]
-        retries = 6
+        max_retries = 6
         concurrency = 6
     """)
 
     settings = read({"IMAGE_SYNC_CONCURRENCY": "7", "IMAGE_SYNC_LOG_LEVEL": "debug"}, file)
 
     source = settings.sources[0]
-    assert (source.readings, source.retries, source.concurrency, settings.log_level) == (5, 6, 7, "debug")
+    assert (source.max_read_attempts, source.max_retries, source.concurrency, settings.log_level) == (5, 6, 7, "debug")
 
 
 TWO = f"""
@@ -291,20 +308,20 @@ TWO = f"""
 
 def test_environment_of_one_source_among_several(write: Write) -> None:
     """IMAGE_SYNC_SOURCE says which source of the file the variables change; the others stay."""
-    sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_READINGS": "9"}, write(TWO)).sources
+    sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_MAX_READ_ATTEMPTS": "9"}, write(TWO)).sources
 
-    assert [(source.name, source.readings) for source in sources] == [("a", 3), ("b", 9)]
+    assert [(source.name, source.max_read_attempts) for source in sources] == [("a", 3), ("b", 9)]
 
 
 def test_environment_of_no_source(write: Write) -> None:
     """Variables that no source of the file can be meant by are a mistake, not a guess."""
     file = write(TWO)
 
-    unsaid = mistakes({"IMAGE_SYNC_READINGS": "9", "IMAGE_SYNC_RETRIES": "x"}, file)
+    unsaid = mistakes({"IMAGE_SYNC_MAX_READ_ATTEMPTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
     unknown = mistakes({"IMAGE_SYNC_SOURCE": "bb"}, file)
 
     assert "set IMAGE_SYNC_SOURCE to one of a, b" in unsaid[0]
-    assert "IMAGE_SYNC_RETRIES (environment): takes" in unsaid[1]
+    assert "IMAGE_SYNC_MAX_RETRIES (environment): takes" in unsaid[1]
     assert len(unknown) == 1
     assert "did you mean b?" in unknown[0]
 
@@ -510,7 +527,7 @@ def test_settings_do_not_change() -> None:
     with pytest.raises(AttributeError):
         settings.log_level = "debug"  # type: ignore[misc] # that is the point
     with pytest.raises(AttributeError):
-        settings.sources[0].retries = 0  # type: ignore[misc] # that is the point
+        settings.sources[0].max_retries = 0  # type: ignore[misc] # that is the point
 
 
 def test_page_is_fresh() -> None:

@@ -76,9 +76,11 @@ def test_settings_show_no_secret() -> None:
 @pytest.mark.parametrize("value", [f"{CANARY}\n{CANARY}", f"http://u:{CANARY}/{CANARY}#@[::1"])
 def test_mistakes_show_no_secret(name: str, value: str) -> None:
     """A secret that is not taken is told without its value, with every other mistake beside it."""
-    told = message(ENDPOINT | {f"IMAGE_SYNC_{name}": value, "IMAGE_SYNC_READINGS": "x", "IMAGE_SYNC_USERNAME": "u"})
+    told = message(
+        ENDPOINT | {f"IMAGE_SYNC_{name}": value, "IMAGE_SYNC_MAX_READ_ATTEMPTS": "x", "IMAGE_SYNC_USERNAME": "u"}
+    )
 
-    assert "IMAGE_SYNC_READINGS" in told
+    assert "IMAGE_SYNC_MAX_READ_ATTEMPTS" in told
     assert CANARY not in told
 
 
@@ -143,13 +145,13 @@ def test_every_setting_of_a_file(here: Path) -> None:
     (here / "endpoint").write_text("https://iecs.example.com\n")
     (here / "number").write_text("7\n")
     file = here / "image-sync.toml"
-    file.write_text("lock_timeout_file = 'number'\n[[sources]]\ntoken = 't'\nreadings_file = 'number'")
+    file.write_text("lock_timeout_file = 'number'\n[[sources]]\ntoken = 't'\nmax_read_attempts_file = 'number'")
     file.chmod(0o600)
 
     settings = read({"IMAGE_SYNC_ENDPOINT_FILE": str(here / "endpoint")})
 
     source = settings.sources[0]
-    assert (source.endpoint, source.readings, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
+    assert (source.endpoint, source.max_read_attempts, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
 
 
 def test_path_of_the_file_of_a_secret(here: Path) -> None:

@@ -81,7 +81,7 @@ def test_nothing_is_lost_whatever_is_ended(server: Server, tmp_path: Path) -> No
     chance, over = random.Random(7), time.monotonic() + SECONDS
     target = Target(server.migrated())
     with Simulator(World(seed=1, size=2_000)) as cloud:
-        job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_RETRIES="3", IMAGE_SYNC_DEADLINE="20s")
+        job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_MAX_RETRIES="3", IMAGE_SYNC_DEADLINE="20s")
         both = [Scheduler(job), Scheduler(job)]
         for one in both:
             one.start()

@@ -21,9 +21,9 @@ from machine_faults import FAULTS, fail_questions
 from proxy import Lose
 from servers import Server
 
-from sync.errors import ScopeChangedError
+from sync.errors import FilterChangedError
 from sync.simulator import effects
-from sync.store.approvals import acknowledge, approve
+from sync.store.approvals import accept_filter, approve
 
 MET = (
     *("done", "withheld", "failed", "superseded", "proven", "unproven", "several pages", "drifting and proven"),
@@ -39,7 +39,7 @@ MET = (
         "pending",
         "approved",
     ),
-    *("acknowledged", "planned", "lagging", "stale"),
+    *("accepted", "planned", "lagging", "stale"),
 )
 """What the long walk must have met to have proven anything."""
 EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
@@ -79,7 +79,7 @@ def test_an_empty_list_is_never_believed(server: Server) -> None:
 
 def test_at_the_limits_of_the_guard_nothing_is_held(server: Server) -> None:
     """I8: as many deletions as are allowed are made; one more is held."""
-    with bench(server, {"guard_images": 3, "daily_images": 1000}, size=15) as one:
+    with bench(server, {"max_deletions": 3, "max_daily_deletions": 1000}, size=15) as one:
         one.run("first")
         one.change("first", ("delete", 3))
         at = one.run("first").record
@@ -104,19 +104,19 @@ def test_a_run_knows_whether_it_committed(server: Server) -> None:
 
 
 def test_with_another_filter_nothing_is_written(server: Server) -> None:
-    """I8: images that left the filter in the settings are not taken for gone before a person acknowledged it."""
+    """I8: images that left the filter in the settings are not taken for gone before a person accepted it."""
     with bench(server) as one:
         one.run("first")
-        one.accounts["first"].scope = PRIVATE
+        one.accounts["first"].filter = PRIVATE
         told = one.run("first")
 
-    assert isinstance(told.error, ScopeChangedError)
+    assert isinstance(told.error, FilterChangedError)
     assert not told.committed
 
 
 def test_a_list_proven_by_count_is_confirmed_by_one(server: Server) -> None:
     """Where ties keep every list from being anchored, two counts prove the first list and the one that confirms."""
-    with bench(server, {"confirm_limit": 2, "readings": 3}, size=0, ties=40) as one:
+    with bench(server, {"max_single_confirms": 2, "max_read_attempts": 3}, size=0, ties=40) as one:
         one.run("first")
         one.change("first", ("take back", 6))
         record = one.run("first").record
@@ -170,8 +170,8 @@ def test_what_came_back_outside_of_the_filter_does_not_wait(server: Server) -> N
     """I8: an image that is back is not deleted later by a word that a person gave before, in the filter or not."""
     with bench(server) as one:
         one.run("first")
-        one.accounts["first"].scope = PRIVATE
-        acknowledge(one.target, "first", "visibility=private")
+        one.accounts["first"].filter = PRIVATE
+        accept_filter(one.target, "first", "visibility=private")
         one.change("first", ("delete", 50))
         one.run("first")
         one.change("first", ("restore", 60))
@@ -184,8 +184,8 @@ def test_what_was_released_goes_outside_of_the_filter_too(server: Server) -> Non
     """I8: what the cloud calls deleted, was held and then released, goes with the next run, in the filter or not."""
     with bench(server, show_deleted=True) as one:
         one.run("first")
-        one.accounts["first"].scope = PRIVATE
-        acknowledge(one.target, "first", "visibility=private")
+        one.accounts["first"].filter = PRIVATE
+        accept_filter(one.target, "first", "visibility=private")
         one.change("first", ("delete", 50))
         held = one.run("first").record
         approve(one.target, held["run"], "a tester")
@@ -196,14 +196,14 @@ def test_what_was_released_goes_outside_of_the_filter_too(server: Server) -> Non
 
 def test_what_left_the_filter_stays_though_the_second_list_is_not_proven(server: Server) -> None:
     """Images outside of a new filter are looked for in a second list; where that is not proven, none is deleted."""
-    with bench(server, {"confirm_limit": 2}, unstable_ties=True) as one:
+    with bench(server, {"max_single_confirms": 2}, unstable_ties=True) as one:
         account = one.accounts["first"]
         created = "2026-01-01T00:00:00Z"
         for image in [*account.world.truth().values()][:24]:
             account.world.put(image | {"created_at": created, "visibility": "public"})
         one.run("first")
-        account.scope = PRIVATE
-        acknowledge(one.target, "first", "visibility=private")
+        account.filter = PRIVATE
+        accept_filter(one.target, "first", "visibility=private")
         runs = [one.run("first") for _ in range(4)]
 
     assert [told.gone for told in runs] == [set()] * 4

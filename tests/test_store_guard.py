@@ -13,7 +13,7 @@ from store_tools import Edge
 from sync.domain.guard import Status
 from sync.errors import UnknownError
 from sync.simulator import Simulator, World, effects
-from sync.store.approvals import acknowledge, approve
+from sync.store.approvals import accept_filter, approve
 
 CASES = "SELECT id, run, approved_by, outcome, closed_run FROM inventory.held_deletions ORDER BY id, run"
 
@@ -193,7 +193,7 @@ def test_an_empty_list_is_never_believed(each_edge: Edge) -> None:
     before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
     edge.cloud.faults.add(effects.images("empty"), times=None)
 
-    outcome = edge.run(guard_images=10**9, daily_images=10**9)
+    outcome = edge.run(max_deletions=10**9, max_daily_deletions=10**9)
 
     assert (outcome.status, outcome.exit_code, outcome.plan.deleted, outcome.plan.held) == (Status.WITHHELD, 4, 0, 50)
     assert "never believed" in outcome.reason
@@ -229,10 +229,10 @@ def test_the_edge_of_the_guard(edge: Edge, gone: int, held: int) -> None:
 def test_limits_of_nothing_and_of_everything(edge: Edge) -> None:
     """A17: with 0 and 0 % nothing goes without a word; with 100 % all but the last and what waits for a word do."""
     edge.world.delete(1)
-    assert edge.run(guard_images=0, guard_percent=0).plan.held == 1
+    assert edge.run(max_deletions=0, max_deletions_percent=0).plan.held == 1
     edge.world.delete(48)
 
-    outcome = edge.run(guard_percent=100, daily_percent=100)
+    outcome = edge.run(max_deletions_percent=100, max_daily_deletions_percent=100)
 
     assert (outcome.plan.deleted, outcome.plan.held) == (48, 1)
 
@@ -554,19 +554,19 @@ def test_held_and_no_longer_known(vendor: Edge) -> None:
     assert vendor.inventory.deleted() == set(names)
 
 
-def test_a_filter_that_is_acknowledged_counts_from_then_on(edge: Edge) -> None:
-    """A19: nothing to acknowledge is told; acknowledged once, it is the filter of the source."""
+def test_a_filter_that_is_accepted_counts_from_then_on(edge: Edge) -> None:
+    """A19: nothing to accept is told; accepted once, it is the filter of the source."""
     name = edge.inventory.source.name
 
-    with pytest.raises(UnknownError, match="nothing to acknowledge"):
-        acknowledge(edge.target, name, "")
-    with pytest.raises(UnknownError, match="nothing to acknowledge"):
-        acknowledge(edge.target, "nobody", "a=b")
-    acknowledge(edge.target, name, "visibility=public")
-    with pytest.raises(UnknownError, match="nothing to acknowledge"):
-        acknowledge(edge.target, name, "visibility=public")
+    with pytest.raises(UnknownError, match="nothing to accept"):
+        accept_filter(edge.target, name, "")
+    with pytest.raises(UnknownError, match="nothing to accept"):
+        accept_filter(edge.target, "nobody", "a=b")
+    accept_filter(edge.target, name, "visibility=public")
+    with pytest.raises(UnknownError, match="nothing to accept"):
+        accept_filter(edge.target, name, "visibility=public")
 
-    assert edge.rows("SELECT scope FROM inventory.sources") == [("visibility=public",)]
+    assert edge.rows("SELECT filter FROM inventory.sources") == [("visibility=public",)]
 
 
 def yesterday(edge: Edge) -> None:

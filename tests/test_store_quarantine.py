@@ -299,7 +299,7 @@ def test_values_that_do_not_fit_come_back(edge: Edge) -> None:
 
     outcome = edge.run()
 
-    assert outcome.misfits == 3
+    assert outcome.type_mismatches == 3
     assert stored(edge, "odd") == odd
     assert edge.rows("SELECT min_disk, protected, created_at FROM inventory.images WHERE id = 'odd'") == [
         (None, None, None)
@@ -345,7 +345,7 @@ def test_ids_are_inert(edge: Edge) -> None:
     for name in names[:-1]:
         edge.world.remove(name)
 
-    assert edge.run(daily_images=100, guard_images=100).plan.deleted == len(names) - 1
+    assert edge.run(max_daily_deletions=100, max_deletions=100).plan.deleted == len(names) - 1
 
 
 def test_a_new_field_is_told_once(edge: Edge) -> None:

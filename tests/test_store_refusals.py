@@ -217,7 +217,7 @@ def test_a_table_that_is_gone(edge: Edge) -> None:
     edge.do("ALTER TABLE inventory.held_deletions RENAME TO other")
     stir(edge)
 
-    with pytest.raises(SchemaVersionError, match="db check"):
+    with pytest.raises(SchemaVersionError, match="db status"):
         edge.run_by(edge.url)
 
 

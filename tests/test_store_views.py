@@ -149,7 +149,7 @@ def test_what_was_dead_from_the_first_is_created_when_it_lives(server: Server) -
 
 def test_since_when_a_change_may_have_been_so(server: Server) -> None:
     """Not since a run that could not see the image: one that kept, held or quarantined; nor before its own deletion."""
-    with Edge(server, 6, show_deleted=True, guard_images=100) as edge:
+    with Edge(server, 6, show_deleted=True, max_deletions=100) as edge:
         edge.world.put(image("odd"))
         first = edge.run()
         edge.world.put(b'{"id":"odd","name":"\\u0000"}')

@@ -62,7 +62,7 @@ def test_a_certificate_that_is_in_order_is_taken(cloud: HttpServer) -> None:
 
 def test_an_authority_that_is_not_known_is_refused(cloud: HttpServer) -> None:
     """Without a setting of this machine, only the public authorities are believed."""
-    error = Reader(cloud.url, retries=0).fails(ConnectionFailedError)
+    error = Reader(cloud.url, max_retries=0).fails(ConnectionFailedError)
 
     assert "check certificate and clock" in str(error)
     assert cloud.asked == []
@@ -90,7 +90,7 @@ def test_a_wrong_certificate_is_refused(authority: trustme.CA, fault: str) -> No
         "other authority": "certificate",
     }
     with HttpServer(always(PAGE), serving(wrong[fault]())) as server:
-        error = Reader(server.url, retries=0).fails(ConnectionFailedError)
+        error = Reader(server.url, max_retries=0).fails(ConnectionFailedError)
 
     assert "check certificate and clock" in str(error)
     assert words[fault] in str(error)
@@ -102,7 +102,7 @@ def test_a_wrong_certificate_is_refused(authority: trustme.CA, fault: str) -> No
 def test_old_tls_is_refused(authority: trustme.CA, version: ssl.TLSVersion) -> None:
     """A server that knows nothing newer than TLS 1.1 gets no token."""
     with HttpServer(always(PAGE), serving(authority.issue_cert("127.0.0.1"), version)) as server:
-        Reader(server.url, retries=0).fails(ConnectionFailedError)
+        Reader(server.url, max_retries=0).fails(ConnectionFailedError)
 
     assert server.asked == []
 
@@ -113,7 +113,7 @@ def test_no_variable_turns_checking_off(authority: trustme.CA, monkeypatch: pyte
     """There is no way to have a wrong certificate taken."""
     monkeypatch.setenv(name, "0" if "VERIFY" in name else "")
     with HttpServer(always(PAGE), serving(authority.issue_cert("iecs.example.org"))) as server:
-        Reader(server.url, retries=0).fails(ConnectionFailedError)
+        Reader(server.url, max_retries=0).fails(ConnectionFailedError)
 
     assert server.asked == []
 
@@ -122,7 +122,7 @@ def test_plain_http_where_tls_is_expected_is_told() -> None:
     """An endpoint that is https and a server that is not: an error that names the endpoint."""
     with HttpServer(always(PAGE)) as server:
         url = server.url.replace("http:", "https:")
-        error = Reader(url, retries=0).fails(ConnectionFailedError)
+        error = Reader(url, max_retries=0).fails(ConnectionFailedError)
 
     assert url in str(error)
 
@@ -150,7 +150,7 @@ def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says that the endpoint is out of reach; the proxy got no token."""
     with HttpServer(always(reply(status=403))) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        error = Reader("https://iecs.invalid", retries=0).fails(ConnectionFailedError)
+        error = Reader("https://iecs.invalid", max_retries=0).fails(ConnectionFailedError)
 
     assert "https://iecs.invalid cannot be reached" in str(error)
     assert "403" in str(error)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001.1"
+revision = "0001.2"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -26,7 +26,7 @@ VIEWS_AND_FUNCTIONS = (
     "column_comments",
 )
 TABLES = (
-    *("report_readers", "prunings", "findings", "missing_images", "held_deletions", "quarantine"),
+    *("report_bookmarks", "prunings", "findings", "missing_images", "held_deletions", "quarantine"),
     *("image_versions", "images", "run_pages", "runs", "sources"),
 )
 
@@ -81,7 +81,7 @@ def upgrade() -> None:
         _column("name", text, "Name of the source in the settings"),
         _column("api", text, "Which API the source speaks", default="iec.v1.images"),
         _column("endpoint", text, "Address of the API at the last run"),
-        _column("scope", text, "Filter the inventory was made with, as a query; empty is everything"),
+        _column("filter", text, "Filter the inventory was made with, as a query; empty is everything"),
         _column("epoch", bigint, "Committed runs so far: the fence", default=sa.text("0")),
         _column("effective_at", moment, "When the last committed run took effect", nullable=True),
         _column("proven_at", moment, "When the last run whose list was proven complete took effect", nullable=True),
@@ -119,7 +119,7 @@ def upgrade() -> None:
         _column("epoch", bigint, "Epoch of the source when the run began"),
         _column("proven", flag, "Whether the list was proven", default=sa.text("false")),
         _column("proof", text, "Why the list is or is not proven, in words", default=""),
-        _column("readings", integer, "How often the list was read", default=sa.text("0")),
+        _column("read_attempts", integer, "How often the list was read", default=sa.text("0")),
         _count("pages", "Answers read, all readings together"),
         _count("received", "Rows that came in the last reading, duplicates included"),
         _count("listed", "Images among them"),
@@ -137,7 +137,7 @@ def upgrade() -> None:
         _count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
         _count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
         _count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
-        _count("misfits", "Values that did not fit their column and went to extra"),
+        _count("type_mismatches", "Values that did not fit their column and went to extra"),
         _count("requests", "Requests to the cloud"),
         _count("retries", "Of these: repeated ones"),
         _count("bytes", "Bytes received"),
@@ -193,7 +193,7 @@ def upgrade() -> None:
         _column("page", integer, "In the order the answers came, from 1"),
         _column("reading", integer, "Which reading; 0 is the one that confirms deletions"),
         _column("row_offset", bigint, "Offset asked for"),
-        _column("rows", integer, "Rows that came"),
+        _column("row_count", integer, "Rows that came"),
         _column("first_id", text, "Id of the first row", nullable=True),
         _column("last_id", text, "Id of the last row", nullable=True),
         _column(
@@ -360,13 +360,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="prunings_source_fkey"),
     )
     _table(
-        "report_readers",
+        "report_bookmarks",
         "Where readers of reports stopped, for `report --since-last`",
         _column("name", text, "Name that the reader gave"),
         _column("source", text, "Source the reports are about; empty is all of them"),
         _column("read_to", moment, "Moment that the last report went to"),
         _column("read_at", moment, "When that was made", default=sa.text("clock_timestamp()")),
-        sa.PrimaryKeyConstraint("name", "source", name="report_readers_pkey"),
+        sa.PrimaryKeyConstraint("name", "source", name="report_bookmarks_pkey"),
     )
     for name in VIEWS_AND_FUNCTIONS:
         op.execute(FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip().removesuffix(";"))

@@ -1,4 +1,4 @@
-"""The command line: one module a command, each imported only when it is called."""
+"""The command line: one module per command, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ COMMANDS = {
     "doctor": ("sync.cli.doctor", "doctor"),
     "verify": ("sync.cli.verify", "verify"),
     "prune": ("sync.cli.prune", "prune"),
-    "notice": ("sync.cli.notice", "notice"),
+    "notify": ("sync.cli.notify", "notify"),
+    "sources": ("sync.cli.sources", "sources"),
     "db": ("sync.cli.db", "db"),
     "demo": ("sync.cli.demo", "demo"),
     "simulate": ("sync.cli.simulate", "simulate"),
 }
+RENAMED = {"notice": "notify"}  # since the last drafts of the first version
 FAILED = 1
 
 
@@ -43,7 +45,9 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the same everywhere
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in RENAMED:
+            ctx.fail(f"`{cmd_name}` is now `{RENAMED[cmd_name]}`")
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]

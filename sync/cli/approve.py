@@ -1,4 +1,4 @@
-"""``image-sync approve``: release what only a person may."""
+"""``image-sync approve``: releases deletions that the guard withheld."""
 
 from __future__ import annotations
 
@@ -9,27 +9,21 @@ import click
 
 from sync import wiring
 from sync.cli.person import who
-from sync.errors import UsageError
-from sync.store.approvals import acknowledge
 from sync.store.approvals import approve as release
 
 
+def _renamed(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.fail(f"`approve --scope {value}` is now `sources accept-filter {value}`")
+
+
 @click.command()
-@click.argument("run", type=int, required=False)
-@click.option("--scope", metavar="SOURCE", help="Acknowledge the changed filter of this source instead.")
+@click.argument("run", type=int)
+@click.option("--scope", hidden=True, expose_value=False, is_eager=True, callback=_renamed)
 @click.pass_obj
-def approve(config: Path | None, run: int | None, scope: str | None) -> None:
+def approve(config: Path | None, run: int) -> None:
     """Release the deletions that RUN withheld: exactly those, once; the next run still confirms each."""
-    if (run is None) == (scope is None):
-        raise UsageError(
-            "give the number of a run, or --scope and a source; `image-sync status --held` shows what waits"
-        )
     loaded = wiring.load(os.environ, config)
     with wiring.database(loaded, os.environ) as target:
-        if scope is not None:
-            source = wiring.source_of(loaded.choose([scope])[0])
-            acknowledge(target, source.name, source.scope)
-            click.echo(f"source {scope} now has the filter {source.scope or '(none)'}", err=True)
-        elif run is not None:
-            count = release(target, run, who())
-            click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)
+        count = release(target, run, who())
+    click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)

@@ -58,7 +58,7 @@ def check(config: Path | None, **asked: Unpack[Asked]) -> None:
         return
     with wiring.database(loaded, os.environ) as target, inventory(target) as found:
         found.check_source(source)
-        findings = list(find(found, wanted, systems(loaded.check_systems), found.settled(source), source))
+        findings = list(find(found, wanted, systems(loaded.end_of_life_file), found.settled(source), source))
     findings.sort(key=lambda one: (-one.severity, one.check, one.source, one.id))
     _write(wanted, findings, style)
     say(f"{len(findings)} findings of {len(wanted)} checks{_counts(findings)}")
@@ -76,7 +76,7 @@ def configured(loaded: Settings) -> list[Check]:
     thresholds: dict[str, dict[str, int]] = {}
     for name, threshold, number in loaded.check_thresholds:
         thresholds.setdefault(name, {})[threshold] = number
-    return checks(loaded.check_folder, off=loaded.check_off, thresholds=thresholds)
+    return checks(loaded.check_folder, off=loaded.checks_disabled, thresholds=thresholds)
 
 
 def _told(one: Check) -> dict[str, Any]:

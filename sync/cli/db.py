@@ -23,7 +23,14 @@ NO_ROLE = (
 )
 
 
-@click.group()
+class _Group(click.Group):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "check":
+            ctx.fail("`db check` is now `db status`")
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Group)
 def db() -> None:
     """Look after the database."""
 
@@ -48,7 +55,7 @@ def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's w
 
 @db.command()
 @click.pass_obj
-def check(config: Path | None) -> None:
+def status(config: Path | None) -> None:
     """Tell whether the schema is the one this program needs; exit 2 if not."""
     loaded = wiring.load(os.environ, config, with_sources=False)
     with (

@@ -117,7 +117,7 @@ def make(loaded: Settings, found: Inventory, material: ReportQueries, style: str
     Raises:
         UsageError: a check in the settings can't be carried out, or the style needs a library that is not there.
     """
-    chosen, dates = configured(loaded), run.systems(loaded.check_systems)
+    chosen, dates = configured(loaded), run.systems(loaded.end_of_life_file)
     made = gather(found, material, chosen, dates)
     sql = material.sql() | {
         f"Check {check.name}": run.sql(check, dates, material.end, material.source)

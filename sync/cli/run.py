@@ -69,7 +69,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
-        _log.warning("settings to look at", reason=warning)
+        _log.warning("configuration warning", reason=warning)
     chosen, metrics = loaded.choose(asked["names"]), ProcessMetrics()
     if shard := asked["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))

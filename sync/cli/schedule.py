@@ -69,7 +69,7 @@ def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
     loaded = wiring.load(os.environ, config)
     logs.configure(loaded.log_level, loaded.log_format)
     for warning in loaded.warnings:
-        _log.warning("settings to look at", reason=warning)
+        _log.warning("configuration warning", reason=warning)
     due, process_metrics = _due(loaded, asked), ProcessMetrics()
     reload = threading.Event()
     with ExitStack() as stack:
@@ -200,7 +200,7 @@ def _reload(config: Path | None, asked: Asked, scheduler: Scheduler, shared: _Sh
     scheduler.set(shared.jobs(loaded, due), at_once=not asked["wait_first"])
     _log.info("settings taken", sources=sorted(due))
     for warning in loaded.warnings:
-        _log.warning("settings to look at", reason=warning)
+        _log.warning("configuration warning", reason=warning)
     late = [each.name for each in fields(loaded) if getattr(before, each.name) != getattr(loaded, each.name)]
     if late := [name for name in late if name not in _TAKEN]:
-        _log.warning("settings to look at", reason=f"{', '.join(late)}: changed, and taken by a new process only")
+        _log.warning("configuration warning", reason=f"{', '.join(late)}: changed, and taken by a new process only")

@@ -40,7 +40,7 @@ class Client:
         policy: the run's.
         stats: where requests and bytes are counted.
         timeout: seconds for connecting, and for each read.
-        page_bytes: the largest body that is taken.
+        max_response_bytes: the largest body that is taken.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Client:
         stats: RequestStats,
         *,
         timeout: float = 30.0,
-        page_bytes: int = 16 << 20,
+        max_response_bytes: int = 16 << 20,
     ) -> None:
         self.endpoint = endpoint
         self._credential, self._policy = credential, policy
-        too_large = f"a page is larger than {page_bytes} bytes; if that is right, raise `page_bytes`"
-        self._wire = HttpTransport(endpoint, policy, stats, timeout=timeout, most_bytes=page_bytes, too_large=too_large)
+        too_large = f"a page is larger than {max_response_bytes} bytes; if that is right, raise `max_response_bytes`"
+        self._wire = HttpTransport(
+            endpoint, policy, stats, timeout=timeout, most_bytes=max_response_bytes, too_large=too_large
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -43,7 +43,7 @@ class ImageList:
 
     Args:
         client: asks the endpoint.
-        scope: the filter, as a query string.
+        filter: the filter, as a query string.
         policy: the run's.
         stats: what the run asked so far.
         concurrency: pages in flight.
@@ -53,7 +53,7 @@ class ImageList:
     def __init__(
         self,
         client: Client,
-        scope: str,
+        filter: str,
         policy: RetryPolicy,
         stats: RequestStats,
         *,
@@ -61,7 +61,7 @@ class ImageList:
         max_images: int = 5_000_000,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
-        self._client, self._scope, self._policy = client, dict(parse_qsl(scope)), policy
+        self._client, self._filter, self._policy = client, dict(parse_qsl(filter)), policy
         self.stats = stats
         self._concurrency, self._max_images = concurrency, max_images
         self._progress = progress or (lambda _done, _total: None)
@@ -76,7 +76,7 @@ class ImageList:
         Raises:
             CloudError: a page can't be read.
         """
-        return self._read(take, reading, self._scope)
+        return self._read(take, reading, self._filter)
 
     def read_all(self, take: OnPage) -> Reading:
         """The same without the filter, to see what is gone and not just outside of it.
@@ -96,14 +96,14 @@ class ImageList:
         Raises:
             CloudError: it may not, or can't be.
         """
-        query = self._scope | _ORDER | {"limit": "1", "offset": "0"}
+        query = self._filter | _ORDER | {"limit": "1", "offset": "0"}
         return self._client.get(query, lambda body: read_answer(body.content, 0))
 
-    def _read(self, take: OnPage, reading: int, scope: dict[str, str]) -> Reading:
+    def _read(self, take: OnPage, reading: int, filter: dict[str, str]) -> Reading:
         scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
         evidence: list[PageEvidence] = []
         received, began = 0, time.monotonic()
-        with Workers(partial(self._page, scope), self._concurrency, self._policy.remaining) as workers:
+        with Workers(partial(self._page, filter), self._concurrency, self._policy.remaining) as workers:
             while True:
                 while workers.free and (offset := scan.ask()) is not None:
                     workers.ask(offset)
@@ -162,8 +162,8 @@ class ImageList:
         )
         return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
-    def _page(self, scope: dict[str, str], offset: int) -> _Page:
-        query = scope | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
+    def _page(self, filter: dict[str, str], offset: int) -> _Page:
+        query = filter | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
         return self._client.get(query, lambda body: _Page(read_answer(body.content, offset), body))
 
     def _one(self, wanted: str) -> Answer:

@@ -1,7 +1,7 @@
 """How long a run waits, how often it asks again, and when it gives up.
 
 Everything is bounded: a budget of retries for the whole run, a wall-clock deadline, and a stop from outside. At most
-``pages + confirmations + retries`` requests leave the process, whatever the cloud answers.
+``pages + confirmations + max_retries`` requests leave the process, whatever the cloud answers.
 """
 
 from __future__ import annotations
@@ -29,15 +29,17 @@ class RetryPolicy:
 
     Args:
         seconds: the run's wall-clock deadline, from now.
-        retries: how many requests may be repeated in the whole run.
+        max_retries: how many requests may be repeated in the whole run.
         stats: where retries and waits are counted.
         stop: set from outside to end the run.
     """
 
-    def __init__(self, seconds: float, retries: int, stats: RequestStats, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, seconds: float, max_retries: int, stats: RequestStats, stop: threading.Event | None = None
+    ) -> None:
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
-        self._left = retries
+        self._left = max_retries
         self._stats = stats
         self._stop = stop or threading.Event()
         self._not_before = 0.0  # the cloud asked all of us to wait until then

@@ -45,7 +45,9 @@ def open_session(
 ) -> Iterator[CloudSession]:
     """Open a session for as long as the block lasts; the policy bounds all that it does."""
     credential = _credential(source, policy, stats)
-    client = Client(source.endpoint, credential, policy, stats, timeout=source.timeout, page_bytes=source.page_bytes)
+    client = Client(
+        source.endpoint, credential, policy, stats, timeout=source.timeout, max_response_bytes=source.max_response_bytes
+    )
     with client:
         images = ImageList(
             client,

@@ -99,7 +99,7 @@ def _credentials(answer: Answer | ImageSyncError) -> Findings[None]:
 
 @check("list")
 def _list(probe: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]:
-    scope = f" with the filter {probe.source.scope}" if probe.source.scope else ""
+    filter = f" with the filter {probe.source.filter}" if probe.source.filter else ""
     if isinstance(answer, DeadlineError):
         yield wrong("no whole answer came in time", "see why the cloud or the network is slow")
     elif isinstance(answer, UnauthorizedError) and not isinstance(probe.given.credentials, Password):
@@ -108,9 +108,9 @@ def _list(probe: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]
         raise answer
     elif not answer.images:
         yield warning(
-            f"it may be read{scope}, and is empty",
+            f"it may be read{filter}, and is empty",
             "if there are images, check filter, project and permissions; a run holds all deletions until this is clear",
         )
     else:
         total = "an unknown number of" if answer.page.total is None else answer.page.total
-        yield ok(f"it may be read{scope}; the cloud tells of {total} images")
+        yield ok(f"it may be read{filter}; the cloud tells of {total} images")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sync.doctor.result import Findings, Result, check, ok, skip, warning, wrong
 from sync.domain.run import Source
 from sync.store.queries.doctor import State
-from sync.store.runs.records import scope_changed
+from sync.store.runs.records import filter_changed
 
 _CHECKS = ("filter", "last run", "proof", "held deletions")
 _LATE = 3  # times the usual distance between two runs
@@ -36,10 +36,10 @@ def inventory_checks(source: Source, state: State | None, unseen: str) -> Iterat
 
 @check("filter")
 def _filter(source: Source, state: State) -> Findings[None]:
-    if source.scope != state.scope:
-        yield wrong(str(scope_changed(source, state.scope)))
+    if source.filter != state.filter:
+        yield wrong(str(filter_changed(source, state.filter)))
     else:
-        yield ok(f"{source.scope or 'none'}, as the inventory was made with")
+        yield ok(f"{source.filter or 'none'}, as the inventory was made with")
 
 
 @check("last run")

@@ -43,14 +43,14 @@ class Spool(Protocol):
 class Counts:
     """What came in one reading. received = unchanged + changed + duplicates + quarantined.
 
-    Of the changed ones, ``dead`` are listed as deleted by the cloud itself; ``misfits`` counts values, not images.
+    Of the changed ones, ``dead`` are listed as deleted by the cloud itself; ``type_mismatches`` are values.
     """
 
     received: int = 0
     unchanged: int = 0
     changed: int = 0
     duplicates: int = 0
-    misfits: int = 0
+    type_mismatches: int = 0
     dead: int = 0
 
 
@@ -193,7 +193,7 @@ class Comparison:
                 self.as_stored.add(image.id)
         else:
             self.counts.changed += 1
-            self.counts.misfits += image.misfits
+            self.counts.type_mismatches += image.type_mismatches
             if image.extra:
                 self.unknown.update(name for name in image.extra if name not in BY_API)
         self.counts.dead += image.dead

@@ -38,13 +38,13 @@ class Image(msgspec.Struct, frozen=True, gc=False):
         values: one value a field, in the order of ``fields.FIELDS``; the first is the id.
         extra: what has no column: unknown fields, and values that do not fit, by API name.
         content: digest (16 bytes) of all of it, the same for whatever is read as equal.
-        misfits: how many values of known fields had to go to ``extra``.
+        type_mismatches: how many values of known fields had to go to ``extra``.
     """
 
     values: tuple[Value, ...]
     extra: dict[str, Any]
     content: bytes
-    misfits: int
+    type_mismatches: int
 
     @property
     def id(self) -> str:
@@ -102,8 +102,8 @@ class Reader:
             return Unreadable(raw, reason)
         if reason := _nul(raw, record):
             return Unreadable(raw, reason, record["id"])
-        columns, misfits = _columns(record)
-        return Image(tuple(columns), record, self._content(columns, record), misfits)
+        columns, type_mismatches = _columns(record)
+        return Image(tuple(columns), record, self._content(columns, record), type_mismatches)
 
     def stored(self, values: Sequence[Value], extra: str | None) -> bytes:
         """Digest (16 bytes) of the content of a stored image; the same as when it was read.
@@ -190,7 +190,7 @@ def _contains_nul(value: object) -> bool:
 def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
     """Move what fits out of the record; what is left there is ``extra``."""
     values: list[Value] = []
-    misfits = 0
+    type_mismatches = 0
     for api, convert in _CONVERTERS:
         value = record.pop(api, None)
         if value is None:
@@ -200,8 +200,8 @@ def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
         values.append(fits)
         if fits is None and value != "":
             record[api] = value
-            misfits += 1
-    return values, misfits
+            type_mismatches += 1
+    return values, type_mismatches
 
 
 def _text(value: object) -> str | None:

@@ -33,10 +33,10 @@ class Source:
     Attributes:
         name: its name in the settings; rows are keyed by (source, id).
         endpoint: URL of the API.
-        scope: the filter, as a canonical query string; "" is everything.
+        filter: the filter, as a canonical query string; "" is everything.
         limits: what may be deleted without a person's word.
-        readings: how often the list is read, at most, to prove it.
-        confirm_limit: above so many missing images a second proven listing may stand in for single questions.
+        max_read_attempts: how often the list is read, at most, to prove it.
+        max_single_confirms: above so many missing images a second proven listing may stand in for single questions.
         grace: seconds after an image was first listed, or listed again, in which it is not believed gone.
         ignore: API names of fields whose change alone makes no version.
         deadline: seconds a run may take.
@@ -46,10 +46,10 @@ class Source:
 
     name: str
     endpoint: str
-    scope: str = ""
+    filter: str = ""
     limits: Limits = field(default_factory=Limits)
-    readings: int = 3
-    confirm_limit: int = 200
+    max_read_attempts: int = 3
+    max_single_confirms: int = 200
     grace: float = 300.0
     ignore: tuple[str, ...] = ()
     deadline: float = 900.0
@@ -103,7 +103,7 @@ class RequestStats:
     phases: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def count(self, *, requests: int = 0, retries: int = 0, bytes: int = 0, throttled_seconds: float = 0.0) -> None:  # noqa: A002
+    def count(self, *, requests: int = 0, retries: int = 0, bytes: int = 0, throttled_seconds: float = 0.0) -> None:
         """Add what just happened."""
         with self._lock:
             self.requests += requests
@@ -138,7 +138,7 @@ class Listing:
     proof: Proof
     verdict: Verdict
     pages: list[PageEvidence]
-    readings: int
+    read_attempts: int
 
     @property
     def total(self) -> int | None:
@@ -224,9 +224,9 @@ class Outcome:
     still_there: int
     unconfirmed: int
     pending: int
-    misfits: int
+    type_mismatches: int
     stats: RequestStats
-    readings: int
+    read_attempts: int
     held_by: tuple[int, ...] = ()
 
     @property
@@ -252,5 +252,15 @@ class Outcome:
 JSON_FIELDS = (
     *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
     *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
-    *("missing", "still_there", "unconfirmed", "pending", "misfits", "readings", "requests", "retries", "bytes"),
+    *(
+        "missing",
+        "still_there",
+        "unconfirmed",
+        "pending",
+        "type_mismatches",
+        "read_attempts",
+        "requests",
+        "retries",
+        "bytes",
+    ),
 )

@@ -85,7 +85,7 @@ def extend(**fields: object) -> None:
         _bound.set({**bound, **fields})
 
 
-def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:  # noqa: A002 - its name in the settings
+def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
     """Send all logs of the process to ``stream`` and nowhere else.
 
     Args:

@@ -1,7 +1,7 @@
 """Brings notices to their receiver beside the runs: no run waits for it, and the end of the program a few seconds.
 
 One daemon thread does it all. While the program runs, what could not be sent is tried again and again; what is left
-when it ends is lost, and said so: ``image-sync notice RUN`` makes the same notices from the database again.
+when it ends is lost, and said so: ``image-sync notify RUN`` makes the same notices from the database again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_WAIT = 300.0
 _MOST = 1_000  # notices that wait; of more, the oldest are lost
 _TICK = 0.02
 _TOLD = float("inf")
-_ADVICE = "when the receiver is back, `image-sync notice RUN` sends them"
+_ADVICE = "when the receiver is back, `image-sync notify RUN` sends them"
 
 
 class Sender(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, RENAMED, did_you_mean
 from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
 
@@ -84,7 +84,7 @@ def read_environment(environ: Mapping[str, str], mistakes: list[str]) -> Environ
     place = _Place(environ, "environment", Path(), "_FILE")
     known = [CONFIG, *(name for option in GENERAL + PER_SOURCE for name in (option.env, option.env + "_FILE"))]
     mistakes.extend(
-        f"{name} (environment): there is no such setting{did_you_mean(name, known)}"
+        f"{name} (environment): {_renamed(name) or f'there is no such setting{did_you_mean(name, known)}'}"
         for name in environ
         if name.startswith(PREFIX) and name not in known and not _OTHERS.fullmatch(name)
     )
@@ -154,8 +154,18 @@ def _unknown(name: str, known: Iterable[str]) -> str:
         return "does not stand here; move it to the top of the file, above the first [ ]"
     if key in {option.key for option in PER_SOURCE} and key != "name":
         return "does not stand here; move it below [[sources]] or [defaults]"
+    if renamed := _renamed(name):
+        return renamed
     tables = ("defaults", "sources")
     return f"there is no such setting{did_you_mean(name, [*known, *tables])}"
+
+
+def _renamed(name: str) -> str | None:
+    """A sentence with the new name, written as the old one was, where there is one."""
+    key, env = name.lower().removeprefix(PREFIX.lower()), name.startswith(PREFIX)
+    suffix = "_file" if key.endswith("_file") else ""
+    new = RENAMED.get(key.removesuffix("_file"))
+    return new and f"is now {PREFIX + (new + suffix).upper() if env else new + suffix}"
 
 
 def _take(place: _Place, options: Mapping[str, Option], mistakes: list[str]) -> Layer:

@@ -18,6 +18,19 @@ from sync.settings.secret import Secret
 
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
+RENAMED = {
+    "readings": "max_read_attempts",
+    "confirm_limit": "max_single_confirms",
+    "page_bytes": "max_response_bytes",
+    "retries": "max_retries",
+    "guard_images": "max_deletions",
+    "guard_percent": "max_deletions_percent",
+    "daily_images": "max_daily_deletions",
+    "daily_percent": "max_daily_deletions_percent",
+    "check_off": "checks_disabled",
+    "check_systems": "end_of_life_file",
+    "notice_failures": "notify_after_failures",
+}  # names of drafts of the first version
 NOTICES = (
     "held",
     "failures",
@@ -90,34 +103,39 @@ class Source:
     ]
     credentials: Credentials
     filter: Annotated[
-        tuple[tuple[str, str], ...], OptionSpec(rules.query(), "only images that match; a change must be acknowledged")
+        tuple[tuple[str, str], ...],
+        OptionSpec(rules.query(), "only images that match; accept a change with `sources accept-filter`"),
     ] = ()
     concurrency: Annotated[int, OptionSpec(whole(1, 32, "pages"), "pages read at the same time")] = 4
-    readings: Annotated[int, OptionSpec(whole(1, 10, "readings"), "tries to read a list that can be proven")] = 3
+    max_read_attempts: Annotated[
+        int, OptionSpec(whole(1, 10, "attempts"), "times that a run reads the list to prove it")
+    ] = 3
     timeout: Annotated[float, OptionSpec(duration(0.1, 600), "longest silence while reading a response")] = 30.0
     deadline: Annotated[float, OptionSpec(duration(1, 86400), "longest time of one run")] = 900.0
-    retries: Annotated[int, OptionSpec(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
-    page_bytes: Annotated[int, OptionSpec(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
+    max_retries: Annotated[int, OptionSpec(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
+    max_response_bytes: Annotated[int, OptionSpec(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
     max_images: Annotated[int, OptionSpec(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
     max_growth: Annotated[
         int,
         OptionSpec(whole(1, 10**6, "times"), "a list over 10,000 images may be at most this many times the inventory"),
     ] = 100
-    guard_images: Annotated[
+    max_deletions: Annotated[
         int,
         OptionSpec(
             whole(0, 10**9, "images"),
-            "deletions of a run are held if they are more than this, and more than guard_percent",
+            "deletions of a run are held if they are more than this, and more than max_deletions_percent",
         ),
     ] = 10
-    guard_percent: Annotated[float, OptionSpec(percent(), "share of the live images that a run may delete unasked")] = (
-        20.0
-    )
-    daily_images: Annotated[
-        int, OptionSpec(whole(0, 10**9, "images"), "as guard_images, for the deletions of 24 hours")
+    max_deletions_percent: Annotated[
+        float, OptionSpec(percent(), "share of the live images that a run may delete unasked")
+    ] = 20.0
+    max_daily_deletions: Annotated[
+        int, OptionSpec(whole(0, 10**9, "images"), "as max_deletions, for the deletions of 24 hours")
     ] = 10
-    daily_percent: Annotated[float, OptionSpec(percent(), "as guard_percent, for the deletions of 24 hours")] = 20.0
-    confirm_limit: Annotated[
+    max_daily_deletions_percent: Annotated[
+        float, OptionSpec(percent(), "as max_deletions_percent, for the deletions of 24 hours")
+    ] = 20.0
+    max_single_confirms: Annotated[
         int,
         OptionSpec(
             whole(0, 10**6, "images"),
@@ -169,7 +187,7 @@ class Settings:
     data_folder: Annotated[Path | None, OptionSpec(rules.folder(), "where the job's own PostgreSQL keeps its data")] = (
         None
     )
-    check_off: Annotated[
+    checks_disabled: Annotated[
         tuple[str, ...], OptionSpec(rules.names(), "checks to leave out", example="same-name,no-firmware")
     ] = ()
     check_thresholds: Annotated[
@@ -179,7 +197,7 @@ class Settings:
     check_folder: Annotated[
         Path | None, OptionSpec(rules.folder(), "checks of your own, as .sql files; see checks.md")
     ] = None
-    check_systems: Annotated[
+    end_of_life_file: Annotated[
         Path | None, OptionSpec(rules.folder(), "CSV file of the days on which systems end, instead of the program's")
     ] = None
     log_level: Annotated[str, OptionSpec(choice("debug", "info", "warning", "error"), "least level that is logged")] = (
@@ -206,7 +224,7 @@ class Settings:
         tuple[str, ...],
         OptionSpec(rules.some_of(*NOTICES), "notices that notice_url receives", example="held,exposure,daily"),
     ] = NOTICES[:-1]
-    notice_failures: Annotated[
+    notify_after_failures: Annotated[
         int, OptionSpec(whole(1, 100, "runs"), "notify after this many consecutive failed runs of a source")
     ] = 3
     notice_allow_http: Annotated[bool, OptionSpec(rules.truth(), "send notices over plain http to other machines")] = (

@@ -84,7 +84,7 @@ class Faults:
         nth: int = 1,
         path: str = IMAGES,
         offset: int | None = None,
-        id: str | None = None,  # noqa: A002 - the API's own name
+        id: str | None = None,
     ) -> None:
         """Let this go wrong.
 

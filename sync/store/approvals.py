@@ -15,7 +15,7 @@ WHERE run = %(run)s AND closed_at IS NULL AND approved_at IS NULL
 _OPEN = """
 SELECT DISTINCT run FROM inventory.held_deletions WHERE closed_at IS NULL AND approved_at IS NULL ORDER BY run
 """
-_SCOPE = "UPDATE inventory.sources SET scope = %(scope)s WHERE name = %(source)s AND scope <> %(scope)s"
+_ACCEPT_FILTER = "UPDATE inventory.sources SET filter = %(filter)s WHERE name = %(source)s AND filter <> %(filter)s"
 
 
 def approve(target: Target, run: int, who: str) -> int:
@@ -36,15 +36,15 @@ def approve(target: Target, run: int, who: str) -> int:
     return count
 
 
-def acknowledge(target: Target, source: str, scope: str) -> None:
+def accept_filter(target: Target, source: str, filter: str) -> None:
     """Take the filter of the settings as the one the inventory of a source is made with from now on.
 
     Raises:
         UnknownError: the source is not in the database, or its filter did not change.
     """
     with connect(target) as connection:
-        if not _change(connection, target, _SCOPE, {"source": source, "scope": scope}):
-            raise UnknownError(f"there is nothing to acknowledge: the filter of source {source} did not change")
+        if not _change(connection, target, _ACCEPT_FILTER, {"source": source, "filter": filter}):
+            raise UnknownError(f"there is nothing to accept: the filter of source {source} did not change")
 
 
 def _change(connection: Connection, target: Target, statement: str, facts: dict[str, Any]) -> int:

@@ -7,9 +7,9 @@ from datetime import datetime
 from sync.store.connection import Target, connect, transaction
 from sync.store.queries.inventory import Inventory
 
-_STOPPED = "SELECT read_to FROM inventory.report_readers WHERE name = :name AND source = :source"
+_STOPPED = "SELECT read_to FROM inventory.report_bookmarks WHERE name = :name AND source = :source"
 _REMEMBER = """
-INSERT INTO inventory.report_readers AS r (name, source, read_to) VALUES (%(name)s, %(source)s, %(read_to)s)
+INSERT INTO inventory.report_bookmarks AS r (name, source, read_to) VALUES (%(name)s, %(source)s, %(read_to)s)
 ON CONFLICT (name, source) DO UPDATE
 SET read_to = greatest(r.read_to, excluded.read_to), read_at = clock_timestamp()
 """

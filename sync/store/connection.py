@@ -195,7 +195,7 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], s
     (
         (pg.UndefinedTable, pg.UndefinedColumn, pg.InvalidSchemaName),
         errors.SchemaVersionError,
-        "the schema does not fit this program: `image-sync db check`",
+        "the schema does not fit this program: `image-sync db status`",
     ),
     (
         (psycopg.OperationalError, psycopg.InterfaceError),

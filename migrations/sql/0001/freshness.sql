@@ -1,6 +1,6 @@
 -- How far can the inventory be trusted? One row a source.
 CREATE VIEW inventory.freshness AS
-SELECT s.name AS source, s.scope, s.proven_at, clock_timestamp() - s.proven_at AS age,
+SELECT s.name AS source, s.filter, s.proven_at, clock_timestamp() - s.proven_at AS age,
        proven.run AS proven_run, last.run AS last_run, last.status AS last_status, last.started_at AS last_started_at,
        last.proof AS last_proof, last.reason AS last_reason, since.failed AS failed_since,
        (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.deleted_at IS NULL) AS live,

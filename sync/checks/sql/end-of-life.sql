@@ -2,7 +2,7 @@
 -- severity: high
 -- why: Whatever starts from it has known holes that no one closes.
 -- do: Build it anew on a system that is still looked after, then delete it. The dates are in end_of_life.csv; give a
---     file of your own with `check_systems`.
+--     file of your own with `end_of_life_file`.
 -- threshold: days = 0 -- how many days ahead of the date it is told
 SELECT DISTINCT ON (i.source, i.id) i.source, i.id, i.name,
        i.os_version || ': updates ended or end on ' || e.until AS detail

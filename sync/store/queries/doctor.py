@@ -52,7 +52,7 @@ LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.reln
 """
 # The distance that is usual between two runs is the median of the last twenty.
 _SOURCES = """
-SELECT s.name, s.scope, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
+SELECT s.name, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
        last.status, last.reason, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
 FROM inventory.sources s
 LEFT JOIN LATERAL (
@@ -142,7 +142,7 @@ class State:
     """
 
     name: str
-    scope: str
+    filter: str
     proven_ago: float | None
     run: int | None
     status: str | None

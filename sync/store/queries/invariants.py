@@ -236,7 +236,7 @@ RULES: dict[str, str] = {
     "I12: a count below zero": """
         SELECT run::text FROM inventory.runs
         WHERE least(received, listed, created, updated, restored, deleted, approved, held, unchanged, duplicates) < 0
-           OR least(quarantined, missing, still_there, unconfirmed, pending, misfits) < 0
+           OR least(quarantined, missing, still_there, unconfirmed, pending, type_mismatches) < 0
            OR least(requests, retries, bytes, pages) < 0
            OR still_there + unconfirmed + pending > missing OR approved > deleted""",
     "I12: created is not what was created": """

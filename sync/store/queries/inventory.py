@@ -21,7 +21,7 @@ CONTENT = (*COLUMNS, "extra")
 _CHUNK = 2_000  # rows held in memory at a time
 
 _STATUS = """
-SELECT source, scope, last_run AS run, last_status AS status, last_started_at AS started_at,
+SELECT source, filter, last_run AS run, last_status AS status, last_started_at AS started_at,
        round(extract(epoch FROM age)) AS proven_seconds_ago, live, deleted, held, still_there, unconfirmed, pending,
        pending_until, quarantined, findings, failed_since, last_proof AS proof, last_reason AS reason
 FROM inventory.freshness ORDER BY source

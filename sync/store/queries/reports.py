@@ -30,7 +30,7 @@ WHERE at > :begin AND at <= :end AND {_SOURCE} ORDER BY at, source, id, kind, fi
 """  # noqa: S608 - a constant
 RUNS = f"""
 SELECT run, source, status, trigger, started_at, finished_at, effective_at, proven, proof, reason,
-       readings, pages, listed, created, updated, restored, deleted, approved, held, quarantined, missing,
+       read_attempts, pages, listed, created, updated, restored, deleted, approved, held, quarantined, missing,
        still_there, unconfirmed, pending, requests, retries, encode(digest, 'hex') AS digest
 FROM inventory.runs
 WHERE coalesce(effective_at, finished_at) > :begin AND coalesce(effective_at, finished_at) <= :end AND {_SOURCE}

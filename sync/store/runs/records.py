@@ -10,7 +10,7 @@ from typing import Any
 from sync import __version__, logs
 from sync.domain.guard import Plan, Status, status_of
 from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run, Source
-from sync.errors import ScopeChangedError, StoreError, SupersededError
+from sync.errors import FilterChangedError, StoreError, SupersededError
 from sync.store.connection import Target, transaction
 from sync.store.runs.counted import agree, counted_copy
 from sync.store.waiting import Connection
@@ -20,11 +20,11 @@ _log = logs.get(__name__)
 # To begin a run, and to put on record how it ended, waits for no other run: not for one that is writing, which holds
 # the row of its source, nor for one that stands still. ON CONFLICT alone would wait for the row.
 _REGISTER = """
-INSERT INTO inventory.sources (name, endpoint, scope)
-SELECT %(name)s, %(endpoint)s, %(scope)s WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
+INSERT INTO inventory.sources (name, endpoint, filter)
+SELECT %(name)s, %(endpoint)s, %(filter)s WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
 ON CONFLICT (name) DO NOTHING
 """
-_READ_SOURCE = "SELECT epoch, scope, clock_timestamp() FROM inventory.sources WHERE name = %(name)s"
+_READ_SOURCE = "SELECT epoch, filter, clock_timestamp() FROM inventory.sources WHERE name = %(name)s"
 _BEGIN = """
 INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host)
 VALUES (%(name)s, 'running', %(trigger)s, clock_timestamp() + make_interval(secs => %(seconds)s), %(epoch)s,
@@ -55,21 +55,21 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     """Put a new run on record, at once.
 
     Raises:
-        ScopeChangedError: the filter is not the one the inventory was made with; the run is on record as failed.
+        FilterChangedError: the filter is not the one the inventory was made with; the run is on record as failed.
     """
     seconds = {"seconds": source.deadline}
-    facts = {"name": source.name, "endpoint": source.endpoint, "scope": source.scope, "trigger": trigger} | seconds
+    facts = {"name": source.name, "endpoint": source.endpoint, "filter": source.filter, "trigger": trigger} | seconds
     with transaction(connection, target, "starting the run"):
         connection.execute(_REGISTER, facts)
         connection.execute(_MARK_ABANDONED, facts)
-        epoch, scope, _now = _one(connection, _READ_SOURCE, facts)
+        epoch, filter, _now = _one(connection, _READ_SOURCE, facts)
         facts |= {"epoch": epoch, "version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
         number, started_at = _one(connection, _BEGIN, facts)
     run = Run(number, source, epoch, started_at)
     logs.extend(run=number)
-    _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.scope)
-    if scope != source.scope:
-        error = scope_changed(source, scope)
+    _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
+    if filter != source.filter:
+        error = filter_changed(source, filter)
         error.run = number
         fail(connection, target, run, error, RequestStats())
         raise error
@@ -81,9 +81,9 @@ def look(connection: Connection, target: Target, source: Source) -> Run:
     with transaction(connection, target, "reading the source"):
         row = connection.execute(_READ_SOURCE, {"name": source.name}).fetchone()
         if row is None:
-            row = (0, source.scope, _one(connection, "SELECT clock_timestamp()", {})[0])
-    if row[1] != source.scope:
-        raise scope_changed(source, row[1])
+            row = (0, source.filter, _one(connection, "SELECT clock_timestamp()", {})[0])
+    if row[1] != source.filter:
+        raise filter_changed(source, row[1])
     return Run(None, source, row[0], row[2])
 
 
@@ -105,7 +105,12 @@ def fail(connection: Connection, target: Target, run: Run, error: BaseException,
 
 def skip(connection: Connection, target: Target, source: Source, reason: str) -> None:
     """Put on record a run that was due and did not begin."""
-    facts: dict[str, Any] = {"name": source.name, "endpoint": source.endpoint, "scope": source.scope, "reason": reason}
+    facts: dict[str, Any] = {
+        "name": source.name,
+        "endpoint": source.endpoint,
+        "filter": source.filter,
+        "reason": reason,
+    }
     facts |= {"version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
     with transaction(connection, target, "recording a skipped run"):
         connection.execute(_REGISTER, facts)
@@ -115,12 +120,12 @@ def skip(connection: Connection, target: Target, source: Source, reason: str) ->
 _FINISH = """
 UPDATE inventory.runs SET
     status = %(status)s, reason = %(reason)s, finished_at = clock_timestamp(), effective_at = %(effective_at)s,
-    proven = %(proven)s, proof = %(proof)s, readings = %(readings)s, pages = %(pages)s,
+    proven = %(proven)s, proof = %(proof)s, read_attempts = %(read_attempts)s, pages = %(pages)s,
     received = %(received)s, listed = %(listed)s, total = %(total)s,
     created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
     approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
     quarantined = %(quarantined)s, missing = %(missing)s, still_there = %(still_there)s,
-    unconfirmed = %(unconfirmed)s, pending = %(pending)s, misfits = %(misfits)s,
+    unconfirmed = %(unconfirmed)s, pending = %(pending)s, type_mismatches = %(type_mismatches)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
 WHERE run = %(run)s AND status = 'running' AND clock_timestamp() < deadline_at + interval '10 minutes'
 """
@@ -170,12 +175,12 @@ def overtake(connection: Connection, target: Target, run: Run) -> None:
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
     anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
-    columns = "run, page, anchor_id, reading, row_offset, rows, first_id, last_id, total, request_id, milliseconds"
+    columns = "run, page, anchor_id, reading, row_offset, row_count, first_id, last_id, total, request_id, milliseconds"
     pages = [*listing.pages, *missing.pages]
     statement = f"COPY inventory.run_pages ({columns}) FROM STDIN"
     with counted_copy(connection, statement, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
-            anchor = anchors.get(page.offset) if page.reading == listing.readings else None
+            anchor = anchors.get(page.offset) if page.reading == listing.read_attempts else None
             row = (run.number, n, anchor, *astuple(page))
             copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
 
@@ -211,9 +216,9 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: 
         still_there=len(missing.still_there),
         unconfirmed=len(missing.unconfirmed),
         pending=len(missing.pending),
-        misfits=counts.misfits,
+        type_mismatches=counts.type_mismatches,
         stats=stats,
-        readings=listing.readings,
+        read_attempts=listing.read_attempts,
     )
 
 
@@ -221,12 +226,12 @@ def _withheld(listing: Listing) -> str:
     return "" if listing.proof.proven else f"the list is not proven complete: {listing.proof.reason}"
 
 
-def scope_changed(source: Source, stored: str) -> ScopeChangedError:
+def filter_changed(source: Source, stored: str) -> FilterChangedError:
     """What is said of a source whose filter is not the one that is stored."""
-    now, before = source.scope or "no filter", stored or "no filter"
-    return ScopeChangedError(
+    now, before = source.filter or "no filter", stored or "no filter"
+    return FilterChangedError(
         f"the filter of source {source.name} changed from {before} to {now}, so images outside it would seem to be "
-        f"gone; if that is meant: image-sync approve --scope {source.name}"
+        f"gone; if that is meant: image-sync sources accept-filter {source.name}"
     )
 
 

@@ -39,7 +39,7 @@ UPDATE inventory.sources
 SET epoch = epoch + 1, effective_at = greatest(
     clock_timestamp(), effective_at + interval '1 microsecond',
     -- should the clock have been set back: no reader of reports is past this moment
-    (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_readers))
+    (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_bookmarks))
 WHERE name = %(source)s AND epoch = %(epoch)s
 RETURNING effective_at
 """

@@ -71,7 +71,7 @@ NEEDED = (
     ("run_pages", ("INSERT",), 0),
     ("quarantine", ("SELECT", "INSERT"), 0),
     ("findings", ("INSERT",), 0),
-    ("report_readers", ("SELECT",), 0),
+    ("report_bookmarks", ("SELECT",), 0),
 )
 OPTIONAL = "MAINTAIN"  # a run does without, only the planner's statistics come later
 READ_BY_VIEWERS = ("freshness", "live_images", "image_history", "image_changes", "findings", "quarantine", "run_pages")

@@ -47,7 +47,7 @@ sources = Table(
     Column("api", Text, nullable=False, server_default="iec.v1.images", comment="Which API the source speaks"),
     Column("endpoint", Text, nullable=False, comment="Address of the API at the last run"),
     Column(
-        "scope", Text, nullable=False, comment="Filter the inventory was made with, as a query; empty is everything"
+        "filter", Text, nullable=False, comment="Filter the inventory was made with, as a query; empty is everything"
     ),
     Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="Committed runs so far: the fence"),
     columns.moment("effective_at", "When the last committed run took effect"),
@@ -73,7 +73,7 @@ runs = Table(
     Column("epoch", BigInteger, nullable=False, comment="Epoch of the source when the run began"),
     Column("proven", Boolean, nullable=False, server_default=text("false"), comment="Whether the list was proven"),
     Column("proof", Text, nullable=False, server_default="", comment="Why the list is or is not proven, in words"),
-    Column("readings", Integer, nullable=False, server_default=text("0"), comment="How often the list was read"),
+    Column("read_attempts", Integer, nullable=False, server_default=text("0"), comment="How often the list was read"),
     columns.count("pages", "Answers read, all readings together"),
     columns.count("received", "Rows that came in the last reading, duplicates included"),
     columns.count("listed", "Images among them"),
@@ -91,7 +91,7 @@ runs = Table(
     columns.count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
     columns.count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
     columns.count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
-    columns.count("misfits", "Values that did not fit their column and went to extra"),
+    columns.count("type_mismatches", "Values that did not fit their column and went to extra"),
     columns.count("requests", "Requests to the cloud"),
     columns.count("retries", "Of these: repeated ones"),
     columns.count("bytes", "Bytes received"),
@@ -141,7 +141,7 @@ run_pages = Table(
     Column("page", Integer, primary_key=True, autoincrement=False, comment="In the order the answers came, from 1"),
     Column("reading", Integer, nullable=False, comment="Which reading; 0 is the one that confirms deletions"),
     Column("row_offset", BigInteger, nullable=False, comment="Offset asked for"),
-    Column("rows", Integer, nullable=False, comment="Rows that came"),
+    Column("row_count", Integer, nullable=False, comment="Rows that came"),
     Column("first_id", Text, comment="Id of the first row"),
     Column("last_id", Text, comment="Id of the last row"),
     Column("anchor_id", Text, comment="Id of the row that ties the page to the one before it; see docs/proof.md"),
@@ -284,8 +284,8 @@ prunings = Table(
     comment="What was removed from the history, when and by whom",
 )
 
-report_readers = Table(
-    "report_readers",
+report_bookmarks = Table(
+    "report_bookmarks",
     metadata,
     Column("name", Text, primary_key=True, comment="Name that the reader gave"),
     Column("source", Text, primary_key=True, comment="Source the reports are about; empty is all of them"),

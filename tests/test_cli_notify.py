@@ -61,7 +61,7 @@ def test_a_run_tells_what_it_brought_about(job: Job, cloud: Simulator, receiver:
 def test_failed_runs_of_single_commands_are_told_once(job: Job, receiver: Receiver) -> None:
     """Each run is a process of its own, as from cron: what was told before follows from the database."""
     for settings in (*[WRONG] * 3, {}):
-        job("run", IMAGE_SYNC_NOTICE_FAILURES="2", **settings)
+        job("run", IMAGE_SYNC_NOTIFY_AFTER_FAILURES="2", **settings)
 
     assert [(told["kind"], told["run"]) for told in receiver.notices] == [("failures", 2), ("failures_over", 4)]
     assert "renew the token" in receiver.notices[0]["sentence"]
@@ -75,7 +75,7 @@ def test_killed_run_is_told_by_the_next(job: Job, cloud: Simulator, receiver: Re
     running.kill()
     finished(running)
     cloud.faults.clear()
-    done = job("run", "--format", "json", IMAGE_SYNC_NOTICE_FAILURES="1")
+    done = job("run", "--format", "json", IMAGE_SYNC_NOTIFY_AFTER_FAILURES="1")
 
     assert column(job.url, STATUSES) == ["abandoned", "done"]
     (told,) = receiver.notices
@@ -118,8 +118,8 @@ def test_notices_of_a_run_can_be_sent_again(job: Job, cloud: Simulator, receiver
     job("run")
     cloud.world.delete(30)
     job("run")
-    again, shown, nothing = job("notice", "2"), job("notice", "2", "--print"), job("notice", "1")
-    nobody, both, neither = job("notice", "77"), job("notice", "2", "--test"), job("notice")
+    again, shown, nothing = job("notify", "2"), job("notify", "2", "--print"), job("notify", "1")
+    nobody, both, neither = job("notify", "77"), job("notify", "2", "--test"), job("notify")
 
     assert [each.code for each in (again, shown, nothing, nobody, both, neither)] == [0, 0, 0, 2, 2, 2]
     assert len({told["id"] for told in receiver.notices}) == 1
@@ -132,12 +132,12 @@ def test_notices_of_a_run_can_be_sent_again(job: Job, cloud: Simulator, receiver
 def test_a_test_tells_whether_notices_arrive(job: Job, receiver: Receiver) -> None:
     """Exit code 0 if the receiver took it, 1 if not, 2 where there is no receiver; no database is needed."""
     del job.settings["IMAGE_SYNC_DATABASE_URL"]
-    arrived, chat = job("notice", "--test"), job("notice", "--test", IMAGE_SYNC_NOTICE_STYLE="slack")
+    arrived, chat = job("notify", "--test"), job("notify", "--test", IMAGE_SYNC_NOTICE_STYLE="slack")
     with Receiver(reply(status=404)) as wrong:
-        refused = job("notice", "--test", IMAGE_SYNC_NOTICE_URL=wrong.address)
-    away = job("notice", "--test", IMAGE_SYNC_NOTICE_URL="http://127.0.0.1:1/")
+        refused = job("notify", "--test", IMAGE_SYNC_NOTICE_URL=wrong.address)
+    away = job("notify", "--test", IMAGE_SYNC_NOTICE_URL="http://127.0.0.1:1/")
     del job.settings["IMAGE_SYNC_NOTICE_URL"]
-    missing = job("notice", "--test")
+    missing = job("notify", "--test")
 
     assert [each.code for each in (arrived, chat, refused, away, missing)] == [0, 0, 1, 1, 2]
     assert json.loads(receiver.asked[0].body)["kind"] == "test"
@@ -169,12 +169,12 @@ def test_schedule_tells_while_it_runs_and_ends_at_once(job: Job, cloud: Simulato
 
 def test_secrets_of_notices_are_nowhere(job: Job, cloud: Simulator) -> None:
     """Neither address nor key: in no output at level debug, no table, and no process list, whatever goes wrong."""
-    job.settings |= {"IMAGE_SYNC_LOG_LEVEL": "debug", "IMAGE_SYNC_NOTICE_FAILURES": "1"}
+    job.settings |= {"IMAGE_SYNC_LOG_LEVEL": "debug", "IMAGE_SYNC_NOTIFY_AFTER_FAILURES": "1"}
     answers = [reply(status=302, headers={"Location": "http://127.0.0.1:1/canary"}), reply(b"canary", status=400)]
     with Receiver(*answers, *[lambda connection, _: connection.recv(1)] * 9) as odd:
         job.settings["IMAGE_SYNC_NOTICE_URL"] = odd.address
-        done = [job("--debug", "run", **WRONG), job("--debug", "notice", "--test"), job("status")]
-        running = job.start("--debug", "notice", "--test")
+        done = [job("--debug", "run", **WRONG), job("--debug", "notify", "--test"), job("status")]
+        running = job.start("--debug", "notify", "--test")
         until(lambda: len(odd.asked) == 3)
         seen = process_list()
         done.append(finished(running))
