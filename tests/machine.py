@@ -101,11 +101,11 @@ class Machine(RuleBasedStateMachine):
 
     # What people do.
 
-    @rule(who=WHO, private=st.booleans(), agreed=st.sampled_from([True, True, True, True, False]))
-    def rescope(self, who: str, private: bool, agreed: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(who=WHO, agreed=st.sampled_from([True, True, True, True, False]))
+    def change_filter(self, who: str, agreed: bool) -> None:  # noqa: FBT001 - drawn
         """The filter in the settings changes; most people accept it."""
         account = self.accounts[who]
-        account.filter = PRIVATE if private else ()
+        account.filter = () if account.filter else PRIVATE
         filter = wiring.source_of(account.settings()).filter
         stored = read_tables(self.admin).rows["sources"].get((who,), {}).get("filter", filter)
         if stored != filter and agreed:

@@ -184,7 +184,7 @@ def test_secrets_of_notices_are_nowhere(job: Job, cloud: Simulator) -> None:
     ]
 
     assert [each.code for each in done] == [1, 1, 0, 1, 2, 2]
-    assert "-m sync --debug notice" in seen
+    assert "-m sync --debug notify" in seen
     key = SECRET.partition("_")[2]
     for text in (seen, str(dump(job.url)), *(each.out + each.err for each in done)):
         assert "canary" not in text
@@ -211,29 +211,29 @@ def test_hostile_names_do_not_reach_a_chat(tmp_path: Path, target: Target, recei
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("URL", "http://hooks.example.org/x", "notice_allow_http"),
-        ("URL", "ftp://hooks.example.org/x", "takes the https:// address"),
-        ("URL", "https:///x", "takes the https:// address"),
-        ("URL", "https://hooks.example.org/x#y", "takes the https:// address"),
-        ("URL", "hooks.example.org", "takes the https:// address"),
-        ("SECRET", "a-plain-word", "openssl rand -base64 32"),
-        ("SECRET", "whsec_c2hvcnQ=", "24 to 64 random bytes"),
-        ("SECRET", "whsec_!!!", "24 to 64 random bytes"),
-        ("STYLE", "teams", "json, slack"),
-        ("ON", "held,everything", "some of held, failures"),
-        ("FAILURES", "0", "1 to 100"),
+        ("NOTICE_URL", "http://hooks.example.org/x", "notice_allow_http"),
+        ("NOTICE_URL", "ftp://hooks.example.org/x", "takes the https:// address"),
+        ("NOTICE_URL", "https:///x", "takes the https:// address"),
+        ("NOTICE_URL", "https://hooks.example.org/x#y", "takes the https:// address"),
+        ("NOTICE_URL", "hooks.example.org", "takes the https:// address"),
+        ("NOTICE_SECRET", "a-plain-word", "openssl rand -base64 32"),
+        ("NOTICE_SECRET", "whsec_c2hvcnQ=", "24 to 64 random bytes"),
+        ("NOTICE_SECRET", "whsec_!!!", "24 to 64 random bytes"),
+        ("NOTICE_STYLE", "teams", "json, slack"),
+        ("NOTICE_ON", "held,everything", "some of held, failures"),
+        ("NOTIFY_AFTER_FAILURES", "0", "1 to 100"),
     ],
 )
 def test_mistakes_in_the_settings(name: str, value: str, said: str) -> None:
     """Each is named with what would be right; of addresses and keys nothing is shown."""
-    given = {"IMAGE_SYNC_NOTICE_URL": "https://hooks.example.org/a", f"IMAGE_SYNC_NOTICE_{name}": value}
+    given = {"IMAGE_SYNC_NOTICE_URL": "https://hooks.example.org/a", f"IMAGE_SYNC_{name}": value}
     with pytest.raises(SettingsError) as caught:
         load(given, filters={}, fields=(), with_sources=False)
 
     (mistake,) = caught.value.mistakes
-    assert mistake.startswith(f"IMAGE_SYNC_NOTICE_{name} (environment): ")
+    assert mistake.startswith(f"IMAGE_SYNC_{name} (environment): ")
     assert said in mistake
-    assert name not in {"URL", "SECRET"} or value not in mistake
+    assert name not in {"NOTICE_URL", "NOTICE_SECRET"} or value not in mistake
 
 
 def test_settings_of_notices() -> None:

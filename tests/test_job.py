@@ -336,7 +336,7 @@ def test_the_evidence_of_an_eventful_run(server: Server) -> None:
     with Edge(server, 1200) as edge:
         outcome = edge.run()
         pages = edge.rows(
-            "SELECT page, reading, row_offset, rows, total, first_id IS NOT NULL, last_id IS NOT NULL, anchor_id IS NOT NULL, "
+            "SELECT page, reading, row_offset, row_count, total, first_id IS NOT NULL, last_id IS NOT NULL, anchor_id IS NOT NULL, "
             "request_id, milliseconds FROM inventory.run_pages WHERE run = %s ORDER BY row_offset",
             outcome.run,
         )

@@ -77,7 +77,7 @@ def test_values_as_text() -> None:
     """Numbers, durations, sizes, lists, truths and the filter are read from text."""
     environ = {
         "CONCURRENCY": "8", "TIMEOUT": "1500ms", "DEADLINE": "15m", "MAX_RESPONSE_BYTES": "8 MiB", "MAX_IMAGES": "1_000",
-        "GUARD_PERCENT": "2.5%", "IGNORE_FIELDS": "updated_at, __platform,", "ALLOW_HTTP": "Yes", "SOURCE": "prod",
+        "MAX_DELETIONS_PERCENT": "2.5%", "IGNORE_FIELDS": "updated_at, __platform,", "ALLOW_HTTP": "Yes", "SOURCE": "prod",
         "FILTER": "visibility=private&name=a%20b&__os_type=Linux",
     }  # fmt: skip
 
