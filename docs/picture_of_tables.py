@@ -24,9 +24,9 @@ LINES = (
     ("missing_images", "images", "source, id", False),
     ("images", "runs", "valid_from_run, deleted_run", False),
     ("runs", "sources", "source", True),
-    ("run_pages", "runs", "run", True),
-    ("quarantine", "sources", "source", True),
-    ("findings", "runs", "first_run", True),
+    ("run_pages", "runs", "source, run", True),
+    ("quarantine", "runs", "source, first_run", True),
+    ("findings", "runs", "source, first_run", True),
 )
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1b1f24 } .key { font-size: 11px; fill: #57606a }

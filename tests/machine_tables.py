@@ -18,7 +18,7 @@ Row = dict[str, Any]
 KEYS: dict[str, tuple[str, ...]] = {
     "sources": ("name",),
     "runs": ("run",),
-    "run_pages": ("run", "page"),
+    "run_pages": ("source", "run", "page"),
     "images": ("source", "id"),
     "image_versions": ("source", "id", "valid_from"),
     "quarantine": ("source", "digest"),
@@ -115,9 +115,8 @@ class Tables:
 
     def of_source(self, source: str) -> dict[str, dict[tuple[Any, ...], Row]]:
         """Every row that belongs to a source."""
-        of = {number: row["source"] for number, row in self.runs.items()}
         return {
-            table: {key: row for key, row in rows.items() if _owner(table, row, of) == source}
+            table: {key: row for key, row in rows.items() if row["name" if table == "sources" else "source"] == source}
             for table, rows in self.rows.items()
         }
 
@@ -145,9 +144,3 @@ def read_tables(connection: psycopg.Connection[Any]) -> Tables:
 def plain(rows: Iterable[Row]) -> list[Row]:
     """Rows without the mark of who wrote them."""
     return [{name: value for name, value in row.items() if name != "xmin"} for row in rows]
-
-
-def _owner(table: str, row: Row, of_run: dict[int, str]) -> str:
-    if table == "run_pages":
-        return of_run[row["run"]]
-    return str(row["name"] if table == "sources" else row["source"])

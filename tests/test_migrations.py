@@ -79,6 +79,88 @@ def shape(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
     return connection.execute(SHAPE).fetchall()
 
 
+KEYS = """
+SELECT c.relname || ' ' || i.indexrelid::regclass, (
+    SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0])
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+WHERE i.indisunique AND c.relnamespace = 'inventory'::regnamespace
+UNION ALL
+SELECT c.conrelid::regclass || ' ' || c.conname, a.attname
+FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'f' AND c.connamespace = 'inventory'::regnamespace
+"""
+# What each object stands on, with a view's rule and a row type taken for the relation they belong to; and a relation on
+# the views over it: whoever moves a table has to move these along, and has to make first what they stand on.
+CIRCLES = """
+WITH RECURSIVE objects AS (
+    SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_depend d
+    WHERE d.deptype IN ('n', 'a', 'i') AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+),
+named AS (
+    SELECT CASE WHEN o.classid = 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = o.objid)
+                WHEN o.classid = 'pg_type'::regclass
+                THEN coalesce((SELECT nullif(typrelid, 0) FROM pg_type WHERE oid = o.objid), o.objid)
+                ELSE o.objid END AS upper,
+           CASE WHEN o.refclassid = 'pg_type'::regclass
+                THEN coalesce((SELECT nullif(typrelid, 0) FROM pg_type WHERE oid = o.refobjid), o.refobjid)
+                ELSE o.refobjid END AS lower
+    FROM objects o
+),
+stands AS (
+    SELECT DISTINCT upper, lower FROM named WHERE upper <> lower
+    UNION SELECT n.lower, n.upper FROM named n JOIN pg_class t ON t.oid = n.lower AND t.relkind IN ('r', 'v')
+                                             JOIN pg_class v ON v.oid = n.upper AND v.relkind = 'v'
+),
+walk AS (
+    SELECT t.oid AS origin, s.lower AS place FROM pg_class t JOIN stands s ON s.upper = t.oid
+    WHERE t.relkind = 'r' AND t.relnamespace = 'inventory'::regnamespace
+    UNION SELECT w.origin, s.lower FROM walk w JOIN stands s ON s.upper = w.place
+)
+SELECT DISTINCT w.origin::regclass::text, p.proname::text
+FROM walk w JOIN pg_proc p ON p.oid = w.place JOIN stands s ON s.upper = p.oid
+JOIN pg_class c ON c.oid = s.lower AND c.relkind IN ('r', 'v')
+WHERE c.relnamespace = 'inventory'::regnamespace
+"""
+
+
+def test_every_key_begins_with_the_source(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Primary, unique and foreign keys do, so that all tables can be distributed by it; of ``sources`` it is the name."""
+    migrate.upgrade(empty)
+    keys = dict(connection.execute(KEYS).fetchall())
+
+    del keys["alembic_version inventory.alembic_version_pkc"]
+    assert keys.pop("sources inventory.sources_pkey") == "name"
+    assert len(keys) > 15
+    assert {key: first for key, first in keys.items() if first != "source"} == {}
+
+
+def test_no_table_depends_on_what_depends_on_it(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A view over a table calls no function that takes rows of a table or view: no order to make them in would exist."""
+    migrate.upgrade(empty)
+
+    assert connection.execute(CIRCLES).fetchall() == []
+
+    connection.execute("""
+        CREATE FUNCTION inventory.title(inventory.image_history) RETURNS text LANGUAGE sql AS 'SELECT $1.name';
+        CREATE VIEW inventory.titles AS SELECT inventory.title(h) FROM inventory.image_history h
+    """)
+    assert ("inventory.images", "title") in connection.execute(CIRCLES).fetchall()
+
+
+def test_a_version_as_a_value_has_the_columns_of_the_history(
+    empty: Target, connection: psycopg.Connection[Any]
+) -> None:
+    """The type that functions take is the row of ``image_history``, column by column."""
+    migrate.upgrade(empty)
+    columns = "SELECT attname, atttypid::regtype::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+
+    value, view = (
+        connection.execute(f"{columns} ORDER BY attnum", [f"inventory.{name}"]).fetchall()
+        for name in ("image_version", "image_history")
+    )
+    assert value == view
+
+
 def test_up_down_and_up_again(empty: Target, connection: psycopg.Connection[Any]) -> None:
     """Down leaves nothing of the inventory behind, and up again gives the same schema to the letter."""
     migrate.upgrade(empty)

@@ -257,7 +257,7 @@ def test_every_field_can_change(server: Server) -> None:
             )
             value = {"text": "x", "bigint": "7", "boolean": "true", "jsonb": "{}"}.get(kind, "2020-01-01T00:00:00.5Z")
             old, new = (
-                f"jsonb_populate_record(NULL::inventory.image_history, '{{{row}}}')"
+                f"jsonb_populate_record(NULL::inventory.image_version, '{{{row}}}')"
                 for row in ("", _one(column, value))
             )
 

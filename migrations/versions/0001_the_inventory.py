@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001.2"
+revision = "0001.3"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -70,6 +70,15 @@ FIELDS = (
         jsonb,
         "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name",
     ),
+)
+
+# What functions over versions take. Not the row type of the view: tables would then depend on what depends on them,
+# and could not be distributed over nodes.
+VERSION = (
+    ("source", "text"),
+    *((name, kind.compile(dialect=postgresql.dialect())) for name, kind, _comment in FIELDS),
+    *(("valid_from", "timestamptz"), ("valid_to", "timestamptz"), ("valid", "tstzrange")),
+    *(("valid_from_run", "bigint"), ("valid_to_run", "bigint")),
 )
 
 
@@ -158,7 +167,7 @@ def upgrade() -> None:
             "SHA-256 of that, of this row, and of the digest of the committed run before it; see docs/evidence.md",
             nullable=True,
         ),
-        sa.PrimaryKeyConstraint("run", name="runs_pkey"),
+        sa.PrimaryKeyConstraint("source", "run", name="runs_pkey"),
         sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="runs_source_fkey"),
         sa.CheckConstraint(
             "(status IN ('done', 'withheld')) = (effective_at IS NOT NULL)", name=op.f("runs_effective_check")
@@ -185,10 +194,11 @@ def upgrade() -> None:
         ),
         schema=SCHEMA,
     )
-    op.create_index("runs_source_run_idx", "runs", ["source", "run"], schema=SCHEMA)
+    op.create_index("runs_run_idx", "runs", ["run"], schema=SCHEMA)  # unique by its sequence
     _table(
         "run_pages",
-        "The evidence of runs that changed something or could not be proven: one row an answer",
+        "The evidence of runs that changed something or could not be proven: one row per answer",
+        _source(),
         _column("run", bigint, "The run"),
         _column("page", integer, "In the order the answers came, from 1"),
         _column("reading", integer, "Which reading; 0 is the one that confirms deletions"),
@@ -202,8 +212,8 @@ def upgrade() -> None:
         _column("total", bigint, "Number of images by this answer", nullable=True),
         _column("request_id", text, "The gateway's id of the request", nullable=True),
         _column("milliseconds", integer, "How long the answer took"),
-        sa.PrimaryKeyConstraint("run", "page", name="run_pages_pkey"),
-        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="run_pages_run_fkey"),
+        sa.PrimaryKeyConstraint("source", "run", "page", name="run_pages_pkey"),
+        _of_run("run_pages", "run"),
     )
     _table(
         "images",
@@ -262,8 +272,7 @@ def upgrade() -> None:
         _column("first_run", bigint, "Run that met it first"),
         _column("first_seen_at", moment, "When that was"),
         sa.PrimaryKeyConstraint("source", "digest", name="quarantine_pkey"),
-        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name="quarantine_first_run_fkey"),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="quarantine_source_fkey"),
+        _of_run("quarantine", "first_run"),
     )
     _table(
         "held_deletions",
@@ -280,9 +289,8 @@ def upgrade() -> None:
         _column("closed_run", bigint, "Run that closed it", nullable=True),
         _column("outcome", text, "deleted, or returned: the image was there again", nullable=True),
         sa.PrimaryKeyConstraint("source", "id", "run", name="held_deletions_pkey"),
-        sa.ForeignKeyConstraint(["closed_run"], ["inventory.runs.run"], name="held_deletions_closed_run_fkey"),
-        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="held_deletions_run_fkey"),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="held_deletions_source_fkey"),
+        _of_run("held_deletions", "run"),
+        _of_run("held_deletions", "closed_run"),
         sa.CheckConstraint("(closed_at IS NULL) = (outcome IS NULL)", name=op.f("held_deletions_closed_check")),
         sa.CheckConstraint("outcome IN ('deleted', 'returned')", name=op.f("held_deletions_outcome_check")),
     )
@@ -312,10 +320,9 @@ def upgrade() -> None:
         _column("ended_run", bigint, "Run that ended it", nullable=True),
         _column("outcome", text, "listed: a list shows it again; deleted; held: see held_deletions", nullable=True),
         sa.PrimaryKeyConstraint("source", "id", "since", name="missing_images_pkey"),
-        sa.ForeignKeyConstraint(["ended_run"], ["inventory.runs.run"], name="missing_images_ended_run_fkey"),
-        sa.ForeignKeyConstraint(["run"], ["inventory.runs.run"], name="missing_images_run_fkey"),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="missing_images_source_fkey"),
-        sa.ForeignKeyConstraint(["state_run"], ["inventory.runs.run"], name="missing_images_state_run_fkey"),
+        _of_run("missing_images", "run"),
+        _of_run("missing_images", "state_run"),
+        _of_run("missing_images", "ended_run"),
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name=op.f("missing_images_ended_check")),
         sa.CheckConstraint("outcome IN ('listed', 'deleted', 'held')", name=op.f("missing_images_outcome_check")),
         sa.CheckConstraint(
@@ -343,8 +350,7 @@ def upgrade() -> None:
         _column("first_run", bigint, "Run that found it first"),
         _column("first_seen_at", moment, "When that was"),
         sa.PrimaryKeyConstraint("source", "kind", "subject", name="findings_pkey"),
-        sa.ForeignKeyConstraint(["first_run"], ["inventory.runs.run"], name="findings_first_run_fkey"),
-        sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="findings_source_fkey"),
+        _of_run("findings", "first_run"),
     )
     _table(
         "prunings",
@@ -356,18 +362,20 @@ def upgrade() -> None:
         _column("pages", bigint, "Rows of evidence removed: of runs that took effect by then"),
         _column("pruned_at", moment, "When that was done", default=sa.text("clock_timestamp()")),
         _column("pruned_by", text, "Who did it"),
-        sa.PrimaryKeyConstraint("pruning", name="prunings_pkey"),
+        sa.PrimaryKeyConstraint("source", "pruning", name="prunings_pkey"),
         sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="prunings_source_fkey"),
     )
     _table(
         "report_bookmarks",
         "Where readers of reports stopped, for `report --since-last`",
-        _column("name", text, "Name that the reader gave"),
         _column("source", text, "Source the reports are about; empty is all of them"),
+        _column("name", text, "Name that the reader gave"),
         _column("read_to", moment, "Moment that the last report went to"),
         _column("read_at", moment, "When that was made", default=sa.text("clock_timestamp()")),
-        sa.PrimaryKeyConstraint("name", "source", name="report_bookmarks_pkey"),
+        sa.PrimaryKeyConstraint("source", "name", name="report_bookmarks_pkey"),
     )
+    op.execute(f"CREATE TYPE {SCHEMA}.image_version AS ({', '.join(f'{name} {kind}' for name, kind in VERSION)})")
+    op.execute(f"COMMENT ON TYPE {SCHEMA}.image_version IS 'One row of image_history, as a value'")
     for name in VIEWS_AND_FUNCTIONS:
         op.execute(FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip().removesuffix(";"))
 
@@ -380,7 +388,8 @@ def downgrade() -> None:
                   inventory.image_changes, inventory.deleted_images, inventory.live_images;
         DROP FUNCTION inventory.run_digest, inventory.run_diff, inventory.images_diff, inventory.images_as_of,
                       inventory.observed, inventory.field_text, inventory.changed_fields, inventory.instant;
-        DROP VIEW inventory.image_history
+        DROP VIEW inventory.image_history;
+        DROP TYPE inventory.image_version
         """
     )
     for name in TABLES:
@@ -405,6 +414,12 @@ def _count(name: str, comment: str) -> sa.Column:
 
 def _source() -> sa.Column:
     return _column("source", text, "Source the row belongs to")
+
+
+def _of_run(table: str, column: str) -> sa.ForeignKeyConstraint:
+    """A column with the number of a run of the row's own source."""
+    runs = [f"{SCHEMA}.runs.source", f"{SCHEMA}.runs.run"]
+    return sa.ForeignKeyConstraint(["source", column], runs, name=f"{table}_source_{column}_fkey")
 
 
 def _fields() -> list[sa.Column]:

@@ -7,10 +7,10 @@ from datetime import datetime
 from sync.store.connection import Target, connect, transaction
 from sync.store.queries.inventory import Inventory
 
-_STOPPED = "SELECT read_to FROM inventory.report_bookmarks WHERE name = :name AND source = :source"
+_STOPPED = "SELECT read_to FROM inventory.report_bookmarks WHERE source = :source AND name = :name"
 _REMEMBER = """
-INSERT INTO inventory.report_bookmarks AS r (name, source, read_to) VALUES (%(name)s, %(source)s, %(read_to)s)
-ON CONFLICT (name, source) DO UPDATE
+INSERT INTO inventory.report_bookmarks AS r (source, name, read_to) VALUES (%(source)s, %(name)s, %(read_to)s)
+ON CONFLICT (source, name) DO UPDATE
 SET read_to = greatest(r.read_to, excluded.read_to), read_at = clock_timestamp()
 """
 

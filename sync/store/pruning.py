@@ -16,7 +16,7 @@ _MAY = "SELECT has_table_privilege('inventory.image_versions', 'DELETE')"
 _BEFORE = "SELECT clock_timestamp() - %(keep)s * interval '1 second'"
 _VERSIONS = "FROM inventory.image_versions WHERE source = %(source)s AND valid_to <= %(before)s"
 _PAGES = """
-FROM inventory.run_pages WHERE run IN (
+FROM inventory.run_pages WHERE source = %(source)s AND run IN (
     SELECT run FROM inventory.runs WHERE source = %(source)s AND effective_at <= %(before)s)
 """
 _REMEMBER = """

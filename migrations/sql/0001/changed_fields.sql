@@ -1,5 +1,5 @@
 -- In which fields do two versions of an image differ, the old one o and the new one n?
-CREATE FUNCTION inventory.changed_fields(o inventory.image_history, n inventory.image_history)
+CREATE FUNCTION inventory.changed_fields(o inventory.image_version, n inventory.image_version)
 RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT array_remove(ARRAY[

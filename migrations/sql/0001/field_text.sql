@@ -1,5 +1,5 @@
 -- The value of one field of a version, as text.
-CREATE FUNCTION inventory.field_text(version inventory.image_history, field text)
+CREATE FUNCTION inventory.field_text(version inventory.image_version, field text)
 RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT CASE field

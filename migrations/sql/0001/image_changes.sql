@@ -11,7 +11,7 @@ SELECT h.source, h.id, h.name, h.valid_from AS at,
             WHEN p.id IS NOT NULL OR s.pruned_before >= (
                 SELECT i.first_seen_at FROM inventory.images i WHERE i.source = h.source AND i.id = h.id
             ) THEN 'restored' ELSE 'created' END AS kind,
-       f.field, inventory.field_text(p, f.field) AS old, inventory.field_text(h, f.field) AS new
+       f.field, inventory.field_text(ROW(p.*)::inventory.image_version, f.field) AS old, inventory.field_text(ROW(h.*)::inventory.image_version, f.field) AS new
 FROM inventory.image_history h
 JOIN inventory.sources s ON s.name = h.source AND (s.pruned_before IS NULL OR h.valid_from > s.pruned_before)
 LEFT JOIN LATERAL (
@@ -21,8 +21,8 @@ LEFT JOIN LATERAL (
 ) AS p ON true
 CROSS JOIN LATERAL unnest(
     CASE WHEN p.id IS NULL THEN ARRAY[NULL::text]
-         WHEN p.valid_to = h.valid_from THEN inventory.changed_fields(p, h)
-         ELSE NULL::text || inventory.changed_fields(p, h) END
+         WHEN p.valid_to = h.valid_from THEN inventory.changed_fields(ROW(p.*)::inventory.image_version, ROW(h.*)::inventory.image_version)
+         ELSE NULL::text || inventory.changed_fields(ROW(p.*)::inventory.image_version, ROW(h.*)::inventory.image_version) END
 ) AS f (field)
 UNION ALL
 SELECT v.source, v.id, v.name, v.valid_to,

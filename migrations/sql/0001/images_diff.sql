@@ -14,7 +14,8 @@ SELECT coalesce(o.source, n.source), coalesce(o.id, n.id), coalesce(n.name, o.na
                 FROM inventory.images i JOIN inventory.sources s ON s.name = i.source
                 WHERE i.source = n.source AND i.id = n.id
             ) END,
-       f.field, inventory.field_text(o, f.field), inventory.field_text(n, f.field)
+       f.field, inventory.field_text(ROW(o.*)::inventory.image_version, f.field),
+       inventory.field_text(ROW(n.*)::inventory.image_version, f.field)
 FROM (
     SELECT * FROM inventory.image_history h
     WHERE h.valid_from <= from_moment AND h.valid_to > from_moment AND h.valid_to <= to_moment
@@ -26,7 +27,8 @@ FULL JOIN (
       AND (of_source IS NULL OR h.source = of_source)
 ) AS n ON n.source = o.source AND n.id = o.id
 CROSS JOIN LATERAL unnest(
-    CASE WHEN o.id IS NULL OR n.id IS NULL THEN ARRAY[NULL::text] ELSE inventory.changed_fields(o, n) END
+    CASE WHEN o.id IS NULL OR n.id IS NULL THEN ARRAY[NULL::text]
+         ELSE inventory.changed_fields(ROW(o.*)::inventory.image_version, ROW(n.*)::inventory.image_version) END
 ) AS f (field)
 $$;
 

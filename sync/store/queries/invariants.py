@@ -125,7 +125,7 @@ bounds AS MATERIALIZED (
 # What each finds is a violation.
 RULES: dict[str, str] = {
     "I2: a run that did not commit left evidence": """
-        SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (run) WHERE r.run IS NULL""",
+        SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (source, run) WHERE r.run IS NULL""",
     "I3: a version of no image": """
         SELECT v.id FROM inventory.image_versions v LEFT JOIN inventory.images i USING (source, id)
         WHERE i.id IS NULL""",
@@ -143,15 +143,18 @@ RULES: dict[str, str] = {
         SELECT id FROM chain WHERE before = valid_from AND before_run <> valid_from_run""",
     "I4: a gap that begins without a deletion": """
         SELECT id FROM chain c WHERE after IS DISTINCT FROM valid_to AND valid_to < 'infinity'
-          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_to_run AND r.deleted > 0)""",
+          AND NOT EXISTS (
+            SELECT FROM took r WHERE r.source = c.source AND r.run = c.valid_to_run AND r.deleted > 0)""",
     "I4: a gap that ends without a return": """
         SELECT id FROM chain c WHERE before < valid_from
-          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0)""",
+          AND NOT EXISTS (
+            SELECT FROM took r WHERE r.source = c.source AND r.run = c.valid_from_run AND r.restored > 0)""",
     "I4: a first period that does not begin when the image was first seen": """
         SELECT c.id FROM chain c JOIN inventory.images i USING (source, id) JOIN pruned p USING (source)
         WHERE c.before IS NULL AND c.valid_from > p.until
           AND (c.valid_from < i.first_seen_at OR c.valid_from > i.first_seen_at
-          AND NOT EXISTS (SELECT FROM took r WHERE r.run = c.valid_from_run AND r.restored > 0))""",
+          AND NOT EXISTS (
+            SELECT FROM took r WHERE r.source = c.source AND r.run = c.valid_from_run AND r.restored > 0))""",
     "I5: two touching versions that are the same": f"""
         SELECT a.id FROM spans a JOIN spans b ON a.source = b.source AND a.id = b.id AND a.valid_to = b.valid_from
         WHERE {_content("a")} IS NOT DISTINCT FROM {_content("b")}""",
@@ -179,22 +182,23 @@ RULES: dict[str, str] = {
     "I7: runs that committed though another was ahead": """
         SELECT run::text FROM (SELECT run, epoch <> row_number() OVER (PARTITION BY source ORDER BY run) - 1 AS off
         FROM took) AS r WHERE off""",
+    "I7: a number that several runs have": "SELECT run::text FROM inventory.runs GROUP BY run HAVING count(*) > 1",
     "I8: deletions without a proven list": "SELECT run::text FROM took WHERE deleted > 0 AND NOT proven",
     "I8: unapproved deletions beside newly held ones": """
         SELECT run::text FROM took r WHERE deleted <> approved AND EXISTS (
-            SELECT FROM inventory.held_deletions h WHERE h.run = r.run)""",
+            SELECT FROM inventory.held_deletions h WHERE h.source = r.source AND h.run = r.run)""",
     "I8: deleted though it was held, and no one approved it": """
         SELECT id FROM inventory.held_deletions WHERE outcome = 'deleted' AND approved_at IS NULL""",
     "I7: a source that accounted for its images later than it proved its list": """
         SELECT name FROM inventory.sources WHERE seen_at > proven_at""",
     "I8: approvals that were not used once": """
         SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
-        WHERE h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
+        WHERE h.source = r.source AND h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
     "I8: deletions that were not confirmed": f"""
         SELECT r.run::text FROM took r JOIN (
-            SELECT i.deleted_run AS run, count(*) AS n FROM inventory.images i
-            WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1
-        ) AS went USING (run) WHERE r.missing - r.still_there - r.unconfirmed - r.pending < went.n""",
+            SELECT i.source, i.deleted_run AS run, count(*) AS n FROM inventory.images i
+            WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1, 2
+        ) AS went USING (source, run) WHERE r.missing - r.still_there - r.unconfirmed - r.pending < went.n""",
     "I8: confirmed deletions that were neither made nor held": """
         SELECT run::text FROM took WHERE missing - still_there - unconfirmed - pending > deleted + held""",
     "I8: images that nobody could confirm, and nothing is withheld": """
@@ -269,7 +273,8 @@ RULES: dict[str, str] = {
           OR status IN ('done', 'withheld') AND ((status = 'withheld') <> (reason <> '') OR error IS NOT NULL)""",
     "I14: an eventful run without its evidence": """
         SELECT run::text FROM took r
-        WHERE effective_at > until AND (SELECT count(*) FROM inventory.run_pages p WHERE p.run = r.run) <>
+        WHERE effective_at > until AND (
+            SELECT count(*) FROM inventory.run_pages p WHERE p.source = r.source AND p.run = r.run) <>
         CASE WHEN created + updated + restored + deleted + held > 0 OR status = 'withheld' THEN pages ELSE 0 END""",
     "I13: a digest of a run that did not commit": """
         SELECT run::text FROM inventory.runs

@@ -37,7 +37,7 @@ WHERE h.closed_at IS NULL ORDER BY h.source, h.run, h.id
 _MISSING = """
 SELECT m.source, m.id, i.name, m.state, m.since, m.pending_until,
        CASE WHEN m.state = 'unconfirmed' THEN r.reason END AS reason FROM inventory.missing_images m
-JOIN inventory.live_images i USING (source, id) JOIN inventory.runs r ON r.run = m.state_run
+JOIN inventory.live_images i USING (source, id) JOIN inventory.runs r ON r.source = m.source AND r.run = m.state_run
 WHERE m.ended_at IS NULL ORDER BY m.source, m.state, m.id
 """
 _AS_OF = "SELECT * FROM inventory.images_as_of(:moment, :source) ORDER BY source, id"

@@ -39,7 +39,7 @@ _TRYING = 8.0  # seconds in which to try to put on record that the deadline pass
 _PAUSE = 0.2  # seconds between two tries
 _ASKING = 30.0  # seconds to ask what became of a COMMIT
 _LOCK = "SELECT FROM inventory.sources WHERE name = %s FOR NO KEY UPDATE"  # lets other runs begin
-_TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE run = %s"
+_TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE source = %s AND run = %s"
 _VERSION = "reading the version of the schema"
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps what it works on in one place for the whole process
 
@@ -251,7 +251,7 @@ class Database:
             with limits, transaction(self.connection, target, "asking what became of COMMIT"):
                 # Waits for the lost transaction, should it still be under way: it holds this row.
                 self.connection.execute(_LOCK, [run.source.name])
-                row = self.connection.execute(_TOOK_EFFECT, [run.number]).fetchone()
+                row = self.connection.execute(_TOOK_EFFECT, [run.source.name, run.number]).fetchone()
         except StoreError as error:
             raise OutcomeUnknownError(
                 "the connection was lost while committing, and the database can't be asked what became of it; "

@@ -44,13 +44,14 @@ _CHANGES = "SELECT coalesce(string_agg(part, '' ORDER BY part), '') FROM ({parts
 _LOADED = _CHANGES.format(parts=_OPENED_BY.format(images=_ALL))
 _CHANGED = _CHANGES.format(parts=f"{_OPENED_BY.format(images=_STAGED)} UNION ALL {_CLOSED_BY}")
 _SEAL = """
-UPDATE inventory.runs SET ignored = %(ignored)s, changes_digest = sha256({changes}) WHERE run = %(run)s;
+UPDATE inventory.runs SET ignored = %(ignored)s, changes_digest = sha256({changes})
+WHERE source = %(source)s AND run = %(run)s
 """
 _CHAIN = """
 UPDATE inventory.runs r SET digest = inventory.run_digest(r, (
     SELECT p.digest FROM inventory.runs p WHERE p.source = r.source AND p.effective_at < r.effective_at
     ORDER BY p.effective_at DESC LIMIT 1))
-WHERE run = %(run)s
+WHERE source = %(source)s AND run = %(run)s
 """
 _SEALED = """
 SELECT r.run, r.source, r.ignored, r.changes_digest, r.effective_at > coalesce(s.pruned_before, '-infinity') AS kept

@@ -40,14 +40,15 @@ FROM inventory.sources WHERE name = %(name)s
 _MARK_ABANDONED = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
        reason = 'the run never said how it ended; its process was killed, or its host went down'
-WHERE run IN (SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running'
-              AND deadline_at < clock_timestamp() - interval '10 minutes' FOR UPDATE SKIP LOCKED)
+WHERE source = %(name)s AND run IN (
+    SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running'
+    AND deadline_at < clock_timestamp() - interval '10 minutes' FOR UPDATE SKIP LOCKED)
 """
 _FAIL = """
 UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s,
        finished_at = coalesce(finished_at, clock_timestamp()),
        requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
-WHERE run = %(run)s AND status IN ('running', 'abandoned')
+WHERE source = %(name)s AND run = %(run)s AND status IN ('running', 'abandoned')
 """
 
 
@@ -90,6 +91,7 @@ def look(connection: Connection, target: Target, source: Source) -> Run:
 def fail(connection: Connection, target: Target, run: Run, error: BaseException, stats: RequestStats) -> None:
     """Put on record why a run ended."""
     facts = {
+        "name": run.source.name,
         "run": run.number,
         "status": status_of(error).value,
         "reason": pg_text(str(error)) or type(error).__name__,
@@ -127,7 +129,8 @@ UPDATE inventory.runs SET
     quarantined = %(quarantined)s, missing = %(missing)s, still_there = %(still_there)s,
     unconfirmed = %(unconfirmed)s, pending = %(pending)s, type_mismatches = %(type_mismatches)s,
     requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
-WHERE run = %(run)s AND status = 'running' AND clock_timestamp() < deadline_at + interval '10 minutes'
+WHERE source = %(name)s AND run = %(run)s AND status = 'running'
+  AND clock_timestamp() < deadline_at + interval '10 minutes'
 """
 _PROVEN = """
 UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
@@ -139,8 +142,9 @@ WHERE name = %(name)s
 _MARK_OVERTAKEN = """
 UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
        reason = 'the run never said how it ended, and a later one committed'
-WHERE run IN (SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s
-              AND run <> %(run)s FOR UPDATE SKIP LOCKED)
+WHERE source = %(name)s AND run IN (
+    SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s
+    AND run <> %(run)s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -175,13 +179,14 @@ def overtake(connection: Connection, target: Target, run: Run) -> None:
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
     anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
-    columns = "run, page, anchor_id, reading, row_offset, row_count, first_id, last_id, total, request_id, milliseconds"
+    columns = "source, run, page, anchor_id"
+    columns += ", reading, row_offset, row_count, first_id, last_id, total, request_id, milliseconds"
     pages = [*listing.pages, *missing.pages]
     statement = f"COPY inventory.run_pages ({columns}) FROM STDIN"
     with counted_copy(connection, statement, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
             anchor = anchors.get(page.offset) if page.reading == listing.read_attempts else None
-            row = (run.number, n, anchor, *astuple(page))
+            row = (run.source.name, run.number, n, anchor, *astuple(page))
             copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, MetaData, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, ForeignKeyConstraint, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -40,14 +40,12 @@ def count(name: str, comment: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
 
 
-def run(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
-    """The number of a run."""
-    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.runs.run"), nullable=nullable, comment=comment)
+def of_run(column: str) -> ForeignKeyConstraint:
+    """A column holds the number of a run of the row's own source.
 
-
-def run_unchecked(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
-    """A run in the two large tables, where a foreign key would double the cost of a first load."""
-    return Column(name, BigInteger, nullable=nullable, comment=comment)
+    The two large tables go without: it would double the cost of a first load.
+    """
+    return ForeignKeyConstraint(["source", column], [f"{SCHEMA}.runs.source", f"{SCHEMA}.runs.run"])
 
 
 def source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:

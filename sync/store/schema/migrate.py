@@ -24,7 +24,7 @@ _LOCK = 4_611_686_018_427_387_905  # advisory lock of whoever migrates; any fixe
 
 
 # Revisions that were never released, and are no more: nothing leads from them to the one of this program.
-DRAFTS = frozenset({"0001", "0001.1", "0002", "0003"})
+DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0002", "0003"})
 
 
 def revisions() -> list[str]:
