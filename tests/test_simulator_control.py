@@ -118,6 +118,7 @@ def test_the_journal_can_be_read(simulator: Simulator) -> None:
         ("fail", {"status": "500"}, 400),
         ("fail", {}, 400),
         ("hide", {"count": "x"}, 400),
+        ("hide", {"count": -1}, 400),
         ("advance", {"seconds": "x"}, 400),
         ("change", {"count": -1}, 400),
     ],

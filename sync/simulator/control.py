@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address
+from itertools import islice
 from urllib.parse import parse_qsl
 
 from sync.errors import UsageError
@@ -65,7 +66,10 @@ class Control:
             return json_answer(400, {"error": str(error)})
 
     def _journal(self, since: str = "0") -> list[dict[str, object]]:
-        return [event.as_json() for event in self._world.journal.events(int(since))]
+        return [
+            {"seq": event.seq, "kind": event.kind, "ids": event.ids, **event.detail}
+            for event in self._world.journal.events(int(since))
+        ]
 
     def _statistics(self) -> dict[str, object]:
         with self._world.lock:
@@ -79,7 +83,7 @@ class Control:
             }
 
     def _hide(self, count: int) -> list[str]:
-        ids = sorted(self._world.truth())[:count]
+        ids = list(islice(sorted(self._world.truth()), count))
         self._faults.hide(ids)
         return ids
 

@@ -22,7 +22,7 @@ _LAST_WAIT = 5.0  # seconds in which the thread of a connection must end
 
 
 class Server(ThreadingHTTPServer):
-    """Serves each connection in a thread of its own.
+    """Serves each connection in a thread of its own, from construction on.
 
     Args:
         host: address to listen on.
@@ -49,16 +49,13 @@ class Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             raise UsageError(f"Cannot listen on {host} port {port} ({error}): choose another.") from error
         self._thread = Thread(target=self.serve_forever, args=(0.02,), name="simulator", daemon=True)
+        self._thread.start()
 
     @property
     def url(self) -> str:
         """Where it listens, such as ``http://127.0.0.1:8080``."""
         host, port = self.server_address[:2]
         return f"http://[{host!s}]:{port}" if self.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
-
-    def start(self) -> None:
-        """Start answering."""
-        self._thread.start()
 
     def stop(self) -> None:
         """End every connection and every wait, and free the port."""

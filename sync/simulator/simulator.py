@@ -64,7 +64,6 @@ class Simulator:
         commands = Control(self.world, self.faults, self.identity, self.listing) if control else None
         service = Service(self.world, self.listing, self.identity, self.faults, control=commands, latency=latency)
         self._server = Server(host, port, service.respond, self.identity.now)
-        self._server.start()
 
     @property
     def url(self) -> str:

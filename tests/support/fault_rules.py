@@ -22,7 +22,7 @@ class FaultySimulator(Simulator):
 
     Args:
         arguments: those of ``Simulator``.
-        options: likewise.
+        options: those of ``Simulator`` by name, all but ``faults``.
     """
 
     faults: FaultRules
