@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
+from effects import Effect
 from psycopg.rows import dict_row
 
 from sync import runner, wiring
@@ -26,7 +27,6 @@ from sync.settings import Source, Token
 from sync.settings.secret import Secret
 from sync.simulator import Simulator
 from sync.simulator.answers import Request
-from sync.simulator.effects import Effect
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 

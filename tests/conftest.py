@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from fault_rules import FaultySimulator
 from servers import SERVERS, Server, newest, oldest, running
 
 from sync.simulator import Simulator, World
@@ -84,7 +85,7 @@ def databases_go() -> Iterator[None]:
 @pytest.fixture
 def cloud() -> Iterator[Simulator]:
     """A simulated cloud of 1,200 images: three pages."""
-    with Simulator(World(seed=1, size=1200)) as simulator:
+    with FaultySimulator(World(seed=1, size=1200)) as simulator:
         yield simulator
 
 

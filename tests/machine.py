@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import effects
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from machine_bench import Bench, Change
@@ -17,7 +18,6 @@ from servers import Server
 
 from sync import wiring
 from sync.errors import UnknownError
-from sync.simulator import effects
 from sync.store.approvals import accept_filter, approve
 from sync.store.runs.dry_run import DryRun
 

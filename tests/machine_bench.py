@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 import psycopg
+from fault_rules import FaultySimulator
 from invariants import Past, check
 from machine_checks import check_run
 from machine_child import Child
@@ -25,7 +26,7 @@ from servers import Server
 from sync import runner, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
-from sync.simulator import Simulator, World
+from sync.simulator import World
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
@@ -169,7 +170,7 @@ class Bench:
 
     def _account(self, name: str, world: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Account:
         images = World(seed, world["size"], show_deleted=world["show_deleted"])
-        cloud = Simulator(images, token=TOKEN, page_cap=world["page_cap"], unstable_ties=world["unstable_ties"])
+        cloud = FaultySimulator(images, token=TOKEN, page_cap=world["page_cap"], unstable_ties=world["unstable_ties"])
         account = Account(name, self._open.enter_context(cloud), {"max_images": 30_000} | options)
         account.tie(world["ties"])
         return account

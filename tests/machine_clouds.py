@@ -16,8 +16,9 @@ from builders import canonical
 from sync import settings
 from sync.domain.fields import FIELDS, Kind
 from sync.settings.secret import Secret
-from sync.simulator import Event, Simulator, World
+from sync.simulator import Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
+from sync.simulator.journal import Event
 
 TOKEN = "canary-token-8d1f"
 PASSWORD = "canary-password-71c0"

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+import breakage
+import effects
+from effects import Effect
 from machine_clouds import Account
 from proxy import Lose, Passing
 
 from sync.domain.comparison import StoredDigests
 from sync.domain.run import Run
-from sync.simulator import breakage, effects
-from sync.simulator.effects import Effect
 from sync.simulator.listing import Query
 from sync.store.connection import Target
 from sync.store.runs.database import Database

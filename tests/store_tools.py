@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+import effects
 import psycopg
 from cloud_tools import Inventory
+from effects import Effect
+from fault_rules import FaultySimulator
 from invariants import Past, check, truth
 from servers import Server
 
 from sync import runner, wiring
 from sync.domain.run import Outcome
 from sync.errors import ImageSyncError
-from sync.simulator import Simulator, World, effects
-from sync.simulator.effects import Effect
+from sync.simulator import World
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
@@ -34,7 +36,7 @@ class Edge:
     """
 
     def __init__(self, server: Server, size: int = 40, *, show_deleted: bool = False, **options: Any) -> None:
-        self.cloud = Simulator(World(seed=3, size=size, show_deleted=show_deleted))
+        self.cloud = FaultySimulator(World(seed=3, size=size, show_deleted=show_deleted))
         self.world = self.cloud.world
         self.server, self.url = server, server.migrated()
         self.target = Target(self.url)

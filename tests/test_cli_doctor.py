@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import effects
 import pytest
 from cli_tools import Done, Job, dump, with_password
+from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.simulator import Simulator, World, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 from sync.store.schema import migrate
 
@@ -19,7 +21,7 @@ TOKEN = "canary-of-the-token-0123456789"
 @pytest.fixture
 def cloud() -> Simulator:
     """A small cloud with a token that is a secret."""
-    return Simulator(World(seed=1, size=30), token=TOKEN)
+    return FaultySimulator(World(seed=1, size=30), token=TOKEN)
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import effects
 import pytest
 from cli_tools import FAST, Done, Job, ask, dump, finished, with_password, without
+from effects import Effect
+from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.simulator import Simulator, World, effects
-from sync.simulator.effects import Effect
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 NOWHERE = "127.0.0.1:1"  # a port that no server has
@@ -35,7 +37,7 @@ def test_an_old_command_is_told_the_new_one(tmp_path: Path, old: list[str], new:
 @pytest.fixture(scope="module")
 def synced(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Simulator]]:
     """A job that ran once, and its cloud; shared by tests that only fail."""
-    with Simulator(World(seed=1, size=30)) as cloud:
+    with FaultySimulator(World(seed=1, size=30)) as cloud:
         job = Job(tmp_path_factory.mktemp("failures"), server_newest.migrated(), cloud, **FAST)
         assert job("run").code == 0
         yield job, cloud

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import breakage
 import pytest
 from cli_tools import Job, ask
+from fault_rules import FaultySimulator
 from servers import Server
 
 from sync.cli.share import Shard
-from sync.simulator import Simulator, World, breakage
+from sync.simulator import Simulator, World
 
 
 @pytest.fixture
 def cloud() -> Iterator[Simulator]:
     """A cloud of 30 images."""
-    with Simulator(World(seed=5, size=30)) as simulator:
+    with FaultySimulator(World(seed=5, size=30)) as simulator:
         yield simulator
 
 

@@ -7,15 +7,18 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import breakage
+import effects
 import pytest
 from cli_tools import FAST, Job, ask, column, dump, finished, process_list, until
+from fault_rules import FaultySimulator
 from http_server import reply
 from receiver import SECRET, Receiver, assert_signed
 
 from sync.errors import SettingsError
 from sync.settings import load
 from sync.settings.model import NOTICES
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
@@ -32,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def cloud() -> Iterator[Simulator]:
     """A small cloud."""
-    with Simulator(World(seed=1, size=60)) as simulator:
+    with FaultySimulator(World(seed=1, size=60)) as simulator:
         yield simulator
 
 
@@ -197,7 +200,7 @@ def test_hostile_names_do_not_reach_a_chat(tmp_path: Path, target: Target, recei
     (image,) = world.truth().values()
     for number in range(20):
         world.put(image | {"id": f"id-{number}", "name": "<!channel> @here"})
-    with Simulator(world) as cloud:
+    with FaultySimulator(world) as cloud:
         job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_NOTICE_URL=receiver.address, IMAGE_SYNC_NOTICE_STYLE="slack")
         job("run")
         cloud.faults.add(effects.images("empty"), times=None)

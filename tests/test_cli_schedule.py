@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import breakage
 import pytest
 from cli_tools import CHECKOUT, Job, ask, column, finished, until
 from http_server import HttpServer, always, reply
@@ -25,7 +26,7 @@ from proxy import Proxy
 
 from sync.domain.metrics import ProcessMetrics
 from sync.metrics.server import Answer, Listener
-from sync.simulator import Simulator, breakage
+from sync.simulator import Simulator
 from sync.store.connection import Target, connect
 from sync.store.queries.invariants import violations
 from sync.store.queries.metrics import MetricsQuery

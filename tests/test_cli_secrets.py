@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import breakage
+import effects
 import pytest
 from cli_tools import FAST, Done, Job, dump, finished, process_list, until, with_password
+from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.simulator import Keys, Login, Simulator, World, breakage, effects
+from sync.simulator import Keys, Login, Simulator, World
 
 TOKEN = "canary-of-the-token-0123456789"
 PASSWORD = "canary of the database"
@@ -20,7 +23,7 @@ CANARIES = ("canary", "CANARY")
 @pytest.fixture
 def cloud() -> Simulator:
     """A cloud that knows a token, a login and a key pair, each a canary."""
-    return Simulator(World(seed=1, size=30), token=TOKEN, login=LOGIN, keys=KEYS)
+    return FaultySimulator(World(seed=1, size=30), token=TOKEN, login=LOGIN, keys=KEYS)
 
 
 @pytest.fixture

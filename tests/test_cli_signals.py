@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import breakage
 import psycopg
 import pytest
 from cli_tools import Job, ask, column, dump, finished, served, stored, until, without
+from effects import Effect
+from fault_rules import FaultySimulator
 
 from sync.signals import Stop
-from sync.simulator import Simulator, World, breakage
-from sync.simulator.effects import Effect
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
@@ -95,7 +97,7 @@ def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) ->
 def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, target: Target) -> None:
     """By kill -9, wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
     chance = Random()
-    with Simulator(World(seed=1, size=1200), latency=0.05) as cloud:
+    with FaultySimulator(World(seed=1, size=1200), latency=0.05) as cloud:
         job = Job(tmp_path, target.url, cloud)
         for _ in range(6):
             cloud.world.churn(5)
@@ -116,7 +118,7 @@ def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, targe
 
 def test_schedule_runs_again_and_again_and_never_twice_at_once(tmp_path: Path, target: Target) -> None:
     """Runs longer than the interval: one begins after the other has ended, what is skipped is told; SIGTERM: exit 0."""
-    with Simulator(World(seed=1, size=1200), latency=0.45) as cloud:
+    with FaultySimulator(World(seed=1, size=1200), latency=0.45) as cloud:
         job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_CONCURRENCY="1")
         running = job.start("schedule", "--every", "1s")
         until(lambda: column(job.url, STATUSES).count("done") >= 3)

@@ -6,8 +6,11 @@ import json
 import socket
 from collections.abc import Iterator
 
+import breakage
+import effects
 import pytest
 from cloud_tools import LONG, Reader, before_answer, questions
+from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, reset
 
 from sync.domain.answer import Answer
@@ -19,7 +22,7 @@ from sync.errors import (
     RejectedError,
     ServerFaultError,
 )
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 
 PAGE = {
     "images": [{"id": str(n), "name": "Bäume", "created_at": f"2024-01-0{n}T00:00:00Z"} for n in (1, 2)],
@@ -35,7 +38,7 @@ def ignore(_: Answer) -> None:
 @pytest.fixture
 def small() -> Iterator[Simulator]:
     """A cloud of 60 images: one page."""
-    with Simulator(World(seed=2, size=60)) as simulator:
+    with FaultySimulator(World(seed=2, size=60)) as simulator:
         yield simulator
 
 

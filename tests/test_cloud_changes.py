@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from cloud_tools import Inventory, Reader, gap
+from fault_rules import FaultySimulator
 from servers import Server
 
 from sync.domain.guard import Status
@@ -27,7 +28,7 @@ def target(server_newest: Server) -> Target:
 @pytest.fixture
 def many() -> Iterator[Simulator]:
     """A cloud of 120 images in pages of 20."""
-    with Simulator(World(seed=7, size=120), page_cap=20) as simulator:
+    with FaultySimulator(World(seed=7, size=120), page_cap=20) as simulator:
         yield simulator
 
 
@@ -103,7 +104,7 @@ def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
             away.append(images.pop(rng.randrange(len(images))))
             world.remove(str(away[-1]["id"]))
 
-    with Simulator(world, page_cap=5, unstable_ties=True) as cloud:
+    with FaultySimulator(world, page_cap=5, unstable_ties=True) as cloud:
         cloud.faults.before_answer = swap
 
         assert not any(scan.verdict.complete and scan.missed for scan in scans(cloud, 200))

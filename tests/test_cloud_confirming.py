@@ -7,15 +7,18 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+import breakage
+import effects
 import pytest
 from builders import image
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
+from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
 from servers import Server
 
 from sync.domain.guard import Status
 from sync.domain.run import Confirmation, Outcome
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 
@@ -115,7 +118,7 @@ def target(server_newest: Server) -> Target:
 @pytest.fixture
 def small() -> Iterator[Simulator]:
     """A cloud of 60 images: one page."""
-    with Simulator(World(seed=2, size=60)) as simulator:
+    with FaultySimulator(World(seed=2, size=60)) as simulator:
         yield simulator
 
 
@@ -259,7 +262,7 @@ def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, sm
 
 def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
     """The list that confirms is proven in every way in which the first one is: ten images of each moment are no hindrance."""
-    with Simulator(World(seed=4, size=0), unstable_ties=True, page_cap=60) as cloud:
+    with FaultySimulator(World(seed=4, size=0), unstable_ties=True, page_cap=60) as cloud:
         for n in range(200):
             created = f"2026-01-01T00:00:{n // 10:02}Z"
             cloud.world.put(image(f"img-{n:03}", created_at=created, updated_at=created))

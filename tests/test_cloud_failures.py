@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import effects
 import httpx
 import pytest
 from cloud_tools import Reader
@@ -25,7 +26,7 @@ from sync.errors import (
     TransientError,
     UnauthorizedError,
 )
-from sync.simulator import Simulator, effects
+from sync.simulator import Simulator
 
 SHAPES = {
     "iec": {"error_msg": "said so", "error_code": "X.1"},

@@ -7,8 +7,11 @@ import socket
 import sys
 from collections.abc import Iterator
 
+import breakage
+import effects
 import pytest
 from cloud_tools import Reader, questions
+from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply
 from servers import environment, peak
 
@@ -21,7 +24,7 @@ from sync.errors import (
     TooLargeError,
     TransientError,
 )
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 
 PAGE = {"images": [{"id": "1", "name": "Bäume", "created_at": "2024-01-01T00:00:00Z"}], "total": 1}
 BODY = json.dumps(PAGE).encode()
@@ -30,7 +33,7 @@ BODY = json.dumps(PAGE).encode()
 @pytest.fixture
 def small() -> Iterator[Simulator]:
     """A cloud of 60 images: one page."""
-    with Simulator(World(seed=2, size=60)) as simulator:
+    with FaultySimulator(World(seed=2, size=60)) as simulator:
         yield simulator
 
 
@@ -104,7 +107,7 @@ def test_no_flood_takes_much_memory(small: Simulator) -> None:
     )
     command = [sys.executable, "-c", program, small.url, small.token]
 
-    assert peak(command, environment(PYTHONPATH="tests:.")) < 200_000_000
+    assert peak(command, environment(PYTHONPATH="tests/support:tests:.")) < 200_000_000
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ from datetime import timedelta
 from random import Random
 from urllib.parse import parse_qsl
 
+import breakage
+import effects
 import pytest
 from cloud_tools import Reader, before_answer, questions
+from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, reply
 
 from sync.domain.proof.verdict import prove
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
-from sync.simulator import START, Simulator, World, breakage, effects
+from sync.simulator import START, Simulator, World
 from sync.simulator.catalog import Catalog, stamp
 
 TOTALS = {
@@ -98,7 +101,7 @@ def test_progress_is_told_after_each_answer(cloud: Simulator) -> None:
 @pytest.mark.parametrize("size", [0, 1, 499, 500, 501, 990, 991])
 def test_every_size_is_read_to_its_end(size: int) -> None:
     """Lists that fill pages exactly, or by one too many or too few, are complete."""
-    with Simulator(World(4, size)) as cloud:
+    with FaultySimulator(World(4, size)) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
 
@@ -110,7 +113,7 @@ def test_every_size_is_read_to_its_end(size: int) -> None:
 @pytest.mark.parametrize("cap", [1, 3, 10, 11, 100, 499])
 def test_a_smaller_page_than_asked_is_no_end(cap: int) -> None:
     """A server that caps the page silently is read to the end, by what came back."""
-    with Simulator(World(5, 40 if cap < 100 else 1200), page_cap=cap) as cloud:
+    with FaultySimulator(World(5, 40 if cap < 100 else 1200), page_cap=cap) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
 
@@ -185,7 +188,7 @@ def test_no_list_of_images_is_no_empty_list(cloud: Simulator, kind: str) -> None
 
 def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
     """Images of one created_at change places in every answer; the pages are joined by others."""
-    with Simulator(tied(300, before=400, after=400), unstable_ties=True) as cloud:
+    with FaultySimulator(tied(300, before=400, after=400), unstable_ties=True) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
 
@@ -195,7 +198,7 @@ def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
 
 def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
     """Over a page of one created_at, in the same order each time: two equal readings with the right total are proof."""
-    with Simulator(tied(1100, before=50)) as cloud:
+    with FaultySimulator(tied(1100, before=50)) as cloud:
         first, second = Reader.of(cloud), Reader.of(cloud)
         one, two = first.read().verdict, second.read().verdict
         once, tally = prove(one, len(set(first.rows)), 7)
@@ -209,7 +212,7 @@ def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
 
 def test_a_page_full_of_ties_in_new_order_is_never_called_complete() -> None:
     """Where ties change places between the pages, images are missed, and the count shows it."""
-    with Simulator(tied(1100, before=50), unstable_ties=True) as cloud:
+    with FaultySimulator(tied(1100, before=50), unstable_ties=True) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
         proof, tally = prove(verdict, len(set(reader.rows)), 7)

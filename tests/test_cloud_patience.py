@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from threading import Event, Thread
 
+import breakage
+import effects
 import pytest
 from cloud_tools import LONG, Reader, questions
+from fault_rules import FaultySimulator
 
 from sync.cloud.retry import TRIES, RetryPolicy
 from sync.domain.run import RequestStats
@@ -21,13 +24,13 @@ from sync.errors import (
     ServerFaultError,
     ThrottledError,
 )
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 
 
 @pytest.fixture
 def small() -> Iterator[Simulator]:
     """A cloud of 60 images: one page."""
-    with Simulator(World(seed=2, size=60)) as simulator:
+    with FaultySimulator(World(seed=2, size=60)) as simulator:
         yield simulator
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+import breakage
+import effects
 import pytest
 from cloud_tools import Inventory, gap, questions
+from fault_rules import FaultySimulator
 from servers import Server
 
 from sync.domain.guard import Status
@@ -24,7 +27,7 @@ from sync.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 Effect = effects.Effect
@@ -72,7 +75,7 @@ def target(server_newest: Server) -> Target:
 @pytest.fixture
 def capped() -> Iterator[Simulator]:
     """A cloud of 90 images in pages of 40: three pages, overlaps counted."""
-    with Simulator(World(seed=2, size=90), page_cap=40) as simulator:
+    with FaultySimulator(World(seed=2, size=90), page_cap=40) as simulator:
         yield simulator
 
 
@@ -118,7 +121,7 @@ def test_a_first_run_that_fails_leaves_an_empty_inventory(target: Target, capped
 @pytest.mark.parametrize("size", [5, 60, 300])
 def test_an_empty_list_deletes_nothing(target: Target, size: int) -> None:
     """After a good run the cloud shows nothing, with total 0: all is withheld, and the exit code says so."""
-    with Simulator(World(seed=3, size=size)) as cloud:
+    with FaultySimulator(World(seed=3, size=size)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
         before = inventory.dump()
@@ -205,7 +208,7 @@ def test_most_images_gone_are_held(target: Target, capped: Simulator) -> None:
 
 def test_a_slow_drain_is_stopped_by_the_days_budget(target: Target) -> None:
     """5 % a run is under the limit of each run; within a day no more than a fifth goes without a person's word."""
-    with Simulator(World(seed=5, size=100)) as cloud:
+    with FaultySimulator(World(seed=5, size=100)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
         outcomes = []
@@ -271,7 +274,7 @@ def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, ca
 @pytest.mark.parametrize("shown", [True, False], ids=["listed as deleted", "not listed"])
 def test_the_vendors_word_for_deleted_is_kept_apart(target: Target, shown: bool) -> None:  # noqa: FBT001 - both clouds
     """Deleted images are found, whether the cloud still lists them as deleted or no longer; they may come back."""
-    with Simulator(World(seed=6, size=60, show_deleted=shown)) as cloud:
+    with FaultySimulator(World(seed=6, size=60, show_deleted=shown)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
         gone = cloud.world.delete(3)

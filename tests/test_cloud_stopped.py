@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import breakage
+import effects
 import pytest
 from cloud_tools import Inventory, before_answer
+from fault_rules import FaultySimulator
 from servers import Server, environment
 
 from sync.errors import DeadlineError, InterruptedRunError
 from sync.settings import Token
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 
@@ -26,7 +29,7 @@ def target(server_newest: Server) -> Target:
 @pytest.fixture
 def capped() -> Iterator[Simulator]:
     """A cloud of 90 images in pages of 40: three pages, overlaps counted."""
-    with Simulator(World(seed=2, size=90), page_cap=40) as simulator:
+    with FaultySimulator(World(seed=2, size=90), page_cap=40) as simulator:
         yield simulator
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import breakage
+import effects
 import pytest
 from credential_tools import LOGIN, SECONDS, Clock, Recorder, Run, page, reader, statuses, together
+from fault_rules import FaultySimulator
 
 from sync.cloud.auth.token import REST, IamUser, TokenCache
 from sync.cloud.client import Client
 from sync.errors import ServerFaultError, UnauthorizedError
-from sync.simulator import TOKENS, Simulator, World, breakage, effects
+from sync.simulator import TOKENS, Simulator, World
 
 DAY = 86_400.0
 
@@ -19,7 +22,7 @@ DAY = 86_400.0
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A cloud of three images that knows a user."""
-    with Simulator(World(1, 3), login=LOGIN) as simulator:
+    with FaultySimulator(World(1, 3), login=LOGIN) as simulator:
         yield simulator
 
 
@@ -54,7 +57,7 @@ def test_what_is_asked_is_keystone_v3(project: str | None, scope: object) -> Non
     """The login is the password method of Keystone v3, uncompressed, without the catalog, with no token."""
     with Recorder(201, {"X-Subject-Token": "some-token"}, b'{"token": {}}') as iam:
         user = IamUser(iam.url, "reader", "p4ss wörd", "acme", project)
-        with Simulator(World(1, 0)) as simulator:
+        with FaultySimulator(World(1, 0)) as simulator:
             Run().token(simulator, user=user).headers("GET", simulator.url)
     method, target, headers, body = iam.asked[0]
     who = {"name": "reader", "password": "p4ss wörd", "domain": {"name": "acme"}}
@@ -153,7 +156,7 @@ def read_on(simulator: Simulator, client: Client, clock: Clock, step: int) -> No
 def test_short_tokens_make_no_loop(step: int) -> None:
     """With tokens of 3 seconds a long run logs in twice, is then refused, and says why; also if our clock stops."""
     clock = Clock()
-    with Simulator(World(1, 3), login=LOGIN, token_lifetime=3) as simulator:
+    with FaultySimulator(World(1, 3), login=LOGIN, token_lifetime=3) as simulator:
         run = Run()
         with run.client(simulator, run.token(simulator, TokenCache(clock))) as client:
             read_on(simulator, client, clock, 1)
@@ -168,7 +171,7 @@ def test_short_tokens_make_no_loop(step: int) -> None:
 
 def test_short_tokens_serve_short_runs() -> None:
     """A token shorter than the deadline is used while it lives: one login for two runs of three pages."""
-    with Simulator(World(1, 3), login=LOGIN, token_lifetime=30) as simulator:
+    with FaultySimulator(World(1, 3), login=LOGIN, token_lifetime=30) as simulator:
         cache = TokenCache(Clock())
         read(simulator, cache, 3, seconds=900)
         read(simulator, cache, 3, seconds=900)

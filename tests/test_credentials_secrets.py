@@ -6,8 +6,11 @@ import math
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import breakage
+import effects
 import pytest
 from credential_tools import LOGIN, Clock, Recorder, Run, all_text, page, reader
+from fault_rules import FaultySimulator
 
 from sync.cloud.auth.credential import GivenToken
 from sync.cloud.auth.login import log_in
@@ -25,7 +28,7 @@ from sync.errors import (
     UnauthorizedError,
 )
 from sync.logs import mask, protect
-from sync.simulator import TOKENS, Simulator, World, breakage, effects
+from sync.simulator import TOKENS, World
 
 PASSWORD = LOGIN.password
 TOKEN = "canary-token-0123456789"
@@ -62,7 +65,7 @@ def life(body: bytes, headers: dict[str, str] | None = None) -> float:
 def test_a_login_that_fails_shows_no_secret(error: type[CloudError], effect: effects.Effect) -> None:
     """Neither the error nor anything it came from shows the password or a token, even where the service echoes it."""
     protect(PASSWORD)
-    with Simulator(World(1, 0), login=LOGIN) as simulator:
+    with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         simulator.faults.add(effect, times=None, path=TOKENS)
         run = Run(max_retries=0)
         credential = run.token(simulator)
@@ -82,7 +85,7 @@ def chain(error: BaseException | None) -> list[BaseException]:
 @pytest.mark.parametrize("value", ["", "canary token", "canary-tokén", "canary\ttoken"])
 def test_a_token_that_is_none_is_refused(value: str) -> None:
     """What can't travel in a header is refused before the HTTP library would quote it in an error."""
-    with Recorder(201, {"X-Subject-Token": value}, GOOD) as iam, Simulator(World(1, 0)) as simulator:
+    with Recorder(201, {"X-Subject-Token": value}, GOOD) as iam, FaultySimulator(World(1, 0)) as simulator:
         run = Run()
         credential = run.token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
         with run.client(simulator, credential) as client, pytest.raises(ContractError) as caught:
@@ -94,7 +97,7 @@ def test_a_token_that_is_none_is_refused(value: str) -> None:
 @pytest.mark.parametrize("token", ["canary\ntoken", "canary-tokén"])
 def test_a_given_token_that_can_not_be_sent_is_not_quoted(token: str) -> None:
     """The HTTP library's error quotes such a header; ours does not."""
-    with Simulator(World(1, 0)) as simulator:
+    with FaultySimulator(World(1, 0)) as simulator:
         run = Run(max_retries=0)
         with run.client(simulator, GivenToken(token)) as client, pytest.raises(RejectedError) as caught:
             page(client)
@@ -106,7 +109,7 @@ def test_a_redirect_is_not_followed() -> None:
     """Neither password nor token goes where an answer points to."""
     with Recorder(201, {"X-Subject-Token": TOKEN}, GOOD) as elsewhere:
         moved = {"Location": f"{elsewhere.url}/v3/auth/tokens"}
-        with Recorder(307, moved) as iam, Simulator(World(1, 0)) as simulator:
+        with Recorder(307, moved) as iam, FaultySimulator(World(1, 0)) as simulator:
             credential = Run().token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
             with pytest.raises(RejectedError, match="the endpoint redirects"):
                 credential.headers("GET", simulator.url)
@@ -124,7 +127,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_no_repr_shows_a_secret() -> None:
     """Credentials, users, tokens and the cache can be printed; the logs mask a token from the moment it is there."""
-    with Simulator(World(1, 0), login=LOGIN) as simulator:
+    with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         cache, run = TokenCache(), Run()
         credential = run.token(simulator, cache)
         token = credential.headers("GET", simulator.url)["X-Auth-Token"]
@@ -137,7 +140,7 @@ def test_no_repr_shows_a_secret() -> None:
 
 def test_who_waits_gives_up_with_its_run() -> None:
     """Who waits for another's login still ends at the deadline of its own run, and asks nothing."""
-    with Simulator(World(1, 0), login=LOGIN) as simulator:
+    with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         cache = TokenCache()
         with cache.account(reader(simulator)).turn, pytest.raises(DeadlineError):
             Run(0.3).token(simulator, cache).headers("GET", simulator.url)

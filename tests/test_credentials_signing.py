@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote, urlencode
 
+import breakage
 import httpx
 import pytest
 from credential_tools import Clock, Recorder, Run, page, statuses
+from fault_rules import FaultySimulator
 from huaweicloudsdkcore.auth.credentials import GlobalCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from sync.cloud.auth.signing import SignedRequests
 from sync.errors import UnauthorizedError
-from sync.simulator import Keys, Simulator, World, breakage
+from sync.simulator import Keys, Simulator, World
 
 KEYS = Keys("AKSIMULATED", "canary-sk")
 TEXT = st.text(st.sampled_from("~ +%&=*'()/?#;aA中") | st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -30,7 +32,7 @@ SEGMENT = TEXT.filter(lambda text: text not in {".", ".."} and "/" not in text)
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """A cloud of three images that knows a key pair."""
-    with Simulator(World(1, 3), keys=KEYS) as simulator:
+    with FaultySimulator(World(1, 3), keys=KEYS) as simulator:
         yield simulator
 
 
@@ -99,7 +101,7 @@ def test_a_blank_is_sent_as_a_signature_reads_it() -> None:
 def test_temporary_keys_bring_their_token() -> None:
     """The security token of temporary keys is sent and signed, and so is the account where it is given."""
     keys = Keys("AKTEMP", "sk", "sts")
-    with Simulator(World(1, 3), keys=keys) as simulator:
+    with FaultySimulator(World(1, 3), keys=keys) as simulator:
         run = Run()
         credential = SignedRequests("AKTEMP", "sk", "sts", domain_id="account")
         with run.client(simulator, credential) as client:
@@ -137,7 +139,7 @@ def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
 )
 def test_a_wrong_clock_is_named(minutes: int, words: str) -> None:
     """Where the two clocks are too far apart, the error says by how much, which way, and what to do."""
-    with Simulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
+    with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         credential = SignedRequests(KEYS.access, KEYS.secret)
         with Run().client(simulator, credential) as client, pytest.raises(UnauthorizedError) as caught:
             page(client)
@@ -151,7 +153,7 @@ def test_a_wrong_clock_is_named(minutes: int, words: str) -> None:
 @pytest.mark.parametrize("minutes", [-14, 14])
 def test_a_clock_within_the_window_will_do(minutes: int) -> None:
     """Fourteen minutes either way are accepted."""
-    with Simulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
+    with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         run = Run()
         with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
             assert page(client)

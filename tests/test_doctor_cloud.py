@@ -9,16 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import breakage
+import effects
 import pytest
 import trustme
 from doctor_tools import levels, look_at, not_ok, probe, said
+from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, tunnel
 
 from sync.doctor.clock import clock_checks
 from sync.doctor.result import about
 from sync.settings import Keys, Password
 from sync.settings.secret import Secret
-from sync.simulator import TOKENS, Login, Simulator, World, breakage, effects
+from sync.simulator import TOKENS, Login, Simulator, World
 from sync.simulator import Keys as StoredDigests
 
 ALL = {"proxy", "name", "connection", "TLS", "login", "list"}
@@ -30,7 +33,7 @@ PAIR = StoredDigests("SOMEACCESSKEY", "some-secret-key")
 @pytest.fixture
 def cloud() -> Iterator[Simulator]:
     """A cloud that knows a token, a user and a key pair."""
-    with Simulator(World(seed=1, size=30), login=LOGIN, keys=PAIR) as simulator:
+    with FaultySimulator(World(seed=1, size=30), login=LOGIN, keys=PAIR) as simulator:
         yield simulator
 
 
@@ -321,7 +324,7 @@ def test_a_proxy_that_is_not_heeded_is_told(cloud: Simulator, monkeypatch: pytes
 )
 def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
     """A token bears it; signatures are good for a quarter of an hour only. Also told where the login failed for it."""
-    with Simulator(World(seed=1, size=30), keys=PAIR, skew=skew) as cloud:
+    with FaultySimulator(World(seed=1, size=30), keys=PAIR, skew=skew) as cloud:
         source = probe(cloud.url, cloud.token, **({"credentials": pair()} if kind == "keys" else {}))
         look_at(source)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import effects
 import psycopg
 import pytest
 import trustme
@@ -22,7 +23,6 @@ from sync.doctor.inventory import inventory_checks
 from sync.doctor.result import about
 from sync.domain.run import Source
 from sync.errors import DatabaseRefusedError
-from sync.simulator import effects
 from sync.store.connection import Target, connect
 from sync.store.queries.doctor import Inspection, State
 from sync.store.schema.roles import NEEDED, OPTIONAL

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import effects
 import pytest
 from cloud_tools import Inventory
+from fault_rules import FaultySimulator
 from servers import Server
 
 from sync.domain.notices import RunFacts
 from sync.errors import ForbiddenError
 from sync.settings.model import NOTICES
-from sync.simulator import Simulator, World, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target, connect
 from sync.store.queries.metrics import MetricsQuery
 from sync.store.queries.notices import facts_of
@@ -65,7 +67,7 @@ class Streak:
 @pytest.fixture
 def streak(server: Server) -> Iterator[Streak]:
     """One good run, and no failed one yet."""
-    with Simulator(World(seed=3, size=5)) as cloud:
+    with FaultySimulator(World(seed=3, size=5)) as cloud:
         yield Streak(Target(server.migrated()), cloud)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import effects
 import pytest
 from builders import SAMPLE, canonical, image
 from cloud_tools import Inventory, gap
+from fault_rules import FaultySimulator
 from invariants import story, truth
 from servers import Server
 from store_tools import Edge
@@ -18,7 +20,7 @@ from sync.domain.fields import COLUMNS
 from sync.domain.guard import Status
 from sync.domain.image import to_json
 from sync.errors import FilterChangedError, ForbiddenError, TooLargeError
-from sync.simulator import Simulator, World, effects
+from sync.simulator import World
 from sync.store.approvals import accept_filter
 from sync.store.runs.database import Database
 from sync.store.runs.dry_run import DryRun
@@ -206,7 +208,7 @@ def test_a_long_story_is_told_right(edge: Edge) -> None:
 
 def test_sources_keep_apart(each_server: Server) -> None:
     """I11: two clouds with the same ids in one database; what happens to one leaves the other's rows alone."""
-    with Edge(each_server) as edge, Simulator(World(seed=3, size=40)) as other:
+    with Edge(each_server) as edge, FaultySimulator(World(seed=3, size=40)) as other:
         second = Inventory(edge.target, other)
         edge.run()
         second.run()

@@ -12,10 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import breakage
+import effects
 import pytest
 import structlog
 from cli_tools import CHECKOUT, FAST, Done, Job
 from credential_tools import Run
+from effects import Effect
+from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
 from servers import Server
 
@@ -24,8 +28,7 @@ from sync.cloud.auth.iam import IamToken
 from sync.cloud.auth.token import IamUser, TokenCache
 from sync.cloud.workers import Workers
 from sync.errors import CloudError
-from sync.simulator import TOKENS, Login, Simulator, World, breakage, effects
-from sync.simulator.effects import Effect
+from sync.simulator import TOKENS, Login, Simulator, World
 
 GOOD = ["run started", "inventory read", "list read", "changes written", "run ended"]
 LOGIN = Login("reader", "a password", "account")
@@ -34,7 +37,7 @@ LOGIN = Login("reader", "a password", "account")
 @pytest.fixture
 def cloud() -> Iterator[Simulator]:
     """A simulated cloud of three pages, with a user."""
-    with Simulator(World(seed=1, size=1200), login=LOGIN) as simulator:
+    with FaultySimulator(World(seed=1, size=1200), login=LOGIN) as simulator:
         yield simulator
 
 

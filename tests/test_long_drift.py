@@ -13,6 +13,7 @@ from random import Random
 
 import psycopg
 import pytest
+from fault_rules import FaultySimulator
 from invariants import check, stayed, truth
 
 from sync import runner, settings, wiring
@@ -74,7 +75,7 @@ def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: i
 def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
     """Read the list of a cloud again and again while it changes: whether each time it was proven."""
     rng = Random(storm)
-    with Simulator(world, page_cap=25) as simulator, images_of(simulator, concurrency) as images:
+    with FaultySimulator(world, page_cap=25) as simulator, images_of(simulator, concurrency) as images:
         weather(simulator, rng, storm=storm)
         for number in range(READINGS):
             seen: set[str] = set()
@@ -94,7 +95,7 @@ def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
 def test_no_run_deletes_what_stayed(target: Target) -> None:
     """I9, I1: real runs, each while the list changes, mark deleted what went and nothing that stayed."""
     rng, world = Random(7), World(seed=7, size=100)
-    with Simulator(world, page_cap=25) as simulator, psycopg.connect(target.url, autocommit=True) as connection:
+    with FaultySimulator(world, page_cap=25) as simulator, psycopg.connect(target.url, autocommit=True) as connection:
         outcomes = []
         for _ in range(RUNS):
             first = world.journal.seq

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import effects
 import pytest
 from builders import image
 from cli_tools import Job
 from cloud_tools import gap, only_by_id
+from effects import Effect
 from machine_faults import Overtaken, Stale
 from servers import Server
 from store_tools import Edge
@@ -21,8 +23,6 @@ from sync import job, runner, wiring
 from sync.domain.guard import Plan, Status
 from sync.domain.run import Outcome
 from sync.errors import StoreError, SupersededError
-from sync.simulator import effects
-from sync.simulator.effects import Effect
 from sync.store.approvals import approve
 from sync.store.runs.dry_run import DryRun
 from sync.store.runs.transaction import RunTransaction

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import effects
 import pytest
 from builders import image
 from cloud_tools import Inventory, only_by_id
@@ -16,7 +17,6 @@ from sync.domain.notices import Notice
 from sync.errors import ForbiddenError
 from sync.notices.decision import notices_of
 from sync.settings.model import NOTICES
-from sync.simulator import effects
 from sync.store.approvals import approve
 from sync.store.queries.notices import facts_of
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import effects
 import psycopg
 import pytest
 from proxy import Lose, Passing, Proxy
@@ -14,7 +15,6 @@ from store_tools import Edge
 
 from sync.domain.image import iso
 from sync.errors import ForbiddenError, StoreError
-from sync.simulator import effects
 
 WAIT = 5.0  # seconds; only a test that fails waits so long
 QUIET = 0.3  # seconds of silence that are enough, as the server tells at once

@@ -58,17 +58,40 @@ def test_commands_change_the_world(simulator: Simulator) -> None:
 
 
 def test_commands_break_things(simulator: Simulator) -> None:
-    """Faults, ties and tokens are reached over HTTP too."""
-    command(simulator.url, "fault", effect="throttled", window="1 second", times=2)
-    command(simulator.url, "fault", effect="total_off", by=5, times=None)
-    assert [ask(simulator).status for _ in range(3)] == [429, 429, 200]
-    assert ask(simulator).json["total"] == 25
+    """Requests fail as often as asked for, images are hidden until cleared, ties and tokens are reached too."""
+    command(simulator.url, "fail", status=429, times=2, retry_after="1")
+    login = send(simulator.url, "POST", TOKENS, {}, b"{}")
+    replies = [ask(simulator) for _ in range(3)]
+    command(simulator.url, "fail", status=503)
+    unavailable = ask(simulator)
+
+    assert login.status == 400  # only requests for images fail
+    assert [reply.status for reply in replies] == [429, 429, 200]
+    assert [reply.headers["Retry-After"] for reply in replies] == ["1", "1", None]
+    assert replies[0].json["error_code"] == "APIGW.0308"
+    assert (unavailable.status, unavailable.headers["Retry-After"], ask(simulator).status) == (503, None, 200)
+
+    hidden = command(simulator.url, "hide", count=15).json
+    assert hidden == sorted(simulator.world.truth())[:15]
+    assert sorted(ids(ask(simulator))) == sorted(simulator.world.truth())[15:]
+    assert [ask(simulator).json["total"], ask(simulator, id=hidden[0]).json["total"]] == [5, 0]
+    command(simulator.url, "fail", status=500, times=9)
     command(simulator.url, "clear")
     assert ask(simulator).json["total"] == 20
+
     command(simulator.url, "ties", unstable=True)
     assert simulator.listing.unstable_ties
     command(simulator.url, "revoke")
     assert ask(simulator).status == 401
+
+
+def test_the_page_has_every_command(simulator: Simulator) -> None:
+    """docs/simulator.md names each command in a row of its own, with its method, and no other."""
+    control = Control(simulator.world, simulator.faults, simulator.identity, simulator.listing)
+    page = (ROOT / "docs" / "simulator.md").read_text()
+
+    rows = re.findall(r"^\| `(GET|POST) (\w+)[ `?]", page, re.MULTILINE)
+    assert rows == [(method, name) for method in ("POST", "GET") for name in control.commands[method]]
 
 
 def test_the_journal_can_be_read(simulator: Simulator) -> None:
@@ -89,8 +112,13 @@ def test_the_journal_can_be_read(simulator: Simulator) -> None:
         ("flood", {}, 404),
         ("journal", {}, 404),
         ("create", {"number": 1}, 400),
-        ("fault", {"effect": "flood"}, 400),
-        ("fault", {}, 400),
+        ("fail", {"status": 200}, 400),
+        ("fail", {"status": 600}, 400),
+        ("fail", {"status": 500, "times": 0}, 400),
+        ("fail", {"status": "500"}, 400),
+        ("fail", {}, 400),
+        ("hide", {"count": "x"}, 400),
+        ("hide", {"count": -1}, 400),
         ("advance", {"seconds": "x"}, 400),
         ("change", {"count": -1}, 400),
     ],
@@ -103,6 +131,7 @@ def test_mistakes_are_told(simulator: Simulator, name: str, arguments: dict[str,
     assert reply.status == status
     assert reply.json["error"]
     assert simulator.world.truth() == before
+    assert ask(simulator).json["total"] == 20
 
 
 def test_commands_are_off_by_default() -> None:

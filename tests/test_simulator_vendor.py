@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from effects import status
+from fault_rules import FaultySimulator
 
 from sync.domain.fields import FIELDS
 from sync.simulator import Keys, Simulator, World
-from sync.simulator.effects import status
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what the vendor's code does at import is not ours to mend
@@ -24,7 +25,7 @@ KEYS = Keys("AKSIMULATED", "sk-simulated")
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """A cloud of 1234 images."""
-    with Simulator(World(1, 1234), keys=KEYS) as simulator:
+    with FaultySimulator(World(1, 1234), keys=KEYS) as simulator:
         yield simulator
 
 

@@ -8,11 +8,12 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from breakage import black_hole, delay, drip, drop, endless, truncate
+from breakage import gzip as packed
+from fault_rules import FaultySimulator
 from simulator_client import PATIENCE, ask, dial, receive, send
 
 from sync.simulator import TOKENS, Login, Simulator, World
-from sync.simulator.breakage import black_hole, delay, drip, drop, endless, truncate
-from sync.simulator.breakage import gzip as packed
 
 HOLD = 3600.0  # seconds; a fault that would last so long has to end with the server
 
@@ -20,7 +21,7 @@ HOLD = 3600.0  # seconds; a fault that would last so long has to end with the se
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """A cloud of 20 images."""
-    with Simulator(World(1, 20)) as simulator:
+    with FaultySimulator(World(1, 20)) as simulator:
         yield simulator
 
 
@@ -119,7 +120,7 @@ def test_gzip_is_gzip(simulator: Simulator) -> None:
 def test_latency_is_in_every_answer_about_images() -> None:
     """With latency, images come late and the rest at once: closing ends what waits, while a token is given."""
     login = Login("u", "p")
-    with Simulator(World(1, 1), latency=HOLD, login=login) as simulator, dial(simulator) as connection:
+    with FaultySimulator(World(1, 1), latency=HOLD, login=login) as simulator, dial(simulator) as connection:
         assert send(simulator.url, "POST", TOKENS, {}, b"{}").status == 400
         simulator.close()
         received = receive(connection)

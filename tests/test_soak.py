@@ -12,11 +12,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import breakage
+import effects
 import pytest
 from cli_tools import Job, ask, column, until
+from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.simulator import Simulator, World, breakage, effects
+from sync.simulator import Simulator, World
 from sync.store.connection import Target, connect
 from sync.store.queries.invariants import violations
 
@@ -80,7 +83,7 @@ def test_nothing_is_lost_whatever_is_ended(server: Server, tmp_path: Path) -> No
     """All rules hold; each run says how it ended, but for killed ones; exit codes are right; memory stays flat."""
     chance, over = random.Random(7), time.monotonic() + SECONDS
     target = Target(server.migrated())
-    with Simulator(World(seed=1, size=2_000)) as cloud:
+    with FaultySimulator(World(seed=1, size=2_000)) as cloud:
         job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_MAX_RETRIES="3", IMAGE_SYNC_DEADLINE="20s")
         both = [Scheduler(job), Scheduler(job)]
         for one in both:

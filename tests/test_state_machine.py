@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+import effects
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -22,7 +23,6 @@ from proxy import Lose
 from servers import Server
 
 from sync.errors import FilterChangedError
-from sync.simulator import effects
 from sync.store.approvals import accept_filter, approve
 
 MET = (

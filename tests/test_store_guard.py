@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import effects
 import pytest
 from builders import image
 from cloud_tools import Inventory, gap, only_by_id
+from fault_rules import FaultySimulator
 from servers import Server
 from store_tools import Edge
 
 from sync.domain.guard import Status
 from sync.errors import UnknownError
-from sync.simulator import Simulator, World, effects
+from sync.simulator import World
 from sync.store.approvals import accept_filter, approve
 
 CASES = "SELECT id, run, approved_by, outcome, closed_run FROM inventory.held_deletions ORDER BY id, run"
@@ -296,7 +298,7 @@ def test_released_deletions_are_not_counted_by_the_guard(edge: Edge) -> None:
 
 def test_each_source_has_a_day_of_its_own(edge: Edge) -> None:
     """A16, I11: what went from one source is not counted for another in the same database."""
-    with Simulator(World(seed=4, size=50)) as cloud:
+    with FaultySimulator(World(seed=4, size=50)) as cloud:
         other = Inventory(edge.target, cloud)
         other.run()
         cloud.world.delete(10)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import effects
 import psycopg
 import pytest
 from cloud_tools import before_answer
@@ -24,7 +25,6 @@ from sync.errors import (
     InterruptedRunError,
     SchemaVersionError,
 )
-from sync.simulator import effects
 from sync.store.connection import Target, connect, translate_errors
 from sync.store.queries.inventory import inventory
 from sync.store.runs.database import Database

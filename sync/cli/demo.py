@@ -20,7 +20,6 @@ from sync.errors import UsageError
 from sync.runner import SourceRunner
 from sync.signals import Stop
 from sync.simulator import Simulator, World
-from sync.simulator.effects import hidden
 from sync.store.connection import Target
 from sync.store.queries.inventory import inventory
 from sync.store.queries.reports import ReportQueries
@@ -66,7 +65,7 @@ def _live(cloud: Simulator, source: settings.Source, target: Target) -> list[Out
     world.change(9)
     gone = world.delete(7)
     outcomes.append(_run(source, target))
-    cloud.faults.add(hidden(sorted(world.truth())[:HIDDEN]), times=None)
+    cloud.faults.hide(sorted(world.truth())[:HIDDEN])
     outcomes.append(_run(source, target))
     cloud.faults.clear()
     world.advance(timedelta(days=1))

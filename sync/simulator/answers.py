@@ -1,15 +1,21 @@
-"""Requests and answers as values, and the shapes in which this cloud says no."""
+"""Requests and answers as values, and the forms in which this cloud refuses."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from socket import socket
+from threading import Event
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+IMAGES = "/v1/images"
+TOKENS = "/v3/auth/tokens"
 
-JSON = "application/json"
+Send = Callable[[bytes, bytes, socket, Event], bool]
+"""Sends a head and a body on a connection; True if the connection can be used again.
+
+The event is set when the server ends, and every wait must end with it. Raises OSError if the client is gone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +23,13 @@ class Request:
     """One request as it came in.
 
     Attributes:
-        id: what the answer carries as ``X-Request-Id``.
+        id: sent back as ``X-Request-Id``.
         method: GET, POST...
         path: without the query, as it was written.
         query: the part after ``?``, as it was written.
         headers: values by name in lower case.
         body: the payload.
-        client: address of who asks.
+        client: IP address it came from.
     """
 
     id: str
@@ -35,40 +41,31 @@ class Request:
     client: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How an answer travels; the default is at once and whole.
-
-    Attributes:
-        delay: seconds of silence first.
-        drip: bytes a second, or None for all at once.
-        head_bytes: the connection ends after so many bytes of status line and headers.
-        body_bytes: the connection ends after so many bytes of the body.
-        reset: it ends with a TCP reset instead of an orderly close.
-        unsized: no Content-Length; the end of the connection is the end of the body.
-        silent: no answer, but the connection stays open.
-        endless: blanks follow the body for ever.
-    """
-
-    delay: float = 0.0
-    drip: float | None = None
-    head_bytes: int | None = None
-    body_bytes: int | None = None
-    reset: bool = False
-    unsized: bool = False
-    silent: bool = False
-    endless: bool = False
+def send_whole(head: bytes, body: bytes, connection: socket, closing: Event) -> bool:  # noqa: ARG001 - one shape for all
+    """Send all of it at once."""
+    connection.sendall(b"".join((head, body)))
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer."""
+    """One answer.
+
+    Attributes:
+        status: the HTTP status.
+        body: the payload.
+        content_type: its media type.
+        headers: names and values of further headers.
+        delay: seconds of silence before it is sent.
+        send: how it is sent.
+    """
 
     status: int
     body: bytes = field(default=b"", repr=False)
-    content_type: str = JSON
+    content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    delivery: Delivery = Delivery()
+    delay: float = 0.0
+    send: Send = field(default=send_whole, repr=False)
 
 
 def json_answer(status: int, document: object, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
@@ -89,9 +86,3 @@ def gateway_error(status: int, code: str, message: str, request: Request) -> Ans
 def iam_error(status: int, title: str, message: str) -> Answer:
     """An error of the identity service."""
     return json_answer(status, {"error": {"code": status, "message": message, "title": title}})
-
-
-def html_error(status: int, title: str) -> Answer:
-    """A page from something in between."""
-    page = f"<html>\n<head><title>{status} {title}</title></head>\n<body><h1>{status} {title}</h1></body>\n</html>\n"
-    return Answer(status, page.encode(), content_type="text/html")

@@ -1,4 +1,4 @@
-"""Makes believable images: every field the API has, each consistent with the others, all from one random source."""
+"""Makes believable images: every field of the API, consistent with the others, all from one random source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Document = dict[str, object]
 
 FIRST_DAY = datetime(2019, 6, 1, tzinfo=UTC)
 _ORDER = tuple(field.api for field in FIELDS)
-_SHARED_MOMENTS = 0.04  # images of one batch carry the same created_at
+_SHARED_MOMENTS = 0.04  # share of images with the created_at of the one before, as of one batch
 _LATENT = {"queued": 0.015, "saving": 0.01, "killed": 0.015}
 
 
@@ -24,7 +24,7 @@ def stamp(moment: datetime) -> str:
 
 
 class Catalog:
-    """Images in any number; the same random source gives the same ones in every process."""
+    """Makes any number of images; the same random source gives the same images in every process."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -32,19 +32,19 @@ class Catalog:
         self._last = FIRST_DAY
 
     def moment(self, until: datetime) -> datetime:
-        """Some moment of the past years, in whole seconds; now and then the one given before."""
+        """A random moment of the past years, in whole seconds; sometimes the same as the last time."""
         if self._rng.random() >= _SHARED_MOMENTS:
             seconds = max(1, int((until - FIRST_DAY).total_seconds()))
             self._last = FIRST_DAY + timedelta(seconds=self._rng.randrange(seconds))
         return self._last
 
     def image(self, created: datetime, *, until: datetime, status: str | None = None) -> Document:
-        """A new image in the API's JSON form; fields it has no value for are absent.
+        """A new image in the API's JSON form; fields without a value are absent.
 
         Args:
             created: its ``created_at``.
-            until: the present; ``updated_at`` lies between the two.
-            status: its status, or None for chance to choose.
+            until: the present; ``updated_at`` lies between ``created_at`` and it.
+            status: its status; None for a random one.
         """
         rng, system = self._rng, self._rng.choice(SYSTEMS)
         identity, public = self.uuid(), rng.random() < 0.12  # noqa: PLR2004 - about one image in eight is public
@@ -52,7 +52,7 @@ class Catalog:
         updated = self._updated(created, until)
         values: Document = {
             "id": identity,
-            "name": self.public_name(system, created) if public else self.name(created),
+            "name": self._public_name(system, created) if public else self.name(created),
             "status": status,
             "disk_format": rng.choices(("zvhd2", "zvhd", "qcow2", "raw"), (80, 10, 6, 4))[0],
             "min_disk": max(system.disk, rng.choice((40, 40, 40, 50, 60, 80, 100, 200, 500, 1024))),
@@ -75,19 +75,19 @@ class Catalog:
         return {api: values[api] for api in _ORDER if api in values}
 
     def name(self, created: datetime) -> str:
-        """What somebody calls an image made at this moment, such as ``web-frontend-2024.06``."""
+        """A user's name for an image made at this moment, such as ``web-frontend-2024.06``."""
         role, variant = self._rng.choice(ROLES), self._rng.choice(VARIANTS)
         return f"{role}{variant}-{created:%Y.%m}"
-
-    def public_name(self, system: System, created: datetime) -> str:
-        """What the vendor calls an image of this system."""
-        return self._rng.choice(
-            (system.version, f"{system.version}({system.disk}GB)", f"{system.version} {created:%Y%m}")
-        )
 
     def uuid(self) -> str:
         """A new id."""
         return str(UUID(int=self._rng.getrandbits(128), version=4))
+
+    def _public_name(self, system: System, created: datetime) -> str:
+        """The vendor's name for an image of this system."""
+        return self._rng.choice(
+            (system.version, f"{system.version}({system.disk}GB)", f"{system.version} {created:%Y%m}")
+        )
 
     def _status(self, *, public: bool) -> str:
         dice = 1.0 if public else self._rng.random()

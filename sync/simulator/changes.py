@@ -1,4 +1,4 @@
-"""What people and the cloud do to an image in a day: rename, finish an upload, protect, publish, enlarge."""
+"""Changes that people and the cloud make to an image: rename, finish an upload, protect, enlarge, publish, delete."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ _NEXT_STATUS = {"queued": "saving", "saving": "active"}
 
 
 def changed(document: Document, catalog: Catalog, rng: Random, now: datetime) -> Document:
-    """The image after one believable change at this moment; ``updated_at`` is the moment."""
+    """The image after one believable change at this moment."""
     status = str(document.get("status"))
     if status in _NEXT_STATUS:
-        change = _uploaded(_NEXT_STATUS[status])
+        new = _NEXT_STATUS[status]
+        change: Document = {"status": new, "__isregistered": new == "active"}
     else:
         change = rng.choice((_renamed, _protected, _enlarged, _renamed, _published))(document, catalog, now)
     return document | change | {"updated_at": stamp(now)}
 
 
-def buried(document: Document, now: datetime) -> Document:
-    """The image as the cloud shows it to those who ask for deleted ones."""
+def deleted(document: Document, now: datetime) -> Document:
+    """The image as the cloud shows it after its deletion."""
     return document | {"status": "deleted", "deleted": True, "deleted_at": stamp(now), "updated_at": stamp(now)}
 
 
-def _uploaded(status: str) -> Document:
-    return {"status": status, "__isregistered": status == "active"}
+def restored(document: Document, now: datetime) -> Document:
+    """The deleted image as it was brought back at this moment."""
+    return document | {"status": "active", "deleted": False, "deleted_at": "", "updated_at": stamp(now)}
 
 
 def _renamed(document: Document, catalog: Catalog, now: datetime) -> Document:

@@ -1,16 +1,13 @@
-"""One image as it is kept: the bytes it is served as, and what it is found and sorted by."""
+"""One image as it is kept: the bytes it is served as, and the values it is found and sorted by."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
-if TYPE_CHECKING:
-    from sync.simulator.catalog import Document
+from sync.simulator.catalog import Document
 
-_MICROSECOND = 1_000_000
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -20,12 +17,12 @@ class Entry:
     """One image.
 
     Attributes:
-        key: what it is kept under: its id, or something else where that is not to be had.
-        id: its id, or None where it has none that can be read.
+        key: what it is kept under: its id, or something else if that is missing or taken.
+        id: its id; None if it has none that can be read.
         body: the JSON it is served as.
-        place: the how-many-eth image it is; orders those with the same sort key.
-        created: ``created_at`` in microseconds since 1970, -1 where it cannot be read.
-        exact: it was put there as it is, and chance leaves it alone.
+        place: its number in the order in which images were added; orders those with the same sort key.
+        created: ``created_at`` in microseconds since 1970; -1 if it cannot be read.
+        exact: it was put there as it is, and random changes leave it alone.
     """
 
     key: str
@@ -59,11 +56,10 @@ def read(body: bytes) -> Document:
 
 
 def instant(text: object) -> int:
-    """Microseconds since 1970 of an RFC 3339 text, -1 where it is none."""
+    """Microseconds since 1970 of an RFC 3339 text; -1 if it is none."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
         return -1
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    elapsed = moment - _EPOCH
-    return (elapsed.days * 86_400 + elapsed.seconds) * _MICROSECOND + elapsed.microseconds
+    elapsed = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    return elapsed // timedelta(microseconds=1)

@@ -1,139 +1,87 @@
-"""Faults on demand: which request is hit by which effect, and how often."""
+"""What goes wrong on purpose: the hook that the service calls, and the faults that a user can ask for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from sync.errors import UsageError
-from sync.simulator import breakage, effects
+from sync.simulator.answers import IMAGES, Answer, Request, gateway_error
+from sync.simulator.listing import Query
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+Members = dict[str, bytes]
+"""The members of a page, each already JSON: ``images`` and ``total``."""
 
-    from sync.simulator.answers import Request
-    from sync.simulator.effects import Effect
-
-IMAGES = "/v1/images"
-TOKENS = "/v3/auth/tokens"
-
-_ON_CONTENT = (
-    effects.status,
-    effects.throttled,
-    effects.body,
-    effects.garbage,
-    effects.images,
-    effects.total,
-    effects.total_off,
-    effects.total_missing,
-    effects.offset_ignored,
-    effects.hidden,
-    effects.reformatted,
-)
-_ON_THE_WAY = (
-    breakage.delay,
-    breakage.drip,
-    breakage.black_hole,
-    breakage.drop,
-    breakage.truncate,
-    breakage.endless,
-    breakage.gzip,
-)
-EFFECTS: dict[str, Callable[..., Effect]] = {make.__name__: make for make in (*_ON_CONTENT, *_ON_THE_WAY)}
-"""Every effect by the name it has over HTTP."""
+_CODES = {
+    401: ("APIGW.0301", "Incorrect IAM authentication information: decrypt token fail"),
+    403: ("APIGW.0302", "The IAM user is not authorized to access the API"),
+    429: ("APIGW.0308", "The throttling threshold has been reached: policy user over ratelimit"),
+}
 
 
-@dataclass(slots=True)
-class _Rule:
-    effect: Effect
-    times: int | None
-    nth: int
-    path: str
-    where: dict[str, str]
-    seen: int = 0
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Changes to the answer to one request; by default there are none.
 
-    def fits(self, request: Request) -> bool:
-        """It is about this request; counts it if so."""
-        given = {"offset": "0"} | dict(parse_qsl(request.query, keep_blank_values=True))
-        if request.path != self.path or any(given.get(name) != value for name, value in self.where.items()):
-            return False
-        self.seen += 1
-        return self.seen >= self.nth and self.times != 0
+    Attributes:
+        ask: changes the query before the page is looked up.
+        shape: changes the members of the page before they become its body.
+        answer: changes the answer, or how it is sent.
+    """
+
+    ask: Callable[[Query], Query] = lambda query: query
+    shape: Callable[[Members], Members] = lambda members: members
+    answer: Callable[[Answer, Request], Answer] = lambda answer, _: answer
 
 
 class Faults:
-    """The faults to come; safe to use from any thread.
+    """Hidden images and failing requests; safe to use from any thread.
 
-    Attributes:
-        before_answer: called before each answer about images is looked up, one at a time; may change the world.
+    A subclass that overrides ``strike`` can let anything else go wrong; it may change the world there.
     """
 
     def __init__(self) -> None:
-        self.before_answer: Callable[[Request], object] | None = None
         self._lock = Lock()
-        self._turn = Lock()
-        self._rules: list[_Rule] = []
+        self._hidden: frozenset[str] = frozenset()
+        self._failure = Fault()
+        self._times = 0
 
-    def add(
-        self,
-        effect: Effect,
-        *,
-        times: int | None = 1,
-        nth: int = 1,
-        path: str = IMAGES,
-        offset: int | None = None,
-        id: str | None = None,
-    ) -> None:
-        """Let this go wrong.
+    def hide(self, ids: Iterable[str]) -> None:
+        """Leave these images out of every answer, as a replica does that does not know them."""
+        self._hidden = frozenset(ids)
 
-        Of the faults with a number of ``times``, a request is hit by the first that fits it, so they queue up in the
-        order they were added; all that hold always (``times=None``) hit it as well.
+    def fail(self, status: int, times: int = 1, retry_after: str | None = None) -> None:
+        """Answer the next requests for images with this status.
 
         Args:
-            effect: what goes wrong.
-            times: with how many requests; None for always.
-            nth: from which fitting request on, counted from now; 1 is the next.
-            path: with requests to this path.
-            offset: only with requests for this offset.
-            id: only with requests for this id.
-        """
-        wanted = {"offset": offset, "id": id}
-        where = {name: str(value) for name, value in wanted.items() if value is not None}
-        with self._lock:
-            self._rules.append(_Rule(effect, times, nth, path, where))
-
-    def add_named(self, name: str, arguments: Mapping[str, object], **rule: object) -> None:
-        """``add`` for those who have names and JSON instead of Python.
+            status: from 400 to 599.
+            times: how many requests fail.
+            retry_after: the ``Retry-After`` header; None for none.
 
         Raises:
-            UsageError: there is no such effect, or it takes other arguments.
+            UsageError: the status is none of an error, or no request would fail.
         """
-        if name not in EFFECTS:
-            raise UsageError(f"There is no effect {name}: take one of {', '.join(EFFECTS)}.")
-        try:
-            self.add(EFFECTS[name](**arguments), **rule)  # type: ignore[arg-type] # the call itself checks the rule
-        except TypeError as error:
-            raise UsageError(f"The fault cannot be understood: {error}.") from error
+        if not (400 <= status <= 599 and times > 0):  # noqa: PLR2004 - the errors of HTTP
+            raise UsageError("A failure needs a status from 400 to 599, and to happen at least once.")
+        code, message = _CODES.get(status, ("APIGW.0201", "Backend unavailable"))
+        headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
+        with self._lock:
+            self._times = times
+            self._failure = Fault(
+                answer=lambda _, request: replace(gateway_error(status, code, message, request), headers=headers)
+            )
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Let nothing go wrong any more."""
         with self._lock:
-            self._rules.clear()
-            self.before_answer = None
+            self._hidden, self._times = frozenset(), 0
 
-    def strike(self, request: Request) -> list[Effect]:
-        """The effects that hit this request, in the order they were added."""
+    def strike(self, request: Request) -> Fault:
+        """The fault that hits this request. Called once per request, before anything is looked up."""
         with self._lock:
-            fitting = [rule for rule in self._rules if rule.fits(request)]
-            counted = next((rule for rule in fitting if rule.times is not None), None)
-            if counted is not None and counted.times is not None:
-                counted.times -= 1
-            return [rule.effect for rule in fitting if rule.times is None or rule is counted]
-
-    def prepare(self, request: Request) -> None:
-        """Run ``before_answer``, if there is one."""
-        with self._turn:
-            if self.before_answer is not None:
-                self.before_answer(request)
+            if self._times and request.path == IMAGES:
+                self._times -= 1
+                return self._failure
+            hidden = self._hidden
+        return Fault(ask=lambda query: replace(query, hidden=query.hidden | hidden)) if hidden else Fault()

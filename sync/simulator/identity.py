@@ -1,4 +1,4 @@
-"""Who may ask: given tokens, tokens asked for by password (Keystone v3), and request signatures, all really checked."""
+"""Checks credentials: given tokens, tokens issued for a password (Keystone v3), and request signatures."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from sync.simulator.answers import Answer, Request, gateway_error, iam_error, json_answer
+from sync.simulator.journal import Journal
 from sync.simulator.signing import ALGORITHM, Keys, flaw
 
-if TYPE_CHECKING:
-    from sync.simulator.journal import Journal
-
-_FAILURES = 5  # wrong signatures in a row, and the key is locked
-_LOCKED = 5 * 60  # seconds it stays so
+_FAILURES = 5  # wrong signatures in a row; one more locks the key
+_LOCKED = 5 * 60  # seconds that a key is locked
 _USER_ID, _DOMAIN_ID, _PROJECT_ID = "0" * 32, "1" * 32, "2" * 32
 _STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user of the simulated account; tokens are given for its domain or its project."""
+    """A user of the simulated account; tokens are issued for its domain or its project."""
 
     user: str
     password: str = field(repr=False)
@@ -33,15 +30,15 @@ class Login:
 
 
 class Identity:
-    """The identity service, and the check at the gate.
+    """The identity service, and the check of every request.
 
     Args:
-        journal: every token given or refused is noted there.
-        token: a token that is good for ever; None for one of chance.
-        login: who may ask for tokens, or None.
-        keys: whose signatures are good, or None.
-        lifetime: seconds a token given by password lives, by the real clock.
-        skew: seconds the server's clock is ahead of the real one.
+        journal: records every token that is issued or refused.
+        token: a token that never expires; None for a random one.
+        login: the user who may ask for tokens; None for nobody.
+        keys: the access key whose signatures are accepted; None for none.
+        lifetime: seconds until a token issued for a password expires, by the real clock.
+        skew: seconds by which the server's clock is ahead of the real one.
     """
 
     def __init__(
@@ -71,7 +68,7 @@ class Identity:
         return time.time() + self.skew
 
     def refusal(self, request: Request) -> Answer | None:
-        """Why this request may not pass, as an answer; None if it may."""
+        """The answer that refuses this request; None if its credentials are right."""
         if self.keys and request.headers.get("authorization", "").startswith(ALGORITHM):
             message = self._signature_refusal(request, self.keys)
         else:
@@ -82,15 +79,15 @@ class Identity:
         return gateway_error(401, "APIGW.0301", detail, request)
 
     def give_token(self, request: Request) -> Answer:
-        """The answer to ``POST /v3/auth/tokens``: 201 and ``X-Subject-Token``, or what was wrong."""
+        """The answer to ``POST /v3/auth/tokens``: 201 and ``X-Subject-Token``, or an error."""
         with self._lock:
             self.token_calls += 1
         try:
-            asked = _read_login(request.body)
+            login = _read_login(request.body)
         except (ValueError, TypeError, KeyError, RecursionError):
             self._journal.note("token", status=400)
             return iam_error(400, "Bad Request", "The request body is invalid.")
-        if self.login is None or asked not in _good_logins(self.login):
+        if self.login is None or login not in _good_logins(self.login):
             self._journal.note("token", status=401)
             return iam_error(401, "Unauthorized", "The username or password is wrong.")
         token, document = self._new_token(self.login)
@@ -98,12 +95,12 @@ class Identity:
         return json_answer(201, document, headers=(("X-Subject-Token", token),))
 
     def accept(self, token: str, expires: float = float("inf")) -> None:
-        """Make this token good until ``expires`` (seconds since 1970, by the server's clock)."""
+        """Accept this token until ``expires`` (seconds since 1970, by the server's clock)."""
         with self._lock:
             self._expiry[token] = expires
 
     def revoke(self) -> None:
-        """No token given so far is good any more, the fixed one included."""
+        """Accept none of the tokens issued so far any more, nor the given one."""
         with self._lock:
             self._expiry.clear()
 
@@ -136,7 +133,7 @@ class Identity:
 
 
 def _read_login(body: bytes) -> tuple[object, ...]:
-    """User, password, its domain, and the kind, id or name, of what the token is for."""
+    """User, password, its domain, and the kind and the name (or id) of the scope of the token."""
     auth = json.loads(body)["auth"]
     if auth["identity"]["methods"] != ["password"]:
         raise ValueError(auth["identity"]["methods"])
@@ -147,9 +144,9 @@ def _read_login(body: bytes) -> tuple[object, ...]:
 
 
 def _good_logins(login: Login) -> tuple[tuple[object, ...], ...]:
-    who = (login.user, login.password, login.domain)
-    domains = [(*who, "domain", name) for name in (login.domain, _DOMAIN_ID)]
-    return (*domains, *((*who, "project", name) for name in (login.project, _PROJECT_ID)))
+    user = (login.user, login.password, login.domain)
+    domains = [(*user, "domain", name) for name in (login.domain, _DOMAIN_ID)]
+    return (*domains, *((*user, "project", name) for name in (login.project, _PROJECT_ID)))
 
 
 def _stamp(seconds: float) -> str:

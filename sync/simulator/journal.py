@@ -1,21 +1,18 @@
-"""What was asked, what was answered and what happened, in one order, so that a test can prove things afterwards."""
+"""All requests, answers and changes of the world in one order, so that it can be proven what was listed when."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_KEPT = 20_000  # events; what is needed for present_throughout is kept beside them and never dropped
+_KEPT = 20_000  # events; what present_throughout needs is kept beside them and never dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
     Attributes:
         seq: its place in the one order of all events, from 1.
@@ -29,21 +26,17 @@ class Event:
     ids: tuple[str, ...] = ()
     detail: dict[str, object] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, object]:
-        """The event as one JSON object."""
-        return {"seq": self.seq, "kind": self.kind, "ids": list(self.ids), **self.detail}
-
 
 class Journal:
     """All events in order; safe to use from any thread."""
 
-    def __init__(self, kept: int = _KEPT) -> None:
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._events: deque[Event] = deque(maxlen=kept)
+        self._events: deque[Event] = deque(maxlen=_KEPT)
         self._counts: Counter[str] = Counter()
         self._seq = 0
-        self._since: dict[str, int] = {}
-        self._past: list[tuple[str, int, int]] = []
+        self._listed_since: dict[str, int] = {}
+        self._listed_before: list[tuple[str, int, int]] = []
 
     def note(
         self,
@@ -53,8 +46,8 @@ class Journal:
         came: Iterable[str] = (),
         went: Iterable[str] = (),
         **detail: object,
-    ) -> int:
-        """Write an event down; returns its sequence number.
+    ) -> None:
+        """Record an event.
 
         Args:
             kind: what happened.
@@ -67,9 +60,9 @@ class Journal:
             self._seq += 1
             self._counts[kind] += 1
             self._events.append(Event(self._seq, kind, tuple(ids), detail))
-            self._since |= {identity: self._seq for identity in came if identity not in self._since}
-            self._past += [(gone, self._since.pop(gone), self._seq) for gone in went if gone in self._since]
-            return self._seq
+            since = self._listed_since
+            since |= {identity: self._seq for identity in came if identity not in since}
+            self._listed_before += [(gone, since.pop(gone), self._seq) for gone in went if gone in since]
 
     @property
     def seq(self) -> int:
@@ -78,12 +71,12 @@ class Journal:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many events of each kind there were, also of those no longer kept."""
+        """Number of events of each kind, including those no longer kept."""
         with self._lock:
             return dict(self._counts)
 
     def events(self, since: int = 0, kind: str | None = None) -> list[Event]:
-        """The events after this number, in order; of one kind if one is named."""
+        """The events after this number, in order; only those of one kind if it is named."""
         with self._lock:
             return [event for event in self._events if event.seq > since and kind in {None, event.kind}]
 
@@ -94,5 +87,6 @@ class Journal:
     def present_throughout(self, first: int, last: int) -> set[str]:
         """The ids that were listed from event ``first`` to event ``last`` without a gap."""
         with self._lock:
-            still = {identity for identity, since in self._since.items() if since <= first}
-            return still | {identity for identity, since, until in self._past if since <= first and until > last}
+            still = {identity for identity, since in self._listed_since.items() if since <= first}
+            before = {identity for identity, since, until in self._listed_before if since <= first and until > last}
+            return still | before

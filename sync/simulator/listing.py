@@ -1,31 +1,28 @@
-"""``GET /v1/images``: reads the 20 query parameters, then filters, sorts and cuts out the page."""
+"""``GET /v1/images``: reads the 20 query parameters, then filters, sorts and takes out the page."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from operator import itemgetter
 from random import Random
-from typing import TYPE_CHECKING
 
 from sync.domain.fields import FILTERS, PAGE_LIMIT, PARAMETERS, Kind
 from sync.errors import UsageError
+from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
+from sync.simulator.world import World
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from sync.simulator.world import World
-
-_CACHED = 16  # orders of one revision that are kept
+_CACHED = 16  # orders that are kept, all of the same revision
 _CHOICES = {parameter.name: parameter.choices for parameter in PARAMETERS}
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked for; ``hidden`` ids are left out as if they were not there."""
+    """A request for images; those whose ids are ``hidden`` are left out as if they did not exist."""
 
     filters: tuple[tuple[str, str], ...] = ()
     limit: int = PAGE_LIMIT
@@ -37,25 +34,25 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its images, and how many images match in all."""
+    """One page: its images, and the number of all images that match."""
 
     entries: Sequence[Entry]
     total: int
 
 
 def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
-    """The query of these parameters; those the API does not have are ignored, as it does.
+    """The query of these parameters; ignores those that the API does not have, as it does itself.
 
     Raises:
-        UsageError: limit, offset, sort_key or sort_dir is not one the API takes.
+        UsageError: the API would refuse limit, offset, sort_key or sort_dir.
     """
-    given = dict(pairs)
+    parameters = dict(pairs)
     return Query(
-        filters=tuple(sorted((name, value) for name, value in given.items() if name in FILTERS)),
-        limit=_number("limit", given.get("limit", str(PAGE_LIMIT)), 1, PAGE_LIMIT),
-        offset=_number("offset", given.get("offset", "0"), 0, 2**31 - 1),
-        sort_key=_choice("sort_key", given.get("sort_key", "created_at")),
-        descending=_choice("sort_dir", given.get("sort_dir", "desc")) == "desc",
+        filters=tuple(sorted((name, value) for name, value in parameters.items() if name in FILTERS)),
+        limit=_number("limit", parameters.get("limit", str(PAGE_LIMIT)), 1, PAGE_LIMIT),
+        offset=_number("offset", parameters.get("offset", "0"), 0, 2**31 - 1),
+        sort_key=_choice("sort_key", parameters.get("sort_key", "created_at")),
+        descending=_choice("sort_dir", parameters.get("sort_dir", "desc")) == "desc",
     )
 
 
@@ -77,24 +74,24 @@ class Listing:
         self._rng = Random(1)  # noqa: S311 - an order, not a secret
 
     def page(self, query: Query) -> Page:
-        """The page asked for, as of now. Hold the world's lock."""
+        """The page of this query, as of now. Hold the world's lock."""
         order = self._order(query)
-        limit = min(query.limit, self.page_cap or query.limit)
-        cut = order.shuffled if self.unstable_ties else order.cut
-        return Page(cut(query.offset, query.offset + limit, self._rng), len(order.entries))
+        start, end = query.offset, query.offset + min(query.limit, self.page_cap or query.limit)
+        page = order.shuffled(start, end, self._rng) if self.unstable_ties else order.entries[start:end]
+        return Page(page, len(order.entries))
 
     def _order(self, query: Query) -> _Order:
         if self._revision != self._world.revision or len(self._orders) >= _CACHED:
             self._orders.clear()
             self._revision = self._world.revision
-        asked = Query(query.filters, sort_key=query.sort_key, descending=query.descending, hidden=query.hidden)
-        if asked not in self._orders:
-            self._orders[asked] = _Order(_matching(self._world, asked), asked)
-        return self._orders[asked]
+        whole = replace(query, limit=PAGE_LIMIT, offset=0)
+        if whole not in self._orders:
+            self._orders[whole] = _Order(_matching(self._world, whole), whole)
+        return self._orders[whole]
 
 
 class _Order:
-    """All matching images in the order asked for, and where those with the same sort key lie."""
+    """All matching images in the order of the query, and the groups of those with the same sort key."""
 
     def __init__(self, matching: Iterable[Entry], query: Query) -> None:
         keyed = [(_sort_key(entry, query.sort_key), entry) for entry in matching]
@@ -104,15 +101,12 @@ class _Order:
 
     @cached_property
     def _groups(self) -> list[int]:
-        """The number of the group each row is in, counted along the order."""
+        """For each image the number of its group, counted along the order."""
         changes = (int(after != before) for before, after in pairwise(self._keys))
         return list(accumulate(changes, initial=0))
 
-    def cut(self, start: int, end: int, rng: Random) -> Sequence[Entry]:  # noqa: ARG002 - same shape as shuffled
-        return self.entries[start:end]
-
     def shuffled(self, start: int, end: int, rng: Random) -> Sequence[Entry]:
-        """The page after those with the same sort key changed places, also across the edges of the page."""
+        """The page, after images with the same sort key changed places, also across the edges of the page."""
         first, last = self._group(start)[0], self._group(min(end, len(self.entries)) - 1)[1]
         rows, position = list(self.entries[first:last]), first
         while position < last:
@@ -130,26 +124,22 @@ class _Order:
         return bisect_left(self._groups, group), bisect_right(self._groups, group)
 
 
-def _matching(world: World, query: Query) -> list[Entry]:
+def _matching(world: World, query: Query) -> Iterator[Entry]:
     filters = dict(query.filters)
     identity = filters.pop("id", None)
     deleted = filters.get("status") == "deleted"
-    found: Iterable[Entry] = world.entries(deleted=deleted)
-    if identity is not None and not deleted:
-        found = world.named(identity)
-    elif identity is not None:
-        found = [entry for entry in found if entry.id == identity]
-    return [entry for entry in found if _wanted(entry, filters) and entry.id not in query.hidden]
+    entries = world.entries(deleted=deleted) if identity is None or deleted else world.with_id(identity)
+    for entry in entries:
+        if identity in {None, entry.id} and entry.id not in query.hidden and _fits(entry, filters):
+            yield entry
 
 
-def _wanted(entry: Entry, filters: dict[str, str]) -> bool:
-    if not filters:
-        return True
-    document = entry.document
-    return all(_fits(name, value, document) for name, value in filters.items())
+def _fits(entry: Entry, filters: dict[str, str]) -> bool:
+    document = entry.document if filters else {}  # parsing takes long
+    return all(_has(document, name, value) for name, value in filters.items())
 
 
-def _fits(name: str, value: str, document: dict[str, object]) -> bool:
+def _has(document: Document, name: str, value: str) -> bool:
     if name == "__isregistered" and document.get("visibility") == "public":
         return True  # "without effect on public images", says the document
     held = document.get(FILTERS[name].field)

@@ -1,34 +1,33 @@
-"""The HTTP server: reads requests, hands them on, sends answers; ends at once when told, whatever hangs."""
+"""The HTTP server: reads requests, passes them on, sends answers; stops at once, whatever hangs."""
 
 from __future__ import annotations
 
 import secrets
 import socket
 import sys
-import time
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
+from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import Event, Lock, Thread, current_thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sync.errors import UsageError
 from sync.simulator.answers import Answer, Request, gateway_error
-from sync.simulator.wire import deliver, resets_on_close
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _LARGEST_BODY = 16 << 20  # bytes of a request
-_LAST_WAIT = 5.0  # seconds for the thread of a connection to end
+_LAST_WAIT = 5.0  # seconds in which the thread of a connection must end
 
 
 class Server(ThreadingHTTPServer):
-    """Answers on every connection, in a thread for each.
+    """Serves each connection in a thread of its own, from construction on.
 
     Args:
         host: address to listen on.
         port: 0 for any free one.
-        respond: gives the answer to a request; called from many threads.
+        respond: returns the answer to a request; called from many threads.
         clock: the server's clock, in seconds since 1970.
 
     Raises:
@@ -38,9 +37,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(
-        self, host: str, port: int, respond: Callable[[Request], Answer], clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, host: str, port: int, respond: Callable[[Request], Answer], clock: Callable[[], float]) -> None:
         self.respond = respond
         self.clock = clock
         self.closing = Event()
@@ -52,6 +49,7 @@ class Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             raise UsageError(f"Cannot listen on {host} port {port} ({error}): choose another.") from error
         self._thread = Thread(target=self.serve_forever, args=(0.02,), name="simulator", daemon=True)
+        self._thread.start()
 
     @property
     def url(self) -> str:
@@ -59,12 +57,8 @@ class Server(ThreadingHTTPServer):
         host, port = self.server_address[:2]
         return f"http://[{host!s}]:{port}" if self.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
 
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
     def stop(self) -> None:
-        """End every connection and every wait, and give the port back."""
+        """End every connection and every wait, and free the port."""
         self.closing.set()
         if self._thread.is_alive():
             self.shutdown()
@@ -74,11 +68,11 @@ class Server(ThreadingHTTPServer):
         for connection in left:
             _end(connection)
         for thread in left.values():
-            if thread is not current_thread():  # a hook may close the simulator that serves it
+            if thread is not current_thread():  # a fault may close the simulator that it strikes
                 thread.join(_LAST_WAIT)
 
     def server_bind(self) -> None:
-        """Bind without asking the name service for the host's name, which can take long."""
+        """Bind without looking up the host's name, which can take long."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
@@ -94,15 +88,8 @@ class Server(ThreadingHTTPServer):
             with self._lock:
                 del self._open[request]
 
-    def shutdown_request(self, request: Any) -> None:
-        """End one connection: in order, or by a reset where a fault asks for one."""
-        if resets_on_close(request):
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone is no news; anything else is a mistake of this program and shown."""
+        """Stay silent about a client that is gone; show anything else, as it is a bug of this program."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -113,31 +100,42 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        request, refused = self._read()
-        answer = refused or self.server.respond(request)
-        self.close_connection = not deliver(
-            answer,
-            self.connection,
-            identity=request.id,
-            now=self.server.clock(),
-            keep=not (self.close_connection or refused),
-            closing=self.server.closing,
-        )
+        request, refusal = self._read()
+        answer = refusal or self.server.respond(request)
+        keep, self.close_connection = not (self.close_connection or refusal), True
+        closing = self.server.closing
+        if not closing.wait(answer.delay):
+            head = _head(answer, request.id, self.server.clock(), keep=keep)
+            self.close_connection = not (answer.send(head, answer.body, self.connection, closing) and keep)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - the names http.server looks for
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the journal tells it better."""
+        """Log nothing: the journal has it all."""
 
     def _read(self) -> tuple[Request, Answer | None]:
         headers = {name.lower(): value for name, value in self.headers.items()}
         path, _, query = self.path.partition("?")
-        head = Request(secrets.token_hex(16), self.command, path, query, headers, client=str(self.client_address[0]))
+        client = str(self.client_address[0])
+        request = Request(secrets.token_hex(16), self.command, path, query, headers, client=client)
         length = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not length.isdigit() or int(length[:12]) > _LARGEST_BODY:
-            return head, gateway_error(413, "APIGW.0201", "Request entity too large", head)
-        body = self.rfile.read(int(length))
-        return Request(head.id, head.method, path, query, headers, body, head.client), None
+            return request, gateway_error(413, "APIGW.0201", "Request entity too large", request)
+        return replace(request, body=self.rfile.read(int(length))), None
+
+
+def _head(answer: Answer, request_id: str, now: float, *, keep: bool) -> bytes:
+    headers = [
+        ("Date", formatdate(now, usegmt=True)),
+        ("Content-Type", answer.content_type),
+        ("X-Request-Id", request_id),
+        ("Content-Length", str(len(answer.body))),
+        *([] if keep else [("Connection", "close")]),
+        *answer.headers,
+    ]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    phrase = responses.get(answer.status, "Unknown")
+    return f"HTTP/1.1 {answer.status} {phrase}\r\n{lines}\r\n".encode("latin-1", "replace")
 
 
 def _end(connection: socket.socket) -> None:

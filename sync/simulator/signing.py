@@ -1,4 +1,4 @@
-"""Checks request signatures (SDK-HMAC-SHA256) by computing them again from what came in.
+"""Checks request signatures (SDK-HMAC-SHA256) by computing them again from the request.
 
 Source: the vendor's API signing guide (canonical request, string to sign, signature).
 """
@@ -10,11 +10,9 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-if TYPE_CHECKING:
-    from sync.simulator.answers import Request
+from sync.simulator.answers import Request
 
 ALGORITHM = "SDK-HMAC-SHA256"
 WINDOW = 15 * 60  # seconds X-Sdk-Date may be off
@@ -33,11 +31,11 @@ class Keys:
 
 
 def flaw(request: Request, keys: Keys, now: float) -> str:
-    """What is wrong with the request's signature, in a few words; "" if it is right.
+    """The first mistake in the signature of a request, in a few words; "" if it is right.
 
     Args:
         request: as it came in.
-        keys: those it should be signed with.
+        keys: the access key that must have signed it.
         now: the server's clock, in seconds since 1970.
     """
     parts = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())

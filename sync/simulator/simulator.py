@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from sync.simulator.control import Control
 from sync.simulator.faults import Faults
 from sync.simulator.identity import Identity, Login
+from sync.simulator.journal import Journal
 from sync.simulator.listing import Listing
 from sync.simulator.server import Server
 from sync.simulator.service import Service
+from sync.simulator.signing import Keys
 from sync.simulator.world import World
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from sync.simulator.journal import Journal
-    from sync.simulator.signing import Keys
 
 
 class Simulator:
-    """A cloud to try against; use it in a ``with`` statement or ``close`` it. It answers as soon as it is made.
+    """A cloud to try against. It answers from construction on; use it in a ``with`` statement or ``close`` it.
 
     Args:
         world: its images; None for a new world of the usual size.
         host: address to listen on.
         port: 0 for any free one.
-        token: a token that is good for ever; None for one of chance, to be read from ``token``.
-        login: who may ask for tokens at ``/v3/auth/tokens``; None for nobody.
-        keys: whose request signatures are good; None for nobody's.
-        token_lifetime: seconds a token given by password lives, by the real clock.
-        skew: seconds the server's clock is ahead of the real one.
+        token: a token that never expires; None for a random one, which ``token`` returns.
+        login: the user who may ask for tokens at ``/v3/auth/tokens``; None for nobody.
+        keys: the access key whose signatures are accepted; None for none.
+        token_lifetime: seconds until a token given by password expires, by the real clock.
+        skew: seconds by which the server's clock is ahead of the real one.
         page_cap: most images in an answer, whatever ``limit`` says; None for the API's own 500.
         unstable_ties: images with the same sort key come in a new order in every answer.
-        latency: seconds every answer about images takes longer.
+        latency: seconds by which every answer about images is delayed.
         control: take commands under ``/_simulator/`` from this machine.
+        faults: decides what goes wrong; None for what ``faults.hide`` and ``faults.fail`` ask for.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -55,9 +53,10 @@ class Simulator:
         unstable_ties: bool = False,
         latency: float = 0.0,
         control: bool = False,
+        faults: Faults | None = None,
     ) -> None:
         self.world = world or World()
-        self.faults = Faults()
+        self.faults = faults or Faults()
         self.identity = Identity(
             self.world.journal, token=token, login=login, keys=keys, lifetime=token_lifetime, skew=skew
         )
@@ -65,7 +64,6 @@ class Simulator:
         commands = Control(self.world, self.faults, self.identity, self.listing) if control else None
         service = Service(self.world, self.listing, self.identity, self.faults, control=commands, latency=latency)
         self._server = Server(host, port, service.respond, self.identity.now)
-        self._server.start()
 
     @property
     def url(self) -> str:
@@ -74,16 +72,16 @@ class Simulator:
 
     @property
     def token(self) -> str:
-        """The token that is good for ever."""
+        """The token that never expires."""
         return self.identity.token
 
     @property
     def journal(self) -> Journal:
-        """What was asked, answered and happened."""
+        """All requests and changes of the world, in order."""
         return self.world.journal
 
     def close(self) -> None:
-        """End every connection, also those that hang, and give the port back."""
+        """End every connection, also those that hang, and free the port."""
         self._server.stop()
 
     def __enter__(self) -> Self:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One operating system: what the API calls ``__platform``, ``__os_type`` and ``__os_version`` always fit.
+    """One operating system, so that ``__platform``, ``__os_type`` and ``__os_version`` always fit each other.
 
     Attributes:
         platform: family, such as CentOS.
         os_type: Linux, Windows or Other.
         version: exact version.
         disk: smallest system disk in GB.
-        arm: it runs on ARM, and then boots by UEFI.
+        arm: whether it runs on ARM, and therefore boots by UEFI.
     """
 
     platform: str

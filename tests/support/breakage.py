@@ -5,35 +5,32 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
-from sync.errors import UsageError
-from sync.simulator.effects import Effect
+from delivery import Delivery
+from effects import Effect
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sync.simulator.answers import Answer, Delivery, Request
+from sync.simulator.answers import Answer, Request
 
 _MEGABYTE = 1 << 20
 _GZIP = 31  # window bits that make zlib write the format of gzip
 
 
 def delay(seconds: float) -> Effect:
-    """So many seconds of silence before the answer."""
-    return _travels("delay", lambda way: replace(way, delay=way.delay + seconds))
+    """This many seconds of silence come before the answer."""
+    return Effect("delay", answer=lambda answer, _: replace(answer, delay=answer.delay + seconds))
 
 
 def drip(rate: float) -> Effect:
-    """The answer comes at so many bytes a second."""
+    """The answer comes at this many bytes per second."""
     if rate <= 0:
-        raise UsageError("A drip needs a rate above 0 bytes a second.")
-    return _travels("drip", lambda way: replace(way, drip=rate))
+        raise ValueError("A drip needs a rate above 0 bytes a second.")
+    return _travels("drip", drip=rate)
 
 
 def black_hole() -> Effect:
     """The connection stays open and nothing ever comes."""
-    return _travels("black_hole", lambda way: replace(way, silent=True))
+    return _travels("black_hole", silent=True)
 
 
 def drop(part: str = "head", after: int = 0, *, reset: bool = True) -> Effect:
@@ -45,19 +42,19 @@ def drop(part: str = "head", after: int = 0, *, reset: bool = True) -> Effect:
         reset: by a TCP reset; False for an orderly close.
     """
     if part not in {"head", "body"}:
-        raise UsageError("An answer can be dropped in its head or its body.")
+        raise ValueError("An answer can be dropped in its head or its body.")
     head, body = (after, None) if part == "head" else (None, after)
-    return _travels("drop", lambda way: replace(way, head_bytes=head, body_bytes=body, reset=reset))
+    return _travels("drop", head_bytes=head, body_bytes=body, reset=reset)
 
 
 def truncate(after: int) -> Effect:
     """A body without a length ends early, with an orderly close: only its content tells that something is missing."""
-    return _travels("truncate", lambda way: replace(way, body_bytes=after, unsized=True))
+    return _travels("truncate", body_bytes=after, unsized=True)
 
 
 def endless() -> Effect:
     """A body without a length never ends."""
-    return _travels("endless", lambda way: replace(way, endless=True, unsized=True))
+    return _travels("endless", endless=True, unsized=True)
 
 
 def gzip(padding: int = 0, layers: int = 1) -> Effect:
@@ -78,8 +75,12 @@ def gzip(padding: int = 0, layers: int = 1) -> Effect:
     return Effect("gzip", answer=answer)
 
 
-def _travels(name: str, change: Callable[[Delivery], Delivery]) -> Effect:
-    return Effect(name, answer=lambda answer, _: replace(answer, delivery=change(answer.delivery)))
+def _travels(name: str, **changes: Any) -> Effect:
+    def answer(answer: Answer, _: Request) -> Answer:
+        delivery = answer.send if isinstance(answer.send, Delivery) else Delivery()
+        return replace(answer, send=replace(delivery, **changes))
+
+    return Effect(name, answer=answer)
 
 
 @lru_cache(maxsize=2)

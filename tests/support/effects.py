@@ -1,4 +1,4 @@
-"""What can go wrong with an answer's content: the wrong images, totals, bodies, statuses. Each call gives an effect.
+"""What can go wrong with the content of an answer: wrong images, totals, bodies, statuses. Each call gives an effect.
 
 How an answer can go wrong on its way is in ``breakage``.
 """
@@ -6,20 +6,13 @@ How an answer can go wrong on its way is in ``breakage``.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING
 
-from sync.errors import UsageError
-from sync.simulator.answers import Answer, Request, gateway_error, html_error, iam_error, iec_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from sync.simulator.listing import Query
-
-Members = dict[str, bytes]
-"""The members of a page, each already JSON: ``images`` and ``total``."""
+from sync.simulator.answers import Answer, Request, gateway_error, iam_error, iec_error
+from sync.simulator.faults import Members
+from sync.simulator.listing import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +79,14 @@ def status(
         "iec": lambda _: iec_error(status, code, message),
         "gateway": lambda request: gateway_error(status, code, message, request),
         "iam": lambda _: iam_error(status, code, message),
-        "html": lambda _: html_error(status, message),
+        "html": lambda _: _html_error(status, message),
     }
     say = said[_known(style, said)]
     extra = {"Retry-After": retry_after, "Location": location}
     headers = tuple((name, value) for name, value in extra.items() if value is not None)
     return Effect(
         f"status {status}",
-        answer=lambda answer, request: replace(say(request), headers=headers, delivery=answer.delivery),
+        answer=lambda answer, request: replace(say(request), headers=headers, delay=answer.delay, send=answer.send),
     )
 
 
@@ -157,7 +150,7 @@ def hidden(ids: Sequence[str]) -> Effect:
 
 def reformatted(seed: int = 1) -> Effect:
     """The same images, written in another way: other order of keys, blanks and escapes."""
-    rng = Random(seed)  # noqa: S311 - an order, not a secret
+    rng = Random(seed)
 
     def shape(members: Members) -> Members:
         rows = [dict(rng.sample(list(image.items()), len(image))) for image in json.loads(members["images"])]
@@ -166,11 +159,17 @@ def reformatted(seed: int = 1) -> Effect:
     return Effect("reformatted", shape=shape)
 
 
+def _html_error(status: int, title: str) -> Answer:
+    """A page from something in between."""
+    page = f"<html>\n<head><title>{status} {title}</title></head>\n<body><h1>{status} {title}</h1></body>\n</html>\n"
+    return Answer(status, page.encode(), content_type="text/html")
+
+
 def _without(members: Members, name: str) -> Members:
     return {other: value for other, value in members.items() if other != name}
 
 
 def _known(name: str, names: Iterable[str]) -> str:
     if name not in names:
-        raise UsageError(f"{name} is not known here: take one of {', '.join(names)}.")
+        raise ValueError(f"{name} is not known here: take one of {', '.join(names)}.")
     return name

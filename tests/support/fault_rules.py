@@ -1,0 +1,134 @@
+"""Rules that let anything go wrong with the simulated cloud: which request is hit by which effect, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qsl
+
+from effects import Effect, Members
+
+from sync.simulator import IMAGES, Faults, Simulator
+from sync.simulator.answers import Answer, Request
+from sync.simulator.faults import Fault
+from sync.simulator.listing import Query
+
+
+class FaultySimulator(Simulator):
+    """A simulated cloud whose ``faults`` take rules.
+
+    Args:
+        arguments: those of ``Simulator``.
+        options: those of ``Simulator`` by name, all but ``faults``.
+    """
+
+    faults: FaultRules
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, faults=FaultRules(), **options)
+
+
+@dataclass(slots=True)
+class _Rule:
+    effect: Effect
+    times: int | None
+    nth: int
+    path: str
+    where: dict[str, str]
+    seen: int = 0
+
+    def fits(self, request: Request) -> bool:
+        """Whether it is about this request; counts it if so."""
+        query = {"offset": "0"} | dict(parse_qsl(request.query, keep_blank_values=True))
+        if request.path != self.path or any(query.get(name) != value for name, value in self.where.items()):
+            return False
+        self.seen += 1
+        return self.seen >= self.nth and self.times != 0
+
+
+class FaultRules(Faults):
+    """The faults to come; safe to use from any thread.
+
+    Attributes:
+        before_answer: called before each answer about images is looked up, one at a time; may change the world.
+        struck: for each request that was hit, the names of its effects.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_answer: Callable[[Request], object] | None = None
+        self.struck: list[list[str]] = []
+        self._turn = Lock()
+        self._rules_lock = Lock()
+        self._rules: list[_Rule] = []
+
+    def add(
+        self,
+        effect: Effect,
+        *,
+        times: int | None = 1,
+        nth: int = 1,
+        path: str = IMAGES,
+        offset: int | None = None,
+        id: str | None = None,
+    ) -> None:
+        """Let this go wrong.
+
+        Of the rules with a number of ``times``, a request is hit by the first that fits it, so they queue up in the
+        order they were added; all that hold always (``times=None``) hit it as well.
+
+        Args:
+            effect: what goes wrong.
+            times: with how many requests; None for always.
+            nth: from which fitting request on, counted from now; 1 is the next.
+            path: with requests to this path.
+            offset: only with requests for this offset.
+            id: only with requests for this id.
+        """
+        where = {name: str(value) for name, value in {"offset": offset, "id": id}.items() if value is not None}
+        with self._rules_lock:
+            self._rules.append(_Rule(effect, times, nth, path, where))
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        super().clear()
+        with self._rules_lock:
+            self._rules.clear()
+            self.before_answer = None
+
+    def strike(self, request: Request) -> Fault:
+        """All that hits this request, as one fault: first what a user asked for, then the rules as they were added."""
+        fault = super().strike(request)
+        effects = self._hit(request)
+        if (request.method, request.path) == ("GET", IMAGES):
+            with self._turn:
+                if self.before_answer is not None:
+                    self.before_answer(request)
+        return _combined([fault, *effects]) if effects else fault
+
+    def _hit(self, request: Request) -> list[Effect]:
+        with self._rules_lock:
+            fitting = [rule for rule in self._rules if rule.fits(request)]
+            counted = next((rule for rule in fitting if rule.times is not None), None)
+            if counted is not None and counted.times is not None:
+                counted.times -= 1
+            effects = [rule.effect for rule in fitting if rule.times is None or rule is counted]
+            if effects:
+                self.struck.append([effect.name for effect in effects])
+            return effects
+
+
+def _combined(faults: Sequence[Fault | Effect]) -> Fault:
+    def ask(query: Query) -> Query:
+        return reduce(lambda query, fault: fault.ask(query), faults, query)
+
+    def shape(members: Members) -> Members:
+        return reduce(lambda members, fault: fault.shape(members), faults, members)
+
+    def answer(answer: Answer, request: Request) -> Answer:
+        return reduce(lambda answer, fault: fault.answer(answer, request), faults, answer)
+
+    return Fault(ask, shape, answer)
