@@ -51,7 +51,7 @@ class _Commands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        from sync.errors import ImageSyncError  # noqa: PLC0415 - with the first command
+        from sync.errors import ImageSyncError
 
         try:
             return super().invoke(ctx)
@@ -77,14 +77,14 @@ def command(ctx: click.Context, config: Path | None, debug: bool) -> None:  # no
 
 def say(text: str) -> None:
     """Tell a person something, on standard error, with nothing in it that could steer a terminal."""
-    from sync.logs import escape, mask  # noqa: PLC0415
+    from sync.logs import escape, mask
 
     print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201
 
 
 def _tell(error: ImageSyncError) -> None:
     """Say what ended the command: as a line of the logs where a program reads those, else as a sentence."""
-    from sync import logs  # noqa: PLC0415 - with the first command
+    from sync import logs
 
     notes = list(getattr(error, "__notes__", ()))
     if logs.for_programs():

@@ -43,13 +43,13 @@ def notice(config: Path | None, run: int | None, test: bool, printing: bool) -> 
 
 
 def _test() -> Notice:
-    from sync.notices.decision import trial_notice  # noqa: PLC0415 - only here
+    from sync.notices.decision import trial_notice
 
     return trial_notice(secrets.token_hex(16), datetime.now(UTC))
 
 
 def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
-    from sync.store.queries.inventory import inventory  # noqa: PLC0415 - with the database
+    from sync.store.queries.inventory import inventory
 
     with wiring.database(loaded, os.environ) as target:
         with inventory(target) as asked:
@@ -58,7 +58,7 @@ def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
 
 
 def _show(told: Sequence[Notice]) -> None:
-    from sync.notices.formats import as_json  # noqa: PLC0415 - only here
+    from sync.notices.formats import as_json
 
     for each in told:
         sys.stdout.buffer.write(as_json(each) + b"\n")

@@ -47,7 +47,7 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
 
 
 def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - shows all
-    import msgspec  # noqa: PLC0415 - only for this style
+    import msgspec
 
     encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
     for row in rows:
@@ -62,16 +62,16 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
 
 
 def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from sync.cli import parquet  # noqa: PLC0415 - needs an extra
+    from sync.cli import parquet  # needs an extra
 
     parquet.write(rows, columns)
 
 
 def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from rich import box  # noqa: PLC0415 - only for this style
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     texts = [[row[name] for name in columns] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))

@@ -18,8 +18,8 @@ def progress() -> Iterator[Callable[[str], Tick | None]]:
     if not sys.stderr.isatty():
         yield lambda _label: None
         return
-    from rich.console import Console  # noqa: PLC0415 - only for people
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

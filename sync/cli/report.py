@@ -130,16 +130,16 @@ def make(loaded: Settings, found: Inventory, material: ReportQueries, style: str
 def _writer(style: str) -> Callable[[Report, ReportQueries, dict[str, str]], bytes]:
     """Writes a report in a style; what it needs is imported only then."""
     if style == "html":
-        from sync.reports.html import html  # noqa: PLC0415
+        from sync.reports.html import html
 
         return lambda made, _material, sql: html(made, sql).encode()
     if style == "xlsx":
-        from sync.reports.as_xlsx import as_xlsx  # noqa: PLC0415
+        from sync.reports.as_xlsx import as_xlsx
 
         return lambda made, material, _sql: as_xlsx(made, material.images())
-    from sync.reports.as_csv import as_csv  # noqa: PLC0415
-    from sync.reports.as_json import as_json  # noqa: PLC0415
-    from sync.reports.markdown import markdown  # noqa: PLC0415
+    from sync.reports.as_csv import as_csv
+    from sync.reports.as_json import as_json
+    from sync.reports.markdown import markdown
 
     write = {"md": markdown, "csv": as_csv, "json": as_json}[style]
     return lambda made, _material, _sql: write(made).encode()

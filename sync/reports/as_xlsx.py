@@ -51,7 +51,7 @@ def as_xlsx(report: Report, images: Iterable[Row]) -> bytes:
         UsageError: the library for it is not installed.
     """
     try:
-        from xlsxwriter import Workbook  # noqa: PLC0415 - an extra
+        from xlsxwriter import Workbook  # an extra
     except ImportError as error:
         raise UsageError("for workbooks install the extra: pip install 'image-sync[xlsx]'") from error
     out = io.BytesIO()
