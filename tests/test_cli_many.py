@@ -9,7 +9,7 @@ import pytest
 from cli_tools import Job, ask
 from servers import Server
 
-from sync.cli.share import Shard
+from sync.cli.options import Shard
 from sync.simulator import Simulator, World, breakage
 
 

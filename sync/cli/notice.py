@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--test", is_flag=True, help="Send a notice that only shows that notices arrive.")
 @click.option("--print", "printing", is_flag=True, help="Send nothing; show the notices as JSON, one a line.")
 @click.pass_obj
-def notice(config: Path | None, run: int | None, test: bool, printing: bool) -> None:  # noqa: FBT001 - click's way
+def notice(config: Path | None, *, run: int | None, test: bool, printing: bool) -> None:
     """Send again what RUN had to tell, or a test; exit code 1 if it does not arrive."""
     if (run is None) != test:
         raise UsageError("give --test, or the number of a run; `image-sync status` shows the last of each source")

@@ -12,9 +12,9 @@ import click
 
 from sync import logs, wiring
 from sync.cli import watching
+from sync.cli.options import Shard, jobs_option, shard_option, sources_option
 from sync.cli.output import format_option, show
 from sync.cli.progress import progress
-from sync.cli.share import Shard, jobs_option, shard_option
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.run import JSON_FIELDS
 from sync.runner import SourceRunner
@@ -26,7 +26,7 @@ COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored"
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
 _options = (
-    click.option("--source", "names", multiple=True, help="Only this source; may be given several times."),
+    sources_option,
     shard_option,
     jobs_option,
     format_option,
