@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -35,6 +36,7 @@ COMMANDS = {
     "simulate": ("sync.cli.simulate", "simulate"),
 }
 FAILED = 1
+_DEBUG = f"{__name__}.debug"
 
 
 class _Commands(click.Group):
@@ -56,7 +58,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ImageSyncError as error:
-            if ctx.params.get("debug"):
+            if ctx.meta.get(_DEBUG):
                 say(traceback.format_exc())
             _tell(error)
             ctx.exit(error.exit_code)
@@ -67,12 +69,12 @@ class _Commands(click.Group):
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file; else image-sync.toml, if there is one.")
 @click.option("--debug", is_flag=True, help="Show where an error was raised.")
 @click.pass_context
-def command(ctx: click.Context, config: Path | None, debug: bool) -> None:  # noqa: ARG001, FBT001 - click's way
+def command(ctx: click.Context, *, config: Path | None, debug: bool) -> None:
     """Keep an inventory of cloud images in PostgreSQL, with its history.
 
     Settings come from IMAGE_SYNC_* in the environment and from image-sync.toml; see docs/settings.md.
     """
-    ctx.obj = config
+    ctx.obj, ctx.meta[_DEBUG] = config, debug
 
 
 def say(text: str) -> None:
@@ -80,6 +82,16 @@ def say(text: str) -> None:
     from sync.logs import escape, mask
 
     print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201
+
+
+def user() -> str:
+    """The name of the user at the keyboard, or the number where it has none, as in containers; for the record."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _tell(error: ImageSyncError) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.cli.person import who
+from sync.cli import user
 from sync.errors import UsageError
 from sync.store.approvals import acknowledge
 from sync.store.approvals import approve as release
@@ -31,5 +31,5 @@ def approve(config: Path | None, run: int | None, scope: str | None) -> None:
             acknowledge(target, source.name, source.scope)
             click.echo(f"source {scope} now has the filter {source.scope or '(none)'}", err=True)
         elif run is not None:
-            count = release(target, run, who())
+            count = release(target, run, user())
             click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)

@@ -16,7 +16,6 @@ import click
 
 from sync.domain.image import iso
 from sync.logs import escape
-from sync.reports.cells import harmless
 
 _WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,10 +54,12 @@ def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    from sync.reports.as_csv import cell
+
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
+        writer.writerow([cell(row[name]) for name in columns])
 
 
 def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -100,9 +101,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | Decimal):
-        return "" if value is None else value
-    return harmless(iso(value) if isinstance(value, datetime) else _text(value))

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.cli import say
+from sync.cli import say, user
 from sync.cli.options import duration_option, sources_option
 from sync.cli.output import format_option, show
-from sync.cli.person import who
 from sync.errors import UsageError
 from sync.settings.model import Settings
 from sync.settings.options import options
@@ -42,6 +41,6 @@ def prune(config: Path | None, *, keep: float | None, names: tuple[str, ...], ye
     with wiring.database(loaded, os.environ) as target:
         with connect(target) as connection, transaction(connection, target, "reading the version of the schema"):
             migrate.check(connection)
-        found = remove(target, ago(target, seconds), who(), only=names, remove=yes)
+        found = remove(target, ago(target, seconds), user(), only=names, remove=yes)
     show([row._asdict() for row in found], style, Pruned._fields)
     say("removed; on record in inventory.prunings" if yes else "nothing was removed; --yes removes it")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -14,7 +15,6 @@ from sync import logs, wiring
 from sync.cli import watching
 from sync.cli.options import Shard, jobs_option, shard_option, sources_option
 from sync.cli.output import format_option, show
-from sync.cli.progress import progress
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.run import JSON_FIELDS
 from sync.runner import SourceRunner
@@ -23,6 +23,7 @@ from sync.store.runs.database import Database
 from sync.store.runs.dry_run import DryRun
 
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
+Tick = Callable[[int, int | None], None]  # how many images were read, and of how many
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
 _options = (
@@ -78,7 +79,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
         stopping() as stop,
         wiring.database(loaded, os.environ) as target,
         wiring.notifier(loaded, target, stop) as notify,
-        progress() as line,
+        _progress() as line,
     ):
         runner = SourceRunner(target, stop, trigger, store=store, notify=notify, metrics=metrics, progress=line)
         results = runner.run_all(chosen, asked["jobs"] or loaded.jobs)
@@ -88,6 +89,28 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     columns = COLUMNS if asked["style"] == "table" else JSON_FIELDS
     show([result.as_json() for result in results], asked["style"], columns)
     return worst([result.exit_code for result in results])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], Tick | None]]:
+    """Show how many images were read, a line per source, on standard error, if that is a terminal.
+
+    What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _label: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+        def line(label: str) -> Tick:
+            task = bar.add_task(f"reading {label}", total=None)
+            return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
+
+        yield line
 
 
 def _group(asked: Asked) -> dict[str, str]:
