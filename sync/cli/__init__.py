@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +80,7 @@ def say(text: str) -> None:
     """Tell a person something, on standard error, with nothing in it that could steer a terminal."""
     from sync.logs import escape, mask
 
-    print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201
+    click.echo("\n".join(escape(line) for line in mask(text).splitlines()), err=True)
 
 
 def user() -> str:

@@ -42,10 +42,13 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
-    {"json": _json, "csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
+    if style == "json":
+        _json(rows)
+    else:
+        {"csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
 
 
-def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - shows all
+def _json(rows: Iterable[Row]) -> None:
     import msgspec
 
     encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode

@@ -129,8 +129,9 @@ def _mask_value(value: object, depth: int) -> object:
         return mask_fields(value, depth)
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
         parts = list(value)
-        if len(parts) == 2 and _is_secret(parts[0]):  # noqa: PLR2004 - a header as a pair
-            return [mask(_text(parts[0])), MASK]
+        match parts:
+            case [name, _] if _is_secret(name):  # a header
+                return [mask(_text(name)), MASK]
         return [_mask_value(part, depth + 1) for part in parts]
     return mask(_text(value))
 

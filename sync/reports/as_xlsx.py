@@ -104,7 +104,7 @@ def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Iterable[Seq
     for place, column in enumerate(columns):
         sheet.write_string(0, place, column, bold)
     last = 0
-    for last, row in zip(range(1, _ROWS + 1), rows):  # noqa: B905 - a sheet holds no more
+    for last, row in zip(range(1, _ROWS + 1), rows, strict=False):  # a sheet holds no more
         for place, value in enumerate(row):
             _write(sheet, last, place, value)
     sheet.autofilter(0, 0, last, len(columns) - 1)

@@ -16,6 +16,7 @@ KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _CRON_FIELDS = 5
 _QUOTED = 40
+_HUNDRED = 100  # per cent
 T = TypeVar("T")
 
 
@@ -80,9 +81,9 @@ def percent() -> Rule[float]:
 
     def parse(value: object) -> float | None:
         number = measured(value, {"": 1.0, "%": 1.0})
-        return number if number is not None and 0 <= number <= 100 else None  # noqa: PLR2004 - a hundred per cent
+        return number if number is not None and 0 <= number <= _HUNDRED else None
 
-    return Rule(expects="a number from 0 to 100", parse=parse, unit="%")
+    return Rule(expects=f"a number from 0 to {_HUNDRED}", parse=parse, unit="%")
 
 
 def duration(low: float, high: float) -> Rule[float]:
