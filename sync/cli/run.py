@@ -23,7 +23,6 @@ from sync.store.runs.database import Database
 from sync.store.runs.dry_run import DryRun
 
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
-Tick = Callable[[int, int | None], None]  # how many images were read, and of how many
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
 _options = (
@@ -92,7 +91,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], Tick | None]]:
+def _progress() -> Iterator[Callable[[str], wiring.Progress | None]]:
     """Show how many images were read, a line per source, on standard error, if that is a terminal.
 
     What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
@@ -106,7 +105,7 @@ def _progress() -> Iterator[Callable[[str], Tick | None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 
-        def line(label: str) -> Tick:
+        def line(label: str) -> wiring.Progress:
             task = bar.add_task(f"reading {label}", total=None)
             return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
 
