@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE, Keys, Password, Token
 from sync.settings.options import Option, options
+from sync.settings.quantities import show_duration
 
 PAGE = Path(__file__).with_name("settings.md")
 _UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -142,7 +143,7 @@ def _default(option: Option) -> str:
 def _measured(number: float, unit: str) -> str:
     if unit == "bytes":
         return next(f"{number // size}{name}" for size, name in _UNITS if number % size == 0)
-    return f"{number:.15g}{unit if unit in {'s', '%'} else ''}"
+    return show_duration(number) if unit == "s" else f"{number:.15g}{unit if unit == '%' else ''}"
 
 
 def _meaning(option: Option) -> str:

@@ -17,7 +17,7 @@ from sync import logs
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SAME = 0.1  # seconds within which two signals count as one: some send it to the process and to its group
-_HURRY = 3.0  # seconds that a second signal leaves
+_HURRY = {2: 3.0}  # seconds that a second signal leaves; one after it leaves none
 _TELLING = 1.5  # seconds that telling of a stop may take
 _log = logs.get(__name__)
 
@@ -107,7 +107,7 @@ def _heed(count: int, stop: Stop) -> None:
         threading.Thread(target=stop.set, daemon=True, name="stop").start()
         return
     stop.hurry.set()
-    wait = _HURRY if count == 2 else 0.0  # noqa: PLR2004 - the second
+    wait = _HURRY.get(count, 0.0)
     exiting = threading.Timer(wait, exit_now, ["a signal came once more, and the process had not ended by itself"])
     exiting.daemon = True
     exiting.start()

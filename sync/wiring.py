@@ -90,7 +90,7 @@ def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -
     if loaded.notice_url is None or not loaded.notice_on:
         yield lambda _run: None
         return
-    from sync.notices.outbox import Outbox  # noqa: PLC0415 - only where notices are wanted
+    from sync.notices.outbox import Outbox
 
     outbox = Outbox(lambda run: notices(loaded, target, run), webhook(loaded.notice_url, loaded))
     try:
@@ -101,8 +101,8 @@ def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -
 
 def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]:
     """What there is to tell of a run that is over."""
-    from sync.notices.decision import notices_of  # noqa: PLC0415 - only where notices are wanted
-    from sync.store.queries.notices import facts_of  # noqa: PLC0415
+    from sync.notices.decision import notices_of
+    from sync.store.queries.notices import facts_of
 
     facts = facts_of(target, run, loaded.notice_on)
     return notices_of(facts, loaded.notice_on, loaded.notify_after_failures) if facts else []
@@ -110,7 +110,7 @@ def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]
 
 def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
     """The receiver of notices."""
-    from sync.notices.webhook import Webhook  # noqa: PLC0415 - with the HTTP library
+    from sync.notices.webhook import Webhook
 
     secret = loaded.notice_secret.reveal() if loaded.notice_secret else None
     return Webhook(url.reveal(), secret, loaded.notice_style)
@@ -122,9 +122,9 @@ def parts(
 ) -> Iterator[Parts]:
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
-    from sync.cloud.retry import RetryPolicy  # noqa: PLC0415
-    from sync.cloud.session import open_session  # noqa: PLC0415
-    from sync.store.runs.spool import FileSpool  # noqa: PLC0415
+    from sync.cloud.retry import RetryPolicy
+    from sync.cloud.session import open_session
+    from sync.store.runs.spool import FileSpool
 
     stats, spool = RequestStats(), FileSpool()
     policy = RetryPolicy(given.deadline, given.max_retries, stats, stop)

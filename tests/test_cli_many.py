@@ -11,7 +11,7 @@ from cli_tools import Job, ask
 from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.cli.share import Shard
+from sync.cli.options import Shard
 from sync.simulator import Simulator, World
 
 

@@ -195,12 +195,12 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "source default has no schedule"),
+        ((), "source default: it has no schedule"),
         (("--every", "1h", "--cron", "0 0 * * *"), "not both"),
-        (("--every", "1y2"), "an interval from 1s to 366d"),
+        (("--every", "1y2"), "'--every': takes a time from 1s to 366d"),
         (("--cron", "0 0 31 2 *"), "never comes"),
         (("--cron", "0 6 * * funday"), "funday"),
-        (("--every", "1h", "--grace", "2d"), "from 0 to 1h"),
+        (("--every", "1h", "--grace", "2d"), "'--grace': takes a time from 0s to 1h"),
         (("--every", "1h", "--listen", "nowhere"), "HOST:PORT"),
         (("--every", "1h", "--listen", "127.0.0.1:99999"), "--listen"),
         (("--every", "1h", "--source", "other"), "no source 'other'"),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from cli_tools import Job, ask, dump
 from cloud_tools import Reader
 from credential_tools import LOGIN, Run, all_text, page
@@ -61,7 +60,6 @@ def logged() -> Iterator[io.StringIO]:
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 def answer(head: bytes) -> bytes:

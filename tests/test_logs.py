@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 import sync
 from sync import logs
@@ -41,7 +40,6 @@ def as_it_was() -> Iterator[None]:
     root.handlers[:], redaction._protected = handlers, protected
     root.setLevel(level)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -105,7 +103,7 @@ def test_bound_fields(lines: Lines) -> None:
     with logs.bind(run=7), logs.bind(source="prod"):
         logs.get("sync").info("in")
         logging.getLogger("other").warning("in, %s", "too", extra={"more": 1})
-        structlog.get_logger("native").info("in", own=2)
+        logs.get("sync").info("in", own=2)
     logs.get("sync").info("out")
 
     inside, outside = lines()[:3], lines()[3]
@@ -204,10 +202,9 @@ def test_secrets_in_tracebacks(stream: io.StringIO, style: str) -> None:
     except ValueError:
         logs.get("sync").exception("failed")
         logging.getLogger("other").exception("failed")
-        structlog.get_logger("native").exception("failed")
 
     text = stream.getvalue()
-    assert text.count("ValueError: X-Auth-Token: ***") == 3
+    assert text.count("ValueError: X-Auth-Token: ***") == 2
     assert not any(secret in text for secret in ("c4n4ry", "Zq7", "s3cret", HIDDEN))
 
 
@@ -334,9 +331,26 @@ def test_json_is_ascii(lines: Lines, stream: io.StringIO) -> None:
 
 
 def test_import_is_light() -> None:
-    """Neither logs nor settings bring structlog along before logging is set up."""
-    code = "import sys, sync.logs, sync.settings; sys.exit('structlog' in sys.modules)"
+    """Logs and settings, also once logging is set up and used, bring along nothing but Python's own library."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from sync import logs, settings; logs.configure(); logs.get('sync').info('hello', a=1)\n"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
+    )
 
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert done.returncode == 0
+    assert done.stdout == "{'sync'}\n"
+
+
+def test_stack_and_no_exception(lines: Lines) -> None:
+    """The stack of a call is a field; an exception that is asked for where there is none is none."""
+    logging.getLogger("other").info("stack", stack_info=True, extra={"fields": [1]})
+    logs.get("sync").exception("failed", stack="mine")
+
+    first, second = lines()
+    assert str(first["stack"]).startswith("Stack (most recent call last):\n")
+    assert "test_stack_and_no_exception" in str(first["stack"]).splitlines()[-2]
+    assert first["fields"] == [1]
+    assert (second["event"], second["level"], second["stack"]) == ("failed", "error", "mine")
+    assert "exception" not in second

@@ -15,7 +15,6 @@ from typing import Any
 import breakage
 import effects
 import pytest
-import structlog
 from cli_tools import CHECKOUT, FAST, Done, Job
 from credential_tools import Run
 from effects import Effect
@@ -239,7 +238,6 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
         logging.getLogger().handlers[:] = handlers
         logging.getLogger().setLevel(level)
         logging.captureWarnings(capture=False)
-        structlog.reset_defaults()
 
     found = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["event"], line.get("source"), line.get("run")) for line in found] == [

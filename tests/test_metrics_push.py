@@ -10,6 +10,7 @@ import trustme
 from http_server import HttpServer, always, reply
 
 from sync.domain.metrics import ProcessMetrics
+from sync.logs.formatter import FIELDS
 from sync.metrics.collector import MetricsCollector
 from sync.metrics.publish import push
 
@@ -20,7 +21,7 @@ def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
     """Why a push to this address came to nothing, after a look that the whole line shows no secret."""
     push(MetricsCollector([], ProcessMetrics(), up=True), address, {})
     (record,) = [one for one in caplog.records if one.getMessage() == "metrics not pushed"]
-    fields = record.__dict__["fields"]
+    fields = record.__dict__[FIELDS]
     assert "canary" not in str(fields)
     assert LOGIN not in str(fields)
     return str(fields["reason"])

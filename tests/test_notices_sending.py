@@ -19,6 +19,7 @@ from receiver import SECRET, Receiver, assert_signed, elsewhere
 from sync import logs
 from sync.domain.notices import Notice
 from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError, StoreError
+from sync.logs.formatter import FIELDS
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 
@@ -71,7 +72,7 @@ class Logged:
     def lines(self) -> list[tuple[str, dict[str, Any]]]:
         """Events of warnings and worse, with their fields."""
         return [
-            (record.getMessage(), record.__dict__.get("fields", {}))
+            (record.getMessage(), record.__dict__.get(FIELDS, {}))
             for record in self._caplog.records
             if record.levelname in {"WARNING", "ERROR"}
         ]

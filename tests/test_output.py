@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cli.output import _cell, show
+from sync.cli.output import show
+from sync.reports.as_csv import cell as as_cell
 
 MOMENT = datetime(2026, 3, 1, 8, 0, 0, 123456, tzinfo=UTC)
 Capture = pytest.CaptureFixture[str]
@@ -57,7 +58,7 @@ def test_csv_shows_the_columns_in_their_order(capsys: Capture) -> None:
 @given(st.text())
 def test_no_text_becomes_a_formula(text: str) -> None:
     """Whatever the text, its cell starts with nothing a spreadsheet takes for a formula, and can be read back."""
-    cell = _cell(text)
+    cell = as_cell(text)
 
     assert not cell.lstrip(" ")[:1] or cell.lstrip(" ")[0] not in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
     assert text in {cell, cell[1:]}
@@ -66,8 +67,8 @@ def test_no_text_becomes_a_formula(text: str) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "  =1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1"])
 def test_text_that_looks_like_a_formula_is_quoted(text: str) -> None:
     """An apostrophe before it; numbers stay numbers."""
-    assert _cell(text) == f"'{text}"
-    assert (_cell(-1), _cell(Decimal(-1))) == (-1, Decimal(-1))
+    assert as_cell(text) == f"'{text}"
+    assert (as_cell(-1), as_cell(Decimal(-1))) == (-1, Decimal(-1))
 
 
 def test_table_shows_text_as_it_is(capsys: Capture) -> None:

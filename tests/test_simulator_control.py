@@ -252,7 +252,8 @@ def test_mistakes_on_the_command_line() -> None:
     assert isinstance(missing.exception, UsageError)
     assert "--password-file" in str(missing.exception)
     assert wrong.exit_code == 2
-    assert "30s" in wrong.output
+    assert "--churn-every" in wrong.output
+    assert "90s" in wrong.output
 
 
 def test_secrets_come_from_files(tmp_path: Path) -> None:

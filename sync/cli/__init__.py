@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ COMMANDS = {
 }
 RENAMED = {"notice": "notify"}  # since the last drafts of the first version
 FAILED = 1
+_DEBUG = f"{__name__}.debug"
 
 
 class _Commands(click.Group):
@@ -55,12 +56,12 @@ class _Commands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        from sync.errors import ImageSyncError  # noqa: PLC0415 - with the first command
+        from sync.errors import ImageSyncError
 
         try:
             return super().invoke(ctx)
         except ImageSyncError as error:
-            if ctx.params.get("debug"):
+            if ctx.meta.get(_DEBUG):
                 say(traceback.format_exc())
             _tell(error)
             ctx.exit(error.exit_code)
@@ -71,24 +72,34 @@ class _Commands(click.Group):
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file; else image-sync.toml, if there is one.")
 @click.option("--debug", is_flag=True, help="Show where an error was raised.")
 @click.pass_context
-def command(ctx: click.Context, config: Path | None, debug: bool) -> None:  # noqa: ARG001, FBT001 - click's way
+def command(ctx: click.Context, *, config: Path | None, debug: bool) -> None:
     """Keep an inventory of cloud images in PostgreSQL, with its history.
 
     Settings come from IMAGE_SYNC_* in the environment and from image-sync.toml; see docs/settings.md.
     """
-    ctx.obj = config
+    ctx.obj, ctx.meta[_DEBUG] = config, debug
 
 
 def say(text: str) -> None:
     """Tell a person something, on standard error, with nothing in it that could steer a terminal."""
-    from sync.logs import escape, mask  # noqa: PLC0415
+    from sync.logs import escape, mask
 
-    print("\n".join(escape(line) for line in mask(text).splitlines()), file=sys.stderr)  # noqa: T201
+    click.echo("\n".join(escape(line) for line in mask(text).splitlines()), err=True)
+
+
+def user() -> str:
+    """The name of the user at the keyboard, or the number where it has none, as in containers; for the record."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _tell(error: ImageSyncError) -> None:
     """Say what ended the command: as a line of the logs where a program reads those, else as a sentence."""
-    from sync import logs  # noqa: PLC0415 - with the first command
+    from sync import logs
 
     notes = list(getattr(error, "__notes__", ()))
     if logs.for_programs():

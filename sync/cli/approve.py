@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.cli.person import who
+from sync.cli import user
 from sync.store.approvals import approve as release
 
 
@@ -25,5 +25,5 @@ def approve(config: Path | None, run: int) -> None:
     """Release the deletions that RUN withheld: exactly those, once; the next run still confirms each."""
     loaded = wiring.load(os.environ, config)
     with wiring.database(loaded, os.environ) as target:
-        count = release(target, run, who())
+        count = release(target, run, user())
     click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)

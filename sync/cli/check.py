@@ -17,6 +17,7 @@ from sync.checks.junit import junit
 from sync.checks.run import checks, find, systems
 from sync.checks.sarif import sarif
 from sync.cli import say
+from sync.cli.options import source_option
 from sync.cli.output import formats, show
 from sync.domain.checks import Check, Finding, Severity
 from sync.settings import Settings
@@ -39,7 +40,7 @@ class Asked(TypedDict):
 
 
 @click.command()
-@click.option("--source", help="Only this source.")
+@source_option
 @click.option("--severity", type=_severity, default="low", help="Only checks that are at least so severe.")
 @click.option("--fail-on", type=_severity, help="Exit with 4 if a finding is at least so severe.")
 @click.option("--list", "only_list", is_flag=True, help="List the checks instead.")

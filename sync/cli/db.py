@@ -38,7 +38,7 @@ def db() -> None:
 @db.command()
 @click.option("--sql", is_flag=True, help="Only print the SQL, for review.")
 @click.pass_obj
-def upgrade(config: Path | None, sql: bool) -> None:  # noqa: FBT001 - click's way
+def upgrade(config: Path | None, *, sql: bool) -> None:
     """Bring the schema to what this program needs."""
     if sql:
         click.echo(migrate.offline_sql())

@@ -11,6 +11,7 @@ import click
 
 from sync import logs, wiring
 from sync.cli import FAILED, say
+from sync.cli.options import sources_option
 from sync.cli.output import format_option, show
 from sync.cloud.session import probe_session
 from sync.doctor.cloud import SourceProbe
@@ -24,11 +25,11 @@ _PATIENCE = 10.0  # seconds for the one or two requests to a cloud
 
 
 @click.command()
-@click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
+@sources_option
 @click.option("--offline", is_flag=True, help="Ask nothing of the clouds.")
 @format_option
 @click.pass_obj
-def doctor(config: Path | None, names: tuple[str, ...], offline: bool, style: str) -> None:  # noqa: FBT001 - click's way
+def doctor(config: Path | None, *, names: tuple[str, ...], offline: bool, style: str) -> None:
     """Look at all that a run needs, and say what to do; exit 1 if something is wrong.
 
     Nothing is written and nothing is started, so it may be called at any time: it asks each cloud for one image (with

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--test", is_flag=True, help="Send a notice that only shows that notices arrive.")
 @click.option("--print", "printing", is_flag=True, help="Send nothing; show the notices as JSON, one a line.")
 @click.pass_obj
-def notify(config: Path | None, run: int | None, test: bool, printing: bool) -> None:  # noqa: FBT001 - click's way
+def notify(config: Path | None, *, run: int | None, test: bool, printing: bool) -> None:
     """Send again what RUN had to tell, or a test; exit code 1 if it does not arrive."""
     if (run is None) != test:
         raise UsageError("give --test, or the number of a run; `image-sync status` shows the last of each source")
@@ -43,13 +43,13 @@ def notify(config: Path | None, run: int | None, test: bool, printing: bool) -> 
 
 
 def _test() -> Notice:
-    from sync.notices.decision import trial_notice  # noqa: PLC0415 - only here
+    from sync.notices.decision import trial_notice
 
     return trial_notice(secrets.token_hex(16), datetime.now(UTC))
 
 
 def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
-    from sync.store.queries.inventory import inventory  # noqa: PLC0415 - with the database
+    from sync.store.queries.inventory import inventory
 
     with wiring.database(loaded, os.environ) as target:
         with inventory(target) as asked:
@@ -58,7 +58,7 @@ def _of(run: int, loaded: settings.Settings) -> Sequence[Notice]:
 
 
 def _show(told: Sequence[Notice]) -> None:
-    from sync.notices.formats import as_json  # noqa: PLC0415 - only here
+    from sync.notices.formats import as_json
 
     for each in told:
         sys.stdout.buffer.write(as_json(each) + b"\n")

@@ -16,7 +16,6 @@ import click
 
 from sync.domain.image import iso
 from sync.logs import escape
-from sync.reports.cells import harmless
 
 _WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,11 +42,14 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
-    {"json": _json, "csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
+    if style == "json":
+        _json(rows)
+    else:
+        {"csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
 
 
-def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 - shows all
-    import msgspec  # noqa: PLC0415 - only for this style
+def _json(rows: Iterable[Row]) -> None:
+    import msgspec
 
     encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
     for row in rows:
@@ -55,23 +57,25 @@ def _json(rows: Iterable[Row], columns: Sequence[str]) -> None:  # noqa: ARG001 
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    from sync.reports.as_csv import cell
+
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
+        writer.writerow([cell(row[name]) for name in columns])
 
 
 def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from sync.cli import parquet  # noqa: PLC0415 - needs an extra
+    from sync.cli import parquet  # needs an extra
 
     parquet.write(rows, columns)
 
 
 def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from rich import box  # noqa: PLC0415 - only for this style
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     texts = [[row[name] for name in columns] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -100,9 +104,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | Decimal):
-        return "" if value is None else value
-    return harmless(iso(value) if isinstance(value, datetime) else _text(value))

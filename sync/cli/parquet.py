@@ -30,8 +30,8 @@ def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
         UsageError: the extra is not installed, or standard output is a terminal.
     """
     try:
-        import pyarrow as pa  # noqa: PLC0415 - only for this style
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError as error:
         raise UsageError("Parquet needs an extra; install it with: pip install 'image-sync[parquet]'") from error
     if sys.stdout.isatty():

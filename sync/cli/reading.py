@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.cli import moments, say
+from sync.cli import say
+from sync.cli.options import Moment, moment, source_option
 from sync.cli.output import format_option, formats, show
 from sync.domain.image import iso
 from sync.errors import UsageError
@@ -32,7 +33,6 @@ AS_OF_ALL = (
 )
 AS_OF = ("source", "id", "name", "status", "visibility", "os_version", "min_disk", "created_at")
 _DASHES = {"ignore_unknown_options": True}  # a moment such as -7d is no option
-_source_option = click.option("--source", help="Only this source.")
 
 
 @click.command()
@@ -42,7 +42,7 @@ _source_option = click.option("--source", help="Only this source.")
 )
 @format_option
 @click.pass_obj
-def status(config: Path | None, held: bool, missing: bool, style: str) -> None:  # noqa: FBT001 - click's way
+def status(config: Path | None, *, held: bool, missing: bool, style: str) -> None:
     """Show each source: its last run, how old its proof is, what is withheld."""
     if held and missing:
         raise UsageError("give --held or --missing, not both")
@@ -82,7 +82,7 @@ def _missing(count: int) -> str:
 
 @click.command()
 @click.argument("image_id", metavar="ID")
-@_source_option
+@source_option
 @format_option
 @click.pass_obj
 def history(config: Path | None, image_id: str, source: str | None, style: str) -> None:
@@ -92,39 +92,39 @@ def history(config: Path | None, image_id: str, source: str | None, style: str) 
 
 
 @click.command("as-of", context_settings=_DASHES)
-@click.argument("moment")
-@_source_option
+@click.argument("at", metavar="MOMENT", type=moment)
+@source_option
 @formats("table", "json", "csv", "parquet")
 @click.pass_obj
-def as_of(config: Path | None, moment: str, source: str | None, style: str) -> None:
+def as_of(config: Path | None, at: Moment, source: str | None, style: str) -> None:
     """List the images that existed at MOMENT.
 
-    MOMENT is now, last (the last run), today, yesterday, -7d (also m, h, w), 2026-03-31, 2026-03-31T12:00Z, or the
-    number of a run.
+    MOMENT is now, last (the last run), today, yesterday, -7d (also s, m, h, w, y), 2026-03-31, 2026-03-31T12:00Z, or
+    the number of a run.
     """
     with _inventory(config, source) as found:
-        meant = moments.moment(moment, found, source)
+        meant = at.find(found, source)
         show(found.as_of(meant, source), style, AS_OF if style == "table" else AS_OF_ALL)
         _tell_limits(found, meant, source)
 
 
 @click.command(context_settings=_DASHES)
-@click.argument("before")
-@click.argument("after", default="now")
-@_source_option
+@click.argument("before", type=moment)
+@click.argument("after", type=moment, default="now")
+@source_option
 @format_option
 @click.pass_obj
-def diff(config: Path | None, before: str, after: str, source: str | None, style: str) -> None:
+def diff(config: Path | None, before: Moment, after: Moment, source: str | None, style: str) -> None:
     """Show what changed from the moment BEFORE to the moment AFTER, or until now.
 
     Moments are written as for `as-of`; as BEFORE, last is the moment just before the last run, so that `diff last`
     shows what that run changed.
     """
     with _inventory(config, source) as found:
-        first = moments.moment(before, found, source, begins=True)
-        second = moments.moment(after, found, source)
+        first = before.find(found, source, begins=True)
+        second = after.find(found, source)
         if first > second:
-            raise UsageError(f"{before} is later than {after}; give the earlier moment first")
+            raise UsageError(f"{before.text} is later than {after.text}; give the earlier moment first")
         show(found.diff(first, second, source), style, DIFF)
         _tell_limits(found, first, source)
         _tell_limits(found, second, source)

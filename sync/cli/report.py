@@ -15,8 +15,9 @@ import click
 
 from sync import wiring
 from sync.checks import run
-from sync.cli import moments, say
+from sync.cli import say
 from sync.cli.check import configured
+from sync.cli.options import Moment, moment, source_option
 from sync.domain.image import iso
 from sync.errors import ImageSyncError, UsageError
 from sync.logs import escape
@@ -33,8 +34,8 @@ USUAL = "-7d"
 class Asked(TypedDict):
     """What was asked for."""
 
-    begin: str | None
-    end: str
+    begin: Moment | None
+    end: Moment
     source: str | None
     style: str
     output: Path | None
@@ -43,9 +44,9 @@ class Asked(TypedDict):
 
 
 @click.command()
-@click.option("--from", "begin", help=f"Moment after which changes count.  [default: {USUAL}]")
-@click.option("--to", "end", default="now", show_default=True, help="Moment up to which they do.")
-@click.option("--source", help="Only this source.")
+@click.option("--from", "begin", type=moment, help=f"Moment after which changes count.  [default: {USUAL}]")
+@click.option("--to", "end", type=moment, default="now", show_default=True, help="Moment up to which they do.")
+@source_option
 @click.option(
     "--format", "style", type=click.Choice(["md", "html", "csv", "json", "xlsx"]), default="md", show_default=True
 )
@@ -94,20 +95,21 @@ def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
     """After which moment, and up to which."""
     source = asked["source"]
     settled = found.settled(source)
-    end = moments.moment(asked["end"], found, source, early=True)
+    end = asked["end"].find(found, source, early=True)
     if end > settled:
-        if asked["end"] != "now":
+        if asked["end"].text != "now":
             say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
         end = settled
     stopped = bookmarks.stopped(found, asked["since_last"], source) if asked["since_last"] else None
     if stopped is not None:
         return min(stopped, end), end
-    begin = moments.moment(asked["begin"] or USUAL, found, source, begins=True, early=True)
+    after = asked["begin"] or moment(USUAL)
+    begin = after.find(found, source, begins=True, early=True)
     if begin > end == settled:
         say(f"a run has been under way since {iso(settled)}; there is nothing later to report on yet")
         return end, end
     if begin > end:
-        raise UsageError(f"{asked['begin'] or USUAL} is later than {asked['end']}; give the earlier moment as --from")
+        raise UsageError(f"{after.text} is later than {asked['end'].text}; give the earlier moment as --from")
     return begin, end
 
 
@@ -130,16 +132,16 @@ def make(loaded: Settings, found: Inventory, material: ReportQueries, style: str
 def _writer(style: str) -> Callable[[Report, ReportQueries, dict[str, str]], bytes]:
     """Writes a report in a style; what it needs is imported only then."""
     if style == "html":
-        from sync.reports.html import html  # noqa: PLC0415
+        from sync.reports.html import html
 
         return lambda made, _material, sql: html(made, sql).encode()
     if style == "xlsx":
-        from sync.reports.as_xlsx import as_xlsx  # noqa: PLC0415
+        from sync.reports.as_xlsx import as_xlsx
 
         return lambda made, material, _sql: as_xlsx(made, material.images())
-    from sync.reports.as_csv import as_csv  # noqa: PLC0415
-    from sync.reports.as_json import as_json  # noqa: PLC0415
-    from sync.reports.markdown import markdown  # noqa: PLC0415
+    from sync.reports.as_csv import as_csv
+    from sync.reports.as_json import as_json
+    from sync.reports.markdown import markdown
 
     write = {"md": markdown, "csv": as_csv, "json": as_json}[style]
     return lambda made, _material, _sql: write(made).encode()

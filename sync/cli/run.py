@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -12,9 +13,8 @@ import click
 
 from sync import logs, wiring
 from sync.cli import watching
+from sync.cli.options import Shard, jobs_option, shard_option, sources_option
 from sync.cli.output import format_option, show
-from sync.cli.progress import progress
-from sync.cli.share import Shard, jobs_option, shard_option
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.run import JSON_FIELDS
 from sync.runner import SourceRunner
@@ -26,7 +26,7 @@ COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored"
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
 _options = (
-    click.option("--source", "names", multiple=True, help="Only this source; may be given several times."),
+    sources_option,
     shard_option,
     jobs_option,
     format_option,
@@ -78,7 +78,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
         stopping() as stop,
         wiring.database(loaded, os.environ) as target,
         wiring.notifier(loaded, target, stop) as notify,
-        progress() as line,
+        _progress() as line,
     ):
         runner = SourceRunner(target, stop, trigger, store=store, notify=notify, metrics=metrics, progress=line)
         results = runner.run_all(chosen, asked["jobs"] or loaded.jobs)
@@ -88,6 +88,28 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
     columns = COLUMNS if asked["style"] == "table" else JSON_FIELDS
     show([result.as_json() for result in results], asked["style"], columns)
     return worst([result.exit_code for result in results])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], wiring.Progress | None]]:
+    """Show how many images were read, a line per source, on standard error, if that is a terminal.
+
+    What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _label: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+        def line(label: str) -> wiring.Progress:
+            task = bar.add_task(f"reading {label}", total=None)
+            return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
+
+        yield line
 
 
 def _group(asked: Asked) -> dict[str, str]:

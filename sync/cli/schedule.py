@@ -16,6 +16,7 @@ import click
 
 from sync import logs, settings, wiring
 from sync.cli import watching
+from sync.cli.options import duration_option, sources_option
 from sync.domain.metrics import ProcessMetrics
 from sync.errors import ImageSyncError, SettingsError, UsageError
 from sync.runner import SourceRunner
@@ -23,29 +24,22 @@ from sync.scheduler.schedule import Schedule, turns
 from sync.scheduler.scheduler import Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 from sync.settings.addresses import host_port
-from sync.settings.rules import duration
+from sync.settings.quantities import show_duration
+from sync.settings.rules import INTERVAL, duration
 from sync.signals import Stop, exit_now, stopping
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
 _log = logs.get(__name__)
-_INTERVAL = duration(1, 366 * 86_400)
 _GRACE = duration(0, 3_600)
 _LAST_SKIPS = 1.0  # seconds to put on record what was skipped last
 _TAKEN = {"sources", "file", "warnings", "log_level", "log_format"}  # on SIGHUP; other settings need a new process
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001 - click's way
-    found = _GRACE.parse(text)
-    if not isinstance(found, float):
-        raise click.BadParameter('give a time from 0 to 1h, such as "20s"')
-    return found
-
-
 class Asked(TypedDict):
     """What was asked for."""
 
-    every: str | None
+    every: float | None
     cron: str | None
     names: tuple[str, ...]
     wait_first: bool
@@ -54,12 +48,12 @@ class Asked(TypedDict):
 
 
 @click.command()
-@click.option("--every", help="Interval of all sources, such as 15m or 1h, whatever the settings say.")
+@duration_option("--every", INTERVAL, "Interval of all sources, such as 15m or 1h, whatever the settings say.")
 @click.option("--cron", help="Cron expression of all sources, in UTC, such as '0 6 * * mon-fri'.")
-@click.option("--source", "names", multiple=True, help="Only this source; may be given several times.")
+@sources_option
 @click.option("--wait-first", is_flag=True, help="Start when the first turn comes, instead of at once.")
 @click.option("--listen", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there.")
-@click.option("--grace", default="8s", show_default=True, callback=_seconds, help="How long SIGTERM lets runs go on.")
+@duration_option("--grace", _GRACE, "How long SIGTERM lets runs go on.", default="8s")
 @click.pass_obj
 def schedule(config: Path | None, **asked: Unpack[Asked]) -> None:
     """Sync each source when it is due, in UTC: at an interval, or as a cron expression says.
@@ -135,28 +129,26 @@ def _due(loaded: settings.Settings, asked: Asked) -> dict[str, Schedule]:
     """
     if asked["every"] and asked["cron"]:
         raise UsageError("give --every or --cron, not both")
-    given = asked["every"] or asked["cron"]
     wrong: list[str] = []
-    found: dict[str, Schedule] = {}
+    due: dict[str, Schedule] = {}
     for source in loaded.choose(asked["names"]):
-        text = given or source.schedule
-        if text is None:
-            wrong.append(f"source {source.name} has no schedule; give it the setting `schedule`, or --every for all")
-            continue
         try:
-            found[source.name] = _turns(text, source, interval=bool(asked["every"]), cron=bool(asked["cron"]))
+            due[source.name] = _schedule(asked, source)
         except UsageError as error:
-            wrong.append(str(error) if given else f"source {source.name}: {error}")
+            wrong.append(str(error) if asked["cron"] else f"source {source.name}: {error}")
     if wrong:
         raise SettingsError(list(dict.fromkeys(wrong)))
-    return found
+    return due
 
 
-def _turns(text: str, source: settings.Source, *, interval: bool, cron: bool) -> Schedule:
-    length = None if cron else _INTERVAL.parse(text)
-    if interval and length is None:
-        raise UsageError(f"--every takes an interval from 1s to 366d, such as 15m, and not {text!r}")
-    return turns(text, length if isinstance(length, float) else None, source.schedule_jitter)
+def _schedule(asked: Asked, source: settings.Source) -> Schedule:
+    if asked["every"] is not None:
+        return Schedule(show_duration(asked["every"]), asked["every"], source.schedule_jitter)
+    if asked["cron"]:
+        return turns(asked["cron"], None, source.schedule_jitter)
+    if source.schedule is None:
+        raise UsageError("it has no schedule; give it the setting `schedule`, or --every for all")
+    return turns(source.schedule, INTERVAL.parse(source.schedule), source.schedule_jitter)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
 from pathlib import Path
@@ -12,21 +11,15 @@ from typing import NoReturn
 
 import click
 
+from sync.cli.options import duration_option
 from sync.errors import UsageError
+from sync.settings.rules import duration
 from sync.simulator import Keys, Login, Simulator, World
 
 PASSWORD = "IMAGE_SYNC_SIMULATOR_PASSWORD"  # noqa: S105 - the name of a variable
 SECRET_KEY = "IMAGE_SYNC_SIMULATOR_SECRET_KEY"  # noqa: S105 - the name of a variable
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_TIME = duration(0.001, 100 * 365 * 86_400)
 _SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def seconds(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
-    """Seconds of a text such as 30, 30s, 5m or 1h, for click."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text) if text is not None else None
-    if text is not None and (found is None or float(found[1]) == 0):
-        raise click.BadParameter('give seconds above 0, or text with a unit such as "30s", "5m" or "1h"')
-    return float(found[1]) * _UNITS[found[2]] if found else None
 
 
 @click.command()
@@ -38,13 +31,13 @@ def seconds(context: click.Context, parameter: click.Parameter, text: str | None
 @click.option("--user", help=f"A user who may ask for tokens; password from a file or ${PASSWORD}.")
 @click.option("--password-file", type=_SECRET_FILE, help="File with the password of --user.")
 @click.option("--domain", default="simulated", show_default=True, help="Account of --user.")
-@click.option("--token-lifetime", default="24h", show_default=True, callback=seconds, help="Life of such a token.")
+@duration_option("--token-lifetime", _TIME, "Life of such a token.", default="24h")
 @click.option("--access-key", help=f"An access key whose signatures are good; secret from a file or ${SECRET_KEY}.")
 @click.option("--secret-key-file", type=_SECRET_FILE, help="File with the secret of --access-key.")
 @click.option("--page-cap", type=click.IntRange(1, 500), help="Most images in an answer, whatever is asked for.")
 @click.option("--unstable-ties", is_flag=True, help="Images with equal created_at change places in every answer.")
-@click.option("--latency", callback=seconds, help="How much longer each answer takes, such as 0.05.")
-@click.option("--churn-every", callback=seconds, help="Let a day's worth of things happen so often, such as 30s.")
+@duration_option("--latency", _TIME, "How much longer each answer takes, such as 50ms.")
+@duration_option("--churn-every", _TIME, "Let a day's worth of things happen so often, such as 30s.")
 @click.option("--churn", default=1.0, show_default=True, type=click.FloatRange(0, 100), help="Percent touched by it.")
 @click.option("--control", is_flag=True, help="Take commands under /_simulator/ from this machine.")
 def simulate(

@@ -23,8 +23,8 @@ _PATIENCE = 4.0  # seconds that the end of a daemon waits for its metrics to be 
 
 def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[str] | None = None) -> Monitor:
     """What says how sources and runs are; it never waits long for the database."""
-    from sync.metrics.monitor import Monitor  # noqa: PLC0415 - only where metrics are wanted
-    from sync.store.queries.metrics import MetricsQuery  # noqa: PLC0415
+    from sync.metrics.monitor import Monitor
+    from sync.store.queries.metrics import MetricsQuery
 
     return Monitor(MetricsQuery(with_short_timeouts(target), only).figures, process_metrics)
 
@@ -43,7 +43,7 @@ def check_ready(target: Target) -> None:
 
 def publish(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str, str]) -> None:
     """Write and push the metrics, as the settings say; it fails no run."""
-    from sync.metrics import publish  # noqa: PLC0415 - only where metrics are wanted
+    from sync.metrics import publish
 
     if loaded.metrics_file or loaded.metrics_push:
         exposition = watch.exposition(afresh=True)
@@ -60,7 +60,7 @@ def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]
     Raises:
         UsageError: no one can listen there.
     """
-    from sync.metrics.server import Listener  # noqa: PLC0415 - only where it is wanted
+    from sync.metrics.server import Listener
 
     with Listener(host, port, pages) as listener:
         _log.info("listening", host=host, port=listener.port, pages=list(pages))

@@ -116,7 +116,7 @@ class HttpTransport:
         except CloudError as error:
             problem = error
         else:
-            self._stats.count(bytes=len(body))
+            self._stats.count(received=len(body))
             return Reply(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
         if response is not None:
             problem = traced(problem, response.status_code, request_id_of(response.headers))

@@ -103,12 +103,12 @@ class RequestStats:
     phases: dict[str, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def count(self, *, requests: int = 0, retries: int = 0, bytes: int = 0, throttled_seconds: float = 0.0) -> None:
-        """Add what just happened."""
+    def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, throttled_seconds: float = 0.0) -> None:
+        """Add what just happened; ``received`` is in bytes."""
         with self._lock:
             self.requests += requests
             self.retries += retries
-            self.bytes += bytes
+            self.bytes += received
             self.throttled_seconds += throttled_seconds
 
     def add_phase(self, phase: str, seconds: float) -> None:

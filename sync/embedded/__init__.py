@@ -48,7 +48,7 @@ def embedded(folder: Path) -> Iterator[Embedded]:
         EmbeddedError: it cannot run here; the message says what to do.
     """
     _refuse_windows()
-    from sync.embedded.handle import opened  # noqa: PLC0415 - fcntl and pwd do not exist on Windows
+    from sync.embedded.handle import opened  # fcntl and pwd do not exist on Windows
 
     with opened(folder) as handle:
         yield handle
@@ -61,7 +61,7 @@ def wait_until_stopped(folder: Path) -> None:
         EmbeddedError: it is still in use after two minutes.
     """
     _refuse_windows()
-    from sync.embedded.handle import stopped  # noqa: PLC0415 - fcntl and pwd do not exist on Windows
+    from sync.embedded.handle import stopped  # fcntl and pwd do not exist on Windows
 
     stopped(folder)
 

@@ -67,7 +67,7 @@ def _answers(place: ServerDirectory) -> bool:
     """Whether the server takes connections; if it does, its database is there afterwards."""
     if not socket_in(place.sockets).exists():
         return False
-    import psycopg  # noqa: PLC0415 - 0.1 s that a refusal to start need not wait for
+    import psycopg  # 0.1 s that a refusal to start need not wait for
 
     try:
         connection = psycopg.connect(place.url("postgres"), autocommit=True, connect_timeout=10)

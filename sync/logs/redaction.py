@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from html import unescape
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
@@ -111,22 +112,27 @@ def wraps_secret(text: str) -> bool:
     return any(mask(inner) != inner or _guessed(_seen(inner)).count(MASK) > guesses for inner in inners)
 
 
-def mask_value(value: object, depth: int = 0) -> object:
-    """``value`` without secrets, as text, numbers, lists and dicts that JSON can hold."""
+def mask_fields(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
+    """``fields`` without secrets, as text, numbers, lists and dicts that JSON can hold."""
+    return {
+        mask(_text(name)): MASK if _is_secret(name) else _mask_value(part, depth + 1) for name, part in fields.items()
+    }
+
+
+def _mask_value(value: object, depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         shown = str(value)
         return value if mask(shown) == shown else MASK
     if isinstance(value, Mapping) and depth < _DEEPEST:
-        return {
-            mask(_text(name)): MASK if _is_secret(name) else mask_value(part, depth + 1) for name, part in value.items()
-        }
+        return mask_fields(value, depth)
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
         parts = list(value)
-        if len(parts) == 2 and _is_secret(parts[0]):  # noqa: PLR2004 - a header as a pair
-            return [mask(_text(parts[0])), MASK]
-        return [mask_value(part, depth + 1) for part in parts]
+        match parts:
+            case [name, _] if _is_secret(name):  # a header
+                return [mask(_text(name)), MASK]
+        return [_mask_value(part, depth + 1) for part in parts]
     return mask(_text(value))
 
 

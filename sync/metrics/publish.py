@@ -10,6 +10,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
@@ -98,7 +99,7 @@ def _send(request: Request, timeout: float | None) -> None:
     for handler in (ProxyHandler(dict(proxies) if proxies is not None else None), HTTPHandler(), HTTPSHandler()):
         opener.add_handler(handler)
     with opener.open(request, timeout=timeout) as answer:
-        if answer.status >= 300:  # noqa: PLR2004 - whatever is no success
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise _RefusedError(f"HTTP {answer.status}")
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -59,7 +60,7 @@ class Webhook:
         """
         body, count = as_slack(notices) if self._style == "slack" else (as_json(notices[0]), 1)
         status, told = self._post(body, headers(notices[0].id, int(time.time()), body, self._secret))
-        if 200 <= status < 300:  # noqa: PLR2004 - any 2xx
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return count
         if status in _AGAIN or status >= _SERVER_FAULT:
             raise ReceiverAwayError(

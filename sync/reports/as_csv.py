@@ -1,16 +1,19 @@
-"""The changes of a report as CSV (RFC 4180), a row a changed field, with nothing in it that a spreadsheet would run."""
+"""The changes of a report as CSV (RFC 4180), a row per changed field, and nothing that a spreadsheet would run."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from sync.domain.image import iso
-from sync.reports.cells import harmless
 from sync.reports.model import Field, Report
 
+# A spreadsheet runs a cell that starts so; the last four are the wide forms, which some take for the narrow ones.
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLUMNS = ("source", "id", "name", "kind", "at", "not_before", "run", "field", "old", "new")
 
 
@@ -19,7 +22,7 @@ def as_csv(report: Report) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    writer.writerows(map(_cell, row) for row in rows(report))
+    writer.writerows(map(cell, row) for row in rows(report))
     return out.getvalue()
 
 
@@ -31,7 +34,11 @@ def rows(report: Report) -> Iterator[tuple[object, ...]]:
             yield (*head, field.name, field.old, field.new)
 
 
-def _cell(value: object) -> object:
-    if value is None or isinstance(value, int):
+def cell(value: object) -> object:
+    """A value as a cell that no spreadsheet takes for a formula: an apostrophe before what starts dangerously."""
+    if value is None or isinstance(value, bool | int | float | Decimal):
         return "" if value is None else value
-    return harmless(iso(value) if isinstance(value, datetime) else str(value))
+    if isinstance(value, datetime):
+        return iso(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_DANGEROUS) else text

@@ -51,7 +51,7 @@ def as_xlsx(report: Report, images: Iterable[Row]) -> bytes:
         UsageError: the library for it is not installed.
     """
     try:
-        from xlsxwriter import Workbook  # noqa: PLC0415 - an extra
+        from xlsxwriter import Workbook  # an extra
     except ImportError as error:
         raise UsageError("for workbooks install the extra: pip install 'image-sync[xlsx]'") from error
     out = io.BytesIO()
@@ -104,7 +104,7 @@ def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Iterable[Seq
     for place, column in enumerate(columns):
         sheet.write_string(0, place, column, bold)
     last = 0
-    for last, row in zip(range(1, _ROWS + 1), rows):  # noqa: B905 - a sheet holds no more
+    for last, row in zip(range(1, _ROWS + 1), rows, strict=False):  # a sheet holds no more
         for place, value in enumerate(row):
             _write(sheet, last, place, value)
     sheet.autofilter(0, 0, last, len(columns) - 1)

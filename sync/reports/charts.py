@@ -24,7 +24,7 @@ _HEIGHT = 200
 _LANE = 30
 _BAR = 22
 _TICKS = 6  # labels of time, at most, with room for each
-_DAY = 86_400
+_MINUTE, _DAY = 60, 86_400
 
 
 class Words(NamedTuple):
@@ -179,7 +179,7 @@ def _moment(moment: datetime, step: float) -> str:
     """A moment, as exactly as the step from one to the next asks for."""
     if step >= _DAY:
         return f"{moment:%Y-%m-%d}"
-    if step >= 60:  # noqa: PLR2004 - seconds
+    if step >= _MINUTE:
         return f"{moment:%m-%d %H:%M}"
     return f"{moment:%H:%M:%S}" if step >= 1 else f"{moment:%H:%M:%S.%f}"[:-4]
 

@@ -27,6 +27,7 @@ _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_FIELDS = ("minute", "hour", "day", "month", "day of the week")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEK = len(_DAYS)
@@ -161,8 +162,8 @@ def _fields(text: str) -> list[dict[str, str]]:
     """The fields of the library's triggers, any of which may fire."""
     lowered = " ".join(text.lower().split())
     words = _MACROS.get(lowered, lowered).split()
-    if len(words) != 5:  # noqa: PLR2004 - as the message says
-        raise ValueError(f"give minute, hour, day, month and day of the week, or one of {', '.join(_MACROS)}")
+    if len(words) != len(_FIELDS):
+        raise ValueError(f"give {', '.join(_FIELDS[:-1])} and {_FIELDS[-1]}, or one of {', '.join(_MACROS)}")
     minute, hour, day, month, weekday = words
     time = {"minute": minute, "hour": hour, "month": _named(month, _MONTHS, 1)}
     of_month, of_week = {**time, "day": day}, {**time, "day_of_week": _week(weekday)}

@@ -2,13 +2,11 @@
 
 from sync.settings.loading import files_of_secrets, load
 from sync.settings.model import Credentials, Keys, Password, Settings, Source, Token
-from sync.settings.options import Option
 from sync.settings.secret import Secret
 
 __all__ = [
     "Credentials",
     "Keys",
-    "Option",
     "Password",
     "Secret",
     "Settings",

@@ -13,26 +13,26 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in the query of a URL
 
 
-def endpoint() -> Rule:
+def endpoint() -> Rule[str]:
     """The address of a service: scheme, host and port. It is never quoted, because people paste passwords into it."""
     expects = "https://HOST or https://HOST:PORT, without user, path and query"
     return Rule(expects=expects, parse=_endpoint, quoted=False)
 
 
-def database_url() -> Rule:
+def database_url() -> Rule[Secret]:
     """The address of a PostgreSQL database; held with the scheme that libpq and SQLAlchemy both know."""
     escapes = "with @ : / ? # % of a user or password as %40 %3A %2F %3F %23 %25"
     expects = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
     return Rule(expects=expects, parse=_database_url, secret=True)
 
 
-def webhook_url() -> Rule:
+def webhook_url() -> Rule[Secret]:
     """The address of a webhook; whoever knows it may write there, so all of it is secret."""
     expects = "the https:// address of a webhook, with its path and query, in visible ASCII characters"
     return Rule(expects=expects, parse=_webhook_url, secret=True)
 
 
-def listen() -> Rule:
+def listen() -> Rule[str]:
     """Where a server of ours listens, as HOST:PORT."""
     return Rule(expects="HOST:PORT, with an IPv6 address in [ ], or :PORT for all addresses", parse=_listen)
 
@@ -43,7 +43,7 @@ def host_port(address: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 0
 
 
-def gateway() -> Rule:
+def gateway() -> Rule[Secret]:
     """The address of a pushgateway; secret, since it may hold a password."""
     expects = "http://HOST:PORT or https://USER:PASSWORD@HOST, with the gateway's own path prefix if it has one"
     return Rule(expects=expects, parse=_gateway, secret=True)

@@ -1,7 +1,7 @@
 """What is said of each option, beside its type and default, where it stands in ``model``."""
 
 from dataclasses import MISSING, dataclass, fields
-from typing import get_args
+from typing import Any, get_args
 
 from sync.settings.rules import Rule
 
@@ -20,7 +20,7 @@ class OptionSpec:
         example: a right value, for the page and for messages.
     """
 
-    rule: Rule
+    rule: Rule[Any]
     meaning: str
     env: str = ""
     vendor: str = ""

@@ -5,18 +5,19 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
 
+from sync.settings.quantities import SIZES, durations_between, measured, seconds
 from sync.settings.secret import Secret
 
-DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-SIZE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _CRON_FIELDS = 5
 _QUOTED = 40
-_TOO_LARGE = 10**18
+_HUNDRED = 100  # per cent
+T = TypeVar("T")
 
 
 class WrongValueError(ValueError):
@@ -26,7 +27,7 @@ class WrongValueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Generic[T]):
     """One kind of setting.
 
     Attributes:
@@ -39,13 +40,13 @@ class Rule:
     """
 
     expects: str
-    parse: Callable[[object], object | None]
+    parse: Callable[[object], T | None]
     unit: str = ""
     secret: bool = False
     quoted: bool = True
     blank: bool = False
 
-    def read(self, value: object) -> object:
+    def read(self, value: object) -> T:
         """The value as the program holds it.
 
         Raises:
@@ -63,7 +64,7 @@ class Rule:
         return f", not {shown}" if len(shown) <= _QUOTED else f", not {shown[:_QUOTED]}…"
 
 
-def whole(low: int, high: int, unit: str) -> Rule:
+def whole(low: int, high: int, unit: str) -> Rule[int]:
     """A whole number."""
 
     def parse(value: object) -> int | None:
@@ -75,39 +76,41 @@ def whole(low: int, high: int, unit: str) -> Rule:
     return Rule(expects=f"a whole number from {low} to {high}", parse=parse, unit=unit)
 
 
-def percent() -> Rule:
+def percent() -> Rule[float]:
     """A share of a hundred."""
 
     def parse(value: object) -> float | None:
-        number = _measured(value, {"": 1.0, "%": 1.0})
-        return number if number is not None and 0 <= number <= 100 else None  # noqa: PLR2004 - a hundred per cent
+        number = measured(value, {"": 1.0, "%": 1.0})
+        return number if number is not None and 0 <= number <= _HUNDRED else None
 
-    return Rule(expects="a number from 0 to 100", parse=parse, unit="%")
+    return Rule(expects=f"a number from 0 to {_HUNDRED}", parse=parse, unit="%")
 
 
-def duration(low: float, high: float) -> Rule:
+def duration(low: float, high: float) -> Rule[float]:
     """A length of time in seconds; text may carry a unit."""
 
     def parse(value: object) -> float | None:
-        seconds = _measured(value, DURATION_UNITS)
-        return seconds if seconds is not None and low <= seconds <= high else None
+        number = seconds(value)
+        return number if number is not None and low <= number <= high else None
 
-    expects = f'seconds from {low:g} to {high:g}, or text with a unit such as "90s", "15m" or "24h"'
-    return Rule(expects=expects, parse=parse, unit="s")
+    return Rule(expects=durations_between(low, high), parse=parse, unit="s")
 
 
-def size(low: int, high: int) -> Rule:
+INTERVAL = duration(1, 366 * 86_400)  # of a schedule
+
+
+def size(low: int, high: int) -> Rule[int]:
     """A number of bytes; text may carry a unit."""
 
     def parse(value: object) -> int | None:
-        number = _measured(value, SIZE_UNITS)
+        number = measured(value, SIZES)
         return int(number) if number is not None and low <= number <= high and number == int(number) else None
 
     expects = f'bytes from {low} to {high}, or text with a unit such as "64MiB"'
     return Rule(expects=expects, parse=parse, unit="bytes")
 
 
-def truth() -> Rule:
+def truth() -> Rule[bool]:
     """Yes or no."""
 
     def parse(value: object) -> bool | None:
@@ -118,7 +121,7 @@ def truth() -> Rule:
     return Rule(expects="true or false", parse=parse)
 
 
-def choice(*words: str) -> Rule:
+def choice(*words: str) -> Rule[str]:
     """One of a few words."""
 
     def parse(value: object) -> str | None:
@@ -128,7 +131,7 @@ def choice(*words: str) -> Rule:
     return Rule(expects="one of " + ", ".join(words), parse=parse)
 
 
-def name() -> Rule:
+def name() -> Rule[str]:
     """A name that is safe in a file name, a URL and a metric."""
 
     def parse(value: object) -> str | None:
@@ -137,7 +140,7 @@ def name() -> Rule:
     return Rule(expects="1 to 63 characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", parse=parse)
 
 
-def line() -> Rule:
+def line() -> Rule[str]:
     """One line of text."""
 
     def parse(value: object) -> str | None:
@@ -146,7 +149,7 @@ def line() -> Rule:
     return Rule(expects="one line of text without spaces around it", parse=parse)
 
 
-def folder() -> Rule:
+def folder() -> Rule[Path]:
     """A path; a relative one starts at the folder of the settings file, or at the current directory."""
 
     def parse(value: object) -> Path | None:
@@ -156,17 +159,17 @@ def folder() -> Rule:
     return Rule(expects="a path without ~", parse=parse)
 
 
-def header_secret() -> Rule:
+def header_secret() -> Rule[Secret]:
     """A secret that travels in a header."""
     return Rule(expects="one word of visible ASCII characters", parse=_secret(r"[!-~]+"), secret=True)
 
 
-def line_secret() -> Rule:
+def line_secret() -> Rule[Secret]:
     """A secret of any characters on one line."""
     return Rule(expects="one line of text", parse=_secret(r"[^\x00-\x1f\x7f\ud800-\udfff]+"), secret=True)
 
 
-def names() -> Rule:
+def names() -> Rule[tuple[str, ...]]:
     """Several names: a TOML array, or text with commas."""
 
     def parse(value: object) -> tuple[str, ...] | None:
@@ -178,15 +181,14 @@ def names() -> Rule:
     return Rule(expects="names with commas between them (in TOML also an array)", parse=parse, blank=True)
 
 
-def turns() -> Rule:
+def turns() -> Rule[str]:
     """When something is due: an interval, or a cron expression; what that means is the scheduler's to say."""
-    interval = duration(1, 366 * 86_400)
 
     def parse(value: object) -> str | None:
         text = " ".join(value.split()) if isinstance(value, str) else ""
         if len(text.split()) == _CRON_FIELDS or text.startswith("@"):
             return text
-        return text if interval.parse(text) is not None else None
+        return text if INTERVAL.parse(text) is not None else None
 
     expects = (
         'an interval from 1s to 366d such as "15m", or a cron expression of five fields in UTC such as '
@@ -195,7 +197,7 @@ def turns() -> Rule:
     return Rule(expects=expects, parse=parse)
 
 
-def signing_secret() -> Rule:
+def signing_secret() -> Rule[Secret]:
     """The key of an HMAC, as Standard Webhooks writes it."""
 
     def parse(value: object) -> Secret | None:
@@ -212,18 +214,18 @@ def signing_secret() -> Rule:
     return Rule(expects=expects, parse=parse, secret=True)
 
 
-def some_of(*words: str) -> Rule:
+def some_of(*words: str) -> Rule[tuple[str, ...]]:
     """Some of a few words, or none: a TOML array, or text with commas."""
     named = names()
 
-    def parse(value: object) -> object | None:
-        found = named.parse(value)
-        return found if isinstance(found, tuple) and set(found) <= set(words) else None
+    def parse(value: object) -> tuple[str, ...] | None:
+        chosen = named.parse(value)
+        return chosen if chosen is not None and set(chosen) <= set(words) else None
 
     return Rule(expects=f"some of {', '.join(words)}, with commas between them", parse=parse, blank=True)
 
 
-def thresholds() -> Rule:
+def thresholds() -> Rule[tuple[tuple[str, str, int], ...]]:
     """Numbers of checks: text with commas, or a TOML array; held as (check, threshold, number)."""
 
     def parse(value: object) -> tuple[tuple[str, str, int], ...] | None:
@@ -236,7 +238,7 @@ def thresholds() -> Rule:
     return Rule(expects='numbers of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
 
 
-def query() -> Rule:
+def query() -> Rule[tuple[tuple[str, str], ...]]:
     """Query parameters: a TOML table, or text as in a URL; held as pairs in the order of their names."""
     expects = 'a query string such as "visibility=private&__os_type=Linux" (in TOML also a table of text)'
     return Rule(expects=expects, parse=_query, blank=True)
@@ -270,12 +272,3 @@ def _text_pairs(text: object) -> list[tuple[str, str]] | None:
 
 def _secret(allowed: str) -> Callable[[object], Secret | None]:
     return lambda value: Secret(value) if isinstance(value, str) and re.fullmatch(allowed, value) else None
-
-
-def _measured(value: object, units: Mapping[str, float]) -> float | None:
-    """A number in the base unit, from a number or from text with one of ``units``; None where it is neither."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)", value.strip())
-        return float(match[1]) * units[match[2]] if match and match[2] in units else None
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
-    return float(value) if fits and isinstance(value, int | float) else None

@@ -5,12 +5,14 @@ Nothing that happens after the second moment changes an answer; so a run counts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sync.store.queries.inline import inline_parameters
+from sync.domain.image import iso
 from sync.store.queries.inventory import Inventory, Row
 
+Value = datetime | str | int | None  # of a parameter
 _SOURCE = "(CAST(:source AS text) IS NULL OR source = :source)"
 COUNTS = """
 SELECT source, count(*) AS images FROM inventory.images_as_of(:moment, :source) GROUP BY source ORDER BY source
@@ -126,3 +128,17 @@ class ReportQueries:
 
     def _rows(self, query: str, moment: datetime | None = None) -> list[Row]:
         return self._inventory.rows(query, begin=self.begin, end=self.end, source=self.source, moment=moment)
+
+
+def inline_parameters(query: str, values: Mapping[str, Value]) -> str:
+    """The query with values in place of ``:name``, and a semicolon, so that anyone can run it in ``psql``."""
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"(?<!:):({names})\b", lambda name: _literal(values[name[1]]), query.strip()) + ";"
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, datetime):
+        return f"timestamptz '{iso(value)}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(value)

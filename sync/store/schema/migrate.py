@@ -97,9 +97,9 @@ def downgrade(target: Target, revision: str) -> None:
 
 def offline_sql() -> str:
     """The SQL of all migrations, for review."""
-    import io  # noqa: PLC0415 - with alembic, below
+    import io
 
-    from alembic import command  # noqa: PLC0415 - takes a third of a second
+    from alembic import command  # takes a third of a second
 
     config = _config()
     config.output_buffer = sql = io.StringIO()
@@ -123,9 +123,9 @@ def _refuse_unknown(found: str | None) -> None:
 
 
 def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
-    from alembic import command  # noqa: PLC0415 - takes a third of a second
-    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - likewise
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from alembic import command  # takes a third of a second
+    from sqlalchemy import create_engine, pool
+    from sqlalchemy.exc import DBAPIError
 
     config = _config()
 
@@ -151,7 +151,7 @@ def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
 
 
 def _config() -> Config:
-    from alembic.config import Config  # noqa: PLC0415 - with alembic, above
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
