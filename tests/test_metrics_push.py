@@ -14,6 +14,7 @@ from sync.metrics.collector import MetricsCollector
 from sync.metrics.publish import push
 
 LOGIN = b64encode(b"user:canary").decode()
+NO_HTTP = "no valid answer came (RemoteProtocolError); is there a proxy in between?"
 
 
 def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
@@ -32,14 +33,11 @@ def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
         (reply(b"canary", status=500), "HTTP 500"),
         (b"HTTP/1.1 401 canary\r\n\r\n", "HTTP 401"),
         (reply(status=302, headers={"Location": "http://canary/"}), "HTTP 302"),
-        (b"canary\r\n\r\n", "no valid answer came (BadStatusLine); is there a proxy in between?"),
-        (b"HTTP/9.canary 200 OK\r\n\r\n", "no valid answer came (UnknownProtocol); is there a proxy in between?"),
-        (b"HTTP/1.1 99 canary\r\n\r\n", "no valid answer came (BadStatusLine); is there a proxy in between?"),
-        (
-            b"HTTP/1.1 200 OK\r\nX: " + b"canary" * 20_000,
-            "no valid answer came (LineTooLong); is there a proxy in between?",
-        ),
-        (b"", "no valid answer came (RemoteDisconnected); is there a proxy in between?"),
+        (b"canary\r\n\r\n", NO_HTTP),
+        (b"HTTP/9.canary 200 OK\r\n\r\n", NO_HTTP),
+        (b"HTTP/1.1 99 canary\r\n\r\n", NO_HTTP),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"canary" * 20_000, NO_HTTP),
+        (b"", "the connection ended before the answer was whole"),
     ],
     ids=["fault", "phrase", "redirect", "no HTTP", "version", "status", "long header", "hangs up"],
 )
@@ -56,7 +54,7 @@ def test_the_words_of_a_proxy_are_not_shown(caplog: pytest.LogCaptureFixture, mo
     with HttpServer(always(b"HTTP/1.1 407 canary\r\n\r\n")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
 
-        assert "is there a proxy in between?" in reason(caplog, "https://user:canary@gateway.invalid")
+        assert reason(caplog, "https://user:canary@gateway.invalid") == "the proxy answers with status 407"
 
 
 def test_why_a_gateway_is_out_of_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:
