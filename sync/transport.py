@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -83,7 +83,7 @@ class HttpTransport:
     """
 
     def __init__(self, url: str, seconds: float) -> None:
-        self._seconds, self._over = seconds, False
+        self._seconds, self._over = seconds, Event()
         self._streams: WeakSet[Any] = WeakSet()
         self._lock = Lock()
         self._timer = Timer(seconds, self._cut_off)
@@ -103,6 +103,7 @@ class HttpTransport:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        self._cut_off()  # a thread that still reads, for a run that gave up, ends now
         with suppress(Exception):  # a connection that is torn away from its reader may say so in any way
             self._http.close()
 
@@ -132,18 +133,23 @@ class HttpTransport:
             TransportError: no whole answer came.
         """
         start, wait = time.monotonic(), self._seconds if timeout is None else timeout
+        over = TransportError(_late(self._seconds), fault=Fault.OVER)
+        if self._over.is_set():
+            raise over
         try:
             with self._http.stream(
                 method, url, headers=dict(headers), content=content, timeout=wait, extensions={"trace": self._note}
             ) as response:
                 on_head(response.status_code, response.headers)
                 body = _read(response, max_bytes)
+                if self._over.is_set() and body:
+                    raise over  # where no length was announced, a connection that was cut off looks like the end
         except TransportError as error:
             problem = error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the last: no host, or no header
             problem = translate(error, wait)
-            if self._over and problem.fault is not Fault.SILENT:
-                problem = TransportError(_late(self._seconds), fault=Fault.OVER)
+            if self._over.is_set() and problem.fault is not Fault.SILENT:
+                problem = over
         else:
             return Response(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
         raise problem  # out here it has no context
@@ -153,7 +159,7 @@ class HttpTransport:
         if event.endswith(_CONNECTED):
             with self._lock:
                 self._streams.add(info["return_value"])
-            if self._over:
+            if self._over.is_set():
                 self._cut_off()
 
     def _cut_off(self) -> None:
@@ -162,7 +168,7 @@ class HttpTransport:
         They are shut down and not closed: a reader of a closed one may meet another connection under its number. The
         method is the plain socket's: that of TLS forgets its keys first, and what is sent then would go in the clear.
         """
-        self._over = True
+        self._over.set()
         with self._lock:
             streams = list(self._streams)
         for stream in streams:

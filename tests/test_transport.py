@@ -53,6 +53,7 @@ def drip(start: bytes) -> Script:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nX: "
+ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"
 BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
 
 
@@ -69,7 +70,7 @@ def context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         yield made
 
 
-@pytest.mark.parametrize("start", [b"", HEAD, BODY], ids=["status", "head", "body"])
+@pytest.mark.parametrize("start", [b"", HEAD, BODY, ENDLESS], ids=["status", "head", "body", "no length"])
 def test_a_server_that_drips_is_cut_off(start: bytes, context: ssl.SSLContext | None) -> None:
     """Each of its bytes is in time, and the whole is not; the connection is closed, too."""
     with HttpServer(drip(start), context) as server:
@@ -102,6 +103,26 @@ def test_what_one_thread_waits_for_ends_with_the_transport() -> None:
     assert faults == [Fault.OVER] * 4
 
 
+def test_what_is_on_its_way_ends_when_the_transport_is_closed() -> None:
+    """A thread that no one waits for any more does not read on."""
+    faults: list[Fault] = []
+
+    def ask() -> None:
+        try:
+            http.send("GET", server.url, {})
+        except TransportError as error:
+            faults.append(error.fault)
+
+    with HttpServer(lambda connection, _: connection.recv(1)) as server:
+        with HttpTransport(server.url, FAR) as http:
+            thread = threading.Thread(target=ask)
+            thread.start()
+            until(lambda: server.asked)
+        thread.join(FAR / 2)
+
+    assert faults == [Fault.OVER]
+
+
 def test_a_server_that_is_silent_is_not_waited_for() -> None:
     """The time-out of one read is shorter than the whole, and the error says so."""
     with HttpServer(lambda connection, _: connection.recv(1)) as server:
@@ -117,7 +138,7 @@ def test_a_body_is_read_up_to_its_cap() -> None:
         assert send(server.url, max_bytes=0).content == b""
     with HttpServer(always(reply(b"x" * 1001))) as server:
         fails(server.url, Fault.TOO_LARGE)
-    with HttpServer(drip(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
+    with HttpServer(drip(ENDLESS)) as server:
         assert send(server.url, max_bytes=0).status == 200
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from sync.cloud.errors import request_id_of, traced, unreachable
 from sync.cloud.retry import RetryPolicy
-from sync.errors import CloudError, Fault, ImageSyncError, TooLargeError, TransportError
+from sync.errors import CloudError, Fault, ImageSyncError, InterruptedRunError, TooLargeError, TransportError
 from sync.transport import HttpTransport, Response
 
 _SLACK = 0.5  # seconds after the deadline: the time-outs of single steps end with it, and say more
@@ -77,8 +77,8 @@ class CloudTransport:
         raise problem
 
     def _problem(self, error: TransportError) -> ImageSyncError:
-        if error.fault is Fault.OVER and (over := self._policy.over()):
-            return over
+        if error.fault is Fault.OVER:  # if not by the deadline, then since the run gave up
+            return self._policy.over() or InterruptedRunError()
         if error.fault is Fault.TOO_LARGE:
             return TooLargeError(self._too_large)
         return unreachable(error, self._endpoint)
