@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from base64 import b64encode
+from threading import Event
 
 import pytest
 import trustme
-from http_server import HttpServer, always, reply
+from http_server import Asked, HttpServer, always, reply
 
 from sync.domain.metrics import ProcessMetrics
 from sync.metrics.collector import MetricsCollector
@@ -55,6 +58,23 @@ def test_the_words_of_a_proxy_are_not_shown(caplog: pytest.LogCaptureFixture, mo
         monkeypatch.setenv("https_proxy", proxy.url)
 
         assert reason(caplog, "https://user:canary@gateway.invalid") == "the proxy answers with status 407"
+
+
+def test_a_gateway_that_drips_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """Each of its bytes is in time, and the whole is not: that is told, and the connection ends."""
+    ended = Event()
+
+    def drip(connection: socket.socket, _: Asked) -> None:
+        try:
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+        finally:
+            ended.set()
+
+    with HttpServer(drip) as gateway:
+        assert reason(caplog, gateway.url) == "no answer within 3 s"
+        assert ended.wait(20)
 
 
 def test_why_a_gateway_is_out_of_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:

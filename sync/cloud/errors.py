@@ -67,7 +67,12 @@ _ADVICE: dict[int, str] = {
 
 
 def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudError:
-    """Say of which endpoint no whole answer came, why, and what to do."""
+    """Say of which endpoint no whole answer came, why, and what to do.
+
+    Args:
+        error: any but those of limits that are ours: ``OVER`` and ``TOO_LARGE``.
+        endpoint: such as ``https://iecs.myhuaweicloud.com``.
+    """
     kind, sentence = _UNREACHABLE[error.fault]
     advice = "check certificate and clock" if "certificate" in error.words.lower() else "check network and endpoint"
     return kind(sentence.format(endpoint=endpoint, error=error, advice=advice))
@@ -88,7 +93,6 @@ _UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
         errors.ConnectionFailedError,
         "{endpoint} does not answer in time ({error.name}); check network and endpoint",
     ),
-    Fault.OVER: (errors.ConnectionFailedError, "{endpoint} does not answer in time; check network and endpoint"),
     Fault.CUT_SHORT: (
         errors.ConnectionFailedError,
         "{endpoint} ended the connection before its answer was whole; check network and endpoint",
@@ -98,7 +102,6 @@ _UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
         "the answer of {endpoint} is not valid HTTP ({error.name}); is there a proxy in between?",
     ),
     Fault.COMPRESSED: (errors.BrokenAnswerError, "{error}; is there a proxy in between?"),
-    Fault.TOO_LARGE: (errors.TooLargeError, "{endpoint}: {error}"),
 }
 
 

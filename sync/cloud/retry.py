@@ -40,7 +40,7 @@ class RetryPolicy:
         self.stats = RequestStats()
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
-        self._left = retries
+        self._retries = retries
         self._stop = stop or threading.Event()
         self._not_before = 0.0  # the cloud asked all of us to wait until then
         self._lock = threading.Lock()
@@ -96,9 +96,9 @@ class RetryPolicy:
 
     def _count(self, error: TransientError) -> None:
         with self._lock:
-            if self._left <= 0:
+            if self._retries <= 0:
                 raise error
-            self._left -= 1
+            self._retries -= 1
         self.stats.count(retries=1)
 
     def _postpone(self, error: TransientError, attempt: int) -> None:

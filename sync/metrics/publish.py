@@ -26,10 +26,6 @@ _UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 _SUCCESS = range(200, 300)
 
 
-class _RefusedError(Exception):
-    """The gateway's status is none of success."""
-
-
 def write(exposition: MetricsCollector, file: Path) -> None:
     """Replace the file as a whole, so that no one reads half of it.
 
@@ -71,16 +67,18 @@ def push(exposition: MetricsCollector, address: str, grouping: dict[str, str]) -
     def handler(
         url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
     ) -> Callable[[], None]:
-        del timeout  # it is the transport's
-        return lambda: _send(method, url, dict(headers) | login, data)
+        def send() -> None:
+            with HttpTransport(url, timeout or _PATIENCE) as http:
+                status = http.send(method, url, dict(headers) | login, data).status
+            reasons.append("" if status in _SUCCESS else f"HTTP {status}")
+
+        return send
 
     def work() -> None:
         try:
-            tell(gateway + parts.path, _JOB, exposition.registry(), grouping, handler=handler)
-        except (ValueError, TransportError, _RefusedError) as error:
+            tell(gateway + parts.path, _JOB, exposition.registry(), grouping, timeout=_PATIENCE, handler=handler)
+        except TransportError as error:
             reasons.append(str(error))
-        else:
-            reasons.append("")
 
     reasons: list[str] = []
     # The transport ends every exchange in time, but no limit holds for looking up the name of a host.
@@ -89,10 +87,3 @@ def push(exposition: MetricsCollector, address: str, grouping: dict[str, str]) -
     thread.join(_PATIENCE)
     if reason := (reasons[0] if reasons else f"no answer within {_PATIENCE:g} s"):
         _log.warning("metrics not pushed", gateway=gateway, reason=reason)
-
-
-def _send(method: str, url: str, headers: dict[str, str], data: bytes) -> None:
-    with HttpTransport(url, _PATIENCE) as http:
-        status = http.send(method, url, headers, data).status
-    if status not in _SUCCESS:
-        raise _RefusedError(f"HTTP {status}")

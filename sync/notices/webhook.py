@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from sync.domain.notices import Notice
 from sync.errors import ReceiverAwayError, ReceiverRefusesError, TransportError
+from sync.notices import signing
 from sync.notices.formats import as_json, as_slack
-from sync.notices.signing import headers as sign
 from sync.transport import HttpTransport, Response
 
 _AGAIN = {408, 425, 429}  # beside 5xx: worth another try
@@ -48,7 +48,7 @@ class Webhook:
             ReceiverRefusesError: it is not.
         """
         body, count = as_slack(notices) if self._style == "slack" else (as_json(notices[0]), 1)
-        signed = sign(notices[0].id, int(time.time()), body, self._secret)
+        signed = signing.headers(notices[0].id, int(time.time()), body, self._secret)
         response = self._post(body, {"Content-Type": "application/json", **signed})
         status = response.status
         if 200 <= status < 300:  # noqa: PLR2004 - any 2xx
