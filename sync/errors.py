@@ -15,6 +15,7 @@ ImageSyncError                        exit 1
 │   ├── RejectedError                 any other 3xx or 4xx: asking again will not help
 │   ├── ContractError                 JSON, but not an answer of this API; or no HTTP at all
 │   └── TooLargeError                 over the cap on bytes
+├── TransportError                    no whole HTTP answer came; who asked makes one of the errors here of it
 ├── StoreError                        the database refused
 │   ├── DatabaseUnavailableError      not reachable, starting up, or too many connections
 │   ├── DatabaseBusyError             a lock or statement timeout, a deadlock
@@ -34,6 +35,7 @@ ImageSyncError                        exit 1
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import ClassVar
 
 
@@ -162,6 +164,35 @@ class ContractError(CloudError):
 
 class TooLargeError(CloudError):
     """The answer is larger than allowed."""
+
+
+class Fault(Enum):
+    """Why no whole HTTP answer came."""
+
+    ENVIRONMENT = auto()  # its proxy or certificates cannot be used
+    UNSENDABLE = auto()  # the request cannot be made
+    UNREACHABLE = auto()  # DNS, TLS, connect, reset
+    PROXY = auto()  # the proxy refuses
+    SILENT = auto()  # the time-out of one step passed
+    OVER = auto()  # the time for the whole exchange passed
+    CUT_SHORT = auto()  # the connection ended too early
+    INVALID = auto()  # the answer is no HTTP
+    COMPRESSED = auto()  # though that was not asked for
+    TOO_LARGE = auto()  # the body is over its cap
+
+
+class TransportError(ImageSyncError):
+    """No whole HTTP answer came; the message names no address, header or body.
+
+    Attributes:
+        fault: the kind of fault.
+        name: of the HTTP library's error, or "".
+        words: the system's or OpenSSL's own, which may name the host; or "".
+    """
+
+    def __init__(self, message: str, *, fault: Fault, name: str = "", words: str = "") -> None:
+        self.fault, self.name, self.words = fault, name, words
+        super().__init__(message)
 
 
 class StoreError(ImageSyncError):

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
-from sync.domain.run import RequestStats, Source
+from sync.domain.run import Source
 from sync.embedded import default_folder, embedded
 from sync.store.connection import Target
 
@@ -126,10 +126,10 @@ def parts(
     from sync.cloud.session import open_session
     from sync.store.runs.spool import FileSpool
 
-    stats, spool = RequestStats(), FileSpool()
-    policy = RetryPolicy(given.deadline, given.max_retries, stats, stop)
+    spool = FileSpool()
+    policy = RetryPolicy(given.deadline, given.max_retries, stop)
     store.over = policy.over
-    with open_session(given, policy, stats, progress) as session:
+    with open_session(given, policy, progress) as session:
         try:
             yield Parts(source_of(given), session.images, store, spool)
         finally:

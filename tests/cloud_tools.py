@@ -81,12 +81,12 @@ class Reader:
     @contextmanager
     def images(self) -> Iterator[ImageList]:
         """The list, for as long as the block lasts."""
-        policy = RetryPolicy(self.seconds, self.max_retries, self.stats, self.stop)
+        policy = RetryPolicy(self.seconds, self.max_retries, self.stop)
+        policy.stats = self.stats  # of all that this reader asks
         client = Client(
             self.url,
             GivenToken(self.token),
             policy,
-            self.stats,
             timeout=self.timeout,
             max_response_bytes=self.max_response_bytes,
         )
@@ -94,8 +94,6 @@ class Reader:
             yield ImageList(
                 client,
                 self.filter,
-                policy,
-                self.stats,
                 concurrency=self.concurrency,
                 max_images=self.max_images,
                 progress=lambda done, total: self.ticks.append((done, total)),
@@ -120,7 +118,7 @@ class Reader:
 
     def take(self, answer: Answer) -> None:
         """Take one answer."""
-        self.rows += [row.id for row in answer.page.rows]
+        self.rows += [row.id for row in answer.rows]
 
 
 class Inventory:

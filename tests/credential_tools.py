@@ -15,7 +15,6 @@ from sync.cloud.auth.iam import IamToken
 from sync.cloud.auth.token import IamUser, TokenCache
 from sync.cloud.client import Client
 from sync.cloud.retry import RetryPolicy
-from sync.domain.run import RequestStats
 from sync.errors import ImageSyncError
 from sync.simulator import Login, Simulator
 
@@ -38,17 +37,17 @@ class Run:
     """One run: its patience and its counters."""
 
     def __init__(self, seconds: float = SECONDS, max_retries: int = 20) -> None:
-        self.stats = RequestStats()
-        self.policy = RetryPolicy(seconds, max_retries, self.stats)
+        self.policy = RetryPolicy(seconds, max_retries)
+        self.stats = self.policy.stats
 
     def token(self, simulator: Simulator, cache: TokenCache | None = None, user: IamUser | None = None) -> IamToken:
         """The credential of a user of the simulated cloud."""
-        return IamToken(user or reader(simulator), cache or TokenCache(), self.policy, self.stats, timeout=10)
+        return IamToken(user or reader(simulator), cache or TokenCache(), self.policy, timeout=10)
 
     @contextmanager
     def client(self, simulator: Simulator | Recorder, credential: Credential) -> Iterator[Client]:
         """A client of the simulated cloud."""
-        with Client(simulator.url, credential, self.policy, self.stats, timeout=10) as client:
+        with Client(simulator.url, credential, self.policy, timeout=10) as client:
             yield client
 
 

@@ -22,9 +22,9 @@ def test_images_keep_their_bytes() -> None:
     found = answer(SAMPLE, odd, offset=490, total=700)
 
     assert [bytes(raw) for raw in found.images] == [encoded(SAMPLE), odd]
-    assert [row.id for row in found.page.rows] == [SAMPLE["id"], "b"]
-    assert (found.page.offset, found.page.count, found.page.total) == (490, 2, 700)
-    assert found.page.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
+    assert [row.id for row in found.rows] == [SAMPLE["id"], "b"]
+    assert (found.offset, found.count, found.total) == (490, 2, 700)
+    assert found.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
 
 
 def test_an_empty_list_is_an_answer() -> None:
@@ -32,19 +32,19 @@ def test_an_empty_list_is_an_answer() -> None:
     found = answer()
 
     assert found.images == []
-    assert (found.page.count, found.page.total, found.page.first_id, found.page.last_id) == (0, 0, None, None)
+    assert (found.count, found.total, found.first_id, found.last_id) == (0, 0, None, None)
 
 
 @pytest.mark.parametrize("total", ["1", -1, 1.0, True, [1], {"n": 1}])
 def test_total_is_a_number_or_nothing(total: Any) -> None:
     """A10: what is no count is taken as no total."""
-    assert answer(SAMPLE, total=total).page.total is None
+    assert answer(SAMPLE, total=total).total is None
 
 
 def test_total_may_be_missing() -> None:
     """A10: an answer without total is an answer."""
-    assert read_answer(b'{"images":[]}', 0).page.total is None
-    assert read_answer(b'{"images":[],"total":null}', 0).page.total is None
+    assert read_answer(b'{"images":[]}', 0).total is None
+    assert read_answer(b'{"images":[],"total":null}', 0).total is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_word_in_a_text_is_no_key() -> None:
     """An image may be called images, or total."""
     found = answer(image("a", name='"images"'), image("b", total="x", images="y"))
 
-    assert [row.id for row in found.page.rows] == ["a", "b"]
+    assert [row.id for row in found.rows] == ["a", "b"]
 
 
 @pytest.mark.parametrize("odd", [b"null", b"7", b'"a"', b"[]", b"true", b'[{"id":"b"}]'])
@@ -130,24 +130,24 @@ def test_what_is_no_image_is_one_row(odd: bytes) -> None:
     """Something else among the images is handed on as it came, with no id; the others are read."""
     found = answer(image("a"), odd, image("c"))
 
-    assert [row.id for row in found.page.rows] == ["a", "", "c"]
+    assert [row.id for row in found.rows] == ["a", "", "c"]
     assert bytes(found.images[1]) == odd
 
 
 @pytest.mark.parametrize("name", [None, 7, ["a"], {"a": 1}, True])
 def test_an_id_that_is_no_text_is_no_id(name: Any) -> None:
     """F06: the row counts as a row and names nothing."""
-    assert answer(image(name)).page.rows[0].id == ""
+    assert answer(image(name)).rows[0].id == ""
 
 
 def test_half_a_pair_spoils_one_image() -> None:
     """F02: an escape that is no character keeps its image out, and no other; its id is still read."""
     found = answer(image("a"), b'{"id":"b","name":"\\ud83d"}', image("c"), total=3)
 
-    assert [row.id for row in found.page.rows] == ["a", "b", "c"]
+    assert [row.id for row in found.rows] == ["a", "b", "c"]
     assert json.loads(bytes(found.images[1])) == {"id": "b", "name": "\ud83d"}
     assert json.loads(bytes(found.images[0])) == image("a")
-    assert found.page.total == 3
+    assert found.total == 3
 
 
 @pytest.mark.parametrize("number", [b"0.1", b"1e400", b"0.1000000000000000055511151231257827", b"1.50", b"9" * 30])
@@ -168,4 +168,4 @@ def test_no_body_ends_in_anything_else(raw: bytes) -> None:
             found = read_answer(text, 0)
         except (BrokenAnswerError, ContractError):
             continue
-        assert len(found.images) == found.page.count
+        assert len(found.images) == found.count

@@ -27,6 +27,7 @@ from sync.errors import (
     UnauthorizedError,
 )
 from sync.simulator import Simulator
+from sync.transport import translate
 
 SHAPES = {
     "iec": {"error_msg": "said so", "error_code": "X.1"},
@@ -215,7 +216,7 @@ def test_no_date_is_trouble(text: str) -> None:
 def test_every_error_of_the_library_becomes_ours(kind: type[httpx.RequestError]) -> None:
     """None is forgotten, and none shows the request it holds, nor words that may be another machine's."""
     request = httpx.Request("GET", "http://127.0.0.1/", headers={"X-Auth-Token": "canary-token"})
-    error = unreachable(kind("407 canary-words", request=request), "https://iec.example.org")
+    error = unreachable(translate(kind("407 canary-words", request=request), 1.0), "https://iec.example.org")
 
     assert type(error) in {ConnectionFailedError, RejectedError, ContractError}
     assert "https://iec.example.org" in str(error)

@@ -15,7 +15,6 @@ from cloud_tools import LONG, Reader, questions
 from fault_rules import FaultySimulator
 
 from sync.cloud.retry import TRIES, RetryPolicy
-from sync.domain.run import RequestStats
 from sync.errors import (
     ConnectionFailedError,
     ContractError,
@@ -50,17 +49,16 @@ class Asking:
 
 def test_a_good_answer_is_asked_for_once() -> None:
     """No retry, no wait."""
-    asking, stats = Asking(0), RequestStats()
+    asking, policy = Asking(0), RetryPolicy(LONG, 0)
 
-    assert RetryPolicy(LONG, 0, stats).call(asking) == "answer"
-    assert (asking.asked, stats.retries, stats.throttled_seconds) == (1, 0, 0)
+    assert policy.call(asking) == "answer"
+    assert (asking.asked, policy.stats.retries, policy.stats.throttled_seconds) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
 def test_the_budget_of_retries_is_the_whole_runs(retries: int) -> None:
     """So many requests may be repeated, in all questions together; then the error of the moment is raised."""
-    stats = RequestStats()
-    policy = RetryPolicy(LONG, retries, stats)
+    policy = RetryPolicy(LONG, retries)
     questions = [Asking(1) for _ in range(retries)]
     for asking in questions:
         policy.call(asking)
@@ -70,18 +68,18 @@ def test_the_budget_of_retries_is_the_whole_runs(retries: int) -> None:
 
     assert [asking.asked for asking in questions] == [2] * retries
     assert last.asked == 1
-    assert stats.retries == retries
+    assert policy.stats.retries == retries
 
 
 def test_one_question_is_asked_a_few_times_at_most() -> None:
     """However large the budget is, one question is not asked for ever."""
-    stats = RequestStats()
+    policy = RetryPolicy(LONG, 1000)
     asking = Asking(10**6, lambda: ThrottledError(wait=0))
     with pytest.raises(ThrottledError):
-        RetryPolicy(LONG, 1000, stats).call(asking)
+        policy.call(asking)
 
     assert asking.asked == TRIES
-    assert stats.retries == TRIES - 1
+    assert policy.stats.retries == TRIES - 1
 
 
 def test_what_is_no_passing_fault_is_not_repeated() -> None:
@@ -89,14 +87,14 @@ def test_what_is_no_passing_fault_is_not_repeated() -> None:
     for kind in (ContractError, DeadlineError, InterruptedRunError, ValueError):
         asking = Asking(1, kind)
         with pytest.raises(kind):
-            RetryPolicy(LONG, 9, RequestStats()).call(asking)
+            RetryPolicy(LONG, 9).call(asking)
 
         assert asking.asked == 1
 
 
 def test_a_throttled_thread_makes_all_of_them_wait() -> None:
     """The cloud throttles a user, not a question: once one thread is told to wait, no other asks before."""
-    policy, told = RetryPolicy(LONG, 9, RequestStats()), []
+    policy, told = RetryPolicy(LONG, 9), []
 
     def throttle() -> Exception:
         told.append(time.monotonic())
@@ -119,7 +117,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(wait: float, text: str) -> None
     """A run that would have to wait longer than it may ends at once, and says what the cloud asked for."""
     asking = Asking(9, lambda: ThrottledError("the cloud asks for fewer requests", wait=wait, status=429))
     with pytest.raises(DeadlineError, match="fewer requests") as caught:
-        RetryPolicy(600, 9, RequestStats()).call(asking)
+        RetryPolicy(600, 9).call(asking)
 
     assert text in str(caught.value)
     assert "HTTP 429" in str(caught.value)
@@ -128,7 +126,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(wait: float, text: str) -> None
 
 def test_the_past_deadline_ends_everything() -> None:
     """Once the deadline is over, nothing is asked."""
-    policy, asking = RetryPolicy(0, 9, RequestStats()), Asking(0)
+    policy, asking = RetryPolicy(0, 9), Asking(0)
     with pytest.raises(DeadlineError, match="raise `deadline`"):
         policy.call(asking)
 
@@ -140,7 +138,7 @@ def test_a_stop_goes_before_the_deadline() -> None:
     stop = Event()
     stop.set()
     with pytest.raises(InterruptedRunError):
-        RetryPolicy(0, 9, RequestStats(), stop).remaining()
+        RetryPolicy(0, 9, stop).remaining()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import socket
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -11,6 +13,7 @@ import effects
 import pytest
 from credential_tools import LOGIN, Clock, Recorder, Run, all_text, page, reader
 from fault_rules import FaultySimulator
+from http_server import Asked, HttpServer
 
 from sync.cloud.auth.credential import GivenToken
 from sync.cloud.auth.login import log_in
@@ -40,7 +43,7 @@ def life(body: bytes, headers: dict[str, str] | None = None) -> float:
     """Seconds that a token lives which comes with this body and these headers."""
     with Recorder(201, {"X-Subject-Token": TOKEN, **(headers or {})}, body) as iam:
         run, user = Run(), IamUser(iam.url, "reader", PASSWORD, "acme")
-        return log_in(user, run.policy, run.stats, timeout=10, clock=Clock(5.0)).life
+        return log_in(user, run.policy, timeout=10, clock=Clock(5.0)).life
 
 
 @pytest.mark.parametrize(
@@ -146,6 +149,18 @@ def test_who_waits_gives_up_with_its_run() -> None:
             Run(0.3).token(simulator, cache).headers("GET", simulator.url)
 
         assert simulator.identity.token_calls == 0
+
+
+def test_a_login_that_drips_ends_with_its_run() -> None:
+    """The head of an answer that never ends, each byte of it in time, holds up no one beyond the deadline."""
+
+    def drip(connection: socket.socket, _: Asked) -> None:
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    with HttpServer(drip) as iam, FaultySimulator(World(1, 0)) as simulator, pytest.raises(DeadlineError):
+        Run(0.5).token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme")).headers("GET", simulator.url)
 
 
 @pytest.mark.parametrize(

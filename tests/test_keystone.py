@@ -50,7 +50,7 @@ def user(keystone: Keystone, name: str = "reader", password: str = PASSWORD, pro
 def token(who: IamUser, cache: TokenCache | None = None) -> str:
     """The token that a run of its own uses."""
     run = Run(max_retries=0)
-    credential = IamToken(who, cache or TokenCache(), run.policy, run.stats)
+    credential = IamToken(who, cache or TokenCache(), run.policy)
     return credential.headers("GET", "https://iecs.myhuaweicloud.com/v1/images")["X-Auth-Token"]
 
 
@@ -59,7 +59,7 @@ def test_a_run_reads_with_a_token_of_keystone(keystone: Keystone, project: str |
     """Keystone gives a token for the domain or the project, knows it, and a run reads its pages with it."""
     who, cache = user(keystone, project=project), TokenCache()
     run = Run()
-    credential = IamToken(who, cache, run.policy, run.stats)
+    credential = IamToken(who, cache, run.policy)
     known = keystone.look_up(value := token(who, cache))
     with Simulator(World(1, 3)) as simulator:
         simulator.identity.revoke()
@@ -105,7 +105,7 @@ def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
     """When the password changes in the middle of a run, its token is dead, one renewal is tried and refused."""
     changing = person(keystone, "changing")
     run = Run(max_retries=0)
-    credential = IamToken(user(keystone, "changing"), TokenCache(), run.policy, run.stats)
+    credential = IamToken(user(keystone, "changing"), TokenCache(), run.policy)
     old = credential.headers("GET", keystone.url)
     assert keystone.look_up(old["X-Auth-Token"])
     keystone.change_password(changing, "another")

@@ -39,7 +39,7 @@ def test_a_mending_page_must_join_both_sides(first: str, mend: str, second: str)
 )
 def test_an_anchor_stands_strictly_between_its_neighbours(first: str, second: str, joined: bool) -> None:  # noqa: FBT001 - a table
     """Two pages are joined by a row that one of them shows between two readable, different times, and by no other."""
-    left, right = Page(0, rows(first), None), Page(4, rows(second), None)
+    left, right = rows(first), rows(second)
 
     assert (anchor(left, right, 4) is not None) == joined
 
@@ -73,7 +73,7 @@ def test_what_a_proof_by_count_lacks_is_said(
     total: int | None, distinct: int, before: ScanSummary | None, reason: str
 ) -> None:
     """Anything short of two steady readings of the same images is no proof, and the reason names it."""
-    verdict = Verdict(complete=False, reason="no anchor", seams=(), mended=0, total=total, doubts=())
+    verdict = Verdict(complete=False, reason="no anchor", anchors={}, mended=0, total=total, doubts=())
 
     proof, _ = prove(verdict, distinct, 1, before)
 
@@ -95,7 +95,7 @@ def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
     """Where rows came from behind the total, the list ending there later does not make up for it."""
     verdict = read_written({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
 
-    assert verdict.seams[-1].offset + verdict.seams[-1].count == 9
+    assert max(verdict.anchors) + 1 == 9  # the last page holds one row
     assert verdict.total is None
 
 

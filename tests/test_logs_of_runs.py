@@ -196,7 +196,7 @@ def test_the_identity_service_has_a_name_of_its_own_for_it() -> None:
 def _refusal(user: IamUser, cache: TokenCache) -> CloudError:
     run = Run()
     with pytest.raises(CloudError) as caught:
-        IamToken(user, cache, run.policy, run.stats).headers("GET", "http://127.0.0.1/")
+        IamToken(user, cache, run.policy).headers("GET", "http://127.0.0.1/")
     return caught.value
 
 

@@ -21,7 +21,7 @@ from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.cloud.session import open_session
 from sync.domain.answer import Answer
-from sync.domain.run import Outcome, RequestStats
+from sync.domain.run import Outcome
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
@@ -48,8 +48,8 @@ def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
 @contextmanager
 def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
     """The image list of a simulated cloud, through the real parts."""
-    stats, given = RequestStats(), source(simulator, concurrency=concurrency)
-    with open_session(given, RetryPolicy(given.deadline, given.max_retries, stats), stats) as session:
+    given = source(simulator, concurrency=concurrency)
+    with open_session(given, RetryPolicy(given.deadline, given.max_retries)) as session:
         yield session.images
 
 
@@ -81,7 +81,7 @@ def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
             seen: set[str] = set()
 
             def take(answer: Answer, seen: set[str] = seen) -> None:
-                seen.update(row.id for row in answer.page.rows)
+                seen.update(row.id for row in answer.rows)
 
             first = world.journal.seq
             complete = images.read(take, number).verdict.complete

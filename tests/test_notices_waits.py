@@ -12,7 +12,7 @@ from http_server import reply
 from receiver import Receiver
 
 from sync.domain.notices import Notice
-from sync.errors import ReceiverAwayError
+from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 
@@ -83,20 +83,20 @@ def test_a_receiver_that_says_at_once_is_not_pressed() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "kind"),
     [
-        b"canary\r\n\r\n",
-        b"HTTP/1.1 200 canary\0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX-Subject-Token: canary\rx\r\n\r\n",
-        b"HTTP/1.1 302 Found\r\nLocation: http://canary.example.org:canary/\r\n\r\n",
-        b"HTTP/1.1 503 canary\r\nRetry-After: canary\r\nX-Request-Id: canary\r\n\r\ncanary",
+        (b"canary\r\n\r\n", ReceiverAwayError),
+        (b"HTTP/1.1 200 canary\0\r\n\r\n", ReceiverAwayError),
+        (b"HTTP/1.1 200 OK\r\nX-Subject-Token: canary\rx\r\n\r\n", ReceiverAwayError),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://canary.example.org:canary/\r\n\r\n", ReceiverRefusesError),
+        (b"HTTP/1.1 503 canary\r\nRetry-After: canary\r\nX-Request-Id: canary\r\n\r\ncanary", ReceiverAwayError),
     ],
     ids=["no HTTP", "phrase", "header", "address", "good"],
 )
-def test_the_words_of_a_receiver_are_not_shown(answer: bytes) -> None:
+def test_the_words_of_a_receiver_are_not_shown(answer: bytes, kind: type[NoticeError]) -> None:
     """Of its answer only the status counts, and of one that is no HTTP only what kind of fault it is."""
     with Receiver(lambda connection, _: connection.sendall(answer)) as receiver:
-        with pytest.raises(ReceiverAwayError) as caught:
+        with pytest.raises(kind) as caught:
             Webhook(receiver.address, None, "json").send(notice(1))
 
         assert "canary" not in f"{caught.value!r} {vars(caught.value)}"
@@ -108,7 +108,7 @@ def test_the_words_of_a_proxy_are_not_shown(phrase: bytes, monkeypatch: pytest.M
     """Nor is the phrase with which a proxy refuses to carry a notice."""
     with Receiver(lambda connection, _: connection.sendall(b"HTTP/1.1 407 " + phrase + b"\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with pytest.raises(ReceiverAwayError, match="ProxyError") as caught:
+        with pytest.raises(ReceiverAwayError, match="the proxy answers with status 407") as caught:
             Webhook("https://receiver.invalid/hook", None, "json").send(notice(1))
 
     assert "canary" not in f"{caught.value!r} {vars(caught.value)}"

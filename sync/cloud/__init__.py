@@ -1,1 +1,1 @@
-"""All HTTP of the job: one client, its credentials, its patience, and the reading of a list."""
+"""What a cloud is asked: one client, its credentials, its retries, and the reading of a list."""

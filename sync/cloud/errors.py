@@ -1,4 +1,4 @@
-"""Whatever goes wrong in HTTP becomes one of our errors here, and nowhere else.
+"""Whatever goes wrong in HTTP with a cloud becomes one of the cloud's errors here, and nowhere else.
 
 The status decides, not the vendor's code: one code, ``APIGW.0201``, comes with six statuses. Error bodies have four
 shapes, or are web pages. Source: the vendor's lists of IEC, API gateway and IAM error codes.
@@ -11,21 +11,17 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
-import httpx
-
 from sync import errors
+from sync.errors import Fault
 from sync.logs import mask, mask_foreign, wraps_secret
 
 _SERVER_FAULT = 500
 _MOST_SHOWN = 300  # characters of what a server says
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")  # codes and ids of requests; tokens are longer, or have other characters
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-# How the HTTP library begins its words about an answer. They sort errors and are never shown: what follows quotes the
-# answer, and with that perhaps a token. What begins in any other way is a broken answer that no second try makes whole.
-_CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
-_ELSEWHERE = "Invalid URL in location header"
 # The last one is the identity service's own; the vendor's SDKs tell it in their errors.
 _REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id", "x-iam-trace-id")
 
@@ -47,12 +43,12 @@ def failure(
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
     shown = _shown(text)
     said = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
-    if status == httpx.codes.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
         return errors.ThrottledError(f"the cloud asks for fewer requests{said}", wait=wait, **facts)
     if status >= _SERVER_FAULT:
         return errors.ServerFaultError(f"the cloud has a fault of its own{said}", **facts)
-    if status == httpx.codes.BAD_REQUEST and code == "IEC.000000":
+    if status == HTTPStatus.BAD_REQUEST and code == "IEC.000000":
         return errors.ServerFaultError(f"the cloud has a fault of its own and asks to try later{said}", **facts)
     known = {**_ADVICE, **(advice or {})}
     return _KINDS.get(status, errors.RejectedError)(f"{known.get(status, known[0])}{said}", **facts)
@@ -70,35 +66,43 @@ _ADVICE: dict[int, str] = {
 )
 
 
-def unreachable(error: Exception, endpoint: str) -> errors.CloudError:
-    """Turn an error of the HTTP library into ours; its text is shown where it is this machine's, its request never."""
-    name = type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
-        return errors.ConnectionFailedError(f"{endpoint} does not answer in time ({name}); check network and endpoint")
-    if isinstance(error, httpx.NetworkError):
-        text = mask(str(error) or "no details")[:_MOST_SHOWN]  # of the system or of OpenSSL, with no word of the server
-        advice = "check certificate and clock" if "certificate" in text.lower() else "check network and endpoint"
-        return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({text}); {advice}")
-    if isinstance(error, httpx.ProxyError):
-        status = re.match(r"\d{3}(?= )", str(error))  # what follows is the proxy's
-        said = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
-        return errors.ConnectionFailedError(f"{endpoint} cannot be reached ({said}); check the proxy and its login")
-    if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
-        return _broken(error, endpoint)
-    # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
-    return errors.RejectedError(f"the request to {endpoint} cannot be made ({name}); check endpoint and credentials")
+def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudError:
+    """Say of which endpoint no whole answer came, why, and what to do.
+
+    Args:
+        error: any but those of limits that are ours: ``OVER`` and ``TOO_LARGE``.
+        endpoint: such as ``https://iecs.myhuaweicloud.com``.
+    """
+    kind, sentence = _UNREACHABLE[error.fault]
+    advice = "check certificate and clock" if "certificate" in error.words.lower() else "check network and endpoint"
+    return kind(sentence.format(endpoint=endpoint, error=error, advice=advice))
 
 
-def _broken(error: Exception, endpoint: str) -> errors.CloudError:
-    """Tell a connection that ended too early, which is worth another try, from an answer that is no HTTP."""
-    if str(error).startswith(_CUT_SHORT):
-        return errors.ConnectionFailedError(
-            f"{endpoint} ended the connection before its answer was whole; check network and endpoint"
-        )
-    if str(error).startswith(_ELSEWHERE):
-        return errors.RejectedError(f"{endpoint}: {_ADVICE[httpx.codes.FOUND]}")
-    name = type(error).__name__
-    return errors.ContractError(f"the answer of {endpoint} is not valid HTTP ({name}); is there a proxy in between?")
+_UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
+    Fault.ENVIRONMENT: (errors.RejectedError, "{endpoint} cannot be asked: {error}"),
+    Fault.UNSENDABLE: (
+        errors.RejectedError,
+        "the request to {endpoint} cannot be made ({error.name}); check endpoint and credentials",
+    ),
+    Fault.UNREACHABLE: (errors.ConnectionFailedError, "{endpoint} cannot be reached ({error.words}); {advice}"),
+    Fault.PROXY: (
+        errors.ConnectionFailedError,
+        "{endpoint} cannot be reached ({error}); check the proxy and its login",
+    ),
+    Fault.SILENT: (
+        errors.ConnectionFailedError,
+        "{endpoint} does not answer in time ({error.name}); check network and endpoint",
+    ),
+    Fault.CUT_SHORT: (
+        errors.ConnectionFailedError,
+        "{endpoint} ended the connection before its answer was whole; check network and endpoint",
+    ),
+    Fault.INVALID: (
+        errors.ContractError,
+        "the answer of {endpoint} is not valid HTTP ({error.name}); is there a proxy in between?",
+    ),
+    Fault.COMPRESSED: (errors.BrokenAnswerError, "{error}; is there a proxy in between?"),
+}
 
 
 def traced(error: errors.CloudError, status: int, request_id: str | None) -> errors.CloudError:

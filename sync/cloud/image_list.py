@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qsl
 
 from sync import logs
-from sync.cloud.client import Body, Client
-from sync.cloud.retry import RetryPolicy
+from sync.cloud.client import Client
+from sync.cloud.errors import request_id_of
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
 from sync.domain.proof.scan import Scan
-from sync.domain.run import Confirmation, PageEvidence, Reading, RequestStats
+from sync.domain.run import Confirmation, PageEvidence, Reading
 from sync.errors import (
     CloudError,
     ContractError,
@@ -24,6 +23,7 @@ from sync.errors import (
     TransientError,
     UnauthorizedError,
 )
+from sync.transport import Response
 
 OnPage = Callable[[Answer], None]
 _log = logs.get(__name__)
@@ -32,37 +32,30 @@ _ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
 _HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    answer: Answer
-    body: Body
-
-
 class ImageList:
     """The image list of one source.
 
     Args:
         client: asks the endpoint.
         filter: the filter, as a query string.
-        policy: the run's.
-        stats: what the run asked so far.
         concurrency: pages in flight.
         max_images: above so many the reading is given up.
+
+    Attributes:
+        stats: what the run asked so far.
     """
 
     def __init__(
         self,
         client: Client,
         filter: str,
-        policy: RetryPolicy,
-        stats: RequestStats,
         *,
         concurrency: int = 4,
         max_images: int = 5_000_000,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
-        self._client, self._filter, self._policy = client, dict(parse_qsl(filter)), policy
-        self.stats = stats
+        self._client, self._filter = client, dict(parse_qsl(filter))
+        self._policy, self.stats = client.policy, client.policy.stats
         self._concurrency, self._max_images = concurrency, max_images
         self._progress = progress or (lambda _done, _total: None)
 
@@ -97,13 +90,13 @@ class ImageList:
             CloudError: it may not, or can't be.
         """
         query = self._filter | _ORDER | {"limit": "1", "offset": "0"}
-        return self._client.get(query, lambda body: read_answer(body.content, 0))
+        return self._client.get(query, lambda response: read_answer(response.content, 0))
 
     def _read(self, take: OnPage, reading: int, filter: dict[str, str]) -> Reading:
         scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
         evidence: list[PageEvidence] = []
         received, began = 0, time.monotonic()
-        with Workers(partial(self._page, filter), self._concurrency, self._policy.remaining) as workers:
+        with Workers(partial(self._page, filter, reading), self._concurrency, self._policy.remaining) as workers:
             while True:
                 while workers.free and (offset := scan.ask()) is not None:
                     workers.ask(offset)
@@ -112,11 +105,12 @@ class ImageList:
                 offset, page = workers.next()
                 if isinstance(page, BaseException):
                     raise page
-                scan.answer(page.answer.page)
-                take(page.answer)
-                evidence.append(_evidence(reading, page))
-                received += page.answer.page.count
-                self._progress(received, page.answer.page.total)
+                answer, shown = page
+                scan.answer(answer)
+                take(answer)
+                evidence.append(shown)
+                received += answer.count
+                self._progress(received, answer.total)
         read = Reading(scan.verdict(), evidence)
         seconds = time.monotonic() - began
         self.stats.add_phase("read" if reading else "confirm", seconds)
@@ -162,9 +156,14 @@ class ImageList:
         )
         return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
-    def _page(self, filter: dict[str, str], offset: int) -> _Page:
+    def _page(self, filter: dict[str, str], reading: int, offset: int) -> tuple[Answer, PageEvidence]:
         query = filter | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
-        return self._client.get(query, lambda body: _Page(read_answer(body.content, offset), body))
+
+        def read(response: Response) -> tuple[Answer, PageEvidence]:
+            answer = read_answer(response.content, offset)
+            return answer, _evidence(reading, answer, response)
+
+        return self._client.get(query, read)
 
     def _one(self, wanted: str) -> Answer:
         """Ask for one image.
@@ -172,11 +171,11 @@ class ImageList:
         Raises:
             ContractError: the answer fits neither an image that is there nor one that is gone.
         """
-        answer = self._client.get({"id": wanted}, lambda body: read_answer(body.content, 0))
-        if not answer.images and answer.page.total != 0:
-            total = "is not usable" if answer.page.total is None else f"says {answer.page.total}"
+        answer = self._client.get({"id": wanted}, lambda response: read_answer(response.content, 0))
+        if not answer.images and answer.total != 0:
+            total = "is not usable" if answer.total is None else f"says {answer.total}"
             raise ContractError(f"the answer to a question for one id holds none, and total {total}")
-        if any(row.id != wanted for row in answer.page.rows):
+        if any(row.id != wanted for row in answer.rows):
             raise ContractError("the answer to a question for one id holds other images: the cloud ignores the id")
         return answer
 
@@ -197,15 +196,14 @@ def _tell(read: Reading, reading: int, received: int, seconds: float) -> None:
     )
 
 
-def _evidence(reading: int, page: _Page) -> PageEvidence:
-    told = page.answer.page
+def _evidence(reading: int, answer: Answer, response: Response) -> PageEvidence:
     return PageEvidence(
         reading=reading,
-        offset=told.offset,
-        rows=told.count,
-        first_id=told.first_id,
-        last_id=told.last_id,
-        total=told.total,
-        request_id=page.body.request_id,
-        milliseconds=page.body.milliseconds,
+        offset=answer.offset,
+        rows=answer.count,
+        first_id=answer.first_id,
+        last_id=answer.last_id,
+        total=answer.total,
+        request_id=request_id_of(response.headers),
+        milliseconds=response.milliseconds,
     )

@@ -30,17 +30,17 @@ class RetryPolicy:
     Args:
         seconds: the run's wall-clock deadline, from now.
         max_retries: how many requests may be repeated in the whole run.
-        stats: where retries and waits are counted.
         stop: set from outside to end the run.
+
+    Attributes:
+        stats: what the run asked so far.
     """
 
-    def __init__(
-        self, seconds: float, max_retries: int, stats: RequestStats, stop: threading.Event | None = None
-    ) -> None:
+    def __init__(self, seconds: float, max_retries: int, stop: threading.Event | None = None) -> None:
+        self.stats = RequestStats()
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
-        self._left = max_retries
-        self._stats = stats
+        self._retries = max_retries
         self._stop = stop or threading.Event()
         self._not_before = 0.0  # the cloud asked all of us to wait until then
         self._lock = threading.Lock()
@@ -52,14 +52,18 @@ class RetryPolicy:
             DeadlineError: there are none.
             InterruptedRunError: the run was stopped from outside.
         """
-        left = self._ends - time.monotonic()
+        left = self.left()
         if over := self._over(left):
             raise over
         return left
 
+    def left(self) -> float:
+        """Seconds until the deadline, negative after it; also of a run that was stopped."""
+        return self._ends - time.monotonic()
+
     def over(self) -> DeadlineError | InterruptedRunError | None:
         """Why the run may not go on, or None."""
-        return self._over(self._ends - time.monotonic())
+        return self._over(self.left())
 
     def _over(self, left: float) -> DeadlineError | InterruptedRunError | None:
         if self._stop.is_set():
@@ -92,10 +96,10 @@ class RetryPolicy:
 
     def _count(self, error: TransientError) -> None:
         with self._lock:
-            if self._left <= 0:
+            if self._retries <= 0:
                 raise error
-            self._left -= 1
-        self._stats.count(retries=1)
+            self._retries -= 1
+        self.stats.count(retries=1)
 
     def _postpone(self, error: TransientError, attempt: int) -> None:
         """Set the moment of the next try: for all threads if the cloud throttles, else for this one."""
@@ -113,7 +117,7 @@ class RetryPolicy:
             "request repeated", wait_seconds=round(wait, 1), attempt=attempt, reason=str(error), **error.facts()
         )
         if isinstance(error, ThrottledError):
-            self._stats.count(throttled_seconds=wait)
+            self.stats.count(throttled_seconds=wait)
             with self._lock:
                 self._not_before = max(self._not_before, time.monotonic() + wait)
         else:

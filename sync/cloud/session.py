@@ -19,7 +19,6 @@ from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.domain.fields import PAGE_LIMIT
-from sync.domain.run import RequestStats
 
 Progress = Callable[[int, int | None], None]
 
@@ -41,19 +40,17 @@ class CloudSession:
 
 @contextmanager
 def open_session(
-    source: settings.Source, policy: RetryPolicy, stats: RequestStats, progress: Progress | None = None
+    source: settings.Source, policy: RetryPolicy, progress: Progress | None = None
 ) -> Iterator[CloudSession]:
     """Open a session for as long as the block lasts; the policy bounds all that it does."""
-    credential = _credential(source, policy, stats)
+    credential = _credential(source, policy)
     client = Client(
-        source.endpoint, credential, policy, stats, timeout=source.timeout, max_response_bytes=source.max_response_bytes
+        source.endpoint, credential, policy, timeout=source.timeout, max_response_bytes=source.max_response_bytes
     )
     with client:
         images = ImageList(
             client,
             filter_of(source),
-            policy,
-            stats,
             concurrency=source.concurrency,
             max_images=source.max_images + PAGE_LIMIT,
             progress=progress,
@@ -64,8 +61,7 @@ def open_session(
 @contextmanager
 def probe_session(source: settings.Source, seconds: float) -> Iterator[CloudSession]:
     """Open a session for a look: it repeats no request, and ends within these seconds."""
-    stats = RequestStats()
-    with open_session(source, RetryPolicy(seconds, 0, stats), stats) as session:
+    with open_session(source, RetryPolicy(seconds, 0)) as session:
         yield session
 
 
@@ -84,7 +80,7 @@ def token_expiry(source: settings.Source) -> float | None:
     return time.time() + left if math.isfinite(left) else None
 
 
-def _credential(source: settings.Source, policy: RetryPolicy, stats: RequestStats) -> Credential:
+def _credential(source: settings.Source, policy: RetryPolicy) -> Credential:
     """How requests authenticate; a login is kept for the next run of this process."""
     own = source.credentials
     if isinstance(own, settings.Token):
@@ -92,7 +88,7 @@ def _credential(source: settings.Source, policy: RetryPolicy, stats: RequestStat
     if isinstance(own, settings.Keys):
         extra = own.security_token.reveal() if own.security_token else None
         return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
-    return IamToken(_user(own), _tokens(), policy, stats, timeout=source.timeout)
+    return IamToken(_user(own), _tokens(), policy, timeout=source.timeout)
 
 
 def _user(own: settings.Password) -> IamUser:

@@ -112,5 +112,5 @@ def _list(probe: SourceProbe, answer: Answer | ImageSyncError) -> Findings[None]
             "if there are images, check filter, project and permissions; a run holds all deletions until this is clear",
         )
     else:
-        total = "an unknown number of" if answer.page.total is None else answer.page.total
+        total = "an unknown number of" if answer.total is None else answer.total
         yield ok(f"it may be read{filter}; the cloud tells of {total} images")

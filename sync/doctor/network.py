@@ -129,7 +129,7 @@ def _tls(address: Address) -> Findings[bool]:
 
 def _handshake(address: Address) -> tuple[str, datetime]:
     """Version of TLS, and when the certificate ends; trusts whom a run trusts."""
-    from sync.cloud.transport import trust
+    from sync.transport import trust
 
     with (
         socket.create_connection((address.host, address.port), timeout=_PATIENCE) as plain,

@@ -27,21 +27,19 @@ _ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # it may be the tw
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer.
+class Answer(Page):
+    """One answer: what the proof needs of it, and the images.
 
     Attributes:
         images: the images, each as its JSON text.
-        page: what the proof needs of it.
     """
 
     images: list[msgspec.Raw]
-    page: Page
 
     def only(self, ids: Collection[str]) -> Self:
         """The images with these ids, and no others."""
-        both = [(raw, row) for raw, row in zip(self.images, self.page.rows, strict=True) if row.id in ids]
-        return replace(self, images=[raw for raw, _ in both], page=replace(self.page, rows=[row for _, row in both]))
+        both = [(raw, row) for raw, row in zip(self.images, self.rows, strict=True) if row.id in ids]
+        return replace(self, images=[raw for raw, _ in both], rows=[row for _, row in both])
 
 
 class _Body(msgspec.Struct):
@@ -77,7 +75,7 @@ def read_answer(body: bytes, offset: int) -> Answer:
     if _may_have_twins(body, whole.images):
         strict_json(body)
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
-    return Answer(whole.images, Page.of(offset, rows, total))
+    return Answer(offset, rows, total, whole.images)
 
 
 def _may_have_twins(body: bytes, images: list[msgspec.Raw]) -> bool:

@@ -90,9 +90,9 @@ class Comparison:
             TooLargeError: more images came than may be.
         """
         self.counts.received += len(answer.images)
-        near = max(answer.page.offset + self._drift, 0)
+        near = max(answer.offset + self._drift, 0)
         for n in range(0, len(answer.images), BLOCK):
-            raws, rows = answer.images[n : n + BLOCK], answer.page.rows[n : n + BLOCK]
+            raws, rows = answer.images[n : n + BLOCK], answer.rows[n : n + BLOCK]
             digests = [raw_digest(raw) for raw in raws]
             position = self.known.find_near(digests[0], near)
             if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
@@ -100,7 +100,7 @@ class Comparison:
                     near = self._take_one(raw, digest, row.id, near)
             else:
                 near = position + len(digests)
-        self._drift = near - answer.page.offset - len(answer.images)
+        self._drift = near - answer.offset - len(answer.images)
         if self.counts.received - self.counts.duplicates > self.most:
             raise TooLargeError(
                 f"the list has more than {self.most} images, and {self.known.live} are live; nothing was written; "

@@ -34,11 +34,11 @@ class Search:
 
     def add_page(self, answer: Answer) -> None:
         """Take one answer of the reading."""
-        self._names.extend(hash(row.id) for row in answer.page.rows)
-        self._nameless += sum(not row.id for row in answer.page.rows)
+        self._names.extend(hash(row.id) for row in answer.rows)
+        self._nameless += sum(not row.id for row in answer.rows)
         there = answer.only(self._wanted)
         if there.images:
-            self.found |= {row.id for row in there.page.rows}
+            self.found |= {row.id for row in there.rows}
             self._first.add_page(there)
 
     @property

@@ -1,31 +1,20 @@
-"""One notice over HTTP: the only place beside ``sync/cloud`` that speaks it; its errors are ours, without the address.
+"""One notice over HTTP; its errors are ours, without the address.
 
-No redirect is followed, since the notice and its signature would go along. Of the answer only the status counts, and
-nothing of it is shown.
+Of the answer only the status counts, and nothing of it is shown.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import ssl
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Sequence
 
-import httpx
-
-from sync import __version__
 from sync.domain.notices import Notice
-from sync.errors import ReceiverAwayError, ReceiverRefusesError
+from sync.errors import ReceiverAwayError, ReceiverRefusesError, TransportError
+from sync.notices import signing
 from sync.notices.formats import as_json, as_slack
-from sync.notices.signing import headers
+from sync.transport import HttpTransport, Response
 
-_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where the environment says that certificates are
 _AGAIN = {408, 425, 429}  # beside 5xx: worth another try
 _GONE = 410
 _REDIRECTS = range(300, 400)
@@ -59,63 +48,23 @@ class Webhook:
             ReceiverRefusesError: it is not.
         """
         body, count = as_slack(notices) if self._style == "slack" else (as_json(notices[0]), 1)
-        status, told = self._post(body, headers(notices[0].id, int(time.time()), body, self._secret))
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        signed = signing.headers(notices[0].id, int(time.time()), body, self._secret)
+        response = self._post(body, {"Content-Type": "application/json", **signed})
+        status = response.status
+        if 200 <= status < 300:  # noqa: PLR2004 - any 2xx
             return count
         if status in _AGAIN or status >= _SERVER_FAULT:
-            raise ReceiverAwayError(
-                f"the receiver answers with status {status}", wait=_seconds(told.get("retry-after"))
-            )
+            wait = _seconds(response.headers.get("retry-after"))
+            raise ReceiverAwayError(f"the receiver answers with status {status}", wait=wait)
         raise ReceiverRefusesError(f"the receiver answers with status {status}; {_advice(status)}")
 
-    def _post(self, body: bytes, signed: Mapping[str, str]) -> tuple[int, Mapping[str, str]]:
-        told = {"Content-Type": "application/json", "User-Agent": f"image-sync/{__version__}", **signed}
-        secure = self._url.startswith("https:")
-        # Proxies of the environment are for https, where they see neither address nor notice; see docs/decisions.
-        http = httpx.Client(
-            follow_redirects=False,
-            trust_env=secure,
-            verify=_trust(*map(os.environ.get, _FILES)) if secure else False,
-            timeout=self._seconds,
-        )
-        # The library's time-outs are for each read, so a receiver that drips would keep us for ever.
-        guard = threading.Timer(self._seconds, _close, [http])
-        guard.daemon = True
-        guard.start()
+    def _post(self, body: bytes, headers: dict[str, str]) -> Response:
         try:
-            with http.stream("POST", self._url, content=body, headers=told) as answer:
-                return answer.status_code, dict(answer.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, RuntimeError) as error:
-            problem = ReceiverAwayError(f"the receiver can't be reached: {self._why(error)}")
-        finally:
-            guard.cancel()
-            _close(http)
-        raise problem  # out here it has no context: the library's error holds the request, and that the address
-
-    def _why(self, error: BaseException) -> str:
-        """Why, in words that hold no address; the library's own often do."""
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLError):
-                return f"TLS failed ({cause.reason or type(cause).__name__}); check certificate and clock"
-            if isinstance(cause, TimeoutError):
-                return f"no answer within {self._seconds:g} s"
-            if isinstance(cause, OSError) and cause.strerror:
-                return cause.strerror
-            cause = cause.__cause__ or cause.__context__
-        late = isinstance(error, httpx.TimeoutException)
-        return f"no answer within {self._seconds:g} s" if late else type(error).__name__
-
-
-@cache
-def _trust(*_files: str | None) -> ssl.SSLContext:
-    """The certificates that are trusted; loading them takes 20 ms and more."""
-    return httpx.create_ssl_context()
-
-
-def _close(http: Any) -> None:
-    with suppress(Exception):  # a connection that is torn away from its reader may say so in any way
-        http.close()
+            with HttpTransport(self._url, self._seconds) as http:
+                return http.send("POST", self._url, headers, body)
+        except TransportError as error:
+            problem = ReceiverAwayError(f"the receiver can't be reached: {error}")
+        raise problem  # out here it has no context
 
 
 def _seconds(text: str | None) -> float | None:

@@ -15,7 +15,6 @@ from sync import logs
 from sync.cloud.auth.login import log_in
 from sync.cloud.auth.token import IamUser, Token, TokenCache
 from sync.cloud.retry import RetryPolicy
-from sync.domain.run import RequestStats
 from sync.errors import CloudError, ForbiddenError, UnauthorizedError
 
 MOST_LOGINS = 2  # of one run
@@ -33,15 +32,12 @@ class IamToken:
         user: who asks.
         cache: of the process, for all its runs.
         policy: the run's.
-        stats: where requests and bytes are counted.
         timeout: seconds for connecting, and for each read.
     """
 
-    def __init__(
-        self, user: IamUser, cache: TokenCache, policy: RetryPolicy, stats: RequestStats, *, timeout: float = 30.0
-    ) -> None:
+    def __init__(self, user: IamUser, cache: TokenCache, policy: RetryPolicy, *, timeout: float = 30.0) -> None:
         self._user, self._account = user, cache.account(user)
-        self._policy, self._stats, self._timeout = policy, stats, timeout
+        self._policy, self._timeout = policy, timeout
         self._logins = 0
         self._failed: CloudError | None = None
 
@@ -120,7 +116,7 @@ class IamToken:
     def _ask(self) -> Token:
         self._account.check()
         try:
-            token = log_in(self._user, self._policy, self._stats, timeout=self._timeout, clock=self._account.clock)
+            token = log_in(self._user, self._policy, timeout=self._timeout, clock=self._account.clock)
         except (UnauthorizedError, ForbiddenError) as error:
             self._account.refused(error.request_id)
             raise

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from sync.cloud.auth.token import IamUser, Token
 from sync.cloud.errors import failure, http_date, request_id_of, traced
 from sync.cloud.retry import RetryPolicy
-from sync.cloud.transport import HttpTransport, Reply
-from sync.domain.run import RequestStats
+from sync.cloud.transport import CloudTransport
 from sync.errors import BrokenAnswerError, CloudError, ContractError
+from sync.transport import Response
 
 PATH = "/v3/auth/tokens"
 _CREATED = 201
-_MOST_BYTES = 4 << 20
+_MAX_BYTES = 4 << 20
 _ADVICE = {
     0: "the identity service does not understand the login; check `iam_endpoint`",
     401: (
@@ -29,9 +29,7 @@ _ADVICE = {
 }
 
 
-def log_in(
-    user: IamUser, policy: RetryPolicy, stats: RequestStats, *, timeout: float, clock: Callable[[], float]
-) -> Token:
+def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callable[[], float]) -> Token:
     """Ask once for a token.
 
     Raises:
@@ -40,18 +38,17 @@ def log_in(
         CloudError, DeadlineError, InterruptedRunError: see ``sync.errors``.
     """
     asked = clock()
-    too_large = f"the identity service's answer is larger than {_MOST_BYTES} bytes; check `iam_endpoint`"
-    with HttpTransport(
-        user.endpoint, policy, stats, timeout=timeout, most_bytes=_MOST_BYTES, too_large=too_large
-    ) as wire:
+    too_large = f"the identity service's answer is larger than {_MAX_BYTES} bytes; check `iam_endpoint`"
+    with CloudTransport(user.endpoint, policy, timeout=timeout, max_bytes=_MAX_BYTES, too_large=too_large) as transport:
         url = f"{user.endpoint}{PATH}?nocatalog=true"  # the catalog of services can be large, and is not needed
-        reply = wire.send("POST", url, {"Content-Type": "application/json"}, json.dumps(_request(user)).encode())
-    if reply.status != _CREATED:
-        raise failure(reply.status, reply.headers, reply.content, advice=_ADVICE)
+        headers = {"Content-Type": "application/json"}
+        response = transport.send("POST", url, headers, json.dumps(_request(user)).encode())
+    if response.status != _CREATED:
+        raise failure(response.status, response.headers, response.content, advice=_ADVICE)
     try:
-        return Token(_value(reply), asked, _life(reply))
+        return Token(_value(response), asked, _life(response))
     except CloudError as error:
-        traced(error, reply.status, request_id_of(reply.headers))
+        traced(error, response.status, request_id_of(response.headers))
         raise
 
 
@@ -62,24 +59,24 @@ def _request(user: IamUser) -> dict[str, object]:
     return {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
 
 
-def _value(reply: Reply) -> str:
-    value = reply.headers.get("x-subject-token", "")
+def _value(response: Response) -> str:
+    value = response.headers.get("x-subject-token", "")
     if not re.fullmatch(r"[!-~]+", value):  # the HTTP library would quote any other in its error
         raise ContractError("the identity service gives no usable token; check `iam_endpoint`")
     return value
 
 
-def _life(reply: Reply) -> float:
+def _life(response: Response) -> float:
     """Seconds the token lives, by the server's own clock; infinite if that cannot be read: then a 401 will tell."""
     try:
-        body = json.loads(reply.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or not isinstance(token := body.get("token"), dict):
         raise BrokenAnswerError("the identity service's answer is not complete JSON; is there a proxy in between?")
     ends = _moment(token.get("expires_at"))
     # Of issue and answer the later counts: the service may give a token out again.
-    starts = [start for start in (_moment(token.get("issued_at")), http_date(reply.headers.get("date"))) if start]
+    starts = [start for start in (_moment(token.get("issued_at")), http_date(response.headers.get("date"))) if start]
     if ends is None:
         return math.inf
     life = (ends - max(starts, default=datetime.now(UTC))).total_seconds()

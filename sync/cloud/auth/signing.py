@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
-import httpx
-
 from sync.cloud.errors import http_date
+from sync.transport import host_and_path
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 _NO_BODY = hashlib.sha256(b"").hexdigest()
@@ -49,9 +48,9 @@ class SignedRequests:
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:
         """Sign one request without a body, as it will be sent now."""
-        target = httpx.URL(url)  # it decides how the request looks on the wire, and that is what must be signed
+        host, target = host_and_path(url)
         date = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        signed = {"Host": target.netloc.decode("ascii"), "X-Sdk-Date": date, **self._own}
+        signed = {"Host": host, "X-Sdk-Date": date, **self._own}
         names = ";".join(sorted(name.lower() for name in signed))
         request = hashlib.sha256(_canonical(method, target, signed, names).encode()).hexdigest()
         text = f"{_ALGORITHM}\n{date}\n{request}"
@@ -76,9 +75,9 @@ class SignedRequests:
         )
 
 
-def _canonical(method: str, target: httpx.URL, signed: Mapping[str, str], names: str) -> str:
+def _canonical(method: str, target: str, signed: Mapping[str, str], names: str) -> str:
     """The request in the one form that both sides can compute."""
-    path, _, query = target.raw_path.decode("ascii").partition("?")
+    path, _, query = target.partition("?")
     values = {name.lower(): value.strip() for name, value in signed.items()}
     headers = "".join(f"{name}:{values[name]}\n" for name in names.split(";"))
     return "\n".join((method, _canonical_path(path), _canonical_query(query), headers, names, _NO_BODY))

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import le
-from typing import Annotated, Self
+from typing import Annotated
 
 import msgspec
 
@@ -56,11 +56,6 @@ class Page:
     rows: Sequence[Row]
     total: int | None
 
-    @classmethod
-    def of(cls, offset: int, rows: Sequence[Row], total: int | None) -> Self:
-        """Make one."""
-        return cls(offset, rows, total)
-
     @property
     def count(self) -> int:
         """Number of rows that came."""
@@ -83,15 +78,15 @@ class Page:
         return all(map(le, times, times[1:]))
 
 
-def anchor(left: Page, right: Page, near: int) -> str | None:
+def anchor(left: Sequence[Row], right: Sequence[Row], near: int) -> str | None:
     """Return the id of a row that joins two answers that are ordered, or None where they share none.
 
     Args:
-        left: the answer with the lower offset.
-        right: the answer with the higher offset.
+        left: rows of the answer with the lower offset.
+        right: rows of the answer with the higher offset.
         near: number of rows beside the seam to look at first; where that finds nothing, all are looked at.
     """
-    return _shared(left.rows[-near:], right.rows[:near]) or _shared(left.rows, right.rows)
+    return _shared(left[-near:], right[:near]) or _shared(left, right)
 
 
 def _shared(left: Sequence[Row], right: Sequence[Row]) -> str | None:

@@ -6,11 +6,11 @@ Rows are kept only while a seam beside them is undecided, so that memory does no
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sync.domain.proof.anchors import Page, anchor
+from sync.domain.proof.anchors import Page, Row, anchor
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Piece:
         count: number of rows that came.
         total: as the answer gave it, or None.
         anchor: id of the row that joins it to the piece before it, or "".
-        page: the answer, until both its seams are decided.
+        rows: the answer's, until both its seams are decided.
         ahead: it is joined to the piece behind it.
     """
 
@@ -34,7 +34,7 @@ class Piece:
     count: int = 0
     total: int | None = None
     anchor: str = ""
-    page: Page | None = None
+    rows: Sequence[Row] | None = None
     ahead: bool = False
 
     @property
@@ -86,7 +86,7 @@ class Chain:
         """Take an answer and try to join it to those of its neighbours that are there."""
         piece = self._pieces[page.offset]
         piece.answered, piece.count, piece.total = True, page.count, page.total
-        piece.page = page if self._joining else None
+        piece.rows = page.rows if self._joining else None
         place = bisect_left(self._offsets, page.offset)
         around = [self._pieces[offset] for offset in self._offsets[max(place - 1, 0) : place + 2]]
         for left, right in pairwise(around):
@@ -98,18 +98,18 @@ class Chain:
         """Join nothing any more, and forget all rows."""
         self._joining = False
         for piece in self:
-            piece.page = None
+            piece.rows = None
 
     def joined(self, end: int) -> bool:
         """Whether all pieces up to the one at offset ``end`` are joined, each to the one before it."""
         return all(piece.anchor for piece in self if 0 < piece.offset <= end)
 
     def _join(self, left: Piece, right: Piece) -> None:
-        found = anchor(left.page, right.page, self._near) if left.page and right.page else None
+        found = anchor(left.rows, right.rows, self._near) if left.rows and right.rows else None
         if found is None:
             self.open.add(right.offset)
             return
         right.anchor, left.ahead = found, True
         for piece in (left, right):
             if piece.ahead and (piece.anchor or piece.offset == 0):
-                piece.page = None
+                piece.rows = None

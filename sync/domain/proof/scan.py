@@ -16,10 +16,10 @@ from collections import deque
 
 from sync.domain.proof.anchors import Page, Row
 from sync.domain.proof.chain import Chain, Piece
-from sync.domain.proof.verdict import Proof, ScanSummary, Seam, Verdict, prove
+from sync.domain.proof.verdict import Proof, ScanSummary, Verdict, prove
 from sync.errors import ContractError
 
-__all__ = ["Page", "Proof", "Row", "Scan", "ScanSummary", "Seam", "Verdict", "prove"]
+__all__ = ["Page", "Proof", "Row", "Scan", "ScanSummary", "Verdict", "prove"]
 
 _MOST_ECHOES = 2  # pages that repeat the first one before the cloud is taken to ignore the offset, ...
 _MOST_LATER = 10  # ... and so many running if it has heeded the offset before
@@ -93,13 +93,12 @@ class Scan:
     def verdict(self) -> Verdict:
         """Judge the reading once it is done."""
         lack = self._lack()
-        seams = tuple(Seam(piece.offset, piece.count, piece.total, piece.anchor, piece.mend) for piece in self._chain)
-        reason = lack or f"{len(seams)} pages up to the end of the list, each joined to the next"
+        reason = lack or f"{len(self._chain)} pages up to the end of the list, each joined to the next"
         return Verdict(
             complete=not lack,
             reason="; ".join([reason, *self._doubts.values()]),
-            seams=seams,
-            mended=sum(seam.mend for seam in seams),
+            anchors={piece.offset: piece.anchor for piece in self._chain},
+            mended=sum(piece.mend for piece in self._chain),
             total=self._steady_total(),
             doubts=tuple(self._doubts.values()),
         )

@@ -19,27 +19,9 @@ deleted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Seam:
-    """What is kept of one answer and how it is joined to the one before it.
-
-    Attributes:
-        offset: as asked.
-        count: number of rows that came.
-        total: as the answer gave it; None where it was missing, negative or no number.
-        anchor: id of the row that joins it to the page before it, or "".
-        mend: it was asked for to mend a seam.
-    """
-
-    offset: int
-    count: int
-    total: int | None
-    anchor: str
-    mend: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +31,7 @@ class Verdict:
     Attributes:
         complete: an image that existed during the whole reading cannot be missing from it.
         reason: why, or why not, in words.
-        seams: the evidence, in the order of offsets.
+        anchors: the evidence: by the offset of each page the id of the row that joins it to the page before it, or "".
         mended: number of pages that were asked for to mend a seam.
         total: the one ``total`` that all answers gave and at which the list ended, or None.
         doubts: what in the answers does not fit together, in words.
@@ -57,7 +39,7 @@ class Verdict:
 
     complete: bool
     reason: str
-    seams: tuple[Seam, ...]
+    anchors: Mapping[int, str]
     mended: int
     total: int | None
     doubts: tuple[str, ...]

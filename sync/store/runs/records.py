@@ -178,14 +178,14 @@ def overtake(connection: Connection, target: Target, run: Run) -> None:
 
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
-    anchors = {seam.offset: seam.anchor or None for seam in listing.verdict.seams}
+    anchors = listing.verdict.anchors
     columns = "source, run, page, anchor_id"
     columns += ", reading, row_offset, row_count, first_id, last_id, total, request_id, milliseconds"
     pages = [*listing.pages, *missing.pages]
     statement = f"COPY inventory.run_pages ({columns}) FROM STDIN"
     with counted_copy(connection, statement, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
-            anchor = anchors.get(page.offset) if page.reading == listing.read_attempts else None
+            anchor = anchors.get(page.offset) or None if page.reading == listing.read_attempts else None
             row = (run.source.name, run.number, n, anchor, *astuple(page))
             copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
 

@@ -1,0 +1,257 @@
+"""One request over HTTP and its answer, within caps on bytes and time: the only module that opens connections for it.
+
+No redirect is followed, since credentials and bodies would go along. No compressed answer is asked for or taken, since
+300 kB of it can become 300 MB. The library's time-outs are for each read, so that a server that drips could keep us
+for ever: a timer ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
+address, a header or a body in it, and without the library's error behind it, which holds the request and its secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Event, Lock, Timer
+from typing import Any, Self
+from weakref import WeakSet
+
+import httpx
+
+from sync import __version__
+from sync.errors import Fault, TransportError
+from sync.logs import mask
+
+OnHead = Callable[[int, Mapping[str, str]], None]
+_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where the environment says that certificates are
+_ERROR_BYTES = 64 * 1024  # of an error's body, more says nothing more
+_MOST_SHOWN = 300  # characters of the system's words
+# How the HTTP library begins its words about an answer that was cut short. They sort errors and are never shown: what
+# follows quotes the answer, and with that perhaps a token. What begins in any other way is an answer that is no HTTP.
+_CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
+_CONNECTED = ("connect_tcp.complete", "start_tls.complete")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer, good or not; its headers and body may hold a secret, so neither is shown.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by name, in any case.
+        content: the body, or as much of an error's as is read.
+        milliseconds: from the request to the end of the body.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    milliseconds: int
+
+
+def trust() -> ssl.SSLContext:
+    """The certificates that are trusted: the public authorities', or those that the environment names."""
+    return _trust(*map(os.environ.get, _FILES))
+
+
+@cache
+def _trust(*_files: str | None) -> ssl.SSLContext:
+    """Loading them takes 20 ms and more, so once for all connections."""
+    return httpx.create_ssl_context()
+
+
+def host_and_path(url: str) -> tuple[str, str]:
+    """The header ``Host``, and the path with its query, exactly as they are sent."""
+    target = httpx.URL(url)
+    return target.netloc.decode("ascii"), target.raw_path.decode("ascii")
+
+
+class HttpTransport:
+    """Carries requests to one server for a limited time; may be used by several threads.
+
+    Args:
+        url: any address of the server.
+        seconds: how long it may be used, from its ``with`` on; what is still on its way then is cut off.
+
+    Raises:
+        TransportError: what the environment says of proxies or certificates cannot be used.
+    """
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._seconds, self._over = seconds, Event()
+        self._streams: WeakSet[Any] = WeakSet()
+        self._lock = Lock()
+        self._timer = Timer(seconds, self._cut_off)
+        self._timer.daemon = True
+        try:
+            self._http = _client(secure=url.startswith("https:"))
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            said = f"a proxy or certificates of the environment cannot be used ({type(error).__name__})"
+            problem = TransportError(f"{said}; check HTTPS_PROXY and SSL_CERT_FILE", fault=Fault.ENVIRONMENT)
+        else:
+            return
+        raise problem  # out here it has no context, and with that no login of a proxy
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._cut_off()  # a thread that still reads, for a run that gave up, ends now
+        with suppress(Exception):  # a connection that is torn away from its reader may say so in any way
+            self._http.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        timeout: float | None = None,
+        max_bytes: int = 0,
+        on_head: OnHead = lambda _status, _headers: None,
+    ) -> Response:
+        """Send a request and read its answer, whatever its status.
+
+        Args:
+            method: such as ``GET``.
+            url: the whole URL, with its query.
+            headers: beside those that every request has.
+            content: the body, if any.
+            timeout: seconds for connecting, and for each read; as long as the transport may be used if not given.
+            max_bytes: the largest body of a good answer that is read; with 0, no body is read.
+            on_head: gets status and headers as soon as they came, even if no whole body follows.
+
+        Raises:
+            TransportError: no whole answer came.
+        """
+        start, wait = time.monotonic(), self._seconds if timeout is None else timeout
+        over = TransportError(_late(self._seconds), fault=Fault.OVER)
+        if self._over.is_set():
+            raise over
+        try:
+            with self._http.stream(
+                method, url, headers=dict(headers), content=content, timeout=wait, extensions={"trace": self._note}
+            ) as response:
+                on_head(response.status_code, response.headers)
+                body = _read(response, max_bytes)
+                if self._over.is_set() and body:
+                    raise over  # where no length was announced, a connection that was cut off looks like the end
+        except TransportError as error:
+            problem = error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the last: no host, or no header
+            problem = translate(error, wait)
+            if self._over.is_set() and problem.fault is not Fault.SILENT:
+                problem = over
+        else:
+            return Response(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
+        raise problem  # out here it has no context
+
+    def _note(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep each connection as it is made; one that is made too late is cut off at once."""
+        if event.endswith(_CONNECTED):
+            with self._lock:
+                self._streams.add(info["return_value"])
+            if self._over.is_set():
+                self._cut_off()
+
+    def _cut_off(self) -> None:
+        """End all connections, from a thread that reads none of them.
+
+        They are shut down and not closed: a reader of a closed one may meet another connection under its number. The
+        method is the plain socket's: that of TLS forgets its keys first, and what is sent then would go in the clear.
+        """
+        self._over.set()
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            with suppress(OSError):
+                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
+
+
+def _client(*, secure: bool) -> httpx.Client:
+    return httpx.Client(
+        headers={"Accept-Encoding": "identity", "User-Agent": f"image-sync/{__version__}"},
+        follow_redirects=False,
+        trust_env=secure,  # proxies of the environment are for https, where they see no secret; see docs/decisions
+        verify=trust() if secure else False,
+        event_hooks={"response": [_forget_location]},
+    )
+
+
+def translate(error: Exception, seconds: float) -> TransportError:
+    """Turn an error of the HTTP library into ours.
+
+    Args:
+        error: the library's.
+        seconds: the time-out that it had.
+    """
+    name = type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        return TransportError(_late(seconds), fault=Fault.SILENT, name=name)
+    if isinstance(error, httpx.NetworkError | OSError):
+        words = mask(str(error) or "no details")[
+            :_MOST_SHOWN
+        ]  # of the system or of OpenSSL, with no word of the server
+        return TransportError(_system_reason(error, seconds), fault=Fault.UNREACHABLE, name=name, words=words)
+    if isinstance(error, httpx.ProxyError):
+        status = re.match(r"\d{3}(?= )", str(error))  # what follows is the proxy's
+        said = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
+        return TransportError(said, fault=Fault.PROXY, name=name)
+    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_CUT_SHORT):
+        return TransportError("the connection ended before the answer was whole", fault=Fault.CUT_SHORT, name=name)
+    if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
+        said = f"no valid answer came ({name}); is there a proxy in between?"
+        return TransportError(said, fault=Fault.INVALID, name=name)
+    # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
+    return TransportError(f"the request cannot be made ({name})", fault=Fault.UNSENDABLE, name=name)
+
+
+def _system_reason(error: BaseException, seconds: float) -> str:
+    """Why a connection failed, in words that name no host; the library's own often do."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed ({cause.reason or type(cause).__name__}); check certificate and clock"
+        if isinstance(cause, TimeoutError):
+            return _late(seconds)
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
+
+
+def _forget_location(response: httpx.Response) -> None:
+    """The library reads the address in a redirect though it does not follow it, and takes offence at some."""
+    response.headers.pop("location", None)
+
+
+def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    """Read the body as it comes, up to a cap; of an error's body, as much as says something."""
+    cap = max_bytes if response.is_success else min(max_bytes, _ERROR_BYTES)
+    if not cap:
+        return b""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        if not response.is_success:
+            return b""  # its status and headers say enough
+        raise TransportError("the answer is compressed though that was not asked for", fault=Fault.COMPRESSED)
+    parts, size = [], 0
+    for part in response.iter_raw():
+        parts.append(part)
+        size += len(part)
+        if size > cap and response.is_success:
+            raise TransportError(f"the answer is larger than {max_bytes} bytes", fault=Fault.TOO_LARGE)
+        if size > cap:
+            break
+    return b"".join(parts)
