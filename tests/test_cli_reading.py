@@ -108,7 +108,7 @@ def test_moments_as_people_say_them(past: Past) -> None:
     assert last.rows == past.job("diff", "4", "5", "--format", "json").rows
     assert {row["id"] for row in last.rows} == {"nasty"}
     assert as_of_last.out == now.out
-    for words in ("-1m", "-2h", "-7d", "-1w", "yesterday"):
+    for words in ("-90m", "-2h", "-7d", "-1w", "yesterday"):
         done = past.job("diff", words)
         assert (done.code, "before the beginning" in done.err) == (2, True)
 

@@ -63,7 +63,9 @@ def test_every_command_is_documented(name: str) -> None:
     members = list(found.commands.values()) if isinstance(found, click.Group) else [found]
     for member in members:
         assert member.help
-        options = [parameter for parameter in member.params if isinstance(parameter, click.Option)]
+        options = [
+            parameter for parameter in member.params if isinstance(parameter, click.Option) and not parameter.hidden
+        ]
         assert [option.name for option in options if not option.help] == [
             option.name for option in options if option.name == "style"
         ]

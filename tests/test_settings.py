@@ -12,7 +12,8 @@ import sync
 from sync.domain.fields import BY_API, FILTERS
 from sync.errors import SettingsError, UnknownError
 from sync.settings import Keys, Password, Settings, Token, load
-from sync.settings.model import GENERAL, PER_SOURCE, RENAMED
+from sync.settings.gather import RENAMED
+from sync.settings.model import GENERAL, PER_SOURCE
 
 ROOT = Path(sync.__file__).parents[1]
 ENDPOINT = "https://iecs.myhuaweicloud.com"

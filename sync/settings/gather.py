@@ -6,10 +6,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, RENAMED, did_you_mean
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
 from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
 
+RENAMED = {
+    "readings": "max_read_attempts",
+    "confirm_limit": "max_single_confirms",
+    "page_bytes": "max_response_bytes",
+    "retries": "max_retries",
+    "guard_images": "max_deletions",
+    "guard_percent": "max_deletions_percent",
+    "daily_images": "max_daily_deletions",
+    "daily_percent": "max_daily_deletions_percent",
+    "check_off": "checks_disabled",
+    "check_systems": "end_of_life_file",
+    "notice_failures": "notify_after_failures",
+}  # what drafts of the first version called a setting
 # Not ours: what Kubernetes and old container links put in every pod beside a service called "image-sync", and the
 # secrets of the simulated cloud.
 _OTHERS = re.compile(

@@ -18,19 +18,6 @@ from sync.settings.secret import Secret
 
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
-RENAMED = {
-    "readings": "max_read_attempts",
-    "confirm_limit": "max_single_confirms",
-    "page_bytes": "max_response_bytes",
-    "retries": "max_retries",
-    "guard_images": "max_deletions",
-    "guard_percent": "max_deletions_percent",
-    "daily_images": "max_daily_deletions",
-    "daily_percent": "max_daily_deletions_percent",
-    "check_off": "checks_disabled",
-    "check_systems": "end_of_life_file",
-    "notice_failures": "notify_after_failures",
-}  # names of drafts of the first version
 NOTICES = (
     "held",
     "failures",
