@@ -1,0 +1,121 @@
+"""``image-sync demo`` and ``image-sync simulate``: what a newcomer tries first, without an account or a database."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from checkout import CHECKOUT
+from cli_tools import Done, Job, finished
+from embedded_tools import AS_ROOT, PACKAGES, Shelf, _open_python, account_without_rights
+from servers import environment
+
+from sync.store.connection import Target
+
+pytest_plugins = ["embedded_fixtures"]
+
+
+def as_ordinary_user(shelf: Shelf, *arguments: str, **settings: str) -> Done:
+    """Run a command as a user without rights, from a home folder of its own."""
+    home, account = shelf.path / "home", account_without_rights() if AS_ROOT else None
+    if not home.exists():
+        home.mkdir()
+        if account is not None:
+            os.chown(home, account, account)
+    python, paths = (_open_python(), [str(PACKAGES)]) if AS_ROOT else (sys.executable, [])
+    given = {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths]), **settings}
+    process = subprocess.Popen(
+        [python, "-m", "sync", *arguments],
+        env=environment(**given),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        user=account,
+        group=account,
+        extra_groups=None if account is None else [],
+    )
+    return finished(process)
+
+
+def runs(demo: Done) -> list[tuple[int, ...]]:
+    """Of each run in the demo's table: listed, created, updated, restored, deleted, held, unchanged."""
+    lines = (line.split() for line in demo.out.splitlines())
+    return [tuple(map(int, words[3:])) for words in lines if words[:1] == ["demo"] and words[2:3] == ["done"]]
+
+
+@pytest.mark.long
+def test_demo_shows_the_life_of_an_inventory_twice(shelf: Shelf) -> None:
+    """As an ordinary user in a fresh home: a load, changes, deletions, a return, then nothing; and once more after."""
+    first, second = as_ordinary_user(shelf, "demo"), as_ordinary_user(shelf, "demo")
+    folder = re.findall(r"IMAGE_SYNC_DATA_FOLDER=(\S+)", second.out)[0]
+    later = as_ordinary_user(shelf, "status", "--format", "json", IMAGE_SYNC_DATA_FOLDER=folder)
+
+    for demo in (first, second):
+        assert (demo.code, demo.err) == (0, "")
+        load, changes, back, nothing = runs(demo)
+        assert load == (2500, 2500, 0, 0, 0, 0, 0)
+        _, created, updated, restored, deleted, held, _ = changes
+        assert (created, restored, deleted, held) == (6, 0, 7, 0)
+        assert updated > 0
+        assert back[3] > 0
+        assert nothing[1:6] == (0, 0, 0, 0, 0)
+        assert nothing[0] == nothing[6] == 2500 + created - deleted + back[3]
+        assert "restored" in demo.out[demo.out.index("image-sync history") :]
+        assert "\x1b" not in demo.out
+    assert later.row["live"] == runs(second)[-1][0]
+    assert Path(folder).is_relative_to(shelf.path / "home")
+
+
+def test_demo_takes_a_folder_of_its_own(shelf: Shelf) -> None:
+    """In the folder it is given, as whoever runs it, root too; a folder that holds something is refused."""
+    job = Job(shelf.path)
+    demo = job("demo", "--folder", str(shelf.path / "demo"), "--seed", "7")
+    refused = job("demo", "--folder", str(shelf.path / "demo"))
+
+    assert (demo.code, len(runs(demo))) == (0, 4)
+    assert refused.code == 2
+    assert "is not empty" in refused.err
+
+
+def test_simulate_prints_where_to_point_the_job(tmp_path: Path, target: Target) -> None:
+    """What it prints, put into the environment, makes a run; SIGTERM ends it with exit code 0."""
+    simulator = Job(tmp_path).start("simulate", "--images", "600")
+    assert simulator.stderr is not None
+    said = simulator.stderr.readline()
+    settings = dict(word.split("=", 1) for word in shlex.split(said.partition("export ")[2]))
+    done = Job(tmp_path, target.url, **settings)("run", "--format", "json")
+    simulator.send_signal(signal.SIGTERM)
+    ended = finished(simulator)
+
+    assert said.startswith("600 images on http://127.0.0.1:")
+    assert (done.code, done.row["listed"]) == (0, 600)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_simulate_keeps_secrets_it_was_given(tmp_path: Path) -> None:
+    """A token or a secret that somebody gave is not repeated; one that is missing is asked for with exit code 2."""
+    job = Job(tmp_path)
+    secrets = {"IMAGE_SYNC_SIMULATOR_PASSWORD": "canary-1", "IMAGE_SYNC_SIMULATOR_SECRET_KEY": "canary-2"}
+    started = [
+        job.start("simulate", "--images", "1", *more, **secrets)
+        for more in (["--token", "canary-0"], ["--user", "me"], ["--access-key", "AK"])
+    ]
+    said = []
+    for process in started:
+        assert process.stderr is not None
+        said.append(process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+    done = [finished(process) for process in started]
+    missing = job("simulate", "--user", "me")
+
+    assert all("IMAGE_SYNC_ENDPOINT=http://" in line and "canary" not in line for line in said)
+    assert [each.code for each in done] == [0, 0, 0]
+    assert (missing.code, "IMAGE_SYNC_SIMULATOR_PASSWORD" in missing.err) == (2, True)

@@ -1,0 +1,553 @@
+"""Settings: what is taken, where it comes from, and that all mistakes are told at once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from checkout import CHECKOUT
+
+from sync.domain.fields import BY_API, FILTERS
+from sync.errors import SettingsError, UnknownError
+from sync.settings import Keys, Password, Settings, Token, load
+from sync.settings.gather import RENAMED
+from sync.settings.model import GENERAL, PER_SOURCE
+
+ENDPOINT = "https://iecs.myhuaweicloud.com"
+ONE = {"IMAGE_SYNC_ENDPOINT": ENDPOINT, "IMAGE_SYNC_TOKEN": "t0ken"}
+
+Write = Callable[[str], Path]
+
+
+def read(environ: dict[str, str], file: Path | None = None) -> Settings:
+    """Settings of this environment and file, with the real API's names."""
+    filters = {name: parameter.choices for name, parameter in FILTERS.items()}
+    return load(environ, file=file, filters=filters, fields=BY_API)
+
+
+def mistakes(environ: dict[str, str], file: Path | None = None) -> tuple[str, ...]:
+    """What is said to be wrong."""
+    with pytest.raises(SettingsError) as caught:
+        read(environ, file)
+    return caught.value.mistakes
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a settings file that only its owner may read."""
+
+    def to_file(text: str) -> Path:
+        path = tmp_path / "some.toml"
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    return to_file
+
+
+def test_nothing_set() -> None:
+    """Without any setting there are defaults and no source, and choosing a source says how to set one."""
+    settings = read({})
+
+    assert (settings.database_url, settings.sources, settings.warnings) == (None, (), ())
+    with pytest.raises(SettingsError, match="IMAGE_SYNC_ENDPOINT"):
+        settings.choose()
+
+
+def test_one_source_of_the_environment() -> None:
+    """Two variables make a source, everything else has its default."""
+    source = read(ONE).choose()[0]
+
+    assert (source.name, source.endpoint, source.filter, source.concurrency) == ("default", ENDPOINT, (), 4)
+    assert (source.max_response_bytes, source.deadline, source.allow_http) == (16 * 2**20, 900, False)
+    assert isinstance(source.credentials, Token)
+    assert source.credentials.token.reveal() == "t0ken"
+
+
+def test_values_as_text() -> None:
+    """Numbers, durations, sizes, lists, truths and the filter are read from text."""
+    environ = {
+        "CONCURRENCY": "8", "TIMEOUT": "1500ms", "DEADLINE": "15m", "MAX_RESPONSE_BYTES": "8 MiB", "MAX_IMAGES": "1_000",
+        "MAX_DELETIONS_PERCENT": "2.5%", "IGNORE_FIELDS": "updated_at, __platform,", "ALLOW_HTTP": "Yes", "SOURCE": "prod",
+        "FILTER": "visibility=private&name=a%20b&__os_type=Linux",
+    }  # fmt: skip
+
+    source = read(ONE | {f"IMAGE_SYNC_{name}": value for name, value in environ.items()}).choose(["prod"])[0]
+
+    assert (source.concurrency, source.timeout, source.deadline) == (8, 1.5, 900)
+    assert (source.max_response_bytes, source.max_images, source.max_deletions_percent) == (8 * 2**20, 1000, 2.5)
+    assert (source.ignore_fields, source.allow_http) == (("updated_at", "__platform"), True)
+    assert source.filter == (("__os_type", "Linux"), ("name", "a b"), ("visibility", "private"))
+
+
+def test_values_as_toml(write: Write) -> None:
+    """Numbers, durations, lists, truths and the filter are read from TOML values."""
+    file = write(f"""
+        lock_timeout = 2
+        [[sources]]
+        name = "prod"
+        endpoint = "{ENDPOINT}"
+        token = "t0ken"
+        timeout = 1.5
+        deadline = "24h"
+        ignore_fields = ["updated_at"]
+        filter = {{ protected = true, visibility = "private" }}
+    """)
+
+    settings = read({}, file)
+
+    source = settings.sources[0]
+    assert (settings.lock_timeout, source.timeout, source.deadline) == (2, 1.5, 86400)
+    assert (source.ignore_fields, source.filter) == (
+        ("updated_at",),
+        (("protected", "true"), ("visibility", "private")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("CONCURRENCY", "0", "from 1 to 32"),
+        ("CONCURRENCY", "33", "from 1 to 32"),
+        ("CONCURRENCY", "four", "from 1 to 32"),
+        ("CONCURRENCY", "9" * 400, "from 1 to 32"),
+        ("MAX_READ_ATTEMPTS", "1.5", "from 1 to 10"),
+        ("TIMEOUT", "nan", "a time from 100ms to 10m"),
+        ("TIMEOUT", "2 weeks", "a time from 100ms to 10m"),
+        ("DEADLINE", "-1", "a time from 1s to 1d"),
+        ("MAX_RESPONSE_BYTES", "1TB", "bytes from 1024"),
+        ("MAX_DELETIONS_PERCENT", "101", "from 0 to 100"),
+        ("ALLOW_HTTP", "maybe", "true or false"),
+        ("LOG_LEVEL", "loud", "debug, info, warning, error"),
+        ("LOG_FORMAT", "xml", "auto, text, json"),
+        ("SOURCE", "Prod", "a-z"),
+        ("SOURCE", "x" * 64, "1 to 63"),
+        ("DATABASE_URL", "mysql://h/d", "postgresql://"),
+        ("DATA_FOLDER", "~/data", "a path without ~"),
+        ("FILTER", "visibility", "query string"),
+        ("FILTER", "visibility=secret", "public, private"),
+        ("FILTER", "visibilty=private", "did you mean visibility?"),
+        ("FILTER", "limit=5", "the API has no filter 'limit'"),
+        ("FILTER", "name=a&name=b", "more than once"),
+        ("FILTER", "name=", "has no value"),
+        ("FILTER", "name=%0A", "query string"),
+        ("IGNORE_FIELDS", "updatedat", "did you mean updated_at?"),
+        ("TOKEN", "", "is empty"),
+        ("DATABASE_URL", "", "is empty"),
+    ],
+)
+def test_wrong_value(name: str, value: str, right: str) -> None:
+    """A value out of its range or shape is one mistake that names the variable and what would be right."""
+    found = mistakes(ONE | {f"IMAGE_SYNC_{name}": value})
+
+    assert len(found) == 1
+    assert found[0].startswith(f"IMAGE_SYNC_{name} (environment): ")
+    assert right in found[0]
+
+
+@pytest.mark.parametrize(("name", "new"), RENAMED.items())
+def test_an_old_name_is_told_the_new_one(write: Write, name: str, new: str) -> None:
+    """A setting that was renamed is refused with its new name, in the environment, in a file, and as name of a file."""
+    env = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}": "1"})
+    suffixed = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}_FILE": "x"})
+    table = mistakes({}, write(f"{name} = 1\n[defaults]\n{name}_file = '1'"))
+
+    assert new in {option.key for option in (*GENERAL, *PER_SOURCE)}
+    assert env == (f"IMAGE_SYNC_{name.upper()} (environment): is now IMAGE_SYNC_{new.upper()}",)
+    assert suffixed == (f"IMAGE_SYNC_{name.upper()}_FILE (environment): is now IMAGE_SYNC_{new.upper()}_FILE",)
+    assert f"{name} (some.toml): is now {new}" in table
+    assert f"{name}_file (some.toml, [defaults]): is now {new}_file" in table
+
+
+def test_wrong_types_of_toml(write: Write) -> None:
+    """A TOML value of another type is a mistake, never an accident: true is no number, 1 is no truth."""
+    file = write(f"""
+        log_level = 1
+        [[sources]]
+        endpoint = "{ENDPOINT}"
+        token = 5
+        concurrency = true
+        allow_http = 1
+        timeout = nan
+        filter = {{ name = 1 }}
+        ignore_fields = [1]
+    """)
+
+    found = mistakes({}, file)
+
+    keys = ("log_level", "filter", "concurrency", "timeout", "ignore_fields", "allow_http", "token")
+    assert len(found) == len(keys)
+    assert all(any(mistake.startswith(f"{key} (some.toml") for mistake in found) for key in keys)
+
+
+def test_all_mistakes_at_once(write: Write) -> None:
+    """Mistakes of the environment, of the file and of each of its sources stand in one error."""
+    file = write("""
+        log_levle = "info"
+        [defaults]
+        max_read_attempts = 99
+        [[sources]]
+        name = "a"
+        endpoint = "http://elsewhere.example"
+        filter = "nothing=1"
+        concurrency = 99
+        token = "x"
+        [[sources]]
+        name = "b"
+        access_key = "k"
+        token = "bad token"
+    """)
+
+    found = mistakes({"IMAGE_SYNC_LOG_LEVEL": "loud", "IMAGE_SYNC_TOKNE": "x"}, file)
+
+    message = str(SettingsError(list(found)))
+    parts = (
+        "IMAGE_SYNC_LOG_LEVEL (environment): takes",
+        "IMAGE_SYNC_TOKNE (environment): there is no such setting (did you mean IMAGE_SYNC_TOKEN?)",
+        "log_levle (some.toml): there is no such setting (did you mean log_level?)",
+        "max_read_attempts (some.toml, [defaults]): takes",
+        "endpoint (some.toml, [[sources]] a): plain http",
+        "filter (some.toml, [[sources]] a): the API has no filter 'nothing'",
+        "concurrency (some.toml, [[sources]] a): takes",
+        "some.toml, [[sources]] b: endpoint is missing",
+        "are credentials of different kinds",
+        "token (some.toml, [[sources]] b): takes",
+    )
+    assert [part for part in parts if part not in message] == []
+    assert len(found) == len(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("concurency = 4", "no such setting"),
+        ("concurrency = 4", "move it below [[sources]] or [defaults]"),
+        ("[defaults]\nreadings = 4", "readings (some.toml, [defaults]): is now max_read_attempts"),
+        ("notice_failures = 3", "notice_failures (some.toml): is now notify_after_failures"),
+        ("[defaults]\nlog_level = 'info'", "move it to the top"),
+        ("[defaults]\nname = 'a'", "no such setting"),
+        ("[[source]]\nname = 'a'", "did you mean sources?"),
+        ("defaults = 1", "[defaults]"),
+        ("[sources]\nname = 'a'", "[[sources]]"),
+        ("a = \n", "line 1"),
+        ("a = " + "9" * 5000, "too long"),
+        ("lock_timeout = 1" + "0" * 400, "a time from"),
+    ],
+)
+def test_wrong_file(write: Write, text: str, hint: str) -> None:
+    """A key that does not belong, a table of the wrong shape and broken TOML say where they are and what to do."""
+    found = mistakes({}, write(text))
+
+    assert len(found) == 1
+    assert "some.toml" in found[0]
+    assert hint in found[0]
+
+
+def test_broken_file_hides_nothing_and_invents_nothing(write: Write) -> None:
+    """With a broken file, mistakes of the environment are told too, but not what may stand in the file."""
+    found = mistakes({"IMAGE_SYNC_TOKEN": "two words"}, write("[[sources]"))
+
+    assert [mistake.partition(":")[0].rpartition("/")[2] for mistake in found] == [
+        "some.toml",
+        "IMAGE_SYNC_TOKEN (environment)",
+    ]
+
+
+def test_which_file(here: Path, write: Write) -> None:
+    """The given file wins over IMAGE_SYNC_CONFIG, which wins over image-sync.toml in the current directory."""
+    (here / "image-sync.toml").write_text("log_level = 'error'")
+    (here / "named.toml").write_text("log_level = 'warning'")
+    named = {"IMAGE_SYNC_CONFIG": "named.toml"}
+
+    levels = [settings.log_level for settings in (read({}), read(named), read(named, write("log_level = 'debug'")))]
+
+    assert levels == ["error", "warning", "debug"]
+    assert "No such file" in mistakes({"IMAGE_SYNC_CONFIG": "absent.toml"})[0]
+
+
+def test_precedence(write: Write) -> None:
+    """The environment wins over a source of the file, which wins over the file's defaults."""
+    file = write(f"""
+        log_level = "error"
+        [defaults]
+        endpoint = "{ENDPOINT}"
+        token = "shared"
+        max_read_attempts = 5
+        max_retries = 5
+        concurrency = 5
+        [[sources]]
+        max_retries = 6
+        concurrency = 6
+    """)
+
+    settings = read({"IMAGE_SYNC_CONCURRENCY": "7", "IMAGE_SYNC_LOG_LEVEL": "debug"}, file)
+
+    source = settings.sources[0]
+    assert (source.max_read_attempts, source.max_retries, source.concurrency, settings.log_level) == (5, 6, 7, "debug")
+
+
+TWO = f"""
+    [defaults]
+    endpoint = "{ENDPOINT}"
+    token = "shared"
+    [[sources]]
+    name = "a"
+    [[sources]]
+    name = "b"
+"""
+
+
+def test_environment_of_one_source_among_several(write: Write) -> None:
+    """IMAGE_SYNC_SOURCE says which source of the file the variables change; the others stay."""
+    sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_MAX_READ_ATTEMPTS": "9"}, write(TWO)).sources
+
+    assert [(source.name, source.max_read_attempts) for source in sources] == [("a", 3), ("b", 9)]
+
+
+def test_environment_of_no_source(write: Write) -> None:
+    """Variables that no source of the file can be meant by are a mistake, not a guess."""
+    file = write(TWO)
+
+    unsaid = mistakes({"IMAGE_SYNC_MAX_READ_ATTEMPTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
+    unknown = mistakes({"IMAGE_SYNC_SOURCE": "bb"}, file)
+
+    assert "set IMAGE_SYNC_SOURCE to one of a, b" in unsaid[0]
+    assert "IMAGE_SYNC_MAX_RETRIES (environment): takes" in unsaid[1]
+    assert len(unknown) == 1
+    assert "did you mean b?" in unknown[0]
+
+
+def test_same_name_twice(write: Write) -> None:
+    """Two sources cannot have one name."""
+    found = mistakes({}, write(TWO.replace('"b"', '"a"')))
+
+    assert found == ("[[sources]]: 'a' is the name of 2 of them; give each a name of its own",)
+
+
+def test_choose(write: Write) -> None:
+    """Sources are chosen by name, once each; an unknown name is told with the nearest one."""
+    settings = read({}, write(TWO.replace('"b"', '"private"')))
+
+    assert [source.name for source in settings.choose(["private", "private"])] == ["private"]
+    assert len(settings.choose()) == 2
+    with pytest.raises(UnknownError, match="did you mean private"):
+        settings.choose(["privat"])
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("https://IECS.example.com:443/", "https://iecs.example.com"),
+        ("https://iecs.example.com:8443", "https://iecs.example.com:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:9", "http://[::1]:9"),
+    ],
+)
+def test_endpoint(given: str, held: str) -> None:
+    """An endpoint is https, or http to this machine; it is held in one form."""
+    assert read(ONE | {"IMAGE_SYNC_ENDPOINT": given}).sources[0].endpoint == held
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "iecs.example.com",
+        "ftp://iecs.example.com",
+        "https://",
+        "https://iecs.example.com/v1",
+        "https://iecs.example.com?a=b",
+        "https://iecs.example.com#a",
+        "https://user:canary@iecs.example.com",
+        "https://iecs.example.com:0",
+        "https://iecs.example.com:99999",
+        "https://iecs .example.com",
+        "https://[::1",
+        "http://iecs.example.com",
+        "http://10.0.0.1",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://[fe80::1]",
+        "http://2130706433",
+    ],
+)
+def test_endpoint_not_taken(given: str) -> None:
+    """Anything but a bare https address, or http to this machine, is one mistake; it is never quoted."""
+    found = mistakes(ONE | {"IMAGE_SYNC_ENDPOINT": given})
+
+    assert len(found) == 1
+    assert found[0].startswith("IMAGE_SYNC_ENDPOINT (environment): ")
+    assert "canary" not in found[0]
+
+
+def test_allow_http() -> None:
+    """Plain http to another machine needs allow_http, and then comes with a warning."""
+    settings = read(ONE | {"IMAGE_SYNC_ENDPOINT": "http://iecs.example.com", "IMAGE_SYNC_ALLOW_HTTP": "true"})
+
+    assert settings.sources[0].endpoint == "http://iecs.example.com"
+    assert "plain http" in settings.warnings[0]
+
+
+PASSWORD = {
+    "IMAGE_SYNC_ENDPOINT": ENDPOINT,
+    "IMAGE_SYNC_IAM_ENDPOINT": "https://iam.myhuaweicloud.com",
+    "IMAGE_SYNC_USERNAME": "reader",
+    "IMAGE_SYNC_PASSWORD": "p ä",
+    "IMAGE_SYNC_DOMAIN": "account",
+}
+KEYS = {"IMAGE_SYNC_ENDPOINT": ENDPOINT, "IMAGE_SYNC_ACCESS_KEY": "ak", "IMAGE_SYNC_SECRET_KEY": "sk"}
+VENDOR = {"HUAWEICLOUD_SDK_AK": "vak", "HUAWEICLOUD_SDK_SK": "vsk", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "vst"}
+
+
+def test_kinds_of_credentials() -> None:
+    """A token, a user of IAM and a key pair are each taken whole."""
+    kinds = [type(read(environ).sources[0].credentials) for environ in (ONE, PASSWORD, KEYS)]
+
+    assert kinds == [Token, Password, Keys]
+
+
+@pytest.mark.parametrize("missing", sorted({*PASSWORD} - {"IMAGE_SYNC_ENDPOINT"}))
+def test_part_of_credentials(missing: str) -> None:
+    """A missing part of credentials is one mistake that says how to set it."""
+    found = mistakes({name: value for name, value in PASSWORD.items() if name != missing})
+
+    assert len(found) == 1
+    assert f"set {missing}, or" in found[0]
+
+
+def test_no_credentials() -> None:
+    """A source without credentials says what kinds there are."""
+    found = mistakes({"IMAGE_SYNC_ENDPOINT": ENDPOINT})
+
+    assert len(found) == 1
+    assert "token; or iam_endpoint, username, password and domain; or access_key and secret_key" in found[0]
+
+
+def test_iam_endpoint_is_no_plain_http() -> None:
+    """A password is not sent over plain http to another machine either."""
+    found = mistakes(PASSWORD | {"IMAGE_SYNC_IAM_ENDPOINT": "http://iam.example.com"})
+
+    assert len(found) == 1
+    assert found[0].startswith("IMAGE_SYNC_IAM_ENDPOINT (environment): plain http")
+
+
+def test_vendor_names_are_the_last_resort() -> None:
+    """The vendor's variables count where no credentials are given otherwise, and never mix with given ones."""
+    bare = read({"IMAGE_SYNC_ENDPOINT": ENDPOINT} | VENDOR).sources[0].credentials
+    own = read(KEYS | VENDOR).sources[0].credentials
+    token = read(ONE | VENDOR).sources[0].credentials
+
+    assert isinstance(bare, Keys)
+    assert bare.security_token is not None
+    assert (bare.access_key.reveal(), bare.secret_key.reveal(), bare.security_token.reveal()) == ("vak", "vsk", "vst")
+    assert isinstance(own, Keys)
+    assert (own.access_key.reveal(), own.security_token) == ("ak", None)
+    assert isinstance(token, Token)
+
+
+def test_vendor_names_complete_nothing() -> None:
+    """Half a key pair is a mistake; the vendor's variables do not fill it up."""
+    found = mistakes({name: value for name, value in KEYS.items() if not name.endswith("SECRET_KEY")} | VENDOR)
+
+    assert len(found) == 1
+    assert "secret_key is missing" in found[0]
+
+
+def test_credentials_of_several_places(write: Write) -> None:
+    """The nearest place decides on the kind; parts of that kind may come from farther ones."""
+    file = write(f"""
+        [defaults]
+        iam_endpoint = "https://iam.myhuaweicloud.com"
+        domain = "account"
+        [[sources]]
+        endpoint = "{ENDPOINT}"
+        username = "reader"
+    """)
+
+    user = read({"IMAGE_SYNC_PASSWORD": "p"}, file).sources[0].credentials
+    token = read({"IMAGE_SYNC_TOKEN": "t"}, file).sources[0].credentials
+
+    assert isinstance(user, Password)
+    assert (user.username, user.domain, user.password.reveal(), user.project) == ("reader", "account", "p", None)
+    assert isinstance(token, Token)
+
+
+def test_security_token_goes_with_its_key(write: Write) -> None:
+    """A key pair of the environment does not inherit the security token of the file's pair."""
+    file = write('[[sources]]\naccess_key = "fak"\nsecret_key = "fsk"\nsecurity_token = "fst"')
+
+    credentials = read(KEYS, file).sources[0].credentials
+
+    assert isinstance(credentials, Keys)
+    assert (credentials.access_key.reveal(), credentials.security_token) == ("ak", None)
+
+
+def test_variables_of_the_cluster() -> None:
+    """What Kubernetes adds for a service named image-sync is no mistake."""
+    names = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR")
+
+    settings = read({f"IMAGE_SYNC_{name}": "tcp://10.0.0.1:80" for name in names})
+
+    assert settings.sources == ()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_database_url(scheme: str) -> None:
+    """A database URL is held with the scheme that every user of it knows."""
+    settings = read({"IMAGE_SYNC_DATABASE_URL": f"{scheme}://u:p%40ss@h:5432/d?sslmode=require"})
+
+    assert settings.database_url is not None
+    assert settings.database_url.reveal() == "postgresql://u:p%40ss@h:5432/d?sslmode=require"
+
+
+def test_data_folder(here: Path, write: Write) -> None:
+    """A relative folder starts at the settings file, or at the current directory; beside a URL it is warned of."""
+    (here / "sub").mkdir()
+    file = write("data_folder = 'data'").rename(here / "sub" / "some.toml")
+
+    assert read({}, file).data_folder == here / "sub" / "data"
+    assert read({"IMAGE_SYNC_DATA_FOLDER": "data"}, file).data_folder == here / "data"
+    assert "no effect" in read({"IMAGE_SYNC_DATABASE_URL": "postgresql:///d"}, file).warnings[0]
+
+
+def test_settings_do_not_change() -> None:
+    """Settings and sources are frozen."""
+    settings = read(ONE)
+
+    with pytest.raises(AttributeError):
+        settings.log_level = "debug"  # type: ignore[misc] # that is the point
+    with pytest.raises(AttributeError):
+        settings.sources[0].max_retries = 0  # type: ignore[misc] # that is the point
+
+
+def test_page_is_fresh() -> None:
+    """docs/settings.md is what the classes say."""
+    script = [sys.executable, str(CHECKOUT / "docs" / "make_settings_page.py"), "--check"]
+
+    done = subprocess.run(script, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_page_shows_a_right_file(here: Path) -> None:
+    """The example of the page can be used as it stands."""
+    page = (CHECKOUT / "docs" / "settings.md").read_text()
+    (here / "image-sync.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    (here / "secrets").mkdir()
+    (here / "secrets" / "database-url").write_text("postgresql://u:p@h/d\n")
+    (here / "secrets" / "cloud-password").write_text("p\n")
+
+    settings = read({})
+
+    assert [source.name for source in settings.sources] == ["private-linux", "public"]
+    assert settings.warnings == ()

@@ -1,0 +1,207 @@
+"""The images of the simulated cloud and what happens to them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from random import Random
+
+import pytest
+from checkout import CHECKOUT
+
+from sync.domain.fields import FIELDS, GPU_TYPES, STATUSES, Kind
+from sync.simulator import START, World
+
+STORY = (
+    "import hashlib; from sync.simulator import World; w = World(7, 300); w.churn(20); w.churn(20);"
+    "print(hashlib.sha256(b''.join(e.body for e in w.entries())).hexdigest(), w.now)"
+)
+
+
+def told(hash_seed: str) -> str:
+    """What another process, with its own order of sets, says of the same world."""
+    environment = {"PYTHONHASHSEED": hash_seed}
+    return subprocess.run(
+        [sys.executable, "-c", STORY], cwd=CHECKOUT, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_same_seed_same_story_in_every_process() -> None:
+    """Two processes make the same bytes of the same seed, also after two days of changes."""
+    stories = {told("1"), told("2")}
+
+    assert len(stories) == 1
+    assert all(stories)
+
+
+def test_another_seed_tells_another_story() -> None:
+    """Another seed gives other images."""
+    assert not World(1, 50).truth().keys() & World(2, 50).truth().keys()
+
+
+def test_every_field_occurs_in_its_kind() -> None:
+    """All 30 fields occur, none besides, each in the form the API gives it."""
+    forms = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.FLAG: str, Kind.TIME: str}
+    images = list(World(3, 2000).truth().values())
+
+    assert set().union(*images) == {field.api for field in FIELDS}
+    for field in FIELDS:
+        values = [image[field.api] for image in images if field.api in image]
+        assert {type(value) for value in values} == {forms[field.kind]}
+        if field.kind is Kind.FLAG:
+            assert set(values) <= {"true", "false"}
+        if field.kind is Kind.TEXT:
+            assert "" not in values
+
+
+def test_images_are_consistent() -> None:
+    """System and platform, gold and public, dates and states fit each other in every image."""
+    for image in World(4, 2000).truth().values():
+        assert image["status"] in STATUSES
+        assert (image["visibility"] == "public") == (image["__imagetype"] == "gold")
+        assert (image["__os_type"] == "Windows") == ("Windows" in str(image["__os_version"]))
+        assert image["self"] == f"/v1/self/{image['id']}"
+        assert "2019-06-01" <= str(image["created_at"]) <= str(image["updated_at"]) <= "2026-03-01T08:00:00Z"
+        assert image.get("__support_kvm_gpu_type", GPU_TYPES[0]) in GPU_TYPES
+        assert image.get("__support_arm") is None or image["hw_firmware_type"] == "uefi"
+        assert 40 <= int(str(image["min_disk"])) <= 1024
+        assert (image["deleted"], image["deleted_at"]) == (False, "")
+
+
+def test_some_share_a_moment_but_few() -> None:
+    """Some created_at occur more than once, most only once, so that ties are met and do not rule."""
+    moments = Counter(image["created_at"] for image in World(1, 1000).truth().values())
+
+    assert 10 < sum(count for count in moments.values() if count > 1) < 150
+
+
+def test_names_are_chinese_too() -> None:
+    """Some names are not ASCII, some look like ``web-frontend-2024.06``."""
+    names = [str(image["name"]) for image in World(1, 500).truth().values()]
+
+    assert any(not name.isascii() for name in names)
+    assert any(name.startswith("web-frontend-20") for name in names)
+
+
+def test_operations_do_what_they_say() -> None:
+    """Create, change, delete and restore return exactly the ids whose images came, changed, went and returned."""
+    world = World(1, 100)
+    start = world.truth()
+
+    created = world.create(3)
+    assert set(created) == world.truth().keys() - start.keys()
+    before = world.truth()
+    changed = world.change(10)
+    assert {name for name, image in world.truth().items() if image != before[name]} == set(changed)
+    assert all(str(world.truth()[name]["updated_at"]) > str(before[name]["updated_at"]) for name in changed)
+    deleted = world.delete(5)
+    assert before.keys() - world.truth().keys() == set(deleted)
+    restored = world.restore(9)
+    assert sorted(restored) == sorted(deleted)
+    assert world.truth().keys() == before.keys()
+    assert all(world.truth()[name]["created_at"] == before[name]["created_at"] for name in restored)
+
+
+def test_uploads_end() -> None:
+    """A queued image becomes saving and then active and registered, never the other way."""
+    world = World(1, 0)
+    world.create(30)
+    seen: dict[str, list[object]] = {name: [image["status"]] for name, image in world.truth().items()}
+    for _ in range(3):
+        world.change(30)
+        for name, image in world.truth().items():
+            seen[name].append(image["status"])
+
+    order = ["queued", "saving", "active"]
+    assert all(states == sorted(states, key=order.index) for states in seen.values())
+    assert {states[0] for states in seen.values()} == set(order)
+    assert all(states[-1] == "active" for states in seen.values())
+
+
+def test_a_day_takes_a_day() -> None:
+    """Churn touches about the share asked for, and the clock shows the next day; advance moves it alone."""
+    world = World(1, 1000)
+    day = world.churn(10)
+    after = world.now
+
+    assert (len(day["changed"]), len(day["created"]), len(day["deleted"])) == (50, 25, 20)
+    assert after == START + timedelta(days=1)
+    assert world.advance(timedelta(hours=1)) == after + timedelta(hours=1)
+    assert world.churn(0) == {"changed": [], "created": [], "restored": [], "deleted": []}
+
+
+def test_deleted_images_stay_listed_if_so_set() -> None:
+    """With show_deleted a deleted image stays, with the vendor's word for it; without, it is gone."""
+    world = World(1, 10, show_deleted=True)
+    (name,) = world.delete()
+
+    assert len(world.truth()) == 10
+    assert (world.truth()[name]["status"], world.truth()[name]["deleted"]) == ("deleted", True)
+    assert world.truth()[name]["deleted_at"]
+    assert name in world.journal.present_throughout(1, world.journal.seq)
+
+
+def test_what_is_put_stays_as_it_is() -> None:
+    """An image that was put is served byte for byte and is not touched by chance, whatever is wrong with it."""
+    world = World(1, 5)
+    bodies = [b'{"id" : "x" , "name":"\xff\xfe"}', b'{"name":"no id"}', b"not json", b"[" * 100_000, b'{"id":17}']
+    keys = [world.put(body) for body in bodies]
+    world.put({"id": "d", "name": "lone \ud800"})
+    for _ in range(5):
+        world.churn(100)
+
+    served = [entry.body for entry in world.entries()]
+    assert all(served.count(body) == 1 for body in bodies)
+    assert world.truth()["d"] == {"id": "d", "name": "lone \ud800"}
+    for key in keys:
+        world.remove(key)
+    assert not set(bodies) & {entry.body for entry in world.entries()}
+
+
+def test_one_id_twice() -> None:
+    """An id can be listed twice; it is gone only when both are."""
+    world = World(1, 0)
+    world.put({"id": "a", "name": "one"})
+    second = world.put({"id": "a", "name": "two"}, twice=True)
+    listed = [json.loads(entry.body)["name"] for entry in world.entries()]
+
+    assert listed == ["one", "two"]
+    world.remove(second)
+    assert world.journal.present_throughout(world.journal.seq, world.journal.seq) == {"a"}
+    world.put({"id": "a", "name": "three"})
+    assert [entry.document["name"] for entry in world.entries()] == ["three"]
+    world.remove("a")
+    assert world.truth() == {}
+    assert world.journal.present_throughout(world.journal.seq, world.journal.seq) == set()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_present_throughout_is_what_every_moment_had(seed: int) -> None:
+    """For every interval, exactly those ids are present throughout that each single moment had."""
+    world, rng = World(seed, 12), Random(seed)
+    moments = {world.journal.seq: set(world.truth())}
+    for _ in range(30):
+        happens = rng.choice((world.create, world.change, world.delete, world.delete, world.restore))
+        happens(rng.randrange(1, 4))
+        moments[world.journal.seq] = set(world.truth())
+
+    for first in moments:
+        for last in range(first, max(moments) + 1):
+            always = set.intersection(*(moments[moment] for moment in range(first, last + 1)))
+            assert world.journal.present_throughout(first, last) == always
+
+
+def test_journal_forgets_events_not_lives() -> None:
+    """Only the latest events are kept, but how many there were, and who was there when, stays known."""
+    world = World(1, 3)
+    (name,) = world.delete()
+    for _ in range(20_100):
+        world.journal.note("note")
+
+    assert len(world.journal.events()) == 20_000
+    assert world.journal.counts == {"created": 1, "deleted": 1, "note": 20_100}
+    assert name in world.journal.present_throughout(1, 1)
+    assert name not in world.journal.present_throughout(1, 2)

@@ -1,0 +1,406 @@
+"""The schema: made by migrations alone, up and down, with rows in it, by one process at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from checkout import CHECKOUT
+from replay import played
+from servers import Server, environment
+from store_tools import Edge
+
+from sync.domain.fields import FIELDS
+from sync.errors import DatabaseBusyError, SchemaVersionError
+from sync.store.connection import Target, connect
+from sync.store.runs.database import Database
+from sync.store.runs.dry_run import DryRun
+from sync.store.schema import migrate
+from sync.store.schema.tables import SCHEMA, metadata
+
+TABLES = {
+    "sources",
+    "runs",
+    "run_pages",
+    "images",
+    "image_versions",
+    "quarantine",
+    "held_deletions",
+    "missing_images",
+    "findings",
+    "prunings",
+    "report_bookmarks",
+}
+
+# Everything a database knows of the schema, made comparable.
+SHAPE = """
+SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
+       coalesce(pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity::text, col_description(c.oid, a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'inventory'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'alembic_version'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', NULL
+FROM pg_constraint WHERE connamespace = 'inventory'::regnamespace AND contype <> 'n'
+  AND conrelid::regclass::text NOT LIKE '%alembic%'
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef, '', '', NULL FROM pg_indexes
+WHERE schemaname = 'inventory' AND tablename <> 'alembic_version'
+UNION ALL
+SELECT 'table', relname, relkind::text, coalesce(reloptions::text, ''), '', '', obj_description(oid)
+FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind IN ('r', 'v') AND relname <> 'alembic_version'
+UNION ALL
+SELECT 'function', p.proname, '', pg_get_functiondef(p.oid), '', '', obj_description(p.oid)
+FROM pg_proc p WHERE p.pronamespace = 'inventory'::regnamespace
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def empty(each_server: Server) -> Target:
+    """A new database without an inventory."""
+    return Target(each_server.empty(), lock_timeout=0.3)
+
+
+@pytest.fixture
+def connection(empty: Target) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to it."""
+    with connect(empty) as opened:
+        yield opened
+
+
+def shape(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """The schema as the database tells it."""
+    return connection.execute(SHAPE).fetchall()
+
+
+KEYS = """
+SELECT c.relname || ' ' || i.indexrelid::regclass, (
+    SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0])
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+WHERE i.indisunique AND c.relnamespace = 'inventory'::regnamespace
+UNION ALL
+SELECT c.conrelid::regclass || ' ' || c.conname, a.attname
+FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'f' AND c.connamespace = 'inventory'::regnamespace
+"""
+# What each object stands on, with a view's rule and a row type taken for the relation they belong to; and a relation on
+# the views over it: whoever moves a table has to move these along, and has to make first what they stand on.
+CIRCLES = """
+WITH RECURSIVE objects AS (
+    SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_depend d
+    WHERE d.deptype IN ('n', 'a', 'i') AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+),
+named AS (
+    SELECT CASE WHEN o.classid = 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = o.objid)
+                WHEN o.classid = 'pg_type'::regclass
+                THEN coalesce((SELECT nullif(typrelid, 0) FROM pg_type WHERE oid = o.objid), o.objid)
+                ELSE o.objid END AS upper,
+           CASE WHEN o.refclassid = 'pg_type'::regclass
+                THEN coalesce((SELECT nullif(typrelid, 0) FROM pg_type WHERE oid = o.refobjid), o.refobjid)
+                ELSE o.refobjid END AS lower
+    FROM objects o
+),
+stands AS (
+    SELECT DISTINCT upper, lower FROM named WHERE upper <> lower
+    UNION SELECT n.lower, n.upper FROM named n JOIN pg_class t ON t.oid = n.lower AND t.relkind IN ('r', 'v')
+                                             JOIN pg_class v ON v.oid = n.upper AND v.relkind = 'v'
+),
+walk AS (
+    SELECT t.oid AS origin, s.lower AS place FROM pg_class t JOIN stands s ON s.upper = t.oid
+    WHERE t.relkind = 'r' AND t.relnamespace = 'inventory'::regnamespace
+    UNION SELECT w.origin, s.lower FROM walk w JOIN stands s ON s.upper = w.place
+)
+SELECT DISTINCT w.origin::regclass::text, p.proname::text
+FROM walk w JOIN pg_proc p ON p.oid = w.place JOIN stands s ON s.upper = p.oid
+JOIN pg_class c ON c.oid = s.lower AND c.relkind IN ('r', 'v')
+WHERE c.relnamespace = 'inventory'::regnamespace
+"""
+
+
+def test_every_key_begins_with_the_source(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Primary, unique and foreign keys do, so that all tables can be distributed by it; of ``sources`` it is the name."""
+    migrate.upgrade(empty)
+    keys = dict(connection.execute(KEYS).fetchall())
+
+    del keys["alembic_version inventory.alembic_version_pkc"]
+    assert keys.pop("sources inventory.sources_pkey") == "name"
+    assert len(keys) > 15
+    assert {key: first for key, first in keys.items() if first != "source"} == {}
+
+
+def test_no_table_depends_on_what_depends_on_it(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A view over a table calls no function that takes rows of a table or view: no order to make them in would exist."""
+    migrate.upgrade(empty)
+
+    assert connection.execute(CIRCLES).fetchall() == []
+
+    connection.execute("""
+        CREATE FUNCTION inventory.title(inventory.image_history) RETURNS text LANGUAGE sql AS 'SELECT $1.name';
+        CREATE VIEW inventory.titles AS SELECT inventory.title(h) FROM inventory.image_history h
+    """)
+    assert ("inventory.images", "title") in connection.execute(CIRCLES).fetchall()
+
+
+def test_a_version_as_a_value_has_the_columns_of_the_history(
+    empty: Target, connection: psycopg.Connection[Any]
+) -> None:
+    """The type that functions take is the row of ``image_history``, column by column."""
+    migrate.upgrade(empty)
+    columns = "SELECT attname, atttypid::regtype::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+
+    value, view = (
+        connection.execute(f"{columns} ORDER BY attnum", [f"inventory.{name}"]).fetchall()
+        for name in ("image_version", "image_history")
+    )
+    assert value == view
+
+
+def test_up_down_and_up_again(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Down leaves nothing of the inventory behind, and up again gives the same schema to the letter."""
+    migrate.upgrade(empty)
+    first = shape(connection)
+    migrate.downgrade(empty, "base")
+
+    assert shape(connection) == []
+    assert migrate.current(connection) is None
+
+    migrate.upgrade(empty)
+
+    assert shape(connection) == first
+    assert migrate.current(connection) == migrate.head()
+
+
+def test_every_step_down_and_up_keeps_the_rows_it_can(each_server: Server) -> None:
+    """With rows in every table, each revision can be left and come back to; the first keeps nothing, the others all."""
+    with Edge(each_server, 30) as edge:
+        edge.run()
+        edge.world.put(b'{"name":"nameless"}')
+        edge.world.churn(20)
+        edge.run()
+        revisions = migrate.revisions()
+
+        for below, revision in zip(["base", *revisions], revisions, strict=False):
+            if below == "base":
+                continue
+            before = edge.inventory.dump()
+            migrate.downgrade(edge.target, below)
+            assert migrate.current(edge.connection) == below
+            migrate.upgrade(edge.target, revision)
+            assert edge.inventory.dump() == before
+        migrate.downgrade(edge.target, "base")
+        migrate.upgrade(edge.target)
+
+        assert edge.value("SELECT count(*) FROM inventory.images") == 0
+
+
+def test_tables_are_as_the_program_thinks(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """No drift between the migrations and the tables in the code: types, defaults, constraints, indexes, comments."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - only here
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - only here
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only here
+
+    migrate.upgrade(empty)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty.url), poolclass=pool.NullPool)
+    options = {
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+        "version_table_schema": SCHEMA,
+        "compare_server_default": True,
+        "compare_type": True,
+    }
+    with engine.connect() as opened:
+        differences = compare_metadata(MigrationContext.configure(opened, opts=options), metadata)
+
+    assert differences == []
+    migrated = shape(connection)
+    connection.execute("DROP SCHEMA inventory CASCADE; CREATE SCHEMA inventory")
+    with engine.begin() as opened:
+        metadata.create_all(opened)
+
+    made = shape(connection)
+    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == made
+
+
+def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Every table, view, column and function says what it is; columns of images name the API's field."""
+    migrate.upgrade(empty)
+    rows = [row for row in shape(connection) if row[0] in ("column", "table", "function")]
+
+    assert [row[:3] for row in rows if not row[-1]] == []
+    assert {row[1] for row in rows if row[0] == "table"} >= TABLES
+    comments = {(row[1], row[2]): row[-1] for row in rows if row[0] == "column"}
+    for field in FIELDS:
+        assert comments["images", field.column] == comments["image_versions", field.column] == field.comment
+
+
+def test_the_folder_of_migrations_is_found(tmp_path: Path) -> None:
+    """From anywhere: the migrations stand beside the program, not in the folder one happens to be in."""
+    code = "from sync.store.schema import migrate; print(migrate.head(), 'CREATE TABLE inventory.images' in migrate.offline_sql())"
+    environ = environment(PYTHONPATH=str(CHECKOUT))
+
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, check=True)
+
+    assert told.stdout.decode().split() == [migrate.head(), "True"]
+
+
+def test_the_sql_for_review_does_the_same(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """What `db upgrade --sql` prints, carried out by hand, makes the schema that the program makes."""
+    connection.execute(migrate.offline_sql())  # type: ignore[arg-type]
+    by_hand = shape(connection)
+    migrate.check(connection)
+    connection.execute("DROP SCHEMA inventory CASCADE")
+    migrate.upgrade(empty)
+
+    assert by_hand == shape(connection)
+
+
+def test_migrating_twice_changes_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """An upgrade of what is up to date is nothing."""
+    migrate.upgrade(empty)
+    before = connection.execute("SELECT max(xmin::text::bigint) FROM pg_class").fetchone()
+
+    migrate.upgrade(empty)
+
+    assert connection.execute("SELECT max(xmin::text::bigint) FROM pg_class").fetchone() == before
+
+
+def test_processes_migrate_one_at_a_time(each_server: Server) -> None:
+    """Three first runs at once on an empty database: each finds the schema made, none fails."""
+    url = each_server.empty()
+    code = (
+        "import sys; from sync.store.connection import Target; from sync.store.runs.database import Database\n"
+        "with Database(Target(sys.argv[1])) as store: store.prepare()"
+    )
+    environ = environment(PYTHONPATH=str(CHECKOUT))
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    told = [process.communicate()[1].decode() for process in started]
+
+    assert [process.returncode for process in started] == [0, 0, 0], told
+    with psycopg.connect(url) as opened:
+        assert opened.execute("SELECT version_num FROM inventory.alembic_version").fetchall() == [(migrate.head(),)]
+
+
+def test_a_lock_does_not_keep_a_migration_waiting(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """D04: where somebody holds a table, the migration ends soon, and has changed nothing."""
+    migrate.upgrade(empty)
+    before = shape(connection)
+    with psycopg.connect(empty.url) as other:
+        other.execute("LOCK TABLE inventory.images IN ACCESS SHARE MODE")
+        with pytest.raises(DatabaseBusyError, match="migrating the schema"):
+            migrate.downgrade(empty, "base")
+
+    assert shape(connection) == before
+    migrate.check(connection)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ("0003", "made by an unreleased version of this program (revision 0003)"),
+        ("9999", "revision 9999, which this program does not know; it was made by a newer one"),
+    ],
+)
+def test_another_version_is_refused(each_server: Server, found: str, told: str) -> None:
+    """D16: a run, a plan and a reader refuse a schema of another version, say which, and write nothing."""
+    with Edge(each_server, 5) as edge:
+        edge.run()
+        edge.do("UPDATE inventory.alembic_version SET version_num = %s", found)
+        before = edge.inventory.dump()
+
+        for kind in (Database, DryRun):
+            with kind(edge.target) as store, pytest.raises(SchemaVersionError) as caught:
+                store.prepare()
+            assert told in str(caught.value)
+            assert caught.value.exit_code == 2
+        assert edge.inventory.dump() == before
+
+
+@pytest.mark.parametrize(("found", "told"), [("9999", "newer"), ("0003", "unreleased")])
+def test_an_upgrade_of_an_unknown_schema_is_refused(each_server: Server, found: str, told: str) -> None:
+    """D16: a schema of a newer program, or of an unreleased one, is never touched, and a sentence says so."""
+    target = Target(each_server.migrated())
+    with connect(target) as opened:
+        opened.execute("UPDATE inventory.alembic_version SET version_num = %s", [found])
+        before = shape(opened)
+
+        with pytest.raises(SchemaVersionError, match=f"revision {found}.*{told}|{told}.*revision {found}"):
+            migrate.upgrade(target)
+
+        assert shape(opened) == before
+
+
+def test_a_plan_makes_no_schema(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A plan writes nothing, not even an empty inventory."""
+    with DryRun(empty) as store, pytest.raises(SchemaVersionError, match="no inventory yet"):
+        store.prepare()
+
+    assert connection.execute("SELECT to_regnamespace('inventory')").fetchone() == (None,)
+
+
+def test_a_migration_that_fails_leaves_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """A migration is one transaction: broken in its middle, it was never begun."""
+    connection.execute("CREATE SCHEMA inventory CREATE TABLE run_pages (x int)")
+
+    with pytest.raises(Exception, match="already exists"):
+        migrate.upgrade(empty)
+
+    assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'inventory'").fetchone() == (1,)
+    connection.execute("DROP SCHEMA inventory CASCADE")
+    migrate.upgrade(empty)
+    migrate.check(connection)
+
+
+def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
+    """D16: its process gone in the middle, the next one finds what was there before."""
+    url = each_server.empty()
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA inventory")
+        with psycopg.connect(url) as holder:
+            # The migration waits for this table's name, and is killed there.
+            holder.execute("CREATE TABLE inventory.sources (x int)")
+            code = (
+                "import sys; from sync.store.schema import migrate; from sync.store.connection import Target\n"
+                "migrate.upgrade(Target(sys.argv[1], lock_timeout=60))"
+            )
+            process = subprocess.Popen([sys.executable, "-c", code, url], env=environment(PYTHONPATH=str(CHECKOUT)))
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            while admin.execute(waiting).fetchone() == (0,):
+                assert process.poll() is None
+            process.kill()
+            process.wait()
+            holder.rollback()
+    target = Target(url)
+
+    migrate.upgrade(target)
+
+    with connect(target) as opened:
+        migrate.check(opened)
+
+
+def test_a_dump_restores_to_an_equal_history(each_server: Server) -> None:
+    """``pg_dump`` and ``pg_restore`` bring over the schema to the letter, every row, and every answer; and syncing goes on."""
+    with played(each_server, 9) as (edge, replay):
+        file, url = str(each_server.folder / "dump"), each_server.empty()
+        each_server.run("pg_dump", "--format", "custom", "--file", file, edge.url)
+        each_server.run("pg_restore", "--exit-on-error", "--dbname", url, file)
+
+        with connect(Target(url)) as restored:
+            assert shape(restored) == shape(edge.connection)
+            for table in sorted(TABLES):
+                query = f"SELECT * FROM inventory.{table} AS t ORDER BY t::text".encode()
+                assert restored.execute(query).fetchall() == edge.connection.execute(query).fetchall()
+            for moment in replay.moments:
+                ids = restored.execute("SELECT id FROM inventory.images_as_of(%s)", [moment]).fetchall()
+                assert {row[0] for row in ids} == replay.at(moment).keys()
+        edge.world.churn(30)
+        assert edge.run_by(url).plan.changes > 0

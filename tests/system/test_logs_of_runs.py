@@ -1,0 +1,262 @@
+"""What a run logs, as a program reads it: fixed events, each line with its run and source, and the vendor's request id."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import breakage
+import effects
+import pytest
+from checkout import CHECKOUT
+from cli_tools import FAST, Done, Job
+from credential_tools import Run
+from effects import Effect
+from fault_rules import FaultySimulator
+from http_server import HttpServer, always, reply
+from servers import Server
+
+from sync import logs
+from sync.cloud.auth.iam import IamToken
+from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.workers import Workers
+from sync.errors import CloudError
+from sync.simulator import TOKENS, Login, Simulator, World
+
+GOOD = ["run started", "inventory read", "list read", "changes written", "run ended"]
+LOGIN = Login("reader", "a password", "account")
+
+
+@pytest.fixture
+def cloud() -> Iterator[Simulator]:
+    """A simulated cloud of three pages, with a user."""
+    with FaultySimulator(World(seed=1, size=1200), login=LOGIN) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def job(tmp_path: Path, server: Server, cloud: Simulator) -> Job:
+    """The job, with a database and that cloud."""
+    return Job(tmp_path, server.migrated(), cloud)
+
+
+def lines(done: Done) -> list[dict[str, Any]]:
+    """Standard error, each line of which is one JSON object."""
+    return [json.loads(line) for line in done.err.splitlines()]
+
+
+def told(cloud: Simulator) -> list[str]:
+    """The request ids of all answers so far, as the cloud gave them."""
+    return [str(event.detail["request_id"]) for event in cloud.journal.answers()]
+
+
+def test_a_good_run_is_five_lines(job: Job, cloud: Simulator) -> None:
+    """A first load, one with changes, one without: the same five events, all with the run and its source."""
+    first = job("run")
+    cloud.world.change(3)
+    done = [first, job("run"), job("run")]
+
+    for number, each in enumerate(done, 1):
+        assert [line["event"] for line in lines(each)] == GOOD
+        assert {line["level"] for line in lines(each)} == {"info"}
+        assert {(line["run"], line["source"]) for line in lines(each)} == {(number, "default")}
+    ended = lines(done[1])[-1]
+    assert (ended["status"], ended["updated"], ended["unchanged"]) == ("done", 3, 1197)
+
+
+def test_missing_images_are_one_line_more(job: Job, cloud: Simulator) -> None:
+    """What was asked for by name, and how many of it are gone."""
+    job("run")
+    cloud.world.delete(4)
+    found = lines(job("run"))
+
+    assert [line["event"] for line in found] == [*GOOD[:3], "missing images asked for", *GOOD[3:]]
+    assert (found[3]["asked"], found[3]["gone"], found[3]["unconfirmed"]) == (4, 4, 0)
+
+
+def test_a_withheld_run_is_a_warning_that_says_what_to_do(job: Job, cloud: Simulator) -> None:
+    """The last line holds the reason, the run to approve and the command, and no line is anything but JSON."""
+    job("run")
+    cloud.world.delete(600)
+    ended = lines(job("run"))[-1]
+
+    assert (ended["event"], ended["level"], ended["status"], ended["held_by"]) == (
+        "run ended",
+        "warning",
+        "withheld",
+        [2],
+    )
+    assert "image-sync approve 2" in ended["advice"]
+
+
+def test_a_plan_is_no_run(job: Job) -> None:
+    """A plan ends with an event of its own, and bears no number."""
+    job("run")
+    found = lines(job("plan"))
+
+    assert [line["event"] for line in found] == ["inventory read", "list read", "plan made"]
+
+
+def test_an_unproven_reading_is_a_warning(job: Job, cloud: Simulator) -> None:
+    """Each reading is a line; those that prove nothing say why."""
+    cloud.listing.page_cap = 100
+    cloud.faults.add(Effect("unsorted", ask=lambda query: replace(query, descending=True)), times=None)
+    cloud.faults.add(effects.total_missing(), times=None)
+    read = [line for line in lines(job("run", **FAST)) if line["event"] == "list read"]
+
+    assert read
+    assert {(line["level"], line["complete"]) for line in read} == {("warning", False)}
+    assert all(line["proof"] for line in read)
+
+
+FAILURES: Mapping[str, Effect] = {
+    "refused": effects.status(401),
+    "forbidden": effects.status(403),
+    "throttled": effects.throttled(),
+    "fault": effects.status(500),
+    "web page": effects.garbage("html"),
+    "no list": effects.images("missing"),
+    "cut short": breakage.truncate(200),
+    "compressed": breakage.gzip(),
+}
+
+
+@pytest.mark.parametrize("effect", FAILURES.values(), ids=FAILURES)
+def test_every_failure_names_the_request(job: Job, cloud: Simulator, effect: Effect) -> None:
+    """Whatever the answer was, the line has the vendor's request id and the HTTP status, and the reason has both, too."""
+    cloud.faults.add(effect, times=None)
+    failed = lines(job("run", IMAGE_SYNC_MAX_RETRIES="1", IMAGE_SYNC_DEADLINE="20", IMAGE_SYNC_CONCURRENCY="1"))[-1]
+
+    assert (failed["event"], failed["level"], failed["status"]) == ("run failed", "error", "failed")
+    assert (failed["source"], failed["run"]) == ("default", 1)
+    assert failed["request_id"] == told(cloud)[-1]
+    assert failed["http_status"] >= 200
+    assert f"request {failed['request_id']}" in failed["reason"]
+
+
+def test_each_repetition_names_the_request_that_failed(job: Job, cloud: Simulator) -> None:
+    """A fault that passes is a warning of a run that ends well, from whichever thread met it."""
+    cloud.faults.add(effects.status(503), times=2, offset=490)
+    found = lines(job("run"))
+    repeated = [line for line in found if line["event"] == "request repeated"]
+
+    assert [line["event"] for line in found if line not in repeated] == GOOD
+    assert [(line["level"], line["attempt"], line["http_status"]) for line in repeated] == [
+        ("warning", 1, 503),
+        ("warning", 2, 503),
+    ]
+    assert {line["request_id"] for line in repeated} < set(told(cloud))
+    assert {(line["run"], line["source"]) for line in repeated} == {(1, "default")}
+
+
+def test_an_image_that_can_not_be_confirmed_is_named(job: Job, cloud: Simulator) -> None:
+    """A question for one id that fails keeps the image, and the log has the request."""
+    job("run")
+    (gone,) = cloud.world.delete(1)
+    cloud.faults.add(effects.status(404), id=gone, times=None)
+    found = [line for line in lines(job("run")) if line["event"] == "image not confirmed"]
+
+    assert [(line["image"], line["level"], line["http_status"]) for line in found] == [(gone, "warning", 404)]
+    assert found[0]["request_id"] in told(cloud)
+
+
+def test_a_refused_login_names_the_request(job: Job, cloud: Simulator) -> None:
+    """So does a failure of the identity service."""
+    del job.settings["IMAGE_SYNC_TOKEN"]
+    job.settings |= {"IMAGE_SYNC_IAM_ENDPOINT": cloud.url, "IMAGE_SYNC_USERNAME": LOGIN.user}
+    job.settings |= {"IMAGE_SYNC_DOMAIN": LOGIN.domain, "IMAGE_SYNC_PASSWORD": LOGIN.password}
+    cloud.faults.add(effects.garbage("html"), path=TOKENS, times=None)
+    broken = lines(job("run", **FAST))[-1]
+    cloud.faults.clear()
+    refused = lines(job("run", IMAGE_SYNC_PASSWORD="another"))[-1]
+
+    assert [line["http_status"] for line in (broken, refused)] == [201, 401]
+    assert all(line["request_id"] for line in (broken, refused))
+    assert broken["request_id"] != refused["request_id"]
+
+
+def test_the_identity_service_has_a_name_of_its_own_for_it() -> None:
+    """Its header is X-IAM-Trace-Id; a login that rests because it was refused still knows that request."""
+    answer = reply({"error": {"message": "no"}}, status=401, headers={"X-IAM-Trace-Id": "trace-7"})
+    with HttpServer(always(answer)) as service:
+        user, cache = IamUser(service.url, "reader", "x", "account"), TokenCache()
+        errors = [_refusal(user, cache) for _ in range(2)]
+
+    assert [error.request_id for error in errors] == ["trace-7", "trace-7"]
+    assert len(service.asked) == 1
+    assert "minutes ago" in str(errors[1])
+
+
+def _refusal(user: IamUser, cache: TokenCache) -> CloudError:
+    run = Run()
+    with pytest.raises(CloudError) as caught:
+        IamToken(user, cache, run.policy).headers("GET", "http://127.0.0.1/")
+    return caught.value
+
+
+def test_a_command_that_fails_is_a_line_too(job: Job) -> None:
+    """What ends the command before a run begins is JSON as well: no line that a program can't read."""
+    (failed,) = lines(job("run", "--source", "nobody"))
+
+    assert (failed["event"], failed["level"], failed["exit_code"]) == ("command failed", "error", 2)
+    assert failed["error"] == "UnknownError"
+
+
+def test_what_settings_warn_of_is_a_line_too(job: Job) -> None:
+    """And so is a warning about the settings."""
+    first = lines(job("run", IMAGE_SYNC_DATA_FOLDER="/nowhere"))[0]
+
+    assert (first["event"], first["level"]) == ("configuration warning", "warning")
+    assert "data_folder has no effect" in first["reason"]
+
+
+def test_fields_can_be_added_until_a_block_ends() -> None:
+    """A run knows its number only after it began: it is on every further line, of other threads too, and then gone."""
+    stream = io.StringIO()
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    logs.configure("info", "json", stream)
+    log = logs.get("sync")
+    try:
+        logs.extend(run=0)  # outside of a block: nothing
+        with logs.bind(source="edge"):
+            log.info("before")
+            logs.extend(run=7)
+            with Workers(lambda _: log.info("thread"), 2, lambda: None) as workers:
+                workers.ask(1)
+                workers.next()
+            plain = threading.Thread(target=log.info, args=("other thread",))
+            plain.start()
+            plain.join()
+        log.info("after")
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        logging.getLogger().setLevel(level)
+        logging.captureWarnings(capture=False)
+
+    found = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line.get("source"), line.get("run")) for line in found] == [
+        ("before", "edge", None),
+        ("thread", "edge", 7),
+        ("other thread", None, None),
+        ("after", None, None),
+    ]
+
+
+def test_every_event_is_fixed_and_documented() -> None:
+    """In the code each event is a plain text, and ``docs/logs.md`` has it."""
+    page = (CHECKOUT / "docs" / "logs.md").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "sync").rglob("*.py")]
+    calls = [found for text in texts for found in re.findall(r"\b_log\.\w+\(\s*([^,)]+)", text)]
+    events = {name.strip('"') for name in calls if name != "event"} | {"list read", "run ended", "plan made"}
+    events |= {name for text in texts for name in re.findall(r"logs\.get\(__name__\)\.\w+\(\"([^\"]+)", text)}
+
+    assert all(call == "event" or re.fullmatch(r'"[a-z ]+"', call) for call in calls)
+    assert len(events) > 15
+    assert {event for event in events if f"`{event}`" not in page} == set()
