@@ -124,8 +124,8 @@ def postmaster(folder: Path) -> int:
     return int((data / "postmaster.pid").read_text().split()[0])
 
 
-def watchers(folder: Path) -> list[int]:
-    """The process ids of the watchers of a folder."""
+def supervisors(folder: Path) -> list[int]:
+    """The process ids of the supervisors of a folder."""
     listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     lines = (line.split(maxsplit=1) for line in listed.splitlines())
     return [int(pid) for pid, command in lines if f"embedded/supervisor.py {folder} " in command]
