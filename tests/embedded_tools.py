@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).parent.parent
 PACKAGES = Path(psycopg.__file__).parent.parent
 AS_ROOT = os.geteuid() == 0
 
-# Uses the folder named in its arguments, says where, and lets go when it is told to.
+# Uses the folder named in its arguments, prints the URL, and lets go when its input ends.
 HOLD = """
 import sys
 from pathlib import Path

@@ -63,7 +63,7 @@ def test_port_in_the_environment_changes_nothing(folder: Path, monkeypatch: pyte
 
 
 def test_data_outlives_the_server(folder: Path) -> None:
-    """What was committed is there after a stop and another start."""
+    """Committed data is there after a stop and another start."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
     wait_until_stopped(folder)
@@ -83,7 +83,7 @@ def test_running_server_is_used(shelf: Shelf, folder: Path) -> None:
 
 
 def test_server_stays_while_one_of_two_uses_it(shelf: Shelf, folder: Path) -> None:
-    """It is the last one to leave who ends the server, not the one who started it."""
+    """The last user to leave stops the server, not the one that started it."""
     starter, other = shelf.user(folder), shelf.user(folder)
     said(starter)
     url = said(other)
@@ -106,7 +106,7 @@ def test_supervisor_ends_with_the_server(folder: Path) -> None:
 
 
 def test_two_holds_in_one_process(folder: Path) -> None:
-    """Leaving the inner of two blocks does not end the server of the outer."""
+    """Leaving the inner of two blocks does not stop the server of the outer."""
     with embedded(folder) as outer:
         started = ask(outer.url, STARTED)
         with embedded(folder) as inner:
@@ -126,7 +126,7 @@ def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Pa
 
 
 def test_users_that_come_while_the_server_goes(folder: Path) -> None:
-    """Whoever arrives while the last one leaves gets a server that answers, time and again."""
+    """A user that arrives while the last one leaves always gets a server that answers."""
     answers = []
     for _ in range(20):
         with embedded(folder) as server:
@@ -160,7 +160,7 @@ def test_unknown_program_is_named() -> None:
 
 
 def test_missing_extra_says_what_to_install(shelf: Shelf, fresh_folder: Path) -> None:
-    """Without the extra the message names both ways out."""
+    """Without the extra the message names both solutions."""
     user = shelf.user(fresh_folder, options=("-S",))  # no site-packages
 
     assert said(user) == (

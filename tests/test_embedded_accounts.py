@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL as root and as an ordinary user, and who may come near it."""
+"""The embedded PostgreSQL as root and as an ordinary user, and who may access it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_root_does_not_run_the_server_itself(fresh_folder: Path) -> None:
 
 @needs_root
 def test_data_keeps_its_account(folder: Path) -> None:
-    """Data goes on being served by the account that owns it, whatever accounts are added to the system later."""
+    """Data is always served by the account that owns it, whatever accounts are added to the system later."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)
@@ -94,7 +94,7 @@ def test_ordinary_user_may_choose_where_its_data_lives(shelf: Shelf) -> None:
 
 @needs_root
 def test_folder_of_root_is_closed_to_others(shelf: Shelf, folder: Path) -> None:
-    """An ordinary user who names root's folder is told that it may not use it."""
+    """An ordinary user that names root's folder gets an error."""
     with embedded(folder):
         stranger = shelf.user(folder, account=account_without_rights())
 
@@ -103,7 +103,7 @@ def test_folder_of_root_is_closed_to_others(shelf: Shelf, folder: Path) -> None:
 
 @needs_root
 def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder: Path) -> None:
-    """The server itself knows who may connect, should someone open its socket's folder."""
+    """The server itself refuses strangers, even if someone opens its socket's folder."""
     with embedded(folder) as server:
         sockets = server.directory.sockets
         sockets.chmod(0o711)
@@ -120,7 +120,7 @@ def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder:
 
 @needs_root
 def test_user_without_passwd_entry_is_told_so(shelf: Shelf) -> None:
-    """A container's random user id gets a sentence, not initdb's puzzle."""
+    """A container's random user id gets a clear message, not initdb's."""
     home = _home(shelf, 54321)
 
     user = shelf.user(None, account=54321, environ={"HOME": str(home)})
@@ -182,7 +182,7 @@ def test_root_keeps_no_database_where_others_write(fresh_folder: Path, spoil: Ca
 
 
 def test_long_path_gets_a_short_private_socket(folder: Path) -> None:
-    """A path too long for a socket works, by way of a short folder with mode 0700."""
+    """A path too long for a socket works, through a short folder with mode 0700."""
     folder = folder.rename(folder.with_name("long" * 30))
 
     with embedded(folder) as server:
@@ -212,7 +212,7 @@ def test_odd_names_of_folders(folder: Path, name: str) -> None:
 @needs_root
 @pytest.mark.parametrize("what", ["a folder of someone else", "an open folder", "a symbolic link"])
 def test_foreign_socket_folder_is_refused(shelf: Shelf, what: str) -> None:
-    """Nobody can lay a trap where the socket of a long path belongs."""
+    """Nobody can plant anything where the socket of a long path belongs."""
     place = make_directory(shelf.path / ("long" * 30))
     trap = place.sockets
     if what == "a symbolic link":
