@@ -1,6 +1,6 @@
-# The job as an ordinary user, from a wheel and dependencies locked by hashes; deploy/container/README.md tells how to
-# build, run and check it. Both bases have the same Python at the same place; the second needs no shell and no package
-# manager. In production give them by digest: --build-arg BASE=python:3.13-slim@sha256:...
+# Runs the job as an ordinary user, from a wheel and dependencies locked by hash; deploy/container/README.md says how to
+# build, run and check it. Both bases must have the same Python at the same path; the second needs no shell and no package
+# manager. In production, name them by digest: --build-arg BASE=python:3.13-slim@sha256:...
 ARG BASE=python:3.13-slim
 ARG BUILD_BASE=${BASE}
 
@@ -22,18 +22,18 @@ RUN chmod -R u=rwX,go=rX /app
 
 FROM ${BASE}
 COPY --from=build /app /app
-# Compiles to bytecode, removes pip, and takes away what would let an ordinary user write or become another one.
+# Compiles to bytecode, removes pip, and removes whatever would let an ordinary user write or become another user.
 RUN ["/app/bin/python3", "/app/finish.py"]
 ENV PATH=/app/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     TMPDIR=/tmp
-# image-sync.toml is found here.
+# image-sync.toml is read from here.
 WORKDIR /etc/image-sync
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# Asks the scheduler whether it is alive, where it listens; a one-shot run is healthy for as long as it lasts.
+# Asks a scheduler that listens whether it is alive; a one-shot run is healthy for as long as it lasts.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/app/bin/python3", "/app/health.py"]
 ENTRYPOINT ["image-sync"]
 CMD ["run"]

@@ -1,4 +1,4 @@
-# One command for everything; all of it works on a fresh machine with Python 3.11 or newer, git and make.
+# One command for everything; each works on a fresh machine with Python 3.11 or newer, git and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 
-# Most tests wait for something more than they compute, so more of them than there are cores run at a time; who is done
-# takes over from who is not. What the interpreter compiles is kept, or each worker would compile all tests anew.
+# Most tests wait more than they compute, so more workers run than there are cores; an idle worker takes tests from a busy
+# one. Bytecode is kept, or each worker would compile all tests again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --dist worksteal
 
 .PHONY: help demo test test-fast test-long image image-test lint format lock wheel docs bench bench-quick bench-growth clean
@@ -19,22 +19,22 @@ help: ## show this list
 demo: $(VENV)/.demo ## see a real sync happen: simulated cloud, own PostgreSQL, the real job
 	$(BIN)/image-sync demo
 
-test: $(VENV)/.dev ## run the tests, but for the long ones (they start their own PostgreSQL servers)
+test: $(VENV)/.dev ## run all tests except the long ones (they start their own PostgreSQL servers)
 	$(PYTEST) -m "not long and not image"
 
 test-fast: $(VENV)/.dev ## run the tests that need no server and start no process, in less than a minute
 	$(PYTEST) -m fast
 
-test-long: $(VENV)/.dev ## run the long walks, soaks, kills and real services; the image's too, as root (half an hour at most)
+test-long: $(VENV)/.dev ## run long walks, soaks, kills, real services and, as root, the image's tests (half an hour at most)
 	$(PYTEST) -m long
 	PYTHON=$(BIN)/python .ci/image
 
-image: ## build the container image with docker; BASE=..., TAG=..., SOURCE=... say what is yours
+image: ## build the container image with docker; set BASE=..., TAG=..., SOURCE=... as you need
 	docker build --tag $(or $(TAG),image-sync:latest) $(if $(BASE),--build-arg BASE=$(BASE)) \
 		--build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' sync/__init__.py) \
 		--build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE=$(or $(SOURCE),unknown) .
 
-image-test: $(VENV)/.dev ## build the container image without an engine and try it (root on Debian; some minutes)
+image-test: $(VENV)/.dev ## build the container image without an engine and try it (as root on Debian; some minutes)
 	PYTHON=$(BIN)/python .ci/image
 
 lint: $(VENV)/.dev ## check style, types and layers
@@ -43,16 +43,16 @@ lint: $(VENV)/.dev ## check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## put the code into its form
+format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(VENV)/.dev ## write the pages that are made from the code
+docs: $(VENV)/.dev ## regenerate the pages that are written from the code
 	$(BIN)/python docs/make_settings_page.py
 	$(BIN)/python docs/make_database_page.py
 	$(BIN)/python docs/make_checks_page.py
 
-lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresses
+lock: $(VENV)/.dev ## lock the dependencies again, by hash and without addresses
 	$(LOCK) pyproject.toml -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra local --extra demo -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra local --extra demo --group dev -o requirements/dev.txt
@@ -63,21 +63,21 @@ lock: $(VENV)/.dev ## lock the dependencies anew, by hashes and without addresse
 wheel: $(VENV)/.demo ## build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-bench: $(VENV)/.dev $(BENCH)/.made ## measure side by side with others, and write docs/performance.md (half an hour)
+bench: $(VENV)/.dev $(BENCH)/.made ## measure side by side with other tools, and write docs/performance.md (half an hour)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.report build/benchmarks.json $(if $(wildcard build/growth.json),--growth build/growth.json)
 
-bench-quick: $(VENV)/.dev ## measure a little, in a minute or two
+bench-quick: $(VENV)/.dev ## a short measurement, in a minute or two
 	$(BIN)/python -m benchmarks --quick --json build/quick.json
 
-bench-growth: $(VENV)/.dev ## measure how cost grows over 200 syncs
+bench-growth: $(VENV)/.dev ## measure how the cost grows over 200 syncs
 	$(BIN)/python -m benchmarks.growth
 
 clean: ## remove what was built
 	rm -rf $(VENV) $(BENCH) dist build
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

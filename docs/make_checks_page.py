@@ -14,17 +14,17 @@ HEAD = """\
 
 <!-- Written by docs/make_checks_page.py from sync/checks/sql; change them, not this page. -->
 
-`image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if there
-is a finding so severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
+`image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if a
+finding is at least that severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
 
-What is not wanted is left out by the setting `checks_disabled`; numbers are set by `check_thresholds`, such as
+The setting `checks_disabled` turns checks off; `check_thresholds` changes their numbers, as in
 `old.days=365,flapping.returns=3`.
 """
 
 OWN = """\
-## Your own
-Put `.sql` files into a folder and name it by `check_folder`; a file of the same name as one above replaces it. The
-header tells what the check is, the rest is one SELECT that returns `source`, `id`, `name` and `detail` of each image:
+## Your own checks
+Put `.sql` files into a folder and name the folder in `check_folder`; a file with the name of a check above replaces it.
+The header describes the check; the rest is one SELECT that returns `source`, `id`, `name` and `detail` of each image:
 
 ```sql
 -- title: Image of someone who has left
@@ -37,10 +37,10 @@ FROM live_images
 WHERE owner = 'a1b2' AND updated_at < CAST(:moment AS timestamptz) - CAST(:days AS int) * interval '1 day'
 ```
 
-`live_images`, without a schema, are the images that existed at the moment that is asked about, and `:moment` is that
-moment: now for `image-sync check`, the end of the time for `image-sync report`. They have the columns of
-`inventory.images_as_of`. The SQL is carried out in a transaction that cannot write. Thresholds are whole numbers and
-stand in it as `:name`; `:systems` is the list of operating systems below, as JSON.
+`:moment` is now for `image-sync check`, and the end of the period for `image-sync report`. `live_images`, without a
+schema, has the images that existed at that moment, with the columns of `inventory.images_as_of`. The SQL runs in a
+transaction that cannot write. Thresholds are whole numbers, written `:name`; `:systems` is the list of operating
+systems below, as JSON.
 """
 
 
@@ -68,7 +68,7 @@ def section(check: Check) -> str:
 
 def dates() -> Iterator[str]:
     """The end of each system."""
-    yield "## When systems end\nThe last day on which the maker gives security updates without extra pay.\n"
+    yield "## End of life of operating systems\nThe last day on which the maker provides free security updates.\n"
     yield "| system | until | source |\n|---|---|---|"
     for row in systems():
         yield f"| {row['system']} | {row['until']} | {row['source']} |"

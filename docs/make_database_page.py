@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _reachable(folder: str) -> Path:
-    """A place that the account of PostgreSQL can enter, should we be root."""
+    """A folder that the account of PostgreSQL can enter, even if we are root."""
     Path(folder).chmod(0o755)
     return Path(folder, "demo")
 
@@ -114,8 +114,7 @@ def cookbook(connection: psycopg.Connection[Any]) -> Iterator[str]:
     """Each question with its SQL and what it gives."""
     yield "## Cookbook"
     yield (
-        "Each of these stands in [docs/sql](sql) as a file; the results are those of `image-sync demo`, after its five "
-        "runs."
+        "Each of these is a file in [docs/sql](sql); the results are those of `image-sync demo`, after its five runs."
     )
     for path in sorted(QUESTIONS.glob("*.sql")):
         text = path.read_text(encoding="utf-8")

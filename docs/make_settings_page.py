@@ -16,40 +16,39 @@ HEAD = f"""\
 
 <!-- Written by docs/make_settings_page.py from sync/settings/model.py; change them, not this page. -->
 
-Settings come from the environment, from one TOML file, or from both. They are read once, when the program starts;
-everything that is wrong is told in one message, and the exit code is then 2.
+Settings come from the environment, from one TOML file, or from both. They are read once, when the program starts.
+One message names everything that is wrong, and the exit code is then 2.
 
 ## Where a value comes from
 1. An environment variable wins over the settings file.
-2. In the file, a `[[sources]]` table wins over `[defaults]`, which holds for all sources.
-3. What is set nowhere has the default below.
+2. In the file, a `[[sources]]` table wins over `[defaults]`, which applies to all sources.
+3. A setting that is set nowhere has the default below.
 
-The settings file is the one of `--config`, else the one that `{CONFIG}` names, else `{FILE_NAME}` in the current
-directory, if there is one.
+The settings file is the one that `--config` names, else the one that `{CONFIG}` names, else `{FILE_NAME}` in the
+current directory, if there is one.
 
-**Sources.** One source can be set by the environment alone; it is called `default`, or what `IMAGE_SYNC_SOURCE` says.
+**Sources.** One source can be set by the environment alone; its name is `default`, or that in `IMAGE_SYNC_SOURCE`.
 Where the file has sources, the environment changes one of them: the one that `IMAGE_SYNC_SOURCE` names, or the only
-one. With several sources and no `IMAGE_SYNC_SOURCE`, variables of a source are a mistake, not a guess.
+one. With several sources and no `IMAGE_SYNC_SOURCE`, variables of a source are an error.
 
-**Files.** Every setting can be read from a file of its own, as mounted secrets are: add `_FILE` to the variable or
-`_file` to the key and give the path. A line break at the end is dropped. A relative path starts at the folder of the
-settings file, or at the current directory when it comes from the environment. A value and its file together are a
-mistake.
+**Files.** Every setting can be read from its own file, such as a mounted secret: add `_FILE` to the variable or `_file`
+to the key and give the path. A line break at the end is dropped. A relative path starts at the folder of the settings
+file, or at the current directory when it comes from the environment. Setting both a value and its file is an error.
 
-**Texts.** Durations are seconds, or text such as `"90s"`, `"15m"`, `"24h"`; sizes are bytes, or text such as `"64MiB"`.
-An empty variable is a mistake, except for a filter or a list, where it means none. An unknown `IMAGE_SYNC_` variable or
-key is a mistake too (the variables that Kubernetes adds for a service named `image-sync` are not).
+**Formats.** Durations are seconds, or text such as `"90s"`, `"15m"`, `"24h"`; sizes are bytes, or text such as
+`"64MiB"`. An empty variable is an error, except for a filter or a list, where it means none. An unknown `IMAGE_SYNC_`
+variable or key is an error too (the variables that Kubernetes adds for a service named `image-sync` are not).
 """
 
 CREDENTIALS = """\
 ## Credentials of a source
-Exactly one kind. The nearest place that speaks of credentials decides on the kind: first the environment, then
-`[[sources]]`, then `[defaults]`; single values of that kind may still come from a farther place.
+Each source has exactly one kind. The first of these places that has any credentials decides on the kind: the
+environment, `[[sources]]`, `[defaults]`; single values of that kind may still come from a later place.
 """
 
 VENDOR = """\
-The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` are taken for every
-source that is given no credentials otherwise. They have no form with `_FILE`.
+The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` apply to every
+source without other credentials. They have no form with `_FILE`.
 """
 
 EXAMPLE = f"""\
@@ -89,7 +88,7 @@ IMAGE_SYNC_DATABASE_URL_FILE=/run/secrets/database-url
 ```
 
 ## Plain http
-Addresses are `https://`. Plain `http://` is taken to this machine only (`127.0.0.0/8`, `::1`, `localhost`), or where
+Addresses are `https://`. Plain `http://` is accepted to this machine only (`127.0.0.0/8`, `::1`, `localhost`), or where
 `allow_http` is true; the program then warns on every start.
 """
 

@@ -1,4 +1,4 @@
-"""Finishes the image, as its last step of building: bytecode, no installers, nothing to write to, nothing to become.
+"""Finish the image, as the last build step: compile, remove installers, and leave nothing to write to or become.
 
 It needs no shell, so that the base image needs none. It removes itself.
 """
@@ -17,17 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 APP = Path("/app")
-# Of the interpreter: installers, and what only developers use.
+# Parts of the interpreter: installers, and what only developers use.
 INSTALLERS = ("ensurepip", "pip", "pip-*", "setuptools*", "wheel*", "_distutils_hack", "pkg_resources")
 UNUSED = ("idlelib", "lib2to3", "test", "tkinter", "turtledemo")
-# What the job never imports: sources stay, and would be compiled when they are imported.
+# Modules that the job never imports: the sources stay, and would be compiled on import.
 UNCOMPILED = re.compile(r"/sqlalchemy/(testing|dialects/(mssql|mysql|oracle|sqlite))/")
-# Not the image's: the builder mounts them.
+# Not part of the image: the builder mounts them.
 MOUNTED = {"/dev", "/proc", "/sys"}
 
 
 def main() -> None:
-    """Do it all, as root, within the image."""
+    """Take all the steps, as root, inside the image."""
     remove_installers()
     compile_all()
     for path in everything(Path("/")):
@@ -36,13 +36,12 @@ def main() -> None:
 
 
 def remove_installers() -> None:
-    """Remove pip and its like from the interpreter that the base brought, and what only developers use."""
+    """Remove pip and other installers from the interpreter of the base image, and what only developers use."""
     interpreter = {Path(sysconfig.get_path(name, vars={"base": sys.base_prefix})) for name in ("stdlib", "purelib")}
-    places = interpreter | {Path(path) for path in base_packages()}
-    for place in places:
+    for folder in interpreter | {Path(path) for path in base_packages()}:
         for pattern in (*INSTALLERS, *UNUSED):
-            for found in place.glob(pattern):
-                shutil.rmtree(found) if found.is_dir() else found.unlink()
+            for path in folder.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     for program in (Path(sys.base_prefix) / "bin").glob("pip*"):
         program.unlink()
 
@@ -57,7 +56,7 @@ def base_packages() -> Iterator[str]:
 
 
 def compile_all() -> None:
-    """Compile the job and the standard library; it holds without the times of files, which builders change."""
+    """Compile the job and the standard library, independent of the times of files, which builders change."""
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for folder in (APP / "lib", Path(sysconfig.get_path("stdlib"))):
         if not compileall.compile_dir(folder, quiet=1, force=True, rx=UNCOMPILED, invalidation_mode=mode):
@@ -73,11 +72,11 @@ def everything(root: Path) -> Iterator[Path]:
 
 
 def close(path: Path) -> None:
-    """Let nobody but root write to it, and nobody become another by running it; /tmp stays as it is."""
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode) or str(path) == "/tmp":  # noqa: S108 - the one place to write to
+    """Let only root write to a path, and nobody become another user by running it; /tmp stays as it is."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode) or str(path) == "/tmp":  # noqa: S108 - the one place to write to
         return
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     closed = mode & ~(stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH)
     if closed != mode:
         path.chmod(closed)

@@ -1,7 +1,7 @@
-"""HEALTHCHECK of the image: whether the scheduler says that it is alive.
+"""HEALTHCHECK of the image: ask the scheduler whether it is alive.
 
-A run that ends by itself has nothing to ask and is healthy for as long as it lasts; so is a scheduler that listens
-nowhere. Exit code 0 or 1, and one line that `docker inspect` shows.
+A one-shot run cannot be asked and is healthy for as long as it lasts; so is a scheduler that does not listen.
+Exit code 0 or 1, and one line that `docker inspect` shows.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PATIENCE = 4.0  # seconds; less than the check's own timeout, so that the line is seen
+TIMEOUT = 4.0  # seconds; less than the check's own timeout, so that the line is shown
 OK = 200
 
 
 def main() -> None:
     """Check process 1 of the container."""
-    told = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").split("\0")
-    healthy, line = check(told, os.environ)
+    arguments = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").split("\0")
+    healthy, line = check(arguments, os.environ)
     sys.exit(None if healthy else line)
 
 
 def check(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[bool, str]:
-    """Whether a process with these arguments and this environment is well, and why."""
+    """Whether a process with these arguments and this environment is healthy, and why."""
     if "schedule" not in arguments:
-        return True, "a run that ends by itself"
+        return True, "a one-shot run"
     address = listening(arguments, environ)
-    return ask(address) if address else (True, "it listens nowhere; set `listen` to have it checked")
+    return ask(address) if address else (True, "it does not listen; set `listen` to have it checked")
 
 
 def listening(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """HOST:PORT where the scheduler listens, from the same places and in the same order as it looks."""
+    """HOST:PORT where the scheduler listens, looked up where it looks, in the same order."""
     for number, argument in enumerate(arguments):
         if argument == "--listen":
             return arguments[number + 1]
@@ -41,7 +41,7 @@ def listening(arguments: Sequence[str], environ: Mapping[str, str]) -> str | Non
             return argument.partition("=")[2]
     if "IMAGE_SYNC_LISTEN" in environ:
         return environ["IMAGE_SYNC_LISTEN"]
-    return _of_file(settings_file(arguments, environ))
+    return listen_setting(settings_file(arguments, environ))
 
 
 def settings_file(arguments: Sequence[str], environ: Mapping[str, str]) -> Path:
@@ -55,27 +55,28 @@ def settings_file(arguments: Sequence[str], environ: Mapping[str, str]) -> Path:
 
 
 def ask(address: str) -> tuple[bool, str]:
-    """Ask the scheduler; an address that means all of the machine's is asked on this one."""
+    """Ask the scheduler; for an address that means all interfaces, ask on the loopback interface."""
     host, _, port = address.rpartition(":")
-    here = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - it is read, not listened on
-    connection = http.client.HTTPConnection(here.get(host, host.strip("[]")), int(port), timeout=PATIENCE)
+    loopback = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - connected to, not listened on
+    connection = http.client.HTTPConnection(loopback.get(host, host.strip("[]")), int(port), timeout=TIMEOUT)
     try:
         connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        line = answer.read(200).decode(errors="replace").strip()
+        response = connection.getresponse()
+        line = response.read(200).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         return False, f"http://{address}/healthz does not answer: {error!r}"
     finally:
         connection.close()
-    return answer.status == OK, f"{answer.status} {line}"
+    return response.status == OK, f"{response.status} {line}"
 
 
-def _of_file(path: Path) -> str | None:
+def listen_setting(path: Path) -> str | None:
+    """``listen`` in the settings file, if it is there."""
     try:
-        found = tomllib.loads(path.read_text()).get("listen")
+        value = tomllib.loads(path.read_text()).get("listen")
     except OSError:
         return None
-    return found if isinstance(found, str) else None
+    return value if isinstance(value, str) else None
 
 
 if __name__ == "__main__":

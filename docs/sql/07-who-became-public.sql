@@ -1,4 +1,4 @@
--- Who was private and became public, what lost its protection, and found by which run?
+-- Which images became public or lost their protection, and which run found it?
 SELECT id, name, field, old, new, exposure, run
 FROM inventory.exposure_changes
 ORDER BY at, id, field

@@ -1,4 +1,4 @@
--- How many private images could be deleted by a slip, by operating system?
+-- How many private images could be deleted by accident, by operating system?
 SELECT os_type, count(*) AS unprotected
 FROM inventory.live_images
 WHERE imagetype = 'private' AND protected IS NOT TRUE

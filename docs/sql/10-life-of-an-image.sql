@@ -1,4 +1,4 @@
--- What is the life of one image? Here: of one that went and came back.
+-- What is the history of one image? Here: one that was deleted and came back.
 SELECT c.kind, c.field, c.old, c.new, c.run
 FROM inventory.image_changes c
 WHERE c.id = (SELECT min(id) FROM inventory.flapping_images WHERE returns > 0)

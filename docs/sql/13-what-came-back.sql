@@ -1,4 +1,4 @@
--- What was gone and came back?
+-- What was deleted and came back?
 SELECT name, run
 FROM inventory.image_changes
 WHERE kind = 'restored' AND field IS NULL

@@ -1,4 +1,4 @@
--- What still runs on a system that its maker has given up? Here: CentOS.
+-- How many images use an operating system without updates? Here: CentOS.
 SELECT os_version, count(*) AS images
 FROM inventory.live_images
 WHERE platform = 'CentOS'

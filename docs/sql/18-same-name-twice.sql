@@ -1,4 +1,4 @@
--- Which names stand for more than one image?
+-- Which names do several images share?
 SELECT source, name, count(*) AS images
 FROM inventory.live_images
 GROUP BY source, name

@@ -1,4 +1,4 @@
--- What does the cloud send that its document does not name, or that does not fit its column?
+-- What does the cloud send that its API document does not have, or that does not fit its column?
 SELECT key, count(*) AS images
 FROM inventory.live_images, jsonb_object_keys(extra) AS key
 GROUP BY key

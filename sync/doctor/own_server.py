@@ -12,10 +12,9 @@ import psycopg
 
 from sync.doctor.result import Findings, check, ok, skip, unknown, warning, wrong
 from sync.embedded.cluster import refuse_other_version
-from sync.embedded.copies import runnable
 from sync.embedded.directory import ServerDirectory, existing, resolved, socket_in
-from sync.embedded.errors import explain_system, open_way
-from sync.embedded.installation import installation
+from sync.embedded.errors import access_advice, explain_system
+from sync.embedded.installation import installation, runnable
 
 _LITTLE = 1 << 30  # bytes
 _CHECKS = ("folder", "data", "space", "running")
@@ -89,14 +88,14 @@ def _data(place: ServerDirectory | None, wheel: Path | None) -> Findings[None]:
         version = f"PostgreSQL {usable[1]}"
         there = place.data(usable[1]).exists()
         yield ok(f"{version}, as its data" if there else f"{version}; there is no data yet")
-    elif place.account.dropped and not open_way(place):
+    elif place.account.dropped and not access_advice(place):
         yield ok(
             f"the account {place.account.name} can't read the programs; the first start copies them beside the data"
         )
     else:
         yield wrong(
             f"the account {place.account.name} can't run the programs in {wheel / 'bin'}",
-            open_way(place) or "see that the disk allows programs (no noexec), or set IMAGE_SYNC_DATABASE_URL",
+            access_advice(place) or "see that the disk allows programs (no noexec), or set IMAGE_SYNC_DATABASE_URL",
         )
 
 

@@ -1,9 +1,10 @@
-"""Who the server runs as: PostgreSQL refuses root, so root runs it as an account that may do less."""
+"""The account the server runs as: PostgreSQL refuses root, so root runs it as an account with fewer rights."""
 
 from __future__ import annotations
 
 import os
 import pwd
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 _PREFERRED = ("postgres", "nobody")
 
-# The libraries that lend a passwd entry to a container's random user work through these.
+# Libraries that lend a passwd entry to a container's random user id need these.
 _KEPT = ("LD_PRELOAD", "NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
 
 
 class Options(TypedDict):
-    """What ``subprocess`` needs to start a program as the account, told nothing of our environment."""
+    """Arguments for ``subprocess`` that start a program as an account, without our environment."""
 
     cwd: str
     env: dict[str, str]
@@ -30,7 +31,7 @@ class Options(TypedDict):
 
 @dataclass(frozen=True)
 class Account:
-    """The account the server runs as; ``dropped`` if that is not the one we run as."""
+    """The account the server runs as; ``dropped`` if it is another one than ours."""
 
     name: str
     uid: int
@@ -38,7 +39,7 @@ class Account:
     dropped: bool
 
     def options(self) -> Options:
-        """How ``subprocess`` starts a program as this account."""
+        """Arguments for ``subprocess`` that start a program as this account."""
         # macOS needs LC_ALL: without it the server starts a thread and then refuses to run.
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
         if self.dropped:
@@ -47,57 +48,52 @@ class Account:
         return {"cwd": "/", "env": env | kept}
 
     def own(self, folder: Path) -> None:
-        """Give a folder that we have just made to the account."""
+        """Make the account the owner of a folder that we have just created."""
         if self.dropped:
             os.chown(folder, self.uid, self.gid, follow_symlinks=False)
 
     def closed_parent(self, path: Path) -> Path | None:
-        """The first folder on the way to ``path`` whose mode keeps the account out, if any."""
-        way = [*reversed(path.parents), path]
-        return next((folder for folder in way if folder.is_dir() and not self._enters(folder)), None)
+        """The first folder on the way to ``path``, or ``path`` itself, that the account may not enter."""
+        folders = [*reversed(path.parents), path]
+        return next((folder for folder in folders if folder.is_dir() and not self._may_enter(folder)), None)
 
-    def _enters(self, folder: Path) -> bool:
-        found = folder.stat()
-        if found.st_uid == self.uid:
-            return bool(found.st_mode & 0o100)
-        return bool(found.st_mode & (0o010 if found.st_gid == self.gid else 0o001))
+    def _may_enter(self, folder: Path) -> bool:
+        status = folder.stat()
+        if status.st_uid == self.uid:
+            return bool(status.st_mode & 0o100)
+        return bool(status.st_mode & (0o010 if status.st_gid == self.gid else 0o001))
 
 
 def server_account(owner: int | None) -> Account:
-    """The account to run the server as; ``owner`` is the user id the data belongs to, if there is data already.
+    """The account to run the server as; ``owner`` is the user id that owns the data, if there is data already.
 
     Raises:
         EmbeddedError: there is no such account.
     """
     if os.geteuid() != 0:
-        return _account(_entry(os.geteuid()), dropped=False)
+        return account_of(os.geteuid())
     if owner:
-        return _account(_entry(owner), dropped=True)
+        return account_of(owner)
     for name in _PREFERRED:
-        try:
-            return _account(pwd.getpwnam(name), dropped=True)
-        except KeyError:
-            continue
+        with suppress(KeyError):
+            return account_of(pwd.getpwnam(name).pw_uid)
     raise EmbeddedError(
         "PostgreSQL does not run as root, and there is no account 'postgres' or 'nobody' to run it as: "
         "add one, run as an ordinary user, or set IMAGE_SYNC_DATABASE_URL.",
     )
 
 
-def own_name() -> str:
-    """The name of the account this process runs as."""
-    return _entry(os.geteuid()).pw_name
+def account_of(uid: int) -> Account:
+    """The account with this user id.
 
-
-def _account(entry: pwd.struct_passwd, *, dropped: bool) -> Account:
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, dropped)
-
-
-def _entry(uid: int) -> pwd.struct_passwd:
+    Raises:
+        EmbeddedError: it has no entry in /etc/passwd.
+    """
     try:
-        return pwd.getpwuid(uid)
+        entry = pwd.getpwuid(uid)
     except KeyError as error:
         raise EmbeddedError(
             f"User id {uid} has no entry in /etc/passwd, and PostgreSQL does not run without one: "
             "add the entry, run as a user that has one, or set IMAGE_SYNC_DATABASE_URL.",
         ) from error
+    return Account(entry.pw_name, uid, entry.pw_gid, dropped=uid != os.geteuid())

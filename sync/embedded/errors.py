@@ -1,4 +1,4 @@
-"""What PostgreSQL said when it failed, and what to do about it."""
+"""Messages for failures of PostgreSQL and of the system: what failed, and what to do."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 _LINES = 10
 
+_FREE_SPACE = "free some space on the disk of {folder}"
 _DAMAGED = "the data is damaged: restore a backup, or move the data folder away to start empty"
 
 _ADVICE = {
-    "No space left on device": "free some space on the disk of {folder}",
-    "Disk quota exceeded": "free some space on the disk of {folder}",
+    "No space left on device": _FREE_SPACE,
+    "Disk quota exceeded": _FREE_SPACE,
     "Read-only file system": "choose a data folder on a disk that can be written",
     "Permission denied": "let the account {account} reach {folder} and own its data, or choose another data folder",
-    "has wrong ownership": "let the account {account} own all of the data folder",
+    "has wrong ownership": "make the account {account} the owner of the whole data folder",
     "has invalid permissions": "set the mode of the data folder to 0700",
     "shared memory": "end what is left of the earlier server (ps -ef | grep postgres), then try again",
     "incompatible with server": _DAMAGED,
@@ -32,7 +33,6 @@ _ADVICE = {
     "valid checkpoint record": _DAMAGED,
     "could not look up effective user ID": "give this user an entry in /etc/passwd",
 }
-
 
 _SYSTEM_ADVICE = {
     errno.ENOSPC: "free some space on the disk",
@@ -43,34 +43,34 @@ _SYSTEM_ADVICE = {
 }
 
 
-def explain(place: ServerDirectory, what: str, said: str) -> str:
-    """One message: what failed, what to do, and what PostgreSQL said of it."""
-    advice = next((advice for sign, advice in _ADVICE.items() if sign in said), "the lines below say why")
-    if "Permission denied" in said:
-        advice = open_way(place) or advice
-    advice = advice.format(folder=place.folder, account=place.account.name)
-    return f"{what} in {place.folder}: {advice}.\n{said or '(It said nothing.)'}"
+def explain(directory: ServerDirectory, failure: str, output: str) -> str:
+    """One message: what failed, what to do, and the output of PostgreSQL."""
+    template = next((advice for sign, advice in _ADVICE.items() if sign in output), "the lines below say why")
+    advice = template.format(folder=directory.folder, account=directory.account.name)
+    if "Permission denied" in output:
+        advice = access_advice(directory) or advice
+    return f"{failure} in {directory.folder}: {advice}.\n{output or '(It printed nothing.)'}"
 
 
-def open_way(place: ServerDirectory) -> str | None:
-    """What to do if some folder on the way to ours is closed to the account, else None."""
-    closed = place.account.closed_parent(place.folder)
+def access_advice(directory: ServerDirectory) -> str | None:
+    """What to do if the account may not enter the folder or one above it, else None."""
+    closed = directory.account.closed_parent(directory.folder)
     if not closed:
         return None
     return (
-        f"the account {place.account.name}, which PostgreSQL runs as, may not enter {closed}, "
+        f"the account {directory.account.name}, which PostgreSQL runs as, may not enter {closed}, "
         "so choose a data folder it can reach, such as /var/lib/image-sync"
     )
 
 
 def last_lines(text: str) -> str:
-    """The last lines of what a program said, indented."""
+    """The last lines of a program's output, indented."""
     return "\n".join(f"  {line}" for line in text.splitlines()[-_LINES:])
 
 
 @contextmanager
 def explain_system(folder: Path) -> Iterator[None]:
-    """Turn what the system refuses into our error.
+    """Turn errors of the operating system into ours.
 
     Raises:
         EmbeddedError: for any OSError of the block.
@@ -78,6 +78,6 @@ def explain_system(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+        reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
         advice = _SYSTEM_ADVICE.get(error.errno or 0, "choose another data folder, or set IMAGE_SYNC_DATABASE_URL")
-        raise EmbeddedError(f"The job's own PostgreSQL cannot run in {folder}: {said}; {advice}.") from error
+        raise EmbeddedError(f"The job's own PostgreSQL cannot run in {folder}: {reason}; {advice}.") from error

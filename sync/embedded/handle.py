@@ -1,4 +1,4 @@
-"""A user's hold on the embedded PostgreSQL."""
+"""A hold on the embedded PostgreSQL, which keeps it running."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sync.embedded.directory import ServerDirectory, place_at
+from sync.embedded.directory import ServerDirectory, make_directory
 from sync.embedded.errors import explain_system
 from sync.embedded.installation import binary, installation
 from sync.embedded.locks import Lock, held
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BUSY = "Another process is starting the job's own PostgreSQL and has not come to an end: see what it is doing."
+_BUSY = "Another process is starting the job's own PostgreSQL and has not finished: see what it is doing."
 _STOPPING = "The job's own PostgreSQL is still stopping: see its log, then try again."
 _IN_USE = "The job's own PostgreSQL is still in use: end the programs that use it first."
 
@@ -29,29 +29,29 @@ class Embedded:
     """The running server, kept running for us.
 
     Attributes:
-        place: where everything of it lies.
+        directory: the folder of all its files.
     """
 
-    place: ServerDirectory
+    directory: ServerDirectory
 
     @property
     def url(self) -> str:
-        """``postgresql://…``, for libpq and psycopg; with ``postgresql+psycopg`` in front for SQLAlchemy. No secret."""
-        return self.place.url()
+        """``postgresql://…``, for libpq and psycopg; SQLAlchemy needs ``postgresql+psycopg``. It contains no secret."""
+        return self.directory.url()
 
     def ensure(self) -> None:
-        """Start the server again if it was killed; nearly free if it runs. For those who hold on to it for long.
+        """Start the server again if it was killed; costs next to nothing if it runs. For long-running processes.
 
         Raises:
             EmbeddedError: it does not start.
         """
-        with explain_system(self.place.folder), held(self.place.guard, why=_BUSY) as guard:
-            ensure_running(self.place, guard)
+        with explain_system(self.directory.folder), held(self.directory.guard, message=_BUSY) as guard:
+            ensure_running(self.directory, guard)
 
     def run(self, program: str, *arguments: str) -> int:
         """Run one of PostgreSQL's client programs (``psql``, ``pg_dump``) on the database; its exit status.
 
-        Replacing our process by it instead would let go of the server.
+        Replacing our process with it instead would let go of the server.
 
         Raises:
             EmbeddedError: there is no such program.
@@ -66,29 +66,25 @@ def opened(folder: Path) -> Iterator[Embedded]:
     """See ``sync.embedded.embedded``."""
     installation()
     with explain_system(folder):
-        place = place_at(folder)
-        users = Lock(place.users)
+        directory = make_directory(folder)
+        users = Lock(directory.users)
     with users:
-        with explain_system(folder), held(place.guard, why=_BUSY) as guard:
-            users.wait(shared=True, why=_STOPPING)
-            ensure_running(place, guard)
+        with explain_system(folder), held(directory.guard, message=_BUSY) as guard:
+            users.wait(shared=True, message=_STOPPING)
+            ensure_running(directory, guard)
         try:
-            yield Embedded(place)
+            yield Embedded(directory)
         finally:
-            _leave(place)
+            # The server must not outlive its users, even if its supervisor was killed.
+            with explain_system(directory.folder), Lock(directory.guard) as guard:
+                if guard.take():  # else another process is about to do the same
+                    ensure_supervised(directory)
 
 
 def stopped(folder: Path) -> None:
     """See ``sync.embedded.wait_until_stopped``."""
-    with explain_system(folder), Lock(place_at(folder).server) as server:
-        server.wait(why=_IN_USE)
-
-
-def _leave(place: ServerDirectory) -> None:
-    """See to it that the server does not outlive its users, even if its watcher was killed."""
-    with explain_system(place.folder), Lock(place.guard) as guard:
-        if guard.take():  # else someone else is about to see to it
-            ensure_supervised(place)
+    with explain_system(folder), Lock(make_directory(folder).server) as server:
+        server.wait(message=_IN_USE)
 
 
 @contextmanager
@@ -97,7 +93,7 @@ def _interrupts_left_to_child() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # A handler that does nothing: to ignore the signal would make the program ignore it too.
+    # A handler that does nothing: ignoring the signal would make the program ignore it too.
     before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
     try:
         yield

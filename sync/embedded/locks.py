@@ -1,4 +1,4 @@
-"""Locks on files, which the kernel releases whatever way their holder ends."""
+"""Locks on files, which the kernel releases however their holder ends."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-PATIENCE = 120.0  # seconds: a crash recovery takes its time
-PAUSE = 0.01  # seconds between two looks
+TIMEOUT = 120.0  # seconds: a crash recovery takes its time
+PAUSE = 0.01  # seconds between two attempts
 
 
 class Lock:
@@ -27,27 +27,27 @@ class Lock:
         self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def take(self, *, shared: bool = False) -> bool:
-        """Lock it if nobody stands in the way; whether that worked."""
+        """Lock the file if no other holder prevents it; whether that worked."""
         try:
             fcntl.flock(self.file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def wait(self, *, shared: bool = False, why: str) -> None:
-        """Lock it once nobody stands in the way.
+    def wait(self, *, shared: bool = False, message: str) -> None:
+        """Lock the file as soon as no other holder prevents it.
 
         Raises:
-            EmbeddedError: that took too long; ``why`` is the sentence to say then.
+            EmbeddedError: that took too long; it begins with ``message``.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not self.take(shared=shared):
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"{why} ({self.path} stayed locked for {PATIENCE:.0f} seconds.)")
+                raise EmbeddedError(f"{message} ({self.path} stayed locked for {TIMEOUT:.0f} seconds.)")
             time.sleep(PAUSE)
 
     def close(self) -> None:
-        """Let go of it; those who inherited it go on holding it."""
+        """Let go of the lock; processes that inherited it still hold it."""
         file, self.file = self.file, -1
         if file >= 0:
             os.close(file)
@@ -60,10 +60,10 @@ class Lock:
 
 
 @contextmanager
-def held(path: Path, *, shared: bool = False, why: str) -> Iterator[Lock]:
-    """Hold a lock for the length of a block."""
+def held(path: Path, *, message: str) -> Iterator[Lock]:
+    """Hold a lock for the length of a block; see ``Lock.wait``."""
     with Lock(path) as lock:
-        lock.wait(shared=shared, why=why)
+        lock.wait(message=message)
         yield lock
 
 

