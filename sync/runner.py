@@ -12,9 +12,9 @@ from typing import Any
 
 from sync import job, logs, wiring
 from sync.cloud.session import token_expiry
-from sync.domain.guard import Status, status_of
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.run import JSON_FIELDS, Outcome
+from sync.domain.status import Status, status_of
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
 from sync.signals import Stop

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS
@@ -141,7 +140,7 @@ def source_of(given: settings.Source) -> Source:
     return Source(
         name=given.name,
         endpoint=given.endpoint,
-        filter=urlencode(sorted(given.filter)),
+        filter=given.filter_query,
         limits=Limits(
             given.max_deletions,
             given.max_deletions_percent,

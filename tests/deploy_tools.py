@@ -15,8 +15,7 @@ import pytest
 import yaml
 
 from sync.cli import command
-from sync.domain.guard import Status
-from sync.domain.run import EXIT_CODES
+from sync.domain.status import EXIT_CODES, Status
 from sync.settings.model import CONFIG, GENERAL, PER_SOURCE
 
 CHECKOUT = Path(__file__).parent.parent

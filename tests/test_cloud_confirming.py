@@ -13,8 +13,8 @@ from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, o
 from http_server import HttpServer, always, reply
 from servers import Server
 
-from sync.domain.guard import Status
 from sync.domain.run import Confirmation, Outcome
+from sync.domain.status import Status
 from sync.simulator import Simulator, World, breakage, effects
 from sync.store.connection import Target
 

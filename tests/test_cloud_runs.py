@@ -9,7 +9,7 @@ import pytest
 from cloud_tools import Inventory, gap, questions
 from servers import Server
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.errors import (
     BrokenAnswerError,
     ConnectionFailedError,

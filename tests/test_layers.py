@@ -12,7 +12,7 @@ import pytest
 from servers import environment
 
 from sync.cli import COMMANDS, command
-from sync.domain.run import EXIT_CODES
+from sync.domain.status import EXIT_CODES
 from sync.settings.model import GENERAL, PER_SOURCE
 from sync.store.schema.tables import metadata
 

@@ -10,7 +10,7 @@ from cloud_tools import Inventory, gap, only_by_id
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.errors import UnknownError
 from sync.simulator import Simulator, World, effects
 from sync.store.approvals import accept_filter, approve

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import urlencode
 
 from sync import settings
 from sync.cloud.auth.credential import Credential, GivenToken
@@ -51,7 +50,7 @@ def open_session(
     with client:
         images = ImageList(
             client,
-            filter_of(source),
+            source.filter_query,
             policy,
             stats,
             concurrency=source.concurrency,
@@ -67,11 +66,6 @@ def probe_session(source: settings.Source, seconds: float) -> Iterator[CloudSess
     stats = RequestStats()
     with open_session(source, RetryPolicy(seconds, 0, stats), stats) as session:
         yield session
-
-
-def filter_of(source: settings.Source) -> str:
-    """The filter of a source as a canonical query string; "" is everything."""
-    return urlencode(sorted(source.filter))
 
 
 def token_expiry(source: settings.Source) -> float | None:

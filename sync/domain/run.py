@@ -9,19 +9,10 @@ from threading import Lock
 from typing import Any
 
 from sync.domain.comparison import Comparison
-from sync.domain.guard import Limits, Plan, Status
+from sync.domain.guard import Limits, Plan
 from sync.domain.image import iso
 from sync.domain.proof.verdict import Proof, Verdict
-
-EXIT_CODES = {
-    Status.DONE: 0,
-    Status.WITHHELD: 4,
-    Status.FAILED: 1,
-    Status.INTERRUPTED: 1,
-    Status.SUPERSEDED: 3,
-    Status.SKIPPED: 3,
-}
-
+from sync.domain.status import EXIT_CODES, Status
 
 _SMALL = 10_000  # images; up to here any growth is usual
 
