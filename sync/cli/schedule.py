@@ -19,7 +19,7 @@ from sync.cli import watching
 from sync.domain.metrics import ProcessMetrics
 from sync.errors import ImageSyncError, SettingsError, UsageError
 from sync.runner import SourceRunner
-from sync.scheduler.schedule import Schedule, turns
+from sync.scheduler.schedule import Schedule, parse_schedule
 from sync.scheduler.scheduler import Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 from sync.settings.addresses import host_port
@@ -156,7 +156,7 @@ def _turns(text: str, source: settings.Source, *, interval: bool, cron: bool) ->
     length = None if cron else _INTERVAL.parse(text)
     if interval and length is None:
         raise UsageError(f"--every takes an interval from 1s to 366d, such as 15m, and not {text!r}")
-    return turns(text, length if isinstance(length, float) else None, source.schedule_jitter)
+    return parse_schedule(text, length if isinstance(length, float) else None, source.schedule_jitter)
 
 
 def _address(text: str) -> tuple[str, int]:
