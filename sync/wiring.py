@@ -1,4 +1,4 @@
-"""Puts the parts of a run together from the settings: nothing is decided here."""
+"""Builds the parts of a run from the settings; it decides nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Notify = Callable[[int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What ``job.run_sync`` needs for one source."""
+    """The parts that ``job.run_sync`` needs for one source."""
 
     source: Source
     cloud: ImageList
@@ -43,7 +43,7 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
     Args:
         environ: the environment.
         file: the settings file, if one was named.
-        with_sources: read the sources, too; who only asks the database needs no credentials of a cloud.
+        with_sources: read the sources, too; commands that only query the database need no credentials of a cloud.
 
     Raises:
         SettingsError: names every mistake.
@@ -62,14 +62,14 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
     Raises:
         EmbeddedError: the job's own can't run here.
     """
-    if given := given_target(loaded):
-        yield given
+    if target := named_target(loaded):
+        yield target
         return
     with embedded(own_folder(loaded, environ)) as server:
         yield replace(_target(loaded, server.url), before=server.ensure)
 
 
-def given_target(loaded: settings.Settings) -> Target | None:
+def named_target(loaded: settings.Settings) -> Target | None:
     """The database that the settings name; None where the job has its own."""
     return _target(loaded, loaded.database_url.reveal()) if loaded.database_url is not None else None
 
@@ -85,7 +85,7 @@ def own_folder(loaded: settings.Settings, environ: Mapping[str, str]) -> Path:
 
 @contextmanager
 def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -> Iterator[Notify]:
-    """What to call with the number of each run that is over, so that people are told of it; no run waits for that."""
+    """A callback that takes the number of each run that ended, and sends its notices; no run waits for it."""
     if loaded.notice_url is None or not loaded.notice_on:
         yield lambda _run: None
         return
@@ -99,7 +99,7 @@ def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -
 
 
 def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]:
-    """What there is to tell of a run that is over."""
+    """The notices about a run that ended."""
     from sync.notices.decision import notices_of  # noqa: PLC0415 - only where notices are wanted
     from sync.store.queries.notices import facts_of  # noqa: PLC0415
 
@@ -117,7 +117,7 @@ def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
 
 @contextmanager
 def parts(
-    given: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
+    source: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
 ) -> Iterator[Parts]:
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
@@ -126,34 +126,34 @@ def parts(
     from sync.store.runs.spool import FileSpool  # noqa: PLC0415
 
     stats, spool = RequestStats(), FileSpool()
-    policy = RetryPolicy(given.deadline, given.max_retries, stats, stop)
+    policy = RetryPolicy(source.deadline, source.max_retries, stats, stop)
     store.over = policy.over
-    with open_session(given, policy, stats, progress) as session:
+    with open_session(source, policy, stats, progress) as session:
         try:
-            yield Parts(source_of(given), session.images, store, spool)
+            yield Parts(source_of(source), session.images, store, spool)
         finally:
             spool.close()
 
 
-def source_of(given: settings.Source) -> Source:
-    """The source as the rules see it: without its secrets."""
+def source_of(source: settings.Source) -> Source:
+    """The source as a run knows it, without its secrets."""
     return Source(
-        name=given.name,
-        endpoint=given.endpoint,
-        filter=given.filter_query,
+        name=source.name,
+        endpoint=source.endpoint,
+        filter=source.filter_query,
         limits=Limits(
-            given.max_deletions,
-            given.max_deletions_percent,
-            given.max_daily_deletions,
-            given.max_daily_deletions_percent,
+            source.max_deletions,
+            source.max_deletions_percent,
+            source.max_daily_deletions,
+            source.max_daily_deletions_percent,
         ),
-        max_read_attempts=given.max_read_attempts,
-        max_single_confirms=given.max_single_confirms,
-        grace=given.grace,
-        ignore=given.ignore_fields,
-        deadline=given.deadline,
-        max_images=given.max_images,
-        max_growth=given.max_growth,
+        max_read_attempts=source.max_read_attempts,
+        max_single_confirms=source.max_single_confirms,
+        grace=source.grace,
+        ignore=source.ignore_fields,
+        deadline=source.deadline,
+        max_images=source.max_images,
+        max_growth=source.max_growth,
     )
 
 

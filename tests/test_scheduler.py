@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from sync.errors import DatabaseUnavailableError, UsageError
 from sync.scheduler.schedule import Schedule, parse_schedule
-from sync.scheduler.scheduler import BUSY, Clock, Job, Scheduler
+from sync.scheduler.scheduler import BUSY, Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 
 WAIT = 30.0  # seconds; only a test that fails waits so long
@@ -164,13 +165,18 @@ def test_time_between_the_last_turn_and_the_next(
     assert due.gap(MONDAY + timedelta(days=days, minutes=1)) == expected
 
 
-def test_time_between_turns_goes_on_with_time() -> None:
-    """Asked every few minutes for a week, also of a clock that is set back, it is what a fresh question says."""
-    kept = parse_schedule("*/15 8-18 * * mon-fri", None).trigger()
-    moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)]
+@pytest.mark.parametrize(("text", "seconds"), [("*/15 8-18 * * mon-fri", None), ("10m", 600.0)])
+def test_time_between_turns_at_every_moment_of_a_week(text: str, seconds: float | None) -> None:
+    """Every few minutes, and exactly at each turn, it is what the turns themselves say."""
+    trigger = parse_schedule(text, seconds).trigger(MONDAY)
+    turns = [MONDAY - timedelta(days=4)]
+    while turns[-1] < MONDAY + timedelta(days=8):
+        turns.append(trigger.get_next_fire_time(turns[-1], turns[-1]))
+    moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)] + [turn for turn in turns if turn >= MONDAY][:-1]
 
-    for moment in [*moments, MONDAY, moments[-1]]:
-        assert kept.gap(moment) == parse_schedule("*/15 8-18 * * mon-fri", None).trigger().gap(moment)
+    for moment in moments:
+        place = bisect_right(turns, moment)
+        assert trigger.gap(moment) == (turns[place] - turns[place - 1]).total_seconds()
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("15m", 900.0), ("*/15 * * * *", None)])
@@ -451,7 +457,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
     watch = Watch()
     watch.offset = timedelta(hours=1)
-    loop = Scheduler(ignore, clock=Clock(now=watch.now))
+    loop = Scheduler(ignore, now=watch.now)
     stop = threading.Event()
     job = Counted(1, stop)
     threading.Timer(WAIT, stop.set).start()
@@ -469,7 +475,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
 def test_a_loop_that_stands_still_is_not_alive() -> None:
     """Whoever asks is told within half a minute."""
     passed = [0.0]
-    loop = Scheduler(ignore, clock=Clock(passed=lambda: passed[0]))
+    loop = Scheduler(ignore, passed=lambda: passed[0])
     loop.beat()
     passed[0] = 29.0
     alive = loop.alive

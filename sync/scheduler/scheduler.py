@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
@@ -21,7 +21,7 @@ BUSY = "the run before it had not ended"
 _log = logs.get(__name__)
 _BEAT = 0.25  # seconds
 _TICK = 0.02  # seconds
-_PATIENCE = 10.0  # seconds; a run that is stopped while its database is silent ends within eight
+_PATIENCE = 10.0  # seconds; a run that is interrupted while its database is silent ends within eight
 _JUMP = 5.0  # seconds by which the clock may differ from the time that passed
 _STALE = 30.0  # seconds without a beat, after which the loop counts as stuck
 
@@ -32,14 +32,6 @@ class Job:
 
     schedule: Schedule
     run: Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Two clocks: one that can be set, and one that only runs."""
-
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    passed: Callable[[], float] = time.monotonic
 
 
 class _Beaten(BaseScheduler):  # type: ignore[misc] # the library ships no types
@@ -72,21 +64,30 @@ class Scheduler:
         on_skip: called for each turn that was due and did not begin, with the name, when it was due, and why. It must
             not block: it is called by the thread that starts all jobs.
         at_a_time: how many jobs run at the same time; the others wait.
-        clock: the time.
-        patience: seconds that running jobs have to end once they were interrupted.
+        now: the clock, which can be set.
+        passed: a clock in seconds that can't be set.
+
+    Attributes:
+        running: how many jobs run at this moment.
+        left: how many jobs were due and still waited when the end came.
     """
 
     def __init__(
-        self, on_skip: OnSkip, *, at_a_time: int = 4, clock: Clock | None = None, patience: float = _PATIENCE
+        self,
+        on_skip: OnSkip,
+        *,
+        at_a_time: int = 4,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        passed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._on_skip, self._clock, self._patience = on_skip, clock or Clock(), patience
+        self.running = self.left = 0
+        self._on_skip, self._now, self._passed = on_skip, now, passed
         self._jobs: dict[str, Job] = {}
         self._gaps: dict[str, float] = {}
-        self._running = self._left = 0
         self._ending = False
         self._lock = threading.Lock()
-        self._began = self._clock.now(), self._clock.passed()
-        self._beaten = self._clock.passed()
+        self._began = self._now(), self._passed()
+        self._beaten = self._passed()
         # However late it is, a turn is made up for; APScheduler's own grace is one second.
         defaults = {"max_instances": 1, "coalesce": False, "misfire_grace_time": None}
         self._scheduler = _Beaten(timezone=UTC, executors={"default": _Once(at_a_time)}, job_defaults=defaults)
@@ -95,17 +96,7 @@ class Scheduler:
     @property
     def alive(self) -> bool:
         """Whether the loop went round lately."""
-        return self._ending or self._clock.passed() - self._beaten < _STALE
-
-    @property
-    def running(self) -> int:
-        """How many jobs run at this moment."""
-        return self._running
-
-    @property
-    def left(self) -> int:
-        """How many jobs were due and still waited when the end came."""
-        return self._left
+        return self._ending or self._passed() - self._beaten < _STALE
 
     def gaps(self) -> dict[str, float]:
         """Seconds between the last turn and the next one, by job: at night the night, by day a quarter of an hour."""
@@ -144,8 +135,8 @@ class Scheduler:
         self._ending = True
 
     def beat(self) -> None:
-        """Start what is due; if the clock was set back, reckon turns afresh, so that none waits for the old time."""
-        (began, passed_before), (now, passed) = self._began, (self._clock.now(), self._clock.passed())
+        """Start what is due; if the clock was set back, compute new turns, so that none waits for the old time."""
+        (began, passed_before), (now, passed) = self._began, (self._now(), self._passed())
         self._beaten = passed
         jump = (now - began).total_seconds() - (passed - passed_before)
         if abs(jump) > _JUMP:
@@ -164,17 +155,17 @@ class Scheduler:
             hurry: set when there is no time for that any more.
             interrupt: called then, so that they end at once.
         """
-        deadline = self._clock.passed() + grace
-        while self._running and self._clock.passed() < deadline and not hurry.wait(_BEAT):
+        deadline = self._passed() + grace
+        while self.running and self._passed() < deadline and not hurry.wait(_BEAT):
             pass
         interrupt()
-        deadline = self._clock.passed() + self._patience
-        while self._running and self._clock.passed() < deadline:
+        deadline = self._passed() + _PATIENCE
+        while self.running and self._passed() < deadline:
             time.sleep(_TICK)
-        self._scheduler.shutdown(wait=not self._running)
+        self._scheduler.shutdown(wait=not self.running)
 
     def _add(self, name: str, job: Job, *, at_once: bool) -> None:
-        now = self._clock.now()
+        now = self._now()
         trigger = job.schedule.trigger(now if at_once else None)
         first = {"next_run_time": now} if at_once else {}
         self._gaps[name] = trigger.gap(now)
@@ -184,14 +175,14 @@ class Scheduler:
         def counted() -> None:
             with self._lock:
                 if self._ending:
-                    self._left += 1
+                    self.left += 1
                     return
-                self._running += 1
+                self.running += 1
             try:
                 run()
             finally:
                 with self._lock:
-                    self._running -= 1
+                    self.running -= 1
 
         return counted
 
@@ -200,7 +191,7 @@ class Scheduler:
         name, due = event.job_id, event.scheduled_run_times[-1]
         if (job := self._scheduler.get_job(name)) is None:
             return
-        self._gaps[name] = job.trigger.gap(self._clock.now())
+        self._gaps[name] = job.trigger.gap(self._now())
         if event.code == EVENT_JOB_MAX_INSTANCES:
             self._on_skip(name, due, BUSY)
         if missed := len(event.scheduled_run_times) - 1:
