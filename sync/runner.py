@@ -13,7 +13,7 @@ from typing import Any
 from sync import job, logs, wiring
 from sync.cloud.session import token_expiry
 from sync.domain.metrics import ProcessMetrics
-from sync.domain.run import JSON_FIELDS, Outcome
+from sync.domain.run import JSON_FIELDS, Outcome, Progress
 from sync.domain.status import Status, status_of
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
@@ -70,7 +70,7 @@ class SourceRunner:
         store: type[Database] = Database,
         notify: wiring.Notify = lambda _run: None,
         metrics: ProcessMetrics | None = None,
-        progress: Callable[[str], wiring.Progress | None] = lambda _source: None,
+        progress: Callable[[str], Progress | None] = lambda _source: None,
     ) -> None:
         self._target, self._stop, self._trigger, self._store = target, stop, trigger, store
         self._notify, self._progress = notify, progress
@@ -99,9 +99,9 @@ class SourceRunner:
             raise InterruptedRunError
         with self._store(self._target) as database, self._stop.on_set(database.cancel):
             database.prepare()
-            parts = wiring.parts(source, database, self._stop, self._progress(source.name))
-            with parts as made, self._timed(source, made):
-                return sync(made, self._trigger)
+            progress = self._progress(source.name)
+            with wiring.parts(source, database, self._stop, progress) as parts, self._timed(source, parts):
+                return sync(parts, self._trigger)
 
     @contextmanager
     def _timed(self, source: Source, parts: wiring.Parts) -> Iterator[None]:

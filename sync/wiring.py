@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
-from sync.domain.run import RequestStats, Source
+from sync.domain.run import Progress, RequestStats, Source
 from sync.embedded import default_folder, embedded
 from sync.store.connection import Target
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sync.store.runs.database import Database
     from sync.store.runs.spool import FileSpool
 
-Progress = Callable[[int, int | None], None]
 Notify = Callable[[int | None], None]
 
 

@@ -331,7 +331,7 @@ def test_a_proxy_that_is_ignored_is_told(cloud: Simulator, monkeypatch: pytest.M
     lines = look_at(probe(cloud.url, cloud.token))
 
     assert not_ok(lines) == {"proxy": "warning"}
-    assert f"{name.upper()} ignored" in said(lines, "proxy")
+    assert f"ignored over plain http, where a proxy would see the token: {name.upper()}" in said(lines, "proxy")
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,9 +18,7 @@ from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.domain.fields import PAGE_LIMIT
-from sync.domain.run import RequestStats
-
-Progress = Callable[[int, int | None], None]
+from sync.domain.run import Progress, RequestStats
 
 
 @dataclass(frozen=True, slots=True)

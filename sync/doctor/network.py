@@ -64,11 +64,11 @@ def _proxy(address: Address) -> Lines[bool]:
     ignored = " and ".join(sorted(name.upper() + "_PROXY" for name in ("http", "all") if proxies.get(name)))
     if ignored and not address.secure:
         yield warning(
-            f"none; {ignored} ignored, since over plain http a proxy would see the token",
+            f"none; ignored over plain http, where a proxy would see the token: {ignored}",
             "use https, or unset the proxy",
         )
     elif ignored and not used:
-        yield ok(f"none; {ignored} ignored, since it is for plain http; HTTPS_PROXY would be used")
+        yield ok(f"none; {ignored} is for plain http, HTTPS_PROXY would be used")
     else:
         yield ok("none")
     return False

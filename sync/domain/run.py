@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -14,6 +14,7 @@ from sync.domain.image import iso
 from sync.domain.proof.verdict import Proof, Verdict
 from sync.domain.status import EXIT_CODES, Status
 
+Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
 _SMALL = 10_000  # images; up to here any growth is usual
 
 
