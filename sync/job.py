@@ -21,60 +21,60 @@ OnPage = Callable[[Answer], None]
 
 
 class Cloud(Protocol):
-    """What a run asks of a cloud."""
+    """The cloud, as a run needs it."""
 
     stats: RequestStats
 
     def read(self, take: OnPage, reading: int) -> Reading:
-        """Page through the whole list once, hand over each answer, and judge what came."""
+        """Page through the whole list once, hand over each answer, and judge whether it is complete."""
 
     def read_all(self, take: OnPage) -> Reading:
-        """The same without the filter, to see what is gone and not just outside of it."""
+        """The same without the filter, to tell images that are gone from those that only left the filter."""
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
-        """Ask for each image by its id, and hand over each answer that holds it."""
+        """Ask for each image by its id, and hand over each answer that has the image."""
 
 
 class Tables(Protocol):
-    """The writing transaction of a run; what it wrote is there, or is not, as a whole."""
+    """The writing transaction of a run: it takes effect as a whole, or not at all."""
 
     def stage(self, spool: Spool, listing: Listing) -> None:
-        """Bring what changed to the database."""
+        """Bring the changes to the database."""
 
     def plan(self, missing: Missing) -> Plan:
-        """See what the run would do, deletions guarded."""
+        """Plan what the run will do; the guard may hold its deletions."""
 
     def write(self, plan: Plan) -> None:
-        """Do it."""
+        """Carry out the plan."""
 
     def finish(self, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
         """Complete the record of the run."""
 
 
 class Store(Protocol):
-    """What a run asks of the database."""
+    """The database, as a run needs it."""
 
     def start(self, source: Source, trigger: str) -> Run:
-        """Put a new run on record, at once."""
+        """Record a new run, at once."""
 
     def known(self, run: Run) -> StoredDigests:
-        """The digests of what is stored."""
+        """The digests of the stored images."""
 
     def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[tuple[str, datetime | None]]:
-        """The ids of the live images with these digests; of the recently listed ones until when they have grace."""
+        """The ids of the live images with these digests, each with the end of its grace, or None if that is over."""
 
     def writing(self, run: Run) -> AbstractContextManager[Tables]:
         """The transaction, fenced: it fails if another run of the source committed since this one began."""
 
     def fail(self, run: Run, error: BaseException, stats: RequestStats) -> None:
-        """Put on record why a run ended."""
+        """Record why a run failed."""
 
 
 def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: str) -> Outcome:
     """Make the inventory of one source match its cloud.
 
     Raises:
-        ImageSyncError: it could not; the run is on record with the reason, and nothing else was written.
+        ImageSyncError: it failed; the run is on record with the reason, and nothing else was written.
     """
     run = store.start(source, trigger)
     try:
@@ -110,7 +110,7 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
 
 
 def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Missing:
-    """Find what is live in the database and not in the list: in this order doubt, grace, confirmation."""
+    """Find the live images that the list lacks; doubt and grace spare them, and the cloud confirms the others."""
     comparison = listing.comparison
     unlisted = store.live_images(run, comparison.known.unlisted())
     missing = {image: grace for image, grace in unlisted if not comparison.contains(image)}
@@ -118,15 +118,15 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Miss
         return Missing(unconfirmed=tuple(missing), doubt=doubt if missing else "")
     pending = {image: grace for image, grace in missing.items() if grace is not None}
     ids = [image for image in missing if image not in pending]
-    said = _confirm(run, ids, listing, cloud)
-    unconfirmed = tuple(image for image in ids if image not in said.gone and image not in said.still_there)
+    answer = _confirm(run, ids, listing, cloud)
+    unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
     return Missing(
-        gone=tuple(sorted(said.gone)),
-        still_there=tuple(sorted(said.still_there)),
+        gone=tuple(sorted(answer.gone)),
+        still_there=tuple(sorted(answer.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,
-        failure=f"{_images(len(unconfirmed))} could not be confirmed gone: {said.failure}" if unconfirmed else "",
-        pages=said.pages,
+        failure=f"{_images(len(unconfirmed))} could not be confirmed gone: {answer.failure}" if unconfirmed else "",
+        pages=answer.pages,
     )
 
 
@@ -143,7 +143,7 @@ def _doubt(listing: Listing) -> str:
 
 
 def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:
-    """Ask the cloud for what its list lacks: one by one, or by a second list where that takes fewer requests."""
+    """Ask the cloud for the missing images: one by one, or by a second list where that takes fewer requests."""
     if not ids:
         return Confirmation()
     if len(ids) <= max(run.source.max_single_confirms, len(listing.pages)):
@@ -152,7 +152,7 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
 
 
 def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Confirmation:
-    """Read a second list, up to some attempts; once it is proven, like the first, what it lacks is gone."""
+    """Read a second list, as often as the first; once it is proven, the images that it lacks are gone."""
     search = Search(frozenset(ids), comparison)
     before = None
     pages: list[PageEvidence] = []

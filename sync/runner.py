@@ -1,4 +1,4 @@
-"""Runs the job for one source, or for many side by side: cancelled, timed and logged, with a notice of how it ended."""
+"""Runs the job for one source, or for many side by side: can be stopped, is timed and logged, and sends notices."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 from sync import job, logs, wiring
 from sync.cloud.session import token_expiry
-from sync.domain.guard import Status, status_of
 from sync.domain.metrics import ProcessMetrics
-from sync.domain.run import JSON_FIELDS, Outcome
+from sync.domain.run import JSON_FIELDS, Outcome, Progress
+from sync.domain.status import Status, status_of
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
 from sync.signals import Stop
@@ -42,10 +42,10 @@ class Result:
         """One JSON object of ``image-sync run --format json``; a failed run has no counts."""
         if self.outcome:
             return self.outcome.as_json()
-        known: dict[str, Any] = {"source": self.source}
+        values: dict[str, Any] = {"source": self.source}
         if self.error:
-            known |= {"run": self.error.run, "status": status_of(self.error).value, "reason": str(self.error)}
-        return dict.fromkeys(JSON_FIELDS) | known
+            values |= {"run": self.error.run, "status": status_of(self.error).value, "reason": str(self.error)}
+        return dict.fromkeys(JSON_FIELDS) | values
 
 
 class SourceRunner:
@@ -55,10 +55,10 @@ class SourceRunner:
         target: the database.
         stop: ends the runs under way.
         trigger: what starts them: command, schedule, plan or demo.
-        store: makes the database as a run sees it.
+        store: the class of the database.
         notify: called with the number of each run that ended.
-        metrics: where this process keeps what only it knows of its runs.
-        progress: gives the callback that is called with the images read so far, by name of the source.
+        metrics: keeps what only this process knows of its runs.
+        progress: takes the name of a source, and returns the callback for the number of images read so far.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SourceRunner:
         store: type[Database] = Database,
         notify: wiring.Notify = lambda _run: None,
         metrics: ProcessMetrics | None = None,
-        progress: Callable[[str], wiring.Progress | None] = lambda _source: None,
+        progress: Callable[[str], Progress | None] = lambda _source: None,
     ) -> None:
         self._target, self._stop, self._trigger, self._store = target, stop, trigger, store
         self._notify, self._progress = notify, progress
@@ -82,7 +82,7 @@ class SourceRunner:
             return list(pool.map(self.run, sources))
 
     def run(self, source: Source) -> Result:
-        """Run one source; an error of ours becomes its result, so that it keeps no other source from its run."""
+        """Run one source; an error of ours becomes its result, so that the other sources still run."""
         with logs.bind(source=source.name), self._metrics.under_way(source.name, source.deadline):
             try:
                 outcome = self._sync(source)
@@ -97,15 +97,15 @@ class SourceRunner:
     def _sync(self, source: Source) -> Outcome:
         if self._stop.is_set():
             raise InterruptedRunError
-        with self._store(self._target) as database, self._stop.telling(database.cancel):
+        with self._store(self._target) as database, self._stop.on_set(database.cancel):
             database.prepare()
-            parts = wiring.parts(source, database, self._stop, self._progress(source.name))
-            with parts as made, self._timed(source, made):
-                return sync(made, self._trigger)
+            progress = self._progress(source.name)
+            with wiring.parts(source, database, self._stop, progress) as parts, self._timed(source, parts):
+                return sync(parts, self._trigger)
 
     @contextmanager
     def _timed(self, source: Source, parts: wiring.Parts) -> Iterator[None]:
-        """Note how long the run took, phase by phase, however it ends."""
+        """Measure how long the run took, phase by phase, however it ends."""
         began = time.monotonic()
         try:
             yield
@@ -118,7 +118,7 @@ def sync(parts: wiring.Parts, trigger: str) -> Outcome:
     """Run the job with these parts.
 
     Raises:
-        ImageSyncError: it failed; see ``job.run_sync``.
+        ImageSyncError: see ``job.run_sync``.
     """
     return job.run_sync(parts.source, parts.cloud, parts.store, parts.spool, trigger)
 
@@ -128,8 +128,7 @@ def _log_outcome(outcome: Outcome) -> None:
     fields = {name: values[name] for name in _LOGGED}
     event = "plan made" if outcome.run is None else "run ended"
     if outcome.status is Status.WITHHELD:
-        why = f"deletions were withheld: {outcome.reason}"
-        _log.warning(event, **fields, reason=why, **_advice(outcome))
+        _log.warning(event, **fields, reason=f"deletions were withheld: {outcome.reason}", **_advice(outcome))
     else:
         _log.info(event, **fields)
 

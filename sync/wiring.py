@@ -1,4 +1,4 @@
-"""Puts the parts of a run together from the settings: nothing is decided here."""
+"""Builds the parts of a run from the settings; it decides nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from sync import logs, settings
 from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
-from sync.domain.run import Source
+from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
 from sync.store.connection import Target
 
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
     from sync.store.runs.database import Database
     from sync.store.runs.spool import FileSpool
 
-Progress = Callable[[int, int | None], None]
 Notify = Callable[[int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What ``job.run_sync`` needs for one source."""
+    """The parts that ``job.run_sync`` needs for one source."""
 
     source: Source
     cloud: ImageList
@@ -44,7 +42,7 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
     Args:
         environ: the environment.
         file: the settings file, if one was named.
-        with_sources: read the sources, too; who only asks the database needs no credentials of a cloud.
+        with_sources: read the sources, too; commands that only query the database need no credentials of a cloud.
 
     Raises:
         SettingsError: names every mistake.
@@ -63,14 +61,14 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
     Raises:
         EmbeddedError: the job's own can't run here.
     """
-    if given := given_target(loaded):
-        yield given
+    if target := named_target(loaded):
+        yield target
         return
     with embedded(own_folder(loaded, environ)) as server:
         yield replace(_target(loaded, server.url), before=server.ensure)
 
 
-def given_target(loaded: settings.Settings) -> Target | None:
+def named_target(loaded: settings.Settings) -> Target | None:
     """The database that the settings name; None where the job has its own."""
     return _target(loaded, loaded.database_url.reveal()) if loaded.database_url is not None else None
 
@@ -86,7 +84,7 @@ def own_folder(loaded: settings.Settings, environ: Mapping[str, str]) -> Path:
 
 @contextmanager
 def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -> Iterator[Notify]:
-    """What to call with the number of each run that is over, so that people are told of it; no run waits for that."""
+    """A callback that takes the number of each run that ended, and sends its notices; no run waits for it."""
     if loaded.notice_url is None or not loaded.notice_on:
         yield lambda _run: None
         return
@@ -100,7 +98,7 @@ def notifier(loaded: settings.Settings, target: Target, stop: threading.Event) -
 
 
 def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]:
-    """What there is to tell of a run that is over."""
+    """The notices about a run that ended."""
     from sync.notices.decision import notices_of
     from sync.store.queries.notices import facts_of
 
@@ -118,7 +116,7 @@ def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
 
 @contextmanager
 def parts(
-    given: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
+    source: settings.Source, store: Database, stop: threading.Event, progress: Progress | None = None
 ) -> Iterator[Parts]:
     """The parts for one run of one source."""
     # Imported here, so that commands that read no cloud start without the HTTP library.
@@ -127,34 +125,34 @@ def parts(
     from sync.store.runs.spool import FileSpool
 
     spool = FileSpool()
-    policy = RetryPolicy(given.deadline, given.max_retries, stop)
+    policy = RetryPolicy(source.deadline, source.max_retries, stop)
     store.over = policy.over
-    with open_session(given, policy, progress) as session:
+    with open_session(source, policy, progress) as session:
         try:
-            yield Parts(source_of(given), session.images, store, spool)
+            yield Parts(source_of(source), session.images, store, spool)
         finally:
             spool.close()
 
 
-def source_of(given: settings.Source) -> Source:
-    """The source as the rules see it: without its secrets."""
+def source_of(source: settings.Source) -> Source:
+    """The source as a run knows it, without its secrets."""
     return Source(
-        name=given.name,
-        endpoint=given.endpoint,
-        filter=urlencode(sorted(given.filter)),
+        name=source.name,
+        endpoint=source.endpoint,
+        filter=source.filter_query,
         limits=Limits(
-            given.max_deletions,
-            given.max_deletions_percent,
-            given.max_daily_deletions,
-            given.max_daily_deletions_percent,
+            source.max_deletions,
+            source.max_deletions_percent,
+            source.max_daily_deletions,
+            source.max_daily_deletions_percent,
         ),
-        max_read_attempts=given.max_read_attempts,
-        max_single_confirms=given.max_single_confirms,
-        grace=given.grace,
-        ignore=given.ignore_fields,
-        deadline=given.deadline,
-        max_images=given.max_images,
-        max_growth=given.max_growth,
+        max_read_attempts=source.max_read_attempts,
+        max_single_confirms=source.max_single_confirms,
+        grace=source.grace,
+        ignore=source.ignore_fields,
+        deadline=source.deadline,
+        max_images=source.max_images,
+        max_growth=source.max_growth,
     )
 
 

@@ -17,8 +17,8 @@ from store_tools import Edge
 
 from sync import runner, wiring
 from sync.domain.fields import COLUMNS
-from sync.domain.guard import Status
 from sync.domain.image import to_json
+from sync.domain.status import Status
 from sync.errors import FilterChangedError, ForbiddenError, TooLargeError
 from sync.simulator import World
 from sync.store.approvals import accept_filter

@@ -12,7 +12,7 @@ from cloud_tools import Inventory, gap, questions
 from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.errors import (
     BrokenAnswerError,
     ConnectionFailedError,

@@ -117,7 +117,7 @@ def test_a_second_signal_ends_what_hears_nothing() -> None:
     code, said = ended(running, 4)
 
     assert code == 1
-    assert "a signal came once more" in said
+    assert "another signal came" in said
 
 
 def test_a_third_signal_ends_it_at_once() -> None:
@@ -156,10 +156,10 @@ def _deaf(same: float = 0.1) -> subprocess.Popen[str]:
 
 def test_no_one_who_takes_long_keeps_a_stop_from_being_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """All callbacks of a stop run at the same time, and a slow one holds up the stop for a moment only."""
-    monkeypatch.setattr("sync.signals._TELLING", 0.2)
+    monkeypatch.setattr("sync.signals._CALLBACKS", 0.2)
     stop, gate = Stop(), threading.Event()
     began = time.monotonic()
-    with stop.telling(gate.wait), stop.telling(gate.wait):
+    with stop.on_set(gate.wait), stop.on_set(gate.wait):
         stop.set()
     gate.set()
 

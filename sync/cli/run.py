@@ -16,7 +16,7 @@ from sync.cli import watching
 from sync.cli.options import Shard, jobs_option, shard_option, sources_option
 from sync.cli.output import format_option, show
 from sync.domain.metrics import ProcessMetrics
-from sync.domain.run import JSON_FIELDS
+from sync.domain.run import JSON_FIELDS, Progress
 from sync.runner import SourceRunner
 from sync.signals import stopping
 from sync.store.runs.database import Database
@@ -91,7 +91,7 @@ def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database])
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], wiring.Progress | None]]:
+def _progress() -> Iterator[Callable[[str], Progress | None]]:
     """Show how many images were read, a line per source, on standard error, if that is a terminal.
 
     What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
@@ -105,7 +105,7 @@ def _progress() -> Iterator[Callable[[str], wiring.Progress | None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 
-        def line(label: str) -> wiring.Progress:
+        def line(label: str) -> Progress:
             task = bar.add_task(f"reading {label}", total=None)
             return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
 

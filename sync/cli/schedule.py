@@ -20,7 +20,7 @@ from sync.cli.options import duration_option, sources_option
 from sync.domain.metrics import ProcessMetrics
 from sync.errors import ImageSyncError, SettingsError, UsageError
 from sync.runner import SourceRunner
-from sync.scheduler.schedule import Schedule, turns
+from sync.scheduler.schedule import Schedule, parse_schedule
 from sync.scheduler.scheduler import Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 from sync.settings.addresses import host_port
@@ -145,10 +145,10 @@ def _schedule(asked: Asked, source: settings.Source) -> Schedule:
     if asked["every"] is not None:
         return Schedule(show_duration(asked["every"]), asked["every"], source.schedule_jitter)
     if asked["cron"]:
-        return turns(asked["cron"], None, source.schedule_jitter)
+        return parse_schedule(asked["cron"], None, source.schedule_jitter)
     if source.schedule is None:
         raise UsageError("it has no schedule; give it the setting `schedule`, or --every for all")
-    return turns(source.schedule, INTERVAL.parse(source.schedule), source.schedule_jitter)
+    return parse_schedule(source.schedule, INTERVAL.parse(source.schedule), source.schedule_jitter)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import urlencode
 
 from sync import settings
 from sync.cloud.auth.credential import Credential, GivenToken
@@ -19,8 +18,7 @@ from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.domain.fields import PAGE_LIMIT
-
-Progress = Callable[[int, int | None], None]
+from sync.domain.run import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def open_session(
     with client:
         images = ImageList(
             client,
-            filter_of(source),
+            source.filter_query,
             concurrency=source.concurrency,
             max_images=source.max_images + PAGE_LIMIT,
             progress=progress,
@@ -63,11 +61,6 @@ def probe_session(source: settings.Source, seconds: float) -> Iterator[CloudSess
     """Open a session for a look: it repeats no request, and ends within these seconds."""
     with open_session(source, RetryPolicy(seconds, 0)) as session:
         yield session
-
-
-def filter_of(source: settings.Source) -> str:
-    """The filter of a source as a canonical query string; "" is everything."""
-    return urlencode(sorted(source.filter))
 
 
 def token_expiry(source: settings.Source) -> float | None:

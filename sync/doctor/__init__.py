@@ -1,1 +1,1 @@
-"""`image-sync doctor`: whether all that a run needs is there; one module a subject, one small function a check."""
+"""`image-sync doctor`: whether a run has all that it needs; one module per subject, one small function per check."""

@@ -2,124 +2,113 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from sync.doctor.clock import database_clock
 from sync.doctor.privileges import privilege_checks
-from sync.doctor.result import Findings, Result, check, ok, skip, warning, wrong
+from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import ImageSyncError
 from sync.store.connection import NOT_UTF8, Target, open_connection
 from sync.store.queries.doctor import About, Inspection, State
 from sync.store.schema import migrate
 
-OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tried
+OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tested
 _CHECKS = (
     *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
     *("schema", "privileges"),
 )
-_SHORTEST = {"transaction_timeout": 60.0}  # seconds that a run may need
-_UNSURE = ("allow", "prefer", "require")  # modes of libpq that take any certificate
+_TRANSACTION_SECONDS = 60.0  # that a run may need
+_UNVERIFIED = ("allow", "prefer", "require")  # modes of libpq that take any certificate
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """What the runs will ask of the database.
+@dataclass(slots=True)
+class DatabaseProbe:
+    """One database to check.
 
     Attributes:
+        target: the database, or None if it can't be checked.
         names: of the sources.
         at_once: how many of them are synced at the same time, each with a connection.
-        longest: seconds for which a connection may lie idle, while a list is read.
+        longest: seconds for which a connection may be idle while a list is read.
         own: whether the server is the job's own.
+        ahead: seconds that the database's clock turned out to be ahead of this machine's, or None.
+        states: how the sources turned out to stand, by name; those without a run are missing.
+        unseen: why that is not known, or "".
     """
 
+    target: Target | None
     names: Sequence[str] = ()
     at_once: int = 1
     longest: float = 0.0
     own: bool = False
-
-
-@dataclass(slots=True)
-class DatabaseState:
-    """What was learnt on the way.
-
-    Attributes:
-        ahead: seconds that the database's clock is ahead of this machine's, or None.
-        states: how the sources stand, by name; those without a run are not among them.
-        unseen: why that is not known, or "".
-    """
-
     ahead: float | None = None
     states: dict[str, State] = field(default_factory=dict)
     unseen: str = "the database can't be reached"
 
 
-def skipped(because: str) -> Iterator[Result]:
-    """The lines of a database that can't be looked at."""
-    return skip(because, *_CHECKS)
-
-
-def database_checks(target: Target, demand: Requirements, seen: DatabaseState) -> Iterator[Result]:
-    """All that can be told of the database; how the sources stand goes to ``seen``."""
-    inspection = yield from _reachable(target)
+def database_checks(report: Report, probe: DatabaseProbe) -> None:
+    """Check the database, and learn how the sources stand."""
+    if probe.target is None:
+        report.skip(probe.unseen, *_CHECKS)
+        return
+    inspection = report.check("reachable", _reachable(probe.target))
     if inspection is None:
-        yield from skip("the database can't be reached", *_CHECKS[1:])
+        report.skip("the database can't be reached", *_CHECKS[1:])
         return
     with inspection.connection:
-        about = yield from _version(inspection)
+        about = report.check("version", _version(inspection))
         if about is None:
-            yield from skip("the server does not tell", *_CHECKS[2:])
+            report.skip("the server does not say what it is", *_CHECKS[2:])
             return
-        yield from _server(inspection, about, demand, seen)
-        there = yield from _schema(inspection, about)
-        yield from privilege_checks(inspection, about, whole=there is not None)
-        _look(inspection, demand, seen, there=there is not False)
+        _server(report, inspection, about, probe)
+        has_schema = report.check("schema", _schema(inspection, about))
+        report.check("privileges", privilege_checks(inspection, about, whole=has_schema is not None))
+        if has_schema is False:
+            probe.unseen = "there is no inventory yet"
+            return
+        try:
+            probe.states, probe.unseen = inspection.states(probe.names), ""
+        except ImageSyncError as error:
+            probe.unseen = f"it can't be read: {error}"
 
 
-def _server(inspection: Inspection, about: About, demand: Requirements, seen: DatabaseState) -> Iterator[Result]:
-    yield from _encoding(about)
-    yield from _writable(about)
-    yield from _tls(inspection, about)
-    yield from _pooler(inspection, about)
-    seen.ahead = _ahead(inspection)
-    yield from database_clock(seen.ahead)
-    yield from _connections(inspection, demand)
-    yield from _timeouts(inspection, demand)
-    yield from _space(about, demand)
+def _server(report: Report, inspection: Inspection, about: About, probe: DatabaseProbe) -> None:
+    report.check("encoding", _encoding(about))
+    report.check("writable", _writable(about))
+    report.check("TLS", _tls(inspection, about))
+    report.check("pooler", _pooler(inspection, about))
+    probe.ahead = report.check("clock", database_clock(inspection))
+    report.check("connections", _connections(inspection, probe))
+    report.check("time-outs", _timeouts(inspection, probe))
+    report.check("space", _space(about, probe))
 
 
-@check("reachable")
-def _reachable(target: Target) -> Findings[Inspection]:
+def _reachable(target: Target) -> Lines[Inspection]:
     inspection = Inspection(open_connection(target), target)
     info = inspection.connection.info
     yield ok(f"{info.user} at {info.host or 'this machine'} port {info.port}, database {info.dbname}")
     return inspection
 
 
-@check("version")
-def _version(inspection: Inspection) -> Findings[About]:
+def _version(inspection: Inspection) -> Lines[About]:
     about = inspection.about()
-    found = f"PostgreSQL {about.version}"
+    text = f"PostgreSQL {about.version}"
     if about.major < OLDEST:
-        yield wrong(found, f"take PostgreSQL {OLDEST} or newer")
+        yield wrong(text, f"use PostgreSQL {OLDEST} or newer")
     elif about.major > NEWEST:
-        yield warning(
-            found, f"newer than {NEWEST}, with which this program was tried; see whether there is a newer one"
-        )
+        yield warning(text, f"this program was tested up to {NEWEST}; see whether there is a newer one")
     else:
-        yield ok(found)
+        yield ok(text)
     return about
 
 
-@check("encoding")
-def _encoding(about: About) -> Findings[None]:
+def _encoding(about: About) -> Lines[None]:
     yield ok(about.encoding) if about.encoding == "UTF8" else wrong(f"{about.encoding}, not UTF8", NOT_UTF8)
 
 
-@check("writable")
-def _writable(about: About) -> Findings[None]:
+def _writable(about: About) -> Lines[None]:
     if about.standby:
         yield wrong("it is a standby", "point IMAGE_SYNC_DATABASE_URL at the primary")
     elif about.read_only:
@@ -128,20 +117,19 @@ def _writable(about: About) -> Findings[None]:
             f"point IMAGE_SYNC_DATABASE_URL at the primary, or ALTER ROLE {about.role} or the database SET it to off",
         )
     else:
-        yield ok("it is a primary, and takes changes")
+        yield ok("it is a primary, and accepts changes")
 
 
-@check("TLS")
-def _tls(inspection: Inspection, about: About) -> Findings[None]:
-    info = inspection.connection.info
-    mode = info.get_parameters().get("sslmode", "prefer")
-    if inspection.connection.pgconn.ssl_in_use and mode not in _UNSURE:
-        yield ok(f"{about.tls or 'TLS'}, sslmode={mode}")
+def _tls(inspection: Inspection, about: About) -> Lines[None]:
+    info, encrypted = inspection.connection.info, inspection.connection.pgconn.ssl_in_use
+    mode, version = info.get_parameters().get("sslmode", "prefer"), about.tls or "TLS"
+    if encrypted and mode not in _UNVERIFIED:
+        yield ok(f"{version}, sslmode={mode}")
     elif _is_here(info.host, info.hostaddr):
         yield ok("the connection does not leave this machine")
-    elif inspection.connection.pgconn.ssl_in_use:
+    elif encrypted:
         yield warning(
-            f"{about.tls or 'TLS'}, but sslmode={mode} takes any certificate",
+            f"{version}, but sslmode={mode} takes any certificate",
             "add sslmode=verify-full and sslrootcert=... to the database URL",
         )
     else:
@@ -150,9 +138,8 @@ def _tls(inspection: Inspection, about: About) -> Findings[None]:
         )
 
 
-@check("pooler")
-def _pooler(inspection: Inspection, about: About) -> Findings[None]:
-    """A pooler tells a number of its own for the server's process; a server tells the true one."""
+def _pooler(inspection: Inspection, about: About) -> Lines[None]:
+    """A pooler gives a number of its own for the server's process; a server gives the true one."""
     if inspection.connection.info.backend_pid == about.process:
         yield ok("none in between")
     else:
@@ -162,72 +149,49 @@ def _pooler(inspection: Inspection, about: About) -> Findings[None]:
         )
 
 
-@check("connections")
-def _connections(inspection: Inspection, demand: Requirements) -> Findings[None]:
+def _connections(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:
     left = inspection.connections_left()
+    limits = (left.server, "server"), (left.role, "role"), (left.database, "database")
     # Ours is given back.
-    free, whose = min(
-        (number + 1, whose)
-        for number, whose in ((left.server, "server"), (left.role, "role"), (left.database, "database"))
-        if number is not None
-    )
-    found = f"{free} are left by the limit of the {whose}, {demand.at_once} are needed"
-    if free < demand.at_once:
-        yield warning(found, "raise the limit, lower `jobs`, or end what holds the others (pg_stat_activity)")
+    free, whose = min((number + 1, whose) for number, whose in limits if number is not None)
+    text = f"{free} are left by the limit of the {whose}, {probe.at_once} are needed"
+    if free < probe.at_once:
+        yield warning(text, "raise the limit, lower `jobs`, or end what holds the others (pg_stat_activity)")
     else:
-        yield ok(found)
+        yield ok(text)
 
 
-@check("time-outs")
-def _timeouts(inspection: Inspection, demand: Requirements) -> Findings[None]:
+def _timeouts(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:
     """Those that a run can't set itself; lock_timeout and the like it does."""
-    shortest = {"idle_session_timeout": demand.longest} | _SHORTEST
-    short = [each for each in inspection.timeouts() if each.seconds < shortest[each.name]]
+    needed = {"idle_session_timeout": probe.longest, "transaction_timeout": _TRANSACTION_SECONDS}
+    short = [each for each in inspection.timeouts() if each.seconds < needed[each.name]]
     for each in short:
         yield warning(
-            f"{each.name} is {each.seconds:g} s, and a run may need {shortest[each.name]:g} s",
+            f"{each.name} is {each.seconds:g} s, and a run may need {needed[each.name]:g} s",
             f"ALTER ROLE {inspection.connection.info.user} SET {each.name} = 0",
         )
     if not short:
         yield ok("none that could end a run")
 
 
-@check("space")
-def _space(about: About, demand: Requirements) -> Findings[None]:
+def _space(about: About, probe: DatabaseProbe) -> Lines[None]:
     size = f"the database has {about.bytes / 1e6:.0f} MB"
-    yield ok(size if demand.own else f"{size}; how much is free on its server can't be asked, so watch it there")
+    yield ok(size if probe.own else f"{size}; a server does not say how much is free, so monitor its disk there")
 
 
-@check("schema")
-def _schema(inspection: Inspection, about: About) -> Findings[bool]:
-    """Whether there is an inventory; its revision is judged, too."""
+def _schema(inspection: Inspection, about: About) -> Lines[bool]:
+    """Whether there is an inventory; one of another revision is an error."""
     if inspection.revision() is not None:
         yield ok(f"at revision {migrate.head()}, as this program needs")
         return True
     if about.may_create:
-        yield warning("there is no inventory yet", "the first run makes it; so does `image-sync db upgrade`")
+        yield warning("there is no inventory yet", "the first run creates it; so does `image-sync db upgrade`")
     else:
         yield wrong(
-            f"there is no inventory yet, and the role {about.role} may not make it",
+            f"there is no inventory yet, and the role {about.role} may not create it",
             "run `image-sync db upgrade` once as a role that may CREATE in the database",
         )
     return False
-
-
-def _look(inspection: Inspection, demand: Requirements, seen: DatabaseState, *, there: bool) -> None:
-    if not there:
-        seen.unseen = "there is no inventory yet"
-        return
-    try:
-        seen.states, seen.unseen = inspection.states(demand.names), ""
-    except ImageSyncError as error:
-        seen.unseen = f"it can't be read: {error}"
-
-
-def _ahead(inspection: Inspection) -> float:
-    before = time.time()
-    moment = inspection.now().timestamp()
-    return moment - (before + time.time()) / 2
 
 
 def _is_here(host: str, address: str) -> bool:

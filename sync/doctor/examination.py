@@ -1,103 +1,83 @@
-"""The whole examination: every subject at the same time, and the lines in an order that people expect."""
+"""The whole examination: all subjects side by side, and their lines in a fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sync.doctor import database
-from sync.doctor.clock import clock_checks
+from sync import wiring
+from sync.doctor.clock import cloud_clock
 from sync.doctor.cloud import SourceProbe, cloud_checks
-from sync.doctor.database import DatabaseState, Requirements
+from sync.doctor.database import DatabaseProbe, database_checks
 from sync.doctor.inventory import inventory_checks
 from sync.doctor.own_server import own_server_checks
-from sync.doctor.result import Result, about
+from sync.doctor.report import Line, Report
 from sync.doctor.settings import settings_checks
-from sync.embedded.directory import ServerDirectory
 from sync.errors import SettingsError
-from sync.settings import Settings
-from sync.store.connection import Target
+from sync.settings import Settings, Source
 
 _AT_ONCE = 16
 _NOT_RUNNING = (
-    "the job's own server does not run now, and doctor starts nothing; look while a run, `schedule` or `db psql` does"
+    "the job's own server is not running, and doctor starts nothing; try again during a run, `schedule` or `db psql`"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be examined.
+def diagnose(
+    settings: Settings | None,
+    mistakes: SettingsError | None,
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    sources: Sequence[Source] = (),
+    *,
+    offline: bool = False,
+) -> list[Line]:
+    """Check everything; writes nothing anywhere, and takes some seconds whatever is broken.
 
-    Attributes:
+    Args:
+        settings: those that could be read, or None.
+        mistakes: the errors in them, or None.
         environ: the environment.
-        file: the settings file, if one was named.
-        loaded: the settings, or what could be read of them; None if nothing could.
-        mistakes: what is wrong with them, or None.
-        probes: the sources.
-        target: the database that the settings name, or None.
-        folder: gives where the job keeps a server of its own if they name none.
-        offline: ask nothing of the clouds.
+        file: the settings file, if the user named one.
+        sources: those to check.
+        offline: make no request to the clouds.
     """
-
-    environ: Mapping[str, str]
-    file: Path | None = None
-    loaded: Settings | None = None
-    mistakes: SettingsError | None = None
-    probes: Sequence[SourceProbe] = ()
-    target: Target | None = None
-    folder: Callable[[], Path] = Path
-    offline: bool = False
-
-
-def diagnose(asked: Asked) -> list[Result]:
-    """Look at everything; writes nothing anywhere, and takes some seconds whatever is broken."""
-    seen = DatabaseState()
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="doctor") as pool:
-        settings = pool.submit(
-            lambda: about("settings", settings_checks(asked.loaded, asked.mistakes, asked.environ, asked.file))
-        )
-        stored = pool.submit(_database, asked, seen)
-        clouds = [
-            pool.submit(about, probe.given.name, cloud_checks(probe, offline=asked.offline)) for probe in asked.probes
-        ]
-        lines = settings.result() + stored.result()
-        for probe, cloud in zip(asked.probes, clouds, strict=True):
-            lines += cloud.result() + about(probe.given.name, _rest(probe, seen))
-    return lines
-
-
-def _database(asked: Asked, seen: DatabaseState) -> list[Result]:
-    if asked.loaded is None:
-        seen.unseen = "the settings can't be read"
-        return about("database", database.skipped(seen.unseen))
-    demand = Requirements(
-        names=[probe.given.name for probe in asked.probes],
-        at_once=max(1, min(len(asked.probes), asked.loaded.jobs)),
-        longest=max((probe.given.deadline for probe in asked.probes), default=0.0),
-        own=asked.target is None,
+    probes = [SourceProbe(source) for source in sources]
+    database = DatabaseProbe(
+        target=wiring.named_target(settings) if settings else None,
+        names=[source.name for source in sources],
+        at_once=max(1, min(len(sources), settings.jobs if settings else 1)),
+        longest=max((source.deadline for source in sources), default=0.0),
+        own=settings is not None and settings.database_url is None,
     )
-    if asked.target is not None:
-        return about("database", database.database_checks(asked.target, demand, seen))
-    return _own_server(asked.folder, demand, seen)
+    on_settings, on_server, on_database = Report("settings"), Report("own server"), Report("database")
+    on_sources = [Report(source.name) for source in sources]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="doctor") as pool:
+        pending = [
+            pool.submit(settings_checks, on_settings, settings, mistakes, environ, file),
+            pool.submit(_database, on_server, on_database, settings, environ, database),
+            *(pool.submit(cloud_checks, *pair, offline=offline) for pair in zip(on_sources, probes, strict=True)),
+        ]
+        for each in pending:
+            each.result()
+    for report, probe in zip(on_sources, probes, strict=True):
+        report.check("clock", cloud_clock(probe, database.ahead))
+        source = wiring.source_of(probe.settings)
+        inventory_checks(report, source, database.states.get(source.name), database.unseen)
+    return [line for report in (on_settings, on_server, on_database, *on_sources) for line in report.lines]
 
 
-def _own_server(folder: Callable[[], Path], demand: Requirements, seen: DatabaseState) -> list[Result]:
-    place: list[ServerDirectory | None] = []
-
-    def server() -> Iterator[Result]:
-        place.append((yield from own_server_checks(folder)))
-
-    lines = about("own server", server())
-    if place[0] is not None:
-        target = Target(place[0].url(), connect_timeout=5)
-        return lines + about("database", database.database_checks(target, demand, seen))
-    seen.unseen = _NOT_RUNNING
-    return lines + about("database", database.skipped(_NOT_RUNNING))
-
-
-def _rest(probe: SourceProbe, seen: DatabaseState) -> Iterator[Result]:
-    """What takes both the cloud and the database to say."""
-    yield from clock_checks(probe, seen.ahead)
-    yield from inventory_checks(probe.source, seen.states.get(probe.given.name), seen.unseen)
+def _database(
+    on_server: Report,
+    on_database: Report,
+    settings: Settings | None,
+    environ: Mapping[str, str],
+    probe: DatabaseProbe,
+) -> None:
+    if settings is None:
+        probe.unseen = "the settings can't be read"
+    elif probe.own:
+        probe.unseen = _NOT_RUNNING
+        own_server_checks(on_server, partial(wiring.own_folder, settings, environ), probe)
+    database_checks(on_database, probe)

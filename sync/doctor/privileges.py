@@ -1,75 +1,64 @@
-"""What the role of the job may do, privilege by privilege: a missing one would end a run in the middle."""
+"""The privileges of the job's role, one by one: a missing one would end a run halfway."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from sync.doctor.result import Findings, Result, check, ok, unknown, warning, wrong
+from sync.doctor.report import Level, Line, Lines, ok, unknown, warning, wrong
 from sync.store.queries.doctor import About, Inspection, Right
 from sync.store.schema.roles import OPTIONAL, READER, WRITER
 
 
-def privilege_checks(inspection: Inspection, about: About, *, whole: bool = True) -> Iterator[Result]:
-    """A line for each missing privilege, or one that says that none is.
+def privilege_checks(inspection: Inspection, about: About, *, whole: bool = True) -> Lines[None]:
+    """A line per missing privilege, or one that says that none is missing.
 
     Args:
-        inspection: asks.
+        inspection: queries the database.
         about: the database and the role.
         whole: whether all tables should be there; a schema of another revision has others.
     """
-    yield from _privileges(inspection, about, whole=whole)
-
-
-@check("privileges")
-def _privileges(inspection: Inspection, about: About, *, whole: bool) -> Findings[None]:
     rights = [right for right in inspection.rights_of_a_run(about.major) if whole or right.there]
     if not any(right.there for right in rights):
-        yield unknown("there is no inventory yet") if about.may_stage else _no_staging(about)
+        yield unknown("there is no inventory yet") if about.may_stage else _no_temp(about)
         return
-    lacking = [*_of_schema(about), *_of_tables(rights, about), *_of_readers(inspection.rights_of_readers(), about)]
-    yield from lacking
-    if not any(one for one in lacking if one.level.value == "wrong"):
+    missing = [*_missing_on_schema(about), *_missing_on_tables(rights, about)]
+    if unreadable := [f"inventory.{r.name}" for r in inspection.rights_of_readers() if r.there and not r.granted]:
+        tables = ", ".join(unreadable)
+        missing.append(
+            warning(
+                f"no SELECT on {tables}: runs work, but `status`, `history` and others do not",
+                _grant(about, "SELECT", tables, member=READER),
+            )
+        )
+    yield from missing
+    if all(one.level is not Level.WRONG for one in missing):
         needed = sum(right.privilege != OPTIONAL for right in rights)
         yield ok(f"the role {about.role} has all {needed} on tables, USAGE and TEMP, which a run needs")
 
 
-def _of_schema(about: About) -> Iterator[Result]:
+def _missing_on_schema(about: About) -> Iterator[Line]:
     if not about.may_enter:
         yield wrong("no USAGE on schema inventory", _grant(about, "USAGE", "SCHEMA inventory"))
     if not about.may_stage:
-        yield _no_staging(about)
+        yield _no_temp(about)
 
 
-def _no_staging(about: About) -> Result:
+def _no_temp(about: About) -> Line:
     advice = _grant(about, "TEMPORARY", f'DATABASE "{about.database}"', member="")
     return wrong(f"no TEMP on database {about.database}, and changes are staged in a temporary table", advice)
 
 
-def _of_tables(rights: Sequence[Right], about: About) -> Iterator[Result]:
+def _missing_on_tables(rights: list[Right], about: About) -> Iterator[Line]:
     for right in rights:
+        text = f"no {right.privilege} on inventory.{right.name}"
+        advice = _grant(about, right.privilege, f"inventory.{right.name}")
         if not right.there:
-            yield wrong(f"there is no table inventory.{right.name}", "someone took it away: restore it from a backup")
+            yield wrong(f"there is no table inventory.{right.name}", "someone removed it: restore it from a backup")
         elif not right.granted and right.privilege == OPTIONAL:
-            yield warning(
-                f"no {OPTIONAL} on inventory.{right.name}, so statistics after a first load come late",
-                _grant(about, right.privilege, f"inventory.{right.name}"),
-            )
+            yield warning(f"{text}, so statistics after a first load come late", advice)
         elif not right.granted:
-            yield wrong(
-                f"no {right.privilege} on inventory.{right.name}",
-                _grant(about, right.privilege, f"inventory.{right.name}"),
-            )
-
-
-def _of_readers(rights: Sequence[Right], about: About) -> Iterator[Result]:
-    closed = [f"inventory.{right.name}" for right in rights if right.there and not right.granted]
-    if closed:
-        yield warning(
-            f"no SELECT on {', '.join(closed)}: runs work, but `status`, `history` and others do not",
-            _grant(about, "SELECT", ", ".join(closed), member=READER),
-        )
+            yield wrong(text, advice)
 
 
 def _grant(about: About, privilege: str, on: str, member: str = WRITER) -> str:
-    other = f", or GRANT {member} to it" if member else ""
-    return f'GRANT {privilege} ON {on} TO "{about.role}"{other}'
+    return f'GRANT {privilege} ON {on} TO "{about.role}"' + (f", or GRANT {member} to it" if member else "")

@@ -7,29 +7,6 @@ or changed goes through whatever it says.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-
-from sync.errors import InterruptedRunError, SupersededError
-
-
-class Status(Enum):
-    """How a run ended, or that it has not yet; the words in ``inventory.runs.status``."""
-
-    RUNNING = "running"
-    DONE = "done"
-    WITHHELD = "withheld"  # done, but deletions were not made: not proven, not confirmed, or held
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    SUPERSEDED = "superseded"  # another run of the source was ahead; nothing was written
-    SKIPPED = "skipped"  # not started, because the run before it had not ended, or its turn was missed
-    ABANDONED = "abandoned"  # its process was killed, or it can no longer commit
-
-
-def status_of(error: BaseException) -> Status:
-    """How a run ended that an error ended."""
-    if isinstance(error, SupersededError):
-        return Status.SUPERSEDED
-    return Status.INTERRUPTED if isinstance(error, InterruptedRunError | KeyboardInterrupt) else Status.FAILED
 
 
 @dataclass(frozen=True, slots=True)

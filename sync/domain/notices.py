@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 
 Example = Mapping[str, str | None]
 Number = int | float | None

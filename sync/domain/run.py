@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
 from sync.domain.comparison import Comparison
-from sync.domain.guard import Limits, Plan, Status
+from sync.domain.guard import Limits, Plan
 from sync.domain.image import iso
 from sync.domain.proof.verdict import Proof, Verdict
+from sync.domain.status import EXIT_CODES, Status
 
-EXIT_CODES = {
-    Status.DONE: 0,
-    Status.WITHHELD: 4,
-    Status.FAILED: 1,
-    Status.INTERRUPTED: 1,
-    Status.SUPERSEDED: 3,
-    Status.SKIPPED: 3,
-}
-
-
+Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
 _SMALL = 10_000  # images; up to here any growth is usual
 
 

@@ -12,8 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from sync import __version__
-from sync.domain.guard import Status
 from sync.domain.metrics import CHANGES, ProcessMetrics, SourceMetrics
+from sync.domain.status import Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ENDED = tuple(status.value for status in Status if status.value not in ("running", "skipped"))

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 
-from sync.domain.guard import Status
 from sync.domain.image import iso
 from sync.domain.notices import Example, Notice, Number, RunFacts
+from sync.domain.status import Status
 
 TEST = "test"
 _TELL = {Status.DONE, Status.WITHHELD, Status.FAILED}

@@ -1,1 +1,1 @@
-"""When sources are synced, and that it happens: in UTC, never twice at once, whatever the clock does."""
+"""Syncs sources when they are due, in UTC, never one of them twice at once, whatever the clock does."""

@@ -1,7 +1,7 @@
-"""When something is due: an interval, or a cron expression as crontab understands it, in UTC.
+"""When a source is due: at an interval, or as a cron expression says, read as crontab reads it, in UTC.
 
-The library counts days of the week from Monday as 0 and wants a day of the month and a day of the week to fit both;
-crontab counts from Sunday as 0 (and 7), and takes a day that fits either. Here crontab is meant. Source: crontab(5).
+APScheduler counts days of the week from Monday as 0, and a day must fit both the day of the month and the day of the
+week. crontab counts from Sunday as 0 (and 7), and a day that fits either will do. Source: crontab(5).
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ _MACROS = {
     "@annually": "0 0 1 1 *",
 }
 _FIELDS = ("minute", "hour", "day", "month", "day of the week")
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _WEEK = len(_DAYS)
-_PART = re.compile(r"(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([1-9][0-9]?))?", re.ASCII)
-_MOST = 1_000  # turns that are counted
-_MOMENT = timedelta(milliseconds=1)  # less than lies between any two turns
+_WEEKDAYS = re.compile(r"(\*|[0-7])(?:-([0-7]))?(?:/([1-9][0-9]?))?", re.ASCII)
+_SHORTEST_NAME = 3  # letters
+_JUST_AFTER = timedelta(milliseconds=1)  # less than lies between any two turns
 _FARTHEST = timedelta(days=366 * 41)  # from one 29 February that is a Sunday to the next it can be 40 years
 
 
@@ -42,9 +45,9 @@ class Schedule:
     """When a source is due.
 
     Attributes:
-        text: as it was written.
-        seconds: the interval; None: it is a cron expression.
-        jitter: each turn comes up to so many seconds later, by chance.
+        text: as the user wrote it.
+        seconds: the interval; None for a cron expression.
+        jitter: each turn comes up to this many seconds later, at random.
     """
 
     text: str
@@ -52,22 +55,24 @@ class Schedule:
     jitter: float = 0.0
 
     def trigger(self, first: datetime | None = None) -> Trigger:
-        """The library's form of it.
+        """The trigger for APScheduler.
 
         Args:
-            first: when an interval begins; one interval from now, if not given.
+            first: the start of the intervals; None for one interval from now.
+
+        Raises:
+            ValueError: the text is not a cron expression.
         """
         if self.seconds is not None:
             return Trigger(IntervalTrigger(seconds=self.seconds, start_date=first, timezone=UTC), self.jitter)
-        triggers = [CronTrigger(**fields, timezone=UTC) for fields in _fields(self.text)]
-        return Trigger(triggers[0] if len(triggers) == 1 else OrTrigger(triggers), self.jitter)
+        return Trigger(OrTrigger([CronTrigger(**fields, timezone=UTC) for fields in _fields(self.text)]), self.jitter)
 
 
 class Trigger(BaseTrigger):  # type: ignore[misc] # the library ships no types
-    """When turns are due, each somewhat later by chance, but never so late that it meets the next one.
+    """Turns that come late at random, but never so late that they meet the next one.
 
-    The library adds its jitter to an interval again and again: 15 minutes with a jitter of 5 become 17.5 on average.
-    Here a turn is late, and the ones after it are where they would have been.
+    The jitter of APScheduler's intervals adds up: 15 minutes with a jitter of 5 become 17.5 on average. Here a turn is
+    late, and the ones after it are where they would have been.
 
     Args:
         plain: the turns without jitter.
@@ -76,127 +81,103 @@ class Trigger(BaseTrigger):  # type: ignore[misc] # the library ships no types
 
     def __init__(self, plain: BaseTrigger, jitter: float = 0.0) -> None:
         self._plain, self._jitter = plain, jitter
-        self._around: tuple[datetime, datetime] | None = None
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """The turn after the one before, as the library asks for it."""
-        due = self._from(now if previous is None else previous + _MOMENT)
-        return due if due is None or not self._jitter else due + self._late(due)
-
-    def between(self, one: datetime, other: datetime) -> int:
-        """How many turns lie between two of them, however late those two are; counted up to a thousand."""
-        last, count = self._before(other), 0
-        moment = self._from(one + _MOMENT)
-        while count < _MOST and moment is not None and last is not None and moment < last:
-            moment, count = self._from(moment + _MOMENT), count + 1
-        return count
+        """The turn after the previous one, or the first one from now on."""
+        due = self._from(now if previous is None else previous + _JUST_AFTER)
+        if due is None or not self._jitter:
+            return due
+        after = self._from(due + _JUST_AFTER)
+        room = self._jitter if after is None else min(self._jitter, (after - due).total_seconds() * 0.9)
+        return due + timedelta(seconds=random.uniform(0, room))  # noqa: S311 - no secret
 
     def gap(self, now: datetime) -> float:
-        """Seconds between the last turn and the next one: overnight it is the night, by day the quarter of an hour."""
-        around = self._around
-        if around is not None and now >= around[1] and (after := self._from(around[1] + _MOMENT)) is not None:
-            around = around[1], after  # mostly time went on by one turn, and no one needs to search
-        if around is None or not around[0] <= now < around[1]:
-            before = self._before(now)
-            after = self._from(now if before is None else before + _MOMENT)
-            if after is None or before is None:
-                return 0.0
-            around = before, after
-        self._around = around
-        return (around[1] - around[0]).total_seconds()
+        """Seconds between the last turn and the next one; 0 if there is no such turn."""
+        last = self._before(now)
+        following = None if last is None else self._from(last + _JUST_AFTER)
+        return 0.0 if last is None or following is None else (following - last).total_seconds()
 
     def _from(self, moment: datetime) -> datetime | None:
-        """The first turn that is not earlier than a moment."""
+        """The first turn at this moment or later."""
         due: datetime | None
-        if isinstance(self._plain, IntervalTrigger):  # the library knows no turn before the first, nor one just missed
-            step, begins = self._plain.interval, self._plain.start_date
-            due = begins - (begins - moment) // step * step
+        if isinstance(self._plain, IntervalTrigger):  # its own has no turn before the first, even of a clock set back
+            step, start = self._plain.interval, self._plain.start_date
+            due = start - (start - moment) // step * step
         else:
             due = self._plain.get_next_fire_time(None, moment)
         return due
 
     def _before(self, moment: datetime) -> datetime | None:
-        """The last turn that is not later than a moment; the library looks ahead only, so it is met from behind."""
+        """The last turn at this moment or earlier; cron triggers only look ahead, so search from ever longer ago."""
         if isinstance(self._plain, IntervalTrigger):
-            step, begins = self._plain.interval, self._plain.start_date
-            last: datetime = begins + (moment - begins) // step * step
-            return last
+            return self._from(moment - self._plain.interval + timedelta.resolution)
         back = timedelta(minutes=1)
-        while (found := self._from(moment - back)) is None or found > moment:
+        while (last := self._from(moment - back)) is None or last > moment:
             if back > _FARTHEST:
                 return None
             back *= 2
-        while (later := self._from(found + _MOMENT)) is not None and later <= moment:
-            found = later
-        return found
-
-    def _late(self, due: datetime) -> timedelta:
-        after = self._from(due + _MOMENT)
-        room = self._jitter if after is None else min(self._jitter, (after - due).total_seconds() * 0.9)
-        return timedelta(seconds=random.uniform(0, room))  # noqa: S311 - no secret
+        while (following := self._from(last + _JUST_AFTER)) is not None and following <= moment:
+            last = following
+        return last
 
 
-def turns(text: str, seconds: float | None, jitter: float = 0.0) -> Schedule:
-    """Understand when something is due.
+def parse_schedule(text: str, seconds: float | None, jitter: float = 0.0) -> Schedule:
+    """The schedule of an interval or a cron expression.
 
     Args:
-        text: an interval or a cron expression.
-        seconds: what the interval is; None for a cron expression.
+        text: as the user wrote it.
+        seconds: the interval; None for a cron expression.
         jitter: in seconds.
 
     Raises:
-        UsageError: it is no cron expression, or it never comes.
+        UsageError: the text is not a cron expression, or no moment ever fits it.
     """
-    found = Schedule(text, seconds, jitter)
+    schedule = Schedule(text, seconds, jitter)
     if seconds is None:
         try:
-            coming = found.trigger().get_next_fire_time(None, datetime.now(UTC))
+            due = schedule.trigger().get_next_fire_time(None, datetime.now(UTC))
         except ValueError as error:
             raise UsageError(f"the schedule {text!r} is not understood: {error}") from error
-        if coming is None:
+        if due is None:
             raise UsageError(f"the schedule {text!r} never comes; give a day that the month has")
-    return found
+    return schedule
 
 
 def _fields(text: str) -> list[dict[str, str]]:
-    """The fields of the library's triggers, any of which may fire."""
+    """The fields of the cron triggers, any of which may fire."""
     lowered = " ".join(text.lower().split())
     words = _MACROS.get(lowered, lowered).split()
     if len(words) != len(_FIELDS):
         raise ValueError(f"give {', '.join(_FIELDS[:-1])} and {_FIELDS[-1]}, or one of {', '.join(_MACROS)}")
     minute, hour, day, month, weekday = words
-    time = {"minute": minute, "hour": hour, "month": _named(month, _MONTHS, 1)}
-    of_month, of_week = {**time, "day": day}, {**time, "day_of_week": _week(weekday)}
+    time = {"minute": minute, "hour": hour, "month": _numbered(month, _MONTHS, 1)}
+    weekdays = {"day_of_week": _weekdays(weekday)}
     if weekday.startswith("*") or day.startswith("*"):
-        return [{**of_month, "day_of_week": _week(weekday)}]
-    return [of_month, of_week]
+        return [time | {"day": day} | weekdays]
+    return [time | {"day": day}, time | weekdays]
 
 
-def _week(text: str) -> str:
-    """Days of the week as names, since the library has other numbers for them; a week is round."""
+def _weekdays(text: str) -> str:
+    """Days of the week as names, since APScheduler's numbers differ; a range may go past the end of the week."""
     if text == "*":
         return text
-    found: list[str] = []
+    days: list[str] = []
     for part in text.split(","):
-        match = _PART.fullmatch(part)
+        match = _WEEKDAYS.fullmatch(_numbered(part, _DAYS, 0))
         if match is None:
             raise ValueError(f"the day of the week {part!r} is none; give sun to sat, or 0 to 7 (0 and 7 are Sunday)")
         first, last, step = match.groups()
-        low, high = (0, _WEEK - 1) if first == "*" else (_day(first), _day(last or first))
-        span = (high - low) % _WEEK
-        found += [_DAYS[(low + n) % _WEEK] for n in range(0, span + 1, int(step or 1))]
-    return ",".join(dict.fromkeys(found))
+        low, high = (0, _WEEK - 1) if first == "*" else (int(first), int(last or first))
+        high += _WEEK if high < low else 0
+        days += [_DAYS[n % _WEEK][:3] for n in range(low, high + 1, int(step or 1))]
+    return ",".join(dict.fromkeys(days))
 
 
-def _day(word: str) -> int:
-    known = {name: n for n, name in enumerate(_DAYS)} | {str(n): n % _WEEK for n in range(_WEEK + 1)}
-    known |= {f"{name}day": n for n, name in enumerate(("sun", "mon", "tues", "wednes", "thurs", "fri", "satur"))}
-    if word not in known:
-        raise ValueError(f"the day of the week {word!r} is none; give sun to sat, or 0 to 7 (0 and 7 are Sunday)")
-    return known[word]
+def _numbered(text: str, names: tuple[str, ...], low: int) -> str:
+    """The text with numbers instead of names, which may be cut short."""
 
+    def number(word: re.Match[str]) -> str:
+        matches = (str(n) for n, name in enumerate(names, low) if name.startswith(word[0]))
+        return next(matches, word[0]) if len(word[0]) >= _SHORTEST_NAME else word[0]
 
-def _named(text: str, names: tuple[str, ...], low: int) -> str:
-    """Names as numbers."""
-    numbers = {name: str(n) for n, name in enumerate(names, low)}
-    return re.sub(r"[a-z]+", lambda word: numbers.get(word[0][:3], word[0]), text)
+    return re.sub("[a-z]+", number, text)

@@ -1,205 +1,198 @@
-"""Runs jobs when they are due, in UTC, never one of them twice at once, until told to stop."""
+"""Runs jobs when they are due, in UTC, never one of them twice at once, until it is stopped."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobSubmissionEvent
-from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.job import Job as ScheduledJob
+from apscheduler.schedulers.base import BaseScheduler
 
 from sync import logs
-from sync.scheduler.schedule import Schedule, Trigger
+from sync.scheduler.schedule import Schedule
 
-Skipped = Callable[[str, datetime, str], None]
+OnSkip = Callable[[str, datetime, str], None]
 BUSY = "the run before it had not ended"
 _log = logs.get(__name__)
 _BEAT = 0.25  # seconds
 _TICK = 0.02  # seconds
-_PATIENCE = 10.0  # seconds; a run that is stopped while its database is silent ends within eight
+_PATIENCE = 10.0  # seconds; a run that is interrupted while its database is silent ends within eight
 _JUMP = 5.0  # seconds by which the clock may differ from the time that passed
 _STALE = 30.0  # seconds without a beat, after which the loop counts as stuck
-_PULSE = "the pulse"  # no source can have this name
-_PULSE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to run, and when."""
 
-    turns: Schedule
+    schedule: Schedule
     run: Callable[[], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Two clocks: one that can be set, and one that only runs."""
+class _Beaten(BaseScheduler):  # type: ignore[misc] # the library ships no types
+    """APScheduler without a thread of its own: at each beat of our loop it starts what is due.
 
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    passed: Callable[[], float] = time.monotonic
+    A thread of its own may die unnoticed, and sleeps by a clock that stands still while the machine does.
+    """
+
+    beat = BaseScheduler._process_jobs  # noqa: SLF001 - what the loops of all its schedulers call
+
+    def wakeup(self) -> None:
+        """Do nothing: the next beat comes soon."""
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - as the library has it
+        """End the threads that run jobs."""
+        super().shutdown(wait)
+
+
+class _Once(ThreadPoolExecutor):  # type: ignore[misc] # the library ships no types
+    """Makes up for missed turns with one run; unlike with ``coalesce``, the event still lists all of them."""
+
+    def _do_submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
+        super()._do_submit_job(job, run_times[-1:])
 
 
 class Scheduler:
     """Runs jobs by name, each when it is due.
 
     Args:
-        skipped: told of each turn that was due and did not begin: the name, when it was due, and why. It must not
-            block: it is called by the thread that starts all others.
-        at_a_time: how many jobs run at the same time; the others wait for their turn.
-        clock: what time it is.
-        patience: seconds that what runs has to end once it was interrupted.
+        on_skip: called for each turn that was due and did not begin, with the name, when it was due, and why. It must
+            not block: it is called by the thread that starts all jobs.
+        at_a_time: how many jobs run at the same time; the others wait.
+        now: the clock, which can be set.
+        passed: a clock in seconds that can't be set.
+
+    Attributes:
+        running: how many jobs run at this moment.
+        left: how many jobs were due and still waited when the end came.
     """
 
     def __init__(
-        self, skipped: Skipped, *, at_a_time: int = 4, clock: Clock | None = None, patience: float = _PATIENCE
+        self,
+        on_skip: OnSkip,
+        *,
+        at_a_time: int = 4,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        passed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._skipped, self._clock, self._patience = skipped, clock or Clock(), patience
+        self.running = self.left = 0
+        self._on_skip, self._now, self._passed = on_skip, now, passed
         self._jobs: dict[str, Job] = {}
-        self._due: dict[str, Trigger] = {}
-        self._last_due: dict[str, datetime] = {}
-        self._running = self._left = 0
+        self._gaps: dict[str, float] = {}
         self._ending = False
         self._lock = threading.Lock()
-        self._began = self._clock.now(), self._clock.passed()
-        self._beaten = self._pulsed = self._clock.passed()
-        # A turn that is late is made up for, once; the library's own grace is one second.
-        usual = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(at_a_time), "at once": DebugExecutor()},
-            job_defaults=usual,
-        )
-        self._keep_pulse()
-        self._scheduler.add_listener(self._hear, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_SUBMITTED)
+        self._began = self._now(), self._passed()
+        self._beaten = self._passed()
+        # However late it is, a turn is made up for; APScheduler's own grace is one second.
+        defaults = {"max_instances": 1, "coalesce": False, "misfire_grace_time": None}
+        self._scheduler = _Beaten(timezone=UTC, executors={"default": _Once(at_a_time)}, job_defaults=defaults)
+        self._scheduler.add_listener(self._on_turn, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_SUBMITTED)
 
     @property
     def alive(self) -> bool:
-        """Whether the loop went round lately, and the library's thread did something."""
-        return self._ending or self._clock.passed() - min(self._beaten, self._pulsed) < _STALE
-
-    @property
-    def running(self) -> int:
-        """How many jobs run at this moment."""
-        return self._running
-
-    @property
-    def left(self) -> int:
-        """How many jobs were due and waited for their turn when the end came."""
-        return self._left
+        """Whether the loop went round lately."""
+        return self._ending or self._passed() - self._beaten < _STALE
 
     def gaps(self) -> dict[str, float]:
-        """Seconds between the last turn and the next one, by job."""
-        now = self._clock.now()
-        return {name: due.gap(now) for name, due in self._due.items()}
+        """Seconds between the last turn and the next one, by job: at night the night, by day a quarter of an hour."""
+        return dict(self._gaps)
 
     def set(self, jobs: Mapping[str, Job], *, at_once: bool = False) -> None:
-        """Have these jobs instead of those before; what runs goes on, and what is as it was keeps its turns.
+        """Replace the jobs; running ones go on, and a job whose schedule is the same keeps its turns.
 
         Args:
             jobs: by name.
-            at_once: whether those that are new run now for the first time, or when their turn comes.
+            at_once: whether new jobs run now for the first time, or when their first turn comes.
         """
         for name in self._jobs.keys() - jobs.keys():
             self._scheduler.remove_job(name)
-            del self._due[name]
+            del self._gaps[name]
         for name, job in jobs.items():
             known = self._jobs.get(name)
-            if known is not None and known.turns == job.turns:
+            if known is not None and known.schedule == job.schedule:
                 self._scheduler.modify_job(name, func=self._counted(job.run))
             else:
                 self._add(name, job, at_once=at_once and known is None)
         self._jobs = dict(jobs)
 
     def run(self, stop: threading.Event, every_beat: Callable[[], None] = lambda: None) -> None:
-        """Go round until ``stop`` is set; then no job begins any more, and those that run go on.
+        """Start jobs until ``stop`` is set; those that run then go on.
 
         Args:
             stop: ends it.
-            every_beat: called each time round, some times a second.
+            every_beat: called some times a second.
         """
         self._scheduler.start()
-        while not stop.wait(_BEAT):
+        while not stop.is_set():
             self.beat()
             every_beat()
+            stop.wait(_BEAT)
         self._ending = True
-        self._scheduler.pause()
 
     def beat(self) -> None:
-        """See whether the clock was set; turns are then reckoned afresh, so that none waits for a time that is gone."""
-        (began, passed_before), (now, passed) = self._began, (self._clock.now(), self._clock.passed())
+        """Start what is due; if the clock was set back, compute new turns, so that none waits for the old time."""
+        (began, passed_before), (now, passed) = self._began, (self._now(), self._passed())
         self._beaten = passed
         jump = (now - began).total_seconds() - (passed - passed_before)
         if abs(jump) > _JUMP:
             _log.warning("clock jumped", seconds=round(jump, 1))
             self._began = (now, passed)
             if jump < 0:
-                self._keep_pulse()
                 for name, job in self._jobs.items():
                     self._add(name, job, at_once=False)
+        self._scheduler.beat()
 
     def end(self, grace: float, hurry: threading.Event, interrupt: Callable[[], None]) -> None:
-        """Wait for what still runs; where it does not end though it was interrupted, leave it running.
+        """Wait for the running jobs; one that does not end though it was interrupted is left running.
 
         Args:
-            grace: seconds in which it may end by itself.
-            hurry: set where there is no time for that any more.
-            interrupt: called then, for what runs to end at once.
+            grace: seconds in which they may end by themselves.
+            hurry: set when there is no time for that any more.
+            interrupt: called then, so that they end at once.
         """
-        deadline = self._clock.passed() + grace
-        while self._running and self._clock.passed() < deadline and not hurry.wait(_BEAT):
+        deadline = self._passed() + grace
+        while self.running and self._passed() < deadline and not hurry.wait(_BEAT):
             pass
         interrupt()
-        deadline = self._clock.passed() + self._patience
-        while self._running and self._clock.passed() < deadline:
+        deadline = self._passed() + _PATIENCE
+        while self.running and self._passed() < deadline:
             time.sleep(_TICK)
-        self._scheduler.shutdown(wait=not self._running)
+        self._scheduler.shutdown(wait=not self.running)
 
     def _add(self, name: str, job: Job, *, at_once: bool) -> None:
-        more = {"next_run_time": self._clock.now()} if at_once else {}
-        trigger = job.turns.trigger(self._clock.now() if at_once else None)
-        self._last_due.pop(name, None)
-        self._due[name] = trigger
-        self._scheduler.add_job(self._counted(job.run), trigger, id=name, replace_existing=True, **more)
-
-    def _keep_pulse(self) -> None:
-        """Have the library's own thread show that it is there: it starts the runs, and might have died of an error.
-
-        It also keeps that thread from sleeping for hours, by a clock that stands still while the machine does.
-        """
-        every = IntervalTrigger(seconds=_PULSE_SECONDS, start_date=self._clock.now(), timezone=UTC)
-        self._scheduler.add_job(self._feel, every, id=_PULSE, executor="at once", replace_existing=True)
-
-    def _feel(self) -> None:
-        self._pulsed = self._clock.passed()
+        now = self._now()
+        trigger = job.schedule.trigger(now if at_once else None)
+        first = {"next_run_time": now} if at_once else {}
+        self._gaps[name] = trigger.gap(now)
+        self._scheduler.add_job(self._counted(job.run), trigger, id=name, replace_existing=True, **first)
 
     def _counted(self, run: Callable[[], object]) -> Callable[[], None]:
         def counted() -> None:
             with self._lock:
                 if self._ending:
-                    self._left += 1
+                    self.left += 1
                     return
-                self._running += 1
+                self.running += 1
             try:
                 run()
             finally:
                 with self._lock:
-                    self._running -= 1
+                    self.running -= 1
 
         return counted
 
-    def _hear(self, event: JobSubmissionEvent) -> None:
-        """Tell of a turn that found the one before still running, and of turns that no one was there for."""
-        due, job, before = event.scheduled_run_times[-1], self._due.get(event.job_id), self._last_due.get(event.job_id)
-        if job is None:
+    def _on_turn(self, event: JobSubmissionEvent) -> None:
+        """Report a turn whose job still runs, and turns that came while the scheduler stood still."""
+        name, due = event.job_id, event.scheduled_run_times[-1]
+        if (job := self._scheduler.get_job(name)) is None:
             return
+        self._gaps[name] = job.trigger.gap(self._now())
         if event.code == EVENT_JOB_MAX_INSTANCES:
-            self._skipped(event.job_id, due, BUSY)
-        if before is not None and (missed := job.between(before, due)):
-            self._skipped(event.job_id, due, f"{missed} turns before it were missed: the scheduler stood still")
-        self._last_due[event.job_id] = due
+            self._on_skip(name, due, BUSY)
+        if missed := len(event.scheduled_run_times) - 1:
+            self._on_skip(name, due, f"{missed} turns before it were missed: the scheduler stood still")

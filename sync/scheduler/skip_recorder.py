@@ -1,4 +1,4 @@
-"""Puts on record what was due and did not begin, without holding up the schedule."""
+"""Records the turns that were skipped, without holding up the schedule."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from queue import Full, Queue
 from sync import logs
 from sync.errors import ImageSyncError
 
-_WAITING = 1_000  # what is more is only logged
+_MOST_WAITING = 1_000  # turns; more are only logged
 _log = logs.get(__name__)
 
 
 class SkipRecorder:
-    """A thread that records; a database that is away or slow holds up nobody but itself.
+    """A thread that records; a database that is slow or unavailable holds up nothing else.
 
     Args:
-        record: puts a turn on record, by its name, with when it was due and why it was not taken.
+        record: records a turn: its name, when it was due, and why it was skipped.
     """
 
     def __init__(self, record: Callable[[str, datetime, str], None]) -> None:
         self._record = record
-        self._queue: Queue[tuple[str, datetime, str] | None] = Queue(_WAITING)
+        self._queue: Queue[tuple[str, datetime, str] | None] = Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, daemon=True, name="skips")
         self._thread.start()
 
     def __call__(self, name: str, due: datetime, reason: str) -> None:
-        """Log a turn that was not taken, and have it recorded soon."""
+        """Log a skipped turn, and have it recorded soon."""
         _log.warning("run skipped", source=name, due=due.isoformat(), reason=reason)
         try:
             self._queue.put_nowait((name, due, reason))
@@ -36,7 +36,7 @@ class SkipRecorder:
             _log.warning("skipped run not recorded", source=name, reason="too many wait for the database")
 
     def close(self, patience: float) -> None:
-        """Record what waits, for at most so many seconds."""
+        """Record the turns that still wait, for at most this many seconds."""
         try:
             self._queue.put(None, timeout=patience)
         except Full:
@@ -49,5 +49,5 @@ class SkipRecorder:
                 self._record(*turn)
             except ImageSyncError as error:
                 _log.warning("skipped run not recorded", source=turn[0], reason=str(error))
-            except Exception:  # noqa: BLE001 - the next one may be recorded all the same
+            except Exception:  # noqa: BLE001 - the next one may still be recorded
                 _log.exception("skipped run not recorded", source=turn[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
@@ -152,6 +153,11 @@ class Source:
     schedule_jitter: Annotated[
         float, OptionSpec(duration(0, 86400), "random delay up to this, so that not all sources begin at once")
     ] = 0.0
+
+    @property
+    def filter_query(self) -> str:
+        """The filter as a canonical query string; "" is everything."""
+        return urlencode(sorted(self.filter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from cloud_tools import Inventory, Reader, gap
 from fault_rules import FaultySimulator
 from servers import Server
 
-from sync.domain.guard import Status
 from sync.domain.proof.verdict import ScanSummary, Verdict, prove
+from sync.domain.status import Status
 from sync.simulator import START, Simulator, World
 from sync.simulator.catalog import Catalog
 from sync.store.connection import Target

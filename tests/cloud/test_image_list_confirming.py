@@ -16,8 +16,8 @@ from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
 from servers import Server
 
-from sync.domain.guard import Status
 from sync.domain.run import Confirmation, Outcome
+from sync.domain.status import Status
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
 

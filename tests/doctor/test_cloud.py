@@ -17,8 +17,9 @@ from doctor_tools import levels, look_at, not_ok, probe, said
 from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, tunnel
 
-from sync.doctor.clock import clock_checks
-from sync.doctor.result import about
+from sync.doctor.clock import cloud_clock
+from sync.doctor.cloud import SourceProbe
+from sync.doctor.report import Line, Report
 from sync.settings import Keys, Password
 from sync.settings.secret import Secret
 from sync.simulator import TOKENS, Login, Simulator, World
@@ -45,6 +46,13 @@ def person(cloud: Simulator, password: str = LOGIN.password) -> Password:
 def pair(secret: str = PAIR.secret) -> Keys:
     """The key pair."""
     return Keys(access_key=Secret(PAIR.access), secret_key=Secret(secret))
+
+
+def clock(source: SourceProbe, database_ahead: float) -> list[Line]:
+    """What is found of its clock."""
+    report = Report("default")
+    report.check("clock", cloud_clock(source, database_ahead))
+    return report.lines
 
 
 def test_a_cloud_that_is_in_order_is_asked_for_one_image(cloud: Simulator) -> None:
@@ -250,7 +258,11 @@ def test_a_certificate_that_ends_soon(authority: trustme.CA) -> None:
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
     ("fault", "advice"),
-    [("expired", "have it renewed"), ("name", "the name that the certificate bears"), ("authority", "SSL_CERT_FILE")],
+    [
+        ("expired", "have it renewed"),
+        ("name", "a name that the certificate is issued for"),
+        ("authority", "SSL_CERT_FILE"),
+    ],
 )
 def test_a_certificate_that_is_wrong(authority: trustme.CA, fault: str, advice: str) -> None:
     """What is wrong with it, and what to do; no token is sent."""
@@ -293,6 +305,16 @@ def test_a_proxy_that_is_used_is_told(authority: trustme.CA, monkeypatch: pytest
     assert len(proxy.asked) == 1
 
 
+def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy only the login meets the file that is missing: it is a line, and the other subjects get theirs."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    lines = look_at(probe("https://127.0.0.1:1"))
+
+    assert not_ok(lines) == dict.fromkeys(("name", "connection", "TLS", "list"), "skipped") | {"login": "wrong"}
+    assert "No such file" in said(lines, "login")
+
+
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("spared", ["*", "127.0.0.1", "x.org, 127.0.0.1"])
 def test_who_needs_no_proxy(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
@@ -306,13 +328,13 @@ def test_who_needs_no_proxy(authority: trustme.CA, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "all_proxy"])
-def test_a_proxy_that_is_not_heeded_is_told(cloud: Simulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_proxy_that_is_ignored_is_told(cloud: Simulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Over plain http no proxy is asked, and whoever set one should know."""
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     lines = look_at(probe(cloud.url, cloud.token))
 
     assert not_ok(lines) == {"proxy": "warning"}
-    assert f"{name.upper()} is not heeded" in said(lines, "proxy")
+    assert f"ignored over plain http, where a proxy would see the token: {name.upper()}" in said(lines, "proxy")
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------
@@ -328,7 +350,7 @@ def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
         source = probe(cloud.url, cloud.token, **({"credentials": pair()} if kind == "keys" else {}))
         look_at(source)
 
-    lines = about("default", clock_checks(source, 0.0))
+    lines = clock(source, 0.0)
     assert levels(lines) == {"clock": level}
     side = "within a second of" if not skew else "ahead of" if skew > 0 else "behind"
     assert said(lines, "clock").count(side) == 2 if level != "ok" else side in said(lines, "clock")
@@ -339,7 +361,7 @@ def test_the_database_has_another_time(cloud: Simulator) -> None:
     source = probe(cloud.url, cloud.token)
     look_at(source)
 
-    lines = about("default", clock_checks(source, 600.0))
+    lines = clock(source, 600.0)
 
     assert levels(lines) == {"clock": "warning"}
     assert "behind the database's" in said(lines, "clock")
@@ -347,4 +369,4 @@ def test_the_database_has_another_time(cloud: Simulator) -> None:
 
 def test_a_cloud_that_was_not_asked_has_no_clock() -> None:
     """Then nothing is said of it."""
-    assert levels(about("default", clock_checks(probe("http://127.0.0.1:1"), 0.0))) == {"clock": "skipped"}
+    assert levels(clock(probe("http://127.0.0.1:1"), 0.0)) == {"clock": "skipped"}

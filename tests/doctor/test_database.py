@@ -12,15 +12,13 @@ import psycopg
 import pytest
 import trustme
 from cli_tools import dump, until
-from doctor_tools import LONGEST, levels, look_into, not_ok, said
+from doctor_tools import LONGEST, database_probe, levels, lines, look_into, not_ok, said
 from proxy import Proxy
 from servers import Server, newest, oldest, running
 from store_tools import Edge
 
 from sync.doctor import database
-from sync.doctor.database import DatabaseState
 from sync.doctor.inventory import inventory_checks
-from sync.doctor.result import about
 from sync.domain.run import Source
 from sync.errors import DatabaseRefusedError
 from sync.store.connection import Target, connect
@@ -76,6 +74,24 @@ def test_a_database_that_is_not_there(url: str) -> None:
 
     assert levels(lines) == dict.fromkeys(ALL, "skipped") | {"reachable": "wrong"}
     assert "canary" not in str(lines)
+
+
+def test_a_database_that_goes_away_during_the_look(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each check that meets it says so, and the report is made all the same."""
+    real = Inspection.about
+
+    def about_and_end(inspection: Inspection) -> Any:
+        about = real(inspection)
+        edge.do(f"SELECT pg_terminate_backend({about.process})")
+        return about
+
+    monkeypatch.setattr(Inspection, "about", about_and_end)
+    seen = database_probe(edge.url)
+    lines = look_into(seen)
+
+    assert not_ok(lines) == dict.fromkeys(("clock", "connections", "time-outs", "schema", "privileges"), "wrong")
+    assert seen.ahead is None
+    assert seen.unseen.startswith("it can't be read: ")
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
@@ -149,10 +165,10 @@ def test_time_outs_of_the_role(edge: Edge, name: str, short: str, long: str) -> 
 def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if somebody holds every table, it ends; the rest is told."""
     monkeypatch.setattr("sync.store.queries.doctor._LOCK_PATIENCE", 0.1)
-    seen = DatabaseState()
+    seen = database_probe(edge.url)
     with psycopg.connect(edge.url) as other:
         other.execute("LOCK TABLE inventory.sources, inventory.runs, inventory.held_deletions")
-        lines = look_into(edge.url, seen)
+        lines = look_into(seen)
 
     assert not_ok(lines) == {}
     assert "lock timeout" in seen.unseen
@@ -164,10 +180,10 @@ def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatc
 def test_no_inventory_yet(server: Server) -> None:
     """Who may make it is told that a run will; who may not, what to do."""
     url = server.empty()
-    seen = DatabaseState()
+    seen = database_probe(url)
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("CREATE ROLE humble_guest LOGIN")
-        may, may_not = look_into(url, seen), look_into(url.replace("owner@", "humble_guest@"))
+        may, may_not = look_into(seen), look_into(url.replace("owner@", "humble_guest@"))
         owner.execute("DROP ROLE humble_guest")
 
     assert not_ok(may) == {"schema": "warning", "privileges": "skipped"}
@@ -318,11 +334,11 @@ def state(edge: Edge, **changes: Any) -> dict[str, str]:
 
 def standing(edge: Edge, **changes: Any) -> list[Any]:
     """The lines themselves."""
-    seen = DatabaseState()
     name = edge.inventory.source.name
-    look_into(edge.url, seen, names=[name])
+    seen = database_probe(edge.url, names=[name])
+    look_into(seen)
     source = replace(Source(name, edge.cloud.url), **changes)
-    return about(name, inventory_checks(source, seen.states.get(name), seen.unseen))
+    return lines(inventory_checks, source, seen.states.get(name), seen.unseen)
 
 
 def test_a_source_that_is_well(edge: Edge) -> None:

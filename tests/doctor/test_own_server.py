@@ -9,8 +9,8 @@ import pytest
 from doctor_tools import levels, not_ok, said
 from embedded_tools import AS_ROOT
 
-from sync.doctor.examination import Asked, diagnose
-from sync.doctor.result import Result
+from sync.doctor.examination import diagnose
+from sync.doctor.report import Line
 from sync.embedded import embedded
 from sync.settings import Settings
 from sync.store.connection import Target
@@ -19,9 +19,9 @@ from sync.store.schema import migrate
 pytest_plugins = ["embedded_fixtures"]
 
 
-def look(folder: Path) -> tuple[list[Result], list[Result]]:
+def look(folder: Path) -> tuple[list[Line], list[Line]]:
     """What is found of a server in this folder, and of its database."""
-    lines = diagnose(Asked({}, loaded=Settings(), folder=lambda: folder))
+    lines = diagnose(Settings(data_folder=folder), None, {})
     return [[line for line in lines if line.about == wanted] for wanted in ("own server", "database")]  # type: ignore[return-value]
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.guard import Candidates, Limits, Plan, Status, guard, status_of
+from sync.domain.guard import Candidates, Limits, Plan, guard
+from sync.domain.status import Status, status_of
 from sync.errors import ForbiddenError, InterruptedRunError, SupersededError
 
 USUAL = Limits()

@@ -13,8 +13,8 @@ import pytest
 from receiver import SCHEMA
 
 from sync import logs
-from sync.domain.guard import Status
 from sync.domain.notices import Notice, RunFacts, Sample
+from sync.domain.status import Status
 from sync.notices.decision import notices_of, trial_notice
 from sync.notices.formats import as_json, as_slack
 from sync.notices.signing import headers

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 
 from sync.errors import DatabaseUnavailableError, UsageError
-from sync.scheduler.schedule import Schedule, turns
-from sync.scheduler.scheduler import BUSY, Clock, Job, Scheduler
+from sync.scheduler.schedule import Schedule, parse_schedule
+from sync.scheduler.scheduler import BUSY, Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 
 WAIT = 30.0  # seconds; only a test that fails waits so long
@@ -83,7 +83,7 @@ def run(
 
 def coming(text: str, count: int, after: datetime = MONDAY, seconds: float | None = None) -> list[str]:
     """The next turns."""
-    trigger, moment, found = turns(text, seconds).trigger(), after, []
+    trigger, moment, found = parse_schedule(text, seconds).trigger(), after, []
     for _ in range(count):
         due = trigger.get_next_fire_time(None, moment)
         assert due is not None
@@ -103,10 +103,13 @@ def coming(text: str, count: int, after: datetime = MONDAY, seconds: float | Non
         ("0 6 * * Sunday", ["Sun 03-08 06:00", "Sun 03-15 06:00"]),
         ("0 6 * * 5-7", ["Fri 03-06 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00", "Fri 03-13 06:00"]),
         ("0 6 * * sat-mon", ["Mon 03-02 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00", "Mon 03-09 06:00"]),
+        ("0 6 * * 0-7", ["Mon 03-02 06:00", "Tue 03-03 06:00"]),
+        ("0 6 * * fri-0", ["Fri 03-06 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00", "Fri 03-13 06:00"]),
         ("0 6 * * */3", ["Wed 03-04 06:00", "Sat 03-07 06:00", "Sun 03-08 06:00"]),
         ("0 0 13 * fri", ["Fri 03-06 00:00", "Fri 03-13 00:00", "Fri 03-20 00:00"]),
         ("0 0 4 * fri", ["Wed 03-04 00:00", "Fri 03-06 00:00", "Fri 03-13 00:00"]),
         ("30 4 1 jan,jul *", ["Wed 07-01 04:30", "Fri 01-01 04:30"]),
+        ("30 4 1 july *", ["Wed 07-01 04:30"]),
         ("@daily", ["Mon 03-02 00:00", "Tue 03-03 00:00"]),
         ("@weekly", ["Sun 03-08 00:00"]),
         ("0 0 29 2 *", ["Tue 02-29 00:00"]),
@@ -123,6 +126,8 @@ def test_cron_is_what_crontab_means(text: str, expected: list[str]) -> None:
         ("0 0 31 2 *", "never comes"),
         ("0 0 30 feb *", "never comes"),
         ("0 6 * * funday", "'funday'"),
+        ("0 6 * * sunnyday", "'sunnyday'"),
+        ("0 6 * * mo", "'mo'"),
         ("0 6 * * 8", "0 and 7 are Sunday"),
         ("61 * * * *", "61"),
         ("* 24 * * *", "24"),
@@ -134,20 +139,7 @@ def test_cron_is_what_crontab_means(text: str, expected: list[str]) -> None:
 def test_what_never_comes_or_is_none_is_told(text: str, said: str) -> None:
     """At once, by name, with what to give instead."""
     with pytest.raises(UsageError, match=said):
-        turns(text, None)
-
-
-def test_turns_between_two() -> None:
-    """As many as were missed; a turn that comes late by its jitter is not one of them."""
-    hour = timedelta(hours=1)
-    told = (turns("0 * * * *", None), turns("15m", 900.0), turns("0 * * * *", None, 600.0))
-    hourly, often, spread = (each.trigger(MONDAY) for each in told)
-
-    assert [hourly.between(MONDAY, MONDAY + n * hour) for n in (1, 2, 25)] == [0, 1, 24]
-    assert [often.between(MONDAY, MONDAY + n * hour / 4) for n in (1, 1.2, 2, 4)] == [0, 0, 1, 3]
-    assert spread.between(MONDAY + hour / 10, MONDAY + 1.1 * hour) == 0
-    assert spread.between(MONDAY, MONDAY + 2.1 * hour) == 1
-    assert turns("* * * * *", None).trigger().between(MONDAY, MONDAY + 1000 * hour) == 1000  # counted no further
+        parse_schedule(text, None)
 
 
 @pytest.mark.parametrize(
@@ -167,32 +159,36 @@ def test_time_between_the_last_turn_and_the_next(
     text: str, seconds: float | None, days: float, expected: float
 ) -> None:
     """As the schedule has it at this hour, whenever the process began: over a weekend, an alert must not sound, and by day it must not wait for days."""
-    due = turns(text, seconds).trigger(MONDAY)
+    due = parse_schedule(text, seconds).trigger(MONDAY)
 
     assert due.gap(MONDAY + timedelta(days=days)) == expected
     assert due.gap(MONDAY + timedelta(days=days, minutes=1)) == expected
 
 
-def test_time_between_turns_goes_on_with_time() -> None:
-    """Asked every few minutes for a week, also of a clock that is set back, it is what a fresh question says."""
-    kept = turns("*/15 8-18 * * mon-fri", None).trigger()
-    moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)]
+@pytest.mark.parametrize(("text", "seconds"), [("*/15 8-18 * * mon-fri", None), ("10m", 600.0)])
+def test_time_between_turns_at_every_moment_of_a_week(text: str, seconds: float | None) -> None:
+    """Every few minutes, and exactly at each turn, it is what the turns themselves say."""
+    trigger = parse_schedule(text, seconds).trigger(MONDAY)
+    turns = [MONDAY - timedelta(days=4)]
+    while turns[-1] < MONDAY + timedelta(days=8):
+        turns.append(trigger.get_next_fire_time(turns[-1], turns[-1]))
+    moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)] + [turn for turn in turns if turn >= MONDAY][:-1]
 
-    for moment in [*moments, MONDAY, moments[-1]]:
-        assert kept.gap(moment) == turns("*/15 8-18 * * mon-fri", None).trigger().gap(moment)
+    for moment in moments:
+        place = bisect_right(turns, moment)
+        assert trigger.gap(moment) == (turns[place] - turns[place - 1]).total_seconds()
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("15m", 900.0), ("*/15 * * * *", None)])
 @pytest.mark.parametrize("jitter", [60.0, 900.0, 5000.0])
 def test_jitter_does_not_add_up(text: str, seconds: float | None, jitter: float) -> None:
-    """Each turn is late by chance and none is left out: after a day there were as many as without, and none counts as missed."""
-    due = turns(text, seconds, jitter).trigger(MONDAY)
+    """Each turn is late at random and none is left out: after a day there were as many as without, each before the next."""
+    due = parse_schedule(text, seconds, jitter).trigger(MONDAY)
     moments = [MONDAY]
     for _ in range(96):
         moments.append(due.get_next_fire_time(moments[-1], moments[-1]))
     late = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
 
-    assert [due.between(one, other) for one, other in pairwise(moments)] == [0] * 96
     assert all(0 <= each <= min(jitter, 900) for each in late)
     assert len(set(late)) > 90
 
@@ -210,23 +206,41 @@ def test_what_waits_when_the_end_comes_does_not_begin() -> None:
     assert (sum(job.runs for job in jobs), loop.left) == (2, 3)
 
 
-def test_a_thread_of_the_library_that_died_is_noticed() -> None:
-    """The loop goes round, and yet no job would ever begin: that is not alive."""
-    passed, stop = [0.0], threading.Event()
-    loop = Scheduler(ignore, clock=Clock(passed=lambda: passed[0]))
-    passed[0] = 31.0
-    loop.beat()
-    before = loop.alive
-    seen: list[bool] = []
-    give_up(stop)
-    loop.run(stop, lambda: stop.set() if seen.append(loop.alive) or any(seen) else None)
-    loop.end(0, threading.Event(), lambda: None)
+def test_a_scheduler_that_breaks_ends_instead_of_falling_silent() -> None:
+    """No job would ever begin again: the error ends the command, so that whatever watches it can start it anew."""
+    stop = threading.Event()
+    loop = Scheduler(ignore)
+    loop.set({"job": Job(SECOND, Counted(1, stop))})
 
-    assert (before, seen[-1]) == (False, True)
+    class Broken:
+        def get_next_fire_time(self, _previous: object, _now: object) -> None:
+            raise ZeroDivisionError
+
+    give_up(stop)
+    loop._scheduler.get_job("job").trigger = Broken()
+    with pytest.raises(ZeroDivisionError):
+        loop.run(stop)
+
+
+def test_the_gap_is_that_of_this_hour() -> None:
+    """It is known at once, follows each turn, and goes with its job."""
+    stop = threading.Event()
+    loop = Scheduler(ignore)
+    loop.set({"job": Job(SECOND, Counted(1, stop)), "other": Job(Schedule("1h", 3600.0), print)})
+    before = loop.gaps()
+    loop._gaps["job"] = 12345.0  # as if its last turn had been at night
+    give_up(stop)
+    loop.run(stop)
+    after = loop.gaps()
+    loop.set({"job": Job(SECOND, print)})
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert before == after == {"job": 1.0, "other": 3600.0}
+    assert loop.gaps() == {"job": 1.0}
 
 
 def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
-    """The library sleeps until the next turn by a clock that a sleeping machine stops: it looks every second."""
+    """A clock that a sleeping machine stops makes no turn late: what is due is seen at the next beat."""
     stop = threading.Event()
     job = Counted(1, stop)
     loop = Scheduler(ignore)
@@ -393,43 +407,57 @@ def test_other_jobs_may_be_set_meanwhile() -> None:
     assert gone.runs == before <= 2
 
 
-def test_turns_that_no_one_was_there_for_are_told() -> None:
-    """The clock jumps ahead, as after a machine slept: one run makes up for all, and their number is told."""
-    stop, watch = threading.Event(), Watch()
-    told: list[str] = []
-    loop = Scheduler(lambda _name, _due, reason: told.append(reason), clock=Clock(now=watch.now))
-    turn = turns("1s", 1.0)
-    job = Counted(4, stop)
-    loop.set({"job": Job(turn, job)}, at_once=True)
-    loop._last_due["job"] = datetime.now(UTC) - timedelta(seconds=300)
-
-    loop.run(stop)
-    loop.end(WAIT, threading.Event(), lambda: None)
-
-    assert job.runs >= 4
-    assert len(told) == 1
-    assert "turns before it were missed" in told[0]
+def sleep(loop: Scheduler, schedule: Schedule, time: timedelta) -> None:
+    """As if the machine had slept for this time, from just before a turn of its job."""
+    since = datetime.now(UTC) - time
+    loop._scheduler.modify_job("job", trigger=schedule.trigger(since), next_run_time=since)
 
 
-def test_a_scheduler_that_is_late_makes_up_once() -> None:
-    """Started minutes after a turn, as by a machine that slept: one run, not one for each turn."""
+@pytest.mark.parametrize("jitter", [0.0, 9.0])
+def test_a_scheduler_that_is_late_makes_up_once_and_tells(jitter: float) -> None:
+    """Minutes after a turn, as on a machine that slept: one run makes up for all, and the others' number is told."""
     stop = threading.Event()
-    loop, job = Scheduler(ignore), Counted(99, stop)
-    loop.set({"job": Job(Schedule("10s", 10.0), job)})
-    loop._scheduler.modify_job("job", next_run_time=datetime.now(UTC) - timedelta(minutes=5))
+    told: list[str] = []
+    loop, job = Scheduler(lambda _name, _due, reason: told.append(reason)), Counted(99, stop)
+    hourly = Schedule("1h", 3600.0, jitter)
+    loop.set({"job": Job(hourly, job)})
+    sleep(loop, hourly, timedelta(hours=5, minutes=30))
     threading.Timer(1.5, stop.set).start()
 
     loop.run(stop)
     loop.end(WAIT, threading.Event(), lambda: None)
 
     assert job.runs == 1
+    assert told == ["5 turns before it were missed: the scheduler stood still"]
+
+
+def test_turns_missed_while_a_run_goes_on_are_told() -> None:
+    """The last of them because of the run, the others because no one was there."""
+    stop, gate = threading.Event(), threading.Event()
+    told: list[str] = []
+    loop = Scheduler(lambda _name, _due, reason: told.append(reason))
+    hourly = Schedule("1h", 3600.0)
+    loop.set({"job": Job(hourly, Counted(99, threading.Event(), gate))}, at_once=True)
+    give_up(stop)
+
+    def each_beat() -> None:
+        if told:
+            stop.set()
+        elif loop.running:
+            sleep(loop, hourly, timedelta(hours=2, minutes=30))
+
+    loop.run(stop, each_beat)
+    gate.set()
+    loop.end(WAIT, threading.Event(), lambda: None)
+
+    assert told == [BUSY, "2 turns before it were missed: the scheduler stood still"]
 
 
 def test_a_clock_that_is_set_back_stops_nothing() -> None:
     """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
     watch = Watch()
     watch.offset = timedelta(hours=1)
-    loop = Scheduler(ignore, clock=Clock(now=watch.now))
+    loop = Scheduler(ignore, now=watch.now)
     stop = threading.Event()
     job = Counted(1, stop)
     threading.Timer(WAIT, stop.set).start()
@@ -447,7 +475,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
 def test_a_loop_that_stands_still_is_not_alive() -> None:
     """Whoever asks is told within half a minute."""
     passed = [0.0]
-    loop = Scheduler(ignore, clock=Clock(passed=lambda: passed[0]))
+    loop = Scheduler(ignore, passed=lambda: passed[0])
     loop.beat()
     passed[0] = 29.0
     alive = loop.alive

@@ -20,8 +20,8 @@ from servers import Server
 from store_tools import Edge
 
 from sync import runner
-from sync.domain.guard import Status
 from sync.domain.run import RequestStats, Run
+from sync.domain.status import Status
 from sync.errors import (
     DatabaseBusyError,
     DatabaseUnavailableError,

@@ -16,8 +16,7 @@ import yaml
 from checkout import CHECKOUT
 
 from sync.cli import command
-from sync.domain.guard import Status
-from sync.domain.run import EXIT_CODES
+from sync.domain.status import EXIT_CODES, Status
 from sync.settings.model import CONFIG, GENERAL, PER_SOURCE
 
 DEPLOY = CHECKOUT / "deploy"

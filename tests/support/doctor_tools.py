@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from sync import wiring
-from sync.cloud.session import probe_session
 from sync.doctor.cloud import SourceProbe, cloud_checks
-from sync.doctor.database import DatabaseState, Requirements, database_checks
-from sync.doctor.result import Result, about
+from sync.doctor.database import DatabaseProbe, database_checks
+from sync.doctor.report import Line, Report
 from sync.settings import Source, Token
 from sync.settings.secret import Secret
 from sync.store.connection import Target
@@ -19,24 +16,35 @@ LONGEST = 900.0  # seconds, of a run
 
 
 def probe(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> SourceProbe:
-    """A source at this address, to be looked at with so much patience."""
-    given = Source(**({"endpoint": url, "credentials": Token(token=Secret(token or "some"))} | options))
-    session: Any = partial(probe_session, given, seconds)
-    return SourceProbe(given, wiring.source_of(given), session)
+    """A source at this address, to be checked with so much patience."""
+    settings = Source(**({"endpoint": url, "credentials": Token(token=Secret(token or "some"))} | options))
+    return SourceProbe(settings, seconds)
 
 
-def look_at(source: SourceProbe, *, offline: bool = False) -> list[Result]:
+def look_at(source: SourceProbe, *, offline: bool = False) -> list[Line]:
     """What is found of the cloud of a source."""
-    return about("default", cloud_checks(source, offline=offline))
+    return lines(cloud_checks, source, offline=offline)
 
 
-def look_into(url: str, seen: DatabaseState | None = None, **demand: Any) -> list[Result]:
+def lines(checks: Callable[..., None], *args: object, **options: object) -> list[Line]:
+    """What some checks find."""
+    report = Report("default")
+    checks(report, *args, **options)
+    return report.lines
+
+
+def database_probe(url: str, **options: Any) -> DatabaseProbe:
+    """A database at this address, for a run of one source."""
+    return DatabaseProbe(Target(url, connect_timeout=2), **({"names": ["default"], "longest": LONGEST} | options))
+
+
+def look_into(database: str | DatabaseProbe, **options: Any) -> list[Line]:
     """What is found of a database."""
-    asked = Requirements(**({"names": ["default"], "longest": LONGEST} | demand))
-    return about("database", database_checks(Target(url, connect_timeout=2), asked, seen or DatabaseState()))
+    database = database_probe(database, **options) if isinstance(database, str) else database
+    return lines(database_checks, database)
 
 
-def levels(lines: Iterable[Result]) -> dict[str, str]:
+def levels(lines: Iterable[Line]) -> dict[str, str]:
     """The level of each check; the worst, where one has several lines."""
     order = ["ok", "skipped", "warning", "wrong"]
     found: dict[str, str] = {}
@@ -45,11 +53,11 @@ def levels(lines: Iterable[Result]) -> dict[str, str]:
     return found
 
 
-def not_ok(lines: Iterable[Result]) -> dict[str, str]:
+def not_ok(lines: Iterable[Line]) -> dict[str, str]:
     """The same without what is in order."""
     return {name: level for name, level in levels(lines).items() if level != "ok"}
 
 
-def said(lines: Iterable[Result], check: str) -> str:
+def said(lines: Iterable[Line], check: str) -> str:
     """What one check tells, and advises."""
     return "\n".join(f"{line.found}; {line.advice}" for line in lines if line.check == check)

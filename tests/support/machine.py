@@ -16,7 +16,6 @@ from machine_tables import read_tables, set_clock
 from proxy import Lose
 from servers import Server
 
-from sync import wiring
 from sync.errors import UnknownError
 from sync.store.approvals import accept_filter, approve
 from sync.store.runs.dry_run import DryRun
@@ -106,7 +105,7 @@ class Machine(RuleBasedStateMachine):
         """The filter in the settings changes; most people accept it."""
         account = self.accounts[who]
         account.filter = () if account.filter else PRIVATE
-        filter = wiring.source_of(account.settings()).filter
+        filter = account.settings().filter_query
         stored = read_tables(self.admin).rows["sources"].get((who,), {}).get("filter", filter)
         if stored != filter and agreed:
             accept_filter(self.target, who, filter)

@@ -178,7 +178,7 @@ def test_a_stop_tells_before_it_is_seen_and_once() -> None:
     stop = Stop()
     seen: list[bool] = []
 
-    with stop.telling(lambda: seen.append(stop.is_set())):
+    with stop.on_set(lambda: seen.append(stop.is_set())):
         stop.set()
         stop.set()
 

@@ -13,7 +13,7 @@ from checkout import CHECKOUT, TESTS
 from servers import environment
 
 from sync.cli import COMMANDS, command
-from sync.domain.run import EXIT_CODES
+from sync.domain.status import EXIT_CODES
 from sync.settings.model import GENERAL, PER_SOURCE
 from sync.store.schema.tables import metadata
 

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from sync.domain.guard import Status
 from sync.domain.notices import RunFacts, Sample
+from sync.domain.status import Status
 from sync.store.connection import Target, connect, transaction
 
 _GOOD = "('done', 'withheld')"

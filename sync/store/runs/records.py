@@ -8,8 +8,9 @@ from dataclasses import astuple
 from typing import Any
 
 from sync import __version__, logs
-from sync.domain.guard import Plan, Status, status_of
+from sync.domain.guard import Plan
 from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run, Source
+from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
 from sync.store.connection import Target, transaction
 from sync.store.runs.counted import agree, counted_copy

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.store.schema import columns
 from sync.store.schema.columns import SCHEMA, metadata
 

@@ -11,7 +11,7 @@ from proxy import Passing, Proxy
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.store.approvals import approve
 
 TABLES = ("images", "image_versions", "run_pages", "quarantine", "held_deletions", "findings")

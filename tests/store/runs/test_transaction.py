@@ -10,8 +10,8 @@ from proxy import Lose, Passing, Proxy
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.guard import Status
 from sync.domain.run import Outcome
+from sync.domain.status import Status
 from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, SupersededError
 from sync.store.connection import Target
 from sync.store.runs.database import Database

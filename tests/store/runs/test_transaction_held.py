@@ -12,7 +12,7 @@ from fault_rules import FaultySimulator
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.guard import Status
+from sync.domain.status import Status
 from sync.errors import UnknownError
 from sync.simulator import World
 from sync.store.approvals import accept_filter, approve

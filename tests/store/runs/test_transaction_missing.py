@@ -20,8 +20,9 @@ from servers import Server
 from store_tools import Edge
 
 from sync import job, runner, wiring
-from sync.domain.guard import Plan, Status
+from sync.domain.guard import Plan
 from sync.domain.run import Outcome
+from sync.domain.status import Status
 from sync.errors import StoreError, SupersededError
 from sync.store.approvals import approve
 from sync.store.runs.dry_run import DryRun

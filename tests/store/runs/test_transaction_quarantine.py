@@ -13,8 +13,8 @@ from servers import Server
 from store_tools import Edge
 
 from sync.domain.fields import BY_API
-from sync.domain.guard import Status
 from sync.domain.image import raw_digest, to_json
+from sync.domain.status import Status
 from sync.errors import ContractError
 
 KEPT = "SELECT id, raw, digest, reason, first_run FROM inventory.quarantine ORDER BY id NULLS FIRST, raw"
