@@ -14,7 +14,7 @@ from builders import SAMPLE, canonical, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.fast_decode import usual
+from sync.domain.fast_decode import decode_usual
 from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
 from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
 from sync.errors import ContractError
@@ -470,7 +470,7 @@ def test_the_shortcut_and_the_careful_way_agree(record: dict[str, Any], ignore: 
     """What is decoded in one step is what is read field by field, where blanks before the colons force that."""
     short, careful = (json.dumps(record, ensure_ascii=False, separators=(",", colon)).encode() for colon in (":", " :"))
 
-    assert usual(careful, bytearray()) is None
+    assert decode_usual(careful, bytearray()) is None
     assert Reader(ignore).read(short) == Reader(ignore).read(careful)
 
 
@@ -481,8 +481,8 @@ def test_most_images_take_the_shortcut() -> None:
     twins = b',"name" :"x","name" :"y","owner":":"'
     odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, twins)]
 
-    assert usual(raw, bytearray())
-    assert [usual(each, bytearray()) for each in odd] == [None] * len(odd)
+    assert decode_usual(raw, bytearray())
+    assert [decode_usual(each, bytearray()) for each in odd] == [None] * len(odd)
 
 
 @given(st.datetimes(timezones=st.timezones()))
