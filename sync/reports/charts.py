@@ -50,13 +50,13 @@ def over_time(caption: Caption, shown: Span, points: Sequence[tuple[datetime, in
         points: the moments at which the number changed, and its new values, in order.
     """
     top = nice(max((count for _moment, count in points), default=0))
-    corners = [f"{_x(shown, points[0][0])},{_y(points[0][1], top)}"]
-    for (_before, old), (moment, new) in pairwise(points):
-        corners += [f"{_x(shown, moment)},{_y(old, top)}", f"{_x(shown, moment)},{_y(new, top)}"]
-    floor, right = _y(0, top), _x(shown, points[-1][0])
-    area = f"M{_x(shown, points[0][0])},{floor} L{' L'.join(corners)} L{right},{floor} Z"
-    line = f"M{' L'.join(corners)}"
-    body = [*_scale(top), *_times(shown, _HEIGHT), f'<path class="area" d="{area}"/><path class="line" d="{line}"/>']
+    places = [(_x(shown, moment), _y(count, top)) for moment, count in points]
+    corners = [f"{x:.1f},{y:.1f}" for x, y in places[:1]]
+    for (_left, old), (x, new) in pairwise(places):
+        corners += [f"{x:.1f},{old:.1f}", f"{x:.1f},{new:.1f}"]
+    line = " L".join(corners)
+    area = f"M{places[0][0]:.1f},{_y(0, top)} L{line} L{places[-1][0]:.1f},{_y(0, top)} Z"
+    body = [*_scale(top), *_times(shown, _HEIGHT), f'<path class="area" d="{area}"/><path class="line" d="M{line}"/>']
     return _svg(caption, _HEIGHT + _TOP + _BOTTOM, body)
 
 
@@ -75,9 +75,9 @@ def stacked(caption: Caption, columns: Sequence[Column], step: int) -> Markup:
         floor = 0
         for kind, count in column.counts.items():
             if count:
-                high = _y(floor, top, exact=True) - _y(floor + count, top, exact=True)
-                x, y = _LEFT + n * wide + wide * 0.1, _y(floor + count, top)
-                body.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{wide * 0.8:.1f}" height="{high:.1f}"/>')
+                x, y, size = _LEFT + (n + 0.1) * wide, _y(floor + count, top), wide * 0.8
+                high = _y(floor, top) - y
+                body.append(f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{high:.1f}"/>')
             floor += count
     return _svg(caption, _HEIGHT + _TOP + _BOTTOM, body)
 
@@ -98,7 +98,7 @@ def timeline(caption: Caption, shown: Span, lanes: Mapping[str, Sequence[Row]], 
         body.append(f'<rect class="track" x="{_LEFT}" y="{y + 2}" width="{_PLOT}" height="{_LANE - 6}"/>')
         for gap in gaps:
             if gap.source == source:
-                left, right = _x(shown, gap.begin, exact=True), _x(shown, gap.end, exact=True)
+                left, right = _x(shown, gap.begin), _x(shown, gap.end)
                 where = f'x="{left:.1f}" y="{y + 2}" width="{max(right - left, 1):.1f}" height="{_LANE - 6}"'
                 body.append(f'<rect class="gap" {where}/>')
         body += _marks(shown, runs, y)
@@ -143,15 +143,15 @@ def _scale(top: int) -> Iterator[str]:
         count = top * part / 4
         if count == int(count):
             y = _y(count, top)
-            yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
-            yield f'<text class="right" x="{_LEFT - 6}" y="{float(y) + 4:.1f}">{int(count):,}</text>'
+            yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            yield f'<text class="right" x="{_LEFT - 6}" y="{y + 4:.1f}">{int(count):,}</text>'
 
 
 def _times(shown: Span, high: float) -> Iterator[str]:
     for n in range(_TICKS + 1):
         moment = shown.begin + timedelta(seconds=shown.seconds * n / _TICKS)
         side = "left" if n == 0 else "right" if n == _TICKS else "middle"
-        x = _x(shown, moment)
+        x = f"{_x(shown, moment):.1f}"
         yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_TOP + high}" y2="{_TOP + high + 4}"/>'
         yield f'<text class="{side}" x="{x}" y="{_TOP + high + 18}">{_moment(moment, shown.seconds / _TICKS)}</text>'
 
@@ -166,21 +166,19 @@ def _column_labels(columns: Sequence[Column], wide: float, step: int) -> Iterato
 def _marks(shown: Span, runs: Sequence[Row], y: float) -> Iterator[str]:
     """One mark per place and state, so that a year of runs stays small; the worst state comes last, on top."""
     for each in (OTHER, PROVEN, WITHHELD, FAILED):
-        places = {round(_x(shown, when(run), exact=True)) for run in runs if state(run) == each}
+        places = {round(_x(shown, when(run))) for run in runs if state(run) == each}
         for x in sorted(places):
             yield f'<rect class="run {each}" x="{x - 1}" y="{y + 2}" width="3" height="{_LANE - 6}"/>'
             if each == FAILED:  # shown by its shape too, not by colour alone
                 yield f'<path class="run failed" d="M{x - 4},{y - 3} h9 l-4.5,6 Z"/>'
 
 
-def _x(shown: Span, moment: datetime, *, exact: bool = False) -> float:
-    x = _LEFT + shown.place(moment) * _PLOT
-    return x if exact else round(x, 1)
+def _x(shown: Span, moment: datetime) -> float:
+    return _LEFT + shown.place(moment) * _PLOT
 
 
-def _y(count: float, top: int, *, exact: bool = False) -> float:
-    y = _TOP + _HEIGHT * (1 - count / top)
-    return y if exact else round(y, 1)
+def _y(count: float, top: int) -> float:
+    return _TOP + _HEIGHT * (1 - count / top)
 
 
 def _moment(moment: datetime, step: float) -> str:

@@ -118,14 +118,10 @@ def _runs(runs: Sequence[Row]) -> list[Row]:
     """The runs to show: if there are too many, those that changed something or went wrong, and the last ones."""
     if len(runs) <= _RUNS:
         return list(runs)
-    eventful = [run for run in runs if _eventful(run)][-_RUNS:]
+    changes = (*CHANGES, "held", "quarantined")
+    eventful = [run for run in runs if any(run[kind] for kind in changes) or state(run) in (FAILED, WITHHELD)][-_RUNS:]
     numbers = {run["run"] for run in eventful} | {run["run"] for run in runs[-(_RUNS - len(eventful)) or len(runs) :]}
     return [run for run in runs if run["run"] in numbers]
-
-
-def _eventful(run: Row) -> bool:
-    changed = any(run[kind] for kind in (*CHANGES, "held", "quarantined"))
-    return changed or state(run) in (FAILED, WITHHELD)
 
 
 def _findings(report: Report) -> list[tuple[Check, list[Finding]]]:
