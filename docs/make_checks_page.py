@@ -15,21 +15,21 @@ HEAD = """\
 <!-- Written by docs/make_checks_page.py from sync/checks/sql; change them, not this page. -->
 
 `image-sync check` looks for images that need attention and exits with 0; with `--fail-on high` it exits with 4 if there
-is a finding so severe. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
+is a finding of that severity. `--format sarif` and `--format junit` are for pipelines, `--list` shows the checks.
 
-What is not wanted is left out by the setting `checks_disabled`; numbers are set by `check_thresholds`, such as
+The setting `checks_disabled` leaves out checks; `check_thresholds` sets their numbers, such as
 `old.days=365,flapping.returns=3`.
 """
 
 OWN = """\
 ## Your own
-Put `.sql` files into a folder and name it by `check_folder`; a file of the same name as one above replaces it. The
-header tells what the check is, the rest is one SELECT that returns `source`, `id`, `name` and `detail` of each image:
+Put `.sql` files into a folder and set `check_folder` to it; a file with the name of a check above replaces that check.
+The header describes the check; the rest is one SELECT that returns `source`, `id`, `name` and `detail` of each image:
 
 ```sql
 -- title: Image of someone who has left
 -- severity: medium
--- why: No one looks after it.
+-- why: Nobody looks after it.
 -- do: Find it a new owner, or delete it.
 -- threshold: days = 30 -- how long they have been gone
 SELECT source, id, name, 'owner ' || owner AS detail
@@ -37,10 +37,10 @@ FROM live_images
 WHERE owner = 'a1b2' AND updated_at < CAST(:moment AS timestamptz) - CAST(:days AS int) * interval '1 day'
 ```
 
-`live_images`, without a schema, are the images that existed at the moment that is asked about, and `:moment` is that
-moment: now for `image-sync check`, the end of the time for `image-sync report`. They have the columns of
-`inventory.images_as_of`. The SQL is carried out in a transaction that cannot write. Thresholds are whole numbers and
-stand in it as `:name`; `:systems` is the list of operating systems below, as JSON.
+`live_images`, without a schema, has the images that existed at one moment, with the columns of
+`inventory.images_as_of`; `:moment` is that moment: now for `image-sync check`, the end of the report for
+`image-sync report`. The SQL runs in a transaction that cannot write. Thresholds are whole numbers, which the SQL uses as
+`:name`; `:systems` is the list of operating systems below, as JSON.
 """
 
 
@@ -68,7 +68,7 @@ def section(check: Check) -> str:
 
 def dates() -> Iterator[str]:
     """The end of each system."""
-    yield "## When systems end\nThe last day on which the maker gives security updates without extra pay.\n"
+    yield "## End of updates\nThe last day on which the vendor provides security updates at no extra charge.\n"
     yield "| system | until | source |\n|---|---|---|"
     for row in systems():
         yield f"| {row['system']} | {row['until']} | {row['source']} |"

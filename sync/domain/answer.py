@@ -67,21 +67,21 @@ def read_answer(body: bytes, offset: int) -> Answer:
             twice.
     """
     if len(body) > _LARGE and body.count(b",") > _MOST_VALUES:
-        raise ContractError(f"the answer holds more than {_MOST_VALUES} values, as no page of images does")
+        raise ContractError(f"the answer holds more than {_MOST_VALUES} values, far more than a page of images has")
     try:
         whole = _body(body)
         rows = _rows_of(body, whole)
     except msgspec.ValidationError as error:
-        raise ContractError(f"the answer holds no list of images: {error}; is the endpoint the right one?") from error
+        raise ContractError(f"the answer holds no list of images: {error}; is the endpoint correct?") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         whole, rows = _read_slowly(body, error)
-    if _may_have_twins(body, whole.images):
+    if _may_repeat_a_key(body, whole.images):
         strict_json(body)
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
     return Answer(whole.images, Page.of(offset, rows, total))
 
 
-def _may_have_twins(body: bytes, images: list[msgspec.Raw]) -> bool:
+def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:
     """Whether the answer itself may have a key twice; the keys of each image are checked when it is read.
 
     If the images fill all the room between the usual beginning and the usual end, there is no other key.

@@ -39,6 +39,11 @@ class Spool(Protocol):
         """The number of images."""
 
 
+def fingerprint(hashes: set[int]) -> int:
+    """128 bits, equal for equal sets of hashes."""
+    return int.from_bytes(raw_digest(array("q", sorted(hashes)).tobytes()))
+
+
 @dataclass(slots=True)
 class Counts:
     """The counts of one reading; received = unchanged + changed + duplicates + quarantined.
@@ -124,8 +129,7 @@ class Comparison:
 
     def fingerprint(self) -> int:
         """128 bits, equal for readings of one process that saw the same set of ids."""
-        ids = array("q", sorted(self._same.union(self._changed)))
-        return int.from_bytes(raw_digest(ids.tobytes()))
+        return fingerprint(self._same.union(self._changed))
 
     def lost(self, hashes: set[int]) -> int:
         """The number of images that came whose id's hash is not in the set."""
@@ -187,7 +191,7 @@ class Comparison:
         if self._unreadable_bytes > MOST_UNREADABLE:
             raise ContractError(
                 f"{len(self.unreadable)} records are not images, together more than {MOST_UNREADABLE >> 20} MiB: "
-                f"{record.reason}; is the endpoint the right one?"
+                f"{record.reason}; is the endpoint correct?"
             )
 
     def _take_changed(self, image: Image, digest: bytes) -> None:

@@ -136,8 +136,8 @@ def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dic
     return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
 
 
-def _may_have_twins(raw: bytes, keys: int) -> bool:
-    """Whether a key may be there twice; no key is, if there are as many '":' as keys and no blank before a colon."""
+def _may_repeat_a_key(raw: bytes, keys: int) -> bool:
+    """Whether a key may be there twice; no key is, if there are as many '":' as keys and no space before a colon."""
     return raw.count(b'":') != keys or b" :" in raw or b"\n:" in raw or b"\t:" in raw or b"\r:" in raw
 
 
@@ -150,7 +150,7 @@ def _decode(raw: bytes) -> dict[str, Any] | str:
         return f"not valid JSON: {error}"
     if not isinstance(record, dict):
         return "not a JSON object"
-    if _may_have_twins(raw, len(record)):
+    if _may_repeat_a_key(raw, len(record)):
         strict_json(raw)
     return record
 
@@ -172,7 +172,7 @@ def _no_id(value: object) -> str:
         return f"the id is longer than {MAX_ID} characters"
     if value.isascii() and value.isprintable() and " " not in value:
         return ""
-    return "the id contains blanks or control characters" if re.search(r"[\s\x00-\x1f\x7f]", value) else ""
+    return "the id contains whitespace or control characters" if re.search(r"[\s\x00-\x1f\x7f]", value) else ""
 
 
 def _nul(raw: bytes, record: dict[str, Any]) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from array import array
 
 from sync.domain.answer import Answer
-from sync.domain.comparison import Comparison
+from sync.domain.comparison import Comparison, fingerprint
 from sync.domain.guard import Candidates, Limits, guard
-from sync.domain.image import raw_digest
 from sync.domain.proof.verdict import Proof
 
 
@@ -53,7 +52,7 @@ class Search:
 
     def fingerprint(self) -> int:
         """128 bits, equal for readings of one process that saw the same set of ids."""
-        return int.from_bytes(raw_digest(array("q", sorted(set(self._ids))).tobytes()))
+        return fingerprint(set(self._ids))
 
     def doubt(self, proof: Proof, limits: Limits) -> str:
         """Why this list is no evidence that an image is gone, or "": it must be proven, and agree with the first list.

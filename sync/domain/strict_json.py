@@ -21,11 +21,11 @@ def strict_json(text: bytes, number: Callable[[str], object] | None = None) -> A
         ValueError: the text is not JSON; NaN and Infinity are not either.
     """
     return json.loads(
-        text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_int=number, parse_float=number
+        text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=number, parse_float=number
     )
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
         raise ContractError("the answer has an object with the same key twice, so it is unclear which value is valid")
