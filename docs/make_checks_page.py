@@ -39,8 +39,8 @@ WHERE owner = 'a1b2' AND updated_at < CAST(:moment AS timestamptz) - CAST(:days 
 
 `live_images`, without a schema, has the images that existed at one moment, with the columns of
 `inventory.images_as_of`; `:moment` is that moment: now for `image-sync check`, the end of the report for
-`image-sync report`. The SQL runs in a transaction that cannot write. Thresholds are whole numbers, which the SQL uses as
-`:name`; `:systems` is the list of operating systems below, as JSON.
+`image-sync report`. The SQL runs in a transaction that cannot write. Thresholds are whole numbers; the SQL uses them as
+`:name`. `:systems` is the list of operating systems below, as JSON.
 """
 
 
