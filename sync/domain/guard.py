@@ -81,6 +81,8 @@ def withhold(candidates: Candidates, limits: Limits) -> tuple[int, str]:
     if reason := guard(candidates, limits):
         return candidates.gone, reason
     waiting = candidates.waiting
+    if waiting == 1:
+        return 1, "1 deletion that was withheld waits for approval"
     return waiting, f"{waiting} deletions that were withheld wait for approval" if waiting else ""
 
 
