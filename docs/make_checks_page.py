@@ -29,7 +29,7 @@ The header describes the check; the rest is one SELECT that returns `source`, `i
 ```sql
 -- title: Image of someone who has left
 -- severity: medium
--- why: No one looks after it.
+-- why: Nobody looks after it.
 -- do: Find it a new owner, or delete it.
 -- threshold: days = 30 -- how long they have been gone
 SELECT source, id, name, 'owner ' || owner AS detail

@@ -1,34 +1,34 @@
 """Every error this program raises on purpose.
 
 ImageSyncError                        exit 1
-├── UsageError                        exit 2: the person who called can mend it
-│   ├── SettingsError                 one message that names every mistake
-│   └── UnknownError                  an id, source, run or moment that is not there
+├── UsageError                        exit 2: the caller can fix it
+│   ├── SettingsError                 one message naming every mistake
+│   └── UnknownError                  an id, source, run or moment that does not exist
 ├── CloudError                        the image list could not be read
-│   ├── TransientError                worth another try
-│   │   ├── ThrottledError            too many requests; may know how long to wait
+│   ├── TransientError                worth retrying
+│   │   ├── ThrottledError            too many requests; may say how long to wait
 │   │   ├── ServerFaultError          5xx, and the one 400 that means "internal, retry later"
 │   │   ├── ConnectionFailedError     DNS, TLS, connect, reset, timeout
 │   │   └── BrokenAnswerError         cut short, HTML, or no JSON at all
 │   ├── UnauthorizedError             401: the credentials are refused
 │   ├── ForbiddenError                403: the credentials may not list images
-│   ├── RejectedError                 any other 3xx or 4xx: asking again will not help
-│   ├── ContractError                 JSON, but not an answer of this API; or no HTTP at all
-│   └── TooLargeError                 over the cap on bytes
-├── TransportError                    no whole HTTP answer came; who asked makes one of the errors here of it
+│   ├── RejectedError                 any other 3xx or 4xx: a retry will not help
+│   ├── ContractError                 JSON, but not an answer of this API; or not HTTP at all
+│   └── TooLargeError                 over the limit of bytes or images
+├── TransportError                    no whole HTTP answer came; the caller turns it into one of the errors here
 ├── StoreError                        the database refused
 │   ├── DatabaseUnavailableError      not reachable, starting up, or too many connections
 │   ├── DatabaseBusyError             a lock or statement timeout, a deadlock
 │   ├── DatabaseRefusedError          a privilege is missing, or it is read-only
 │   ├── SchemaVersionError            the schema is older or newer than the program (exit 2)
-│   └── OutcomeUnknownError           COMMIT was sent, and no one can say what became of it
+│   └── OutcomeUnknownError           COMMIT was sent, and its outcome is unknown
 ├── SpoolError                        no room for the changes between reading and writing
 ├── EmbeddedError                     the job's own PostgreSQL does not start
 ├── NoticeError                       a notice did not reach its receiver
-│   ├── ReceiverAwayError             worth another try; may know how long to wait
-│   └── ReceiverRefusesError          the receiver does not take it
-├── FilterChangedError                 the filter of a source changed and was not accepted (exit 2)
-├── DeadlineError                     the run took longer than it may
+│   ├── ReceiverAwayError             worth retrying; may say how long to wait
+│   └── ReceiverRefusesError          the receiver rejects it
+├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
+├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
 └── SupersededError                   exit 3: another run was ahead
 """
@@ -43,8 +43,8 @@ class ImageSyncError(Exception):
     """Something went wrong; the message says what to do about it.
 
     Attributes:
-        exit_code: of the command that it ends.
-        run: number of the run that it ended, if one was on record.
+        exit_code: exit code of the command that it ends.
+        run: number of the run that it ended, or None if that run was not on record.
     """
 
     exit_code: ClassVar[int] = 1
@@ -54,9 +54,9 @@ class ImageSyncError(Exception):
         super().__init__(message or type(self).__doc__)
 
     def facts(self) -> dict[str, object]:
-        """What a program may want to know beside the message: the class, and what is known of the request behind it."""
-        behind = self.__cause__
-        return (behind.facts() if isinstance(behind, ImageSyncError) else {}) | {"error": type(self).__name__}
+        """Details for programs, beside the message: the class, and the facts of the error that caused it."""
+        cause = self.__cause__
+        return (cause.facts() if isinstance(cause, ImageSyncError) else {}) | {"error": type(self).__name__}
 
 
 class UsageError(ImageSyncError):
@@ -71,8 +71,8 @@ class SettingsError(UsageError):
     def __init__(self, mistakes: list[str]) -> None:
         self.mistakes = tuple(mistakes)
         lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        what = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
-        super().__init__(f"{what} invalid:\n{lines}")
+        count = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
+        super().__init__(f"{count} invalid:\n{lines}")
 
 
 class UnknownError(UsageError):
@@ -83,7 +83,7 @@ class CloudError(ImageSyncError):
     """The image list could not be read.
 
     Attributes:
-        status: HTTP status, or None where no answer came.
+        status: HTTP status, or None if no answer came.
         code: the vendor's error code, such as ``APIGW.0301``.
         request_id: the gateway's id of the request, for the vendor's support.
     """
@@ -100,25 +100,26 @@ class CloudError(ImageSyncError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        asked = f"request {self.request_id}" if self.request_id else ""
-        known = ", ".join(fact for fact in (f"HTTP {self.status}" if self.status else "", self.code, asked) if fact)
-        return f"{super().__str__()} ({known})" if known else super().__str__()
+        status = f"HTTP {self.status}" if self.status else ""
+        request = f"request {self.request_id}" if self.request_id else ""
+        details = ", ".join(filter(None, (status, self.code, request)))
+        return f"{super().__str__()} ({details})" if details else super().__str__()
 
     def facts(self) -> dict[str, object]:
-        """The class, and what the cloud told of the request."""
-        told = {"http_status": self.status, "vendor_code": self.code, "request_id": self.request_id}
-        return super().facts() | {name: value for name, value in told.items() if value is not None}
+        """The class, and the status, error code and request id that the cloud gave."""
+        details = {"http_status": self.status, "vendor_code": self.code, "request_id": self.request_id}
+        return super().facts() | {name: value for name, value in details.items() if value is not None}
 
 
 class TransientError(CloudError):
-    """The cloud failed in a way that often passes by itself."""
+    """The cloud failed in a way that often goes away by itself."""
 
 
 class ThrottledError(TransientError):
     """The cloud asks for fewer requests.
 
     Attributes:
-        wait: seconds the cloud asked to be left alone, or None where it did not say.
+        wait: seconds the cloud says to wait, or None if it did not say.
     """
 
     def __init__(
@@ -218,7 +219,7 @@ class SchemaVersionError(StoreError):
 
 
 class OutcomeUnknownError(StoreError):
-    """COMMIT was sent and its answer never came; the database cannot be asked."""
+    """COMMIT was sent, no answer came, and the database cannot be asked whether it took effect."""
 
 
 class SpoolError(ImageSyncError):
@@ -234,10 +235,10 @@ class NoticeError(ImageSyncError):
 
 
 class ReceiverAwayError(NoticeError):
-    """The receiver of notices is away.
+    """The receiver of notices is unavailable.
 
     Attributes:
-        wait: seconds it asked to be left alone, or None where it did not say.
+        wait: seconds the receiver says to wait, or None if it did not say.
     """
 
     def __init__(self, message: str | None = None, *, wait: float | None = None) -> None:
@@ -246,7 +247,7 @@ class ReceiverAwayError(NoticeError):
 
 
 class ReceiverRefusesError(NoticeError):
-    """The receiver refuses a notice."""
+    """The receiver rejects a notice."""
 
 
 class FilterChangedError(ImageSyncError):
@@ -256,11 +257,11 @@ class FilterChangedError(ImageSyncError):
 
 
 class DeadlineError(ImageSyncError):
-    """The run took longer than it may."""
+    """The run exceeded its deadline."""
 
 
 class InterruptedRunError(ImageSyncError):
-    """The run was stopped from outside; nothing was written, and the next run starts afresh."""
+    """The run was stopped from outside; nothing was written, and the next run starts over."""
 
 
 class SupersededError(ImageSyncError):

@@ -98,7 +98,7 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     before = None
     pages = []
     for attempt in range(1, run.source.max_read_attempts + 1):
-        comparison = Comparison(known.fresh(), spool, reader, run.source.max_list_length(known.live))
+        comparison = Comparison(known.unmark_all(), spool, reader, run.source.max_list_length(known.live))
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages

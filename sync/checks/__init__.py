@@ -1,1 +1,1 @@
-"""Checks of the inventory: SQL files, and what runs them and formats their findings."""
+"""Checks of the inventory: their SQL files, running them, and the formats of their findings."""

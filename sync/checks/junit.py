@@ -1,4 +1,4 @@
-"""Findings as JUnit XML, which build servers show: a test case a check, failed where it found something."""
+"""Findings as JUnit XML, for build servers: one test case per check, failed if the check found something."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from sync.logs import escape
 
 
 def junit(checks: Sequence[Check], findings: Iterable[Finding]) -> str:
-    """The whole document."""
-    found: dict[str, list[Finding]] = {check.name: [] for check in checks}
+    """The whole document.
+
+    Args:
+        checks: the checks that were run.
+        findings: the findings of these checks.
+    """
+    by_check: dict[str, list[Finding]] = {check.name: [] for check in checks}
     for finding in findings:
-        found[finding.check].append(finding)
-    failures = sum(bool(some) for some in found.values())
-    cases = "".join(_case(check, found[check.name]) for check in checks)
+        by_check[finding.check].append(finding)
+    failures = sum(map(bool, by_check.values()))
+    cases = "".join(_case(check, by_check[check.name]) for check in checks)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuite name="image-sync check" tests="{len(checks)}" failures="{failures}">\n{cases}</testsuite>\n'
@@ -28,7 +33,6 @@ def _case(check: Check, findings: Sequence[Finding]) -> str:
     if not findings:
         return f"{head}/>\n"
     message = quoteattr(f"{check.title}: {len(findings)}")
-    lines = "\n".join(
-        escape_markup(escape(f"{one.source}/{one.id} {one.name or ''}: {one.detail}")) for one in findings
-    )
-    return f'{head}>\n    <failure type="{check.severity}" message={message}>{lines}</failure>\n  </testcase>\n'
+    lines = (f"{one.source}/{one.id} {one.name or ''}: {one.detail}" for one in findings)
+    text = "\n".join(escape_markup(escape(line)) for line in lines)
+    return f'{head}>\n    <failure type="{check.severity}" message={message}>{text}</failure>\n  </testcase>\n'

@@ -1,4 +1,4 @@
-"""Finds the checks, the product's own and the user's, and carries them out."""
+"""Find the checks, the product's own and the user's, and run them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sync.store.queries.reports import Value, inline_parameters
 
 _OWN = Path(__file__).with_name("sql")
 _SYSTEMS = _OWN / "end_of_life.csv"
-# The images that existed then, for the SQL of checks; its last line may be a comment.
+# Gives the SQL of a check the images that existed at the moment; its last line may be a comment.
 _AT_A_MOMENT = """
 WITH live_images AS (SELECT * FROM inventory.images_as_of(CAST(:moment AS timestamptz), CAST(:asked_source AS text)))
 SELECT * FROM ({sql}
@@ -26,34 +26,36 @@ SELECT * FROM ({sql}
 def checks(
     folder: Path | None = None, *, off: Collection[str] = (), thresholds: Mapping[str, Mapping[str, int]] | None = None
 ) -> list[Check]:
-    """All checks by name; one in the user's folder replaces the product's of the same name.
+    """All checks by name; a check in the user's folder replaces the product's of the same name.
 
     Args:
-        folder: of the user's own checks, one ``.sql`` file each.
+        folder: folder of the user's own checks, one ``.sql`` file each.
         off: names of checks to leave out.
         thresholds: numbers by name of check and threshold.
 
     Raises:
-        UnknownError: a name is none of a check or threshold.
+        UnknownError: there is no check or threshold of a given name.
         UsageError: a check can't be read.
     """
-    paths = {path.stem: path for place in (_OWN, folder) if place for path in sorted(_files(place))}
-    given = thresholds or {}
-    for name in (*off, *given):
+    if folder and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; set `check_folder` to the folder of your own checks, .sql files")
+    paths = {path.stem: path for place in (_OWN, folder) if place for path in sorted(place.glob("*.sql"))}
+    numbers = thresholds or {}
+    for name in (*off, *numbers):
         if name not in paths:
             raise UnknownError(f"there is no check {name}; there are {', '.join(sorted(paths))}")
-    found = [Check.parse(name, _text(path)) for name, path in sorted(paths.items()) if name not in off]
-    return [check.using(given.get(check.name, {})) for check in found]
+    chosen = [Check.parse(name, _text(path)) for name, path in sorted(paths.items()) if name not in off]
+    return [check.using(numbers.get(check.name, {})) for check in chosen]
 
 
 def systems(file: Path | None = None) -> list[dict[str, str]]:
     """Operating systems and the day on which their updates end: rows of system, until and source.
 
     Args:
-        file: a CSV file of the user's; None is the product's.
+        file: a CSV file of the user's; None for the product's.
 
     Raises:
-        UsageError: the file is not of that form.
+        UsageError: a row of the file lacks a system or a day.
     """
     path = file or _SYSTEMS
     rows = list(csv.DictReader(_text(path).splitlines()))
@@ -64,23 +66,22 @@ def systems(file: Path | None = None) -> list[dict[str, str]]:
 
 
 def find(
-    inventory: Inventory, wanted: Iterable[Check], dates: list[dict[str, str]], moment: datetime, source: str | None
+    inventory: Inventory, checks: Iterable[Check], dates: list[dict[str, str]], moment: datetime, source: str | None
 ) -> Iterator[Finding]:
-    """Carry out checks on the inventory as it was at a moment, one after the other.
+    """Run checks, one after the other, on the inventory as it was at a moment.
 
     Args:
-        inventory: to look at.
-        wanted: the checks.
+        inventory: the inventory to search.
+        checks: the checks to run.
         dates: operating systems and the day on which their updates end; see ``systems``.
-        moment: the one that is asked about.
-        source: only this one; None is all of them.
+        moment: the moment.
+        source: the only source to search; None for all.
 
     Raises:
-        UsageError: the SQL of a check can't be carried out, or returns other columns.
+        UsageError: the SQL of a check fails, or returns other columns than it must.
     """
-    for check in wanted:
-        rows = inventory.ask(check.name, _query(check), _values(check, dates, moment, source))
-        for row in rows:
+    for check in checks:
+        for row in inventory.ask(check.name, *_query(check, dates, moment, source)):
             if set(row) != set(COLUMNS):
                 raise UsageError(f"check {check.name} returns {', '.join(row)}; it must return {', '.join(COLUMNS)}")
             if source is None or row["source"] == source:
@@ -88,16 +89,16 @@ def find(
 
 
 def sql(check: Check, dates: list[dict[str, str]], moment: datetime, source: str | None) -> str:
-    """What ``find`` asks for one check, as anyone can carry it out."""
-    return inline_parameters(_query(check), _values(check, dates, moment, source))
+    """The query that ``find`` runs for a check, ready to be run by anyone."""
+    return inline_parameters(*_query(check, dates, moment, source))
 
 
-def _query(check: Check) -> str:
-    return _AT_A_MOMENT.format(sql=check.sql)
-
-
-def _values(check: Check, dates: list[dict[str, str]], moment: datetime, source: str | None) -> dict[str, Value]:
-    return {**check.thresholds, "moment": moment, "asked_source": source, "systems": json.dumps(dates)}
+def _query(
+    check: Check, dates: list[dict[str, str]], moment: datetime, source: str | None
+) -> tuple[str, dict[str, Value]]:
+    """The SQL of a check at a moment, and its parameters."""
+    values = {**check.thresholds, "moment": moment, "asked_source": source, "systems": json.dumps(dates)}
+    return _AT_A_MOMENT.format(sql=check.sql), values
 
 
 def _is_day(text: str | None) -> bool:
@@ -105,12 +106,6 @@ def _is_day(text: str | None) -> bool:
         return bool(date.fromisoformat(text or ""))
     except ValueError:
         return False
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; `check_folder` is where your own checks are, as .sql files")
-    return folder.glob("*.sql")
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, which code hosts and dashboards show. Source: OASIS, SARIF 2.1.0, section 3."""
+"""Findings as SARIF 2.1.0, for code hosts and dashboards. Source: OASIS, SARIF 2.1.0, section 3."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ _LEVELS = {Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "no
 
 
 def sarif(checks: Sequence[Check], findings: Iterable[Finding]) -> dict[str, Any]:
-    """One run of the checks, as the object that is written as JSON."""
-    places = {check.name: n for n, check in enumerate(checks)}
+    """The findings of one run of the checks, as an object to write as JSON.
+
+    Args:
+        checks: the checks that were run.
+        findings: the findings of these checks.
+    """
+    indexes = {check.name: n for n, check in enumerate(checks)}
     driver = {"name": "image-sync", "version": __version__, "rules": [_rule(check) for check in checks]}
-    results = [_result(finding, places[finding.check]) for finding in findings]
+    results = [_result(finding, indexes[finding.check]) for finding in findings]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 
 

@@ -1,6 +1,6 @@
-"""One answer of ``GET /v1/images``: cut into images, each still the bytes the cloud sent.
+"""One answer to ``GET /v1/images``, cut into images; each stays the bytes that the cloud sent.
 
-Nothing but the id and the time of creation is read here: most images are unchanged, and those are known by their bytes.
+Only the id and the time of creation are read here: most images are unchanged, and are recognized by their bytes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sync.domain.proof.scan import Page, Row
 from sync.domain.strict_json import strict_json
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
 
-_LARGE = 1 << 20  # bytes; the page of 500 images is a third of it
-_MOST_VALUES = 1_000_000  # each may take some 65 bytes once it is decoded
-_MOST = 2**63  # what the column holds; no list is that long
+_LARGE = 1 << 20  # bytes; a page of 500 images takes a third of it
+_MOST_VALUES = 1_000_000  # each may take about 65 bytes of memory once it is decoded
+_MOST = 2**63  # beyond the column's bigint; no list is that long
 _HEAD, _TAIL = b'{"images":[', re.compile(rb'\],"total":[0-9]{1,18}\}\s*')
-_ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # it may be the twin of a key that is written plainly
+_ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # may equal a key that is written plainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Answer(Page):
     images: list[msgspec.Raw]
 
     def only(self, ids: Collection[str]) -> Self:
-        """The images with these ids, and no others."""
+        """The answer with only the images that have these ids."""
         both = [(raw, row) for raw, row in zip(self.images, self.rows, strict=True) if row.id in ids]
         return replace(self, images=[raw for raw, _ in both], rows=[row for _, row in both])
 
@@ -57,31 +57,32 @@ class _Rows(msgspec.Struct):
 
 
 def read_answer(body: bytes, offset: int) -> Answer:
-    """Read the body of an answer to a question for the rows from ``offset`` on.
+    """Read the body of the answer to a request for the rows from ``offset`` on.
 
     Raises:
-        BrokenAnswerError: it is no JSON, or was cut short.
-        ContractError: it is JSON, but holds no list of images, or far too many values, or an object has a key twice.
+        BrokenAnswerError: it is not JSON, or was cut short.
+        ContractError: it is JSON, but holds no list of images, or far too many values, or an object with the same key
+            twice.
     """
     if len(body) > _LARGE and body.count(b",") > _MOST_VALUES:
-        raise ContractError(f"the answer holds more than {_MOST_VALUES} values, as no page of images does")
+        raise ContractError(f"the answer holds more than {_MOST_VALUES} values, far more than a page of images has")
     try:
         whole = _body(body)
         rows = _rows_of(body, whole)
     except msgspec.ValidationError as error:
-        raise ContractError(f"the answer holds no list of images: {error}; is the endpoint the right one?") from error
+        raise ContractError(f"the answer holds no list of images: {error}; is the endpoint correct?") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         whole, rows = _read_slowly(body, error)
-    if _may_have_twins(body, whole.images):
+    if _may_repeat_a_key(body, whole.images):
         strict_json(body)
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
     return Answer(offset, rows, total, whole.images)
 
 
-def _may_have_twins(body: bytes, images: list[msgspec.Raw]) -> bool:
-    """Whether a closer look is due at the keys of the answer itself; those of the images are looked at one by one.
+def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:
+    """Whether the answer itself may have a key twice; the keys of each image are checked when it is read.
 
-    Where the images fill all the room between the usual beginning and the usual end, no other key is there.
+    If the images fill all the room between the usual beginning and the usual end, there is no other key.
     """
     end = len(_HEAD) + sum(map(len, images)) + max(len(images) - 1, 0)
     if body.startswith(_HEAD) and _TAIL.fullmatch(body, end):
@@ -92,7 +93,7 @@ def _may_have_twins(body: bytes, images: list[msgspec.Raw]) -> bool:
 def _rows_of(body: bytes, whole: _Body) -> list[Row]:
     try:
         return _rows(body).images
-    except msgspec.ValidationError:  # among the images is something else: it alone goes into quarantine
+    except msgspec.ValidationError:  # something in the list is not an image: only that goes into quarantine
         edges = [_edge(raw) if bytes(raw[:1]) == b"{" else _Edge() for raw in map(bytes, whole.images)]
     return [_row(edge.id, edge.created_at) for edge in edges]
 
@@ -102,13 +103,14 @@ def _row(name: object, created_at: object) -> Row:
 
 
 def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[Row]]:
-    """Read an answer in which half a surrogate pair keeps the fast decoder from telling the images apart.
+    """Read an answer that the fast decoder cannot cut into images, because it contains half a surrogate pair.
 
-    Each image is written anew, the half as it was, so that it alone goes into quarantine; numbers digit by digit.
+    Each image is encoded again, with the half pair and the digits of numbers as they were, so that only the image with
+    the half pair goes into quarantine.
     """
     if not re.search(rb"\\u[dD][89a-fA-F]", body):
         raise _broken(body, error) from error
-    mark = token_hex(16)  # tells a number from text while both are text
+    mark = token_hex(16)  # distinguishes numbers from text while both are text
     number = re.compile(rf'"{mark}([^"]*)"')
     try:
         whole = strict_json(body, lambda digits: mark + digits)

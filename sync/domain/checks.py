@@ -1,8 +1,8 @@
-"""A check of the inventory: what it looks for, how bad that is, and what to do about it. Each is a file of SQL.
+"""A check of the inventory: what it finds, how severe that is, and what to do about it. Each is a file of SQL.
 
-The file begins with a header of comments, ``-- name: text``, and is one SELECT after that, which returns source, id,
-name and detail of each image it finds. Its thresholds are numbers with names, such as ``-- threshold: days = 7 -- what
-it means``, and stand in the SQL as ``:days``.
+The file begins with a header of comments, ``-- key: text``, followed by one SELECT that returns source, id, name and
+detail of each image it finds. Its thresholds are named numbers, such as ``-- threshold: days = 7 -- what it means``,
+which the SQL uses as ``:days``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REQUIRED = ("title", "severity", "why", "do")
 
 
 class Severity(IntEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     LOW = 1
     MEDIUM = 2
@@ -34,7 +34,16 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An image that a check found."""
+    """An image that a check found.
+
+    Attributes:
+        check: name of the check.
+        severity: severity of the check.
+        source: source of the image.
+        id: id of the image.
+        name: name of the image, or None if it has none.
+        detail: what was found, in words.
+    """
 
     check: str
     severity: Severity
@@ -49,14 +58,14 @@ class Check:
     """One check.
 
     Attributes:
-        name: its name, that of its file.
-        title: what it finds, in a line.
-        severity: how bad that is.
+        name: its name, which is that of its file.
+        title: what it finds, in one line.
+        severity: how severe that is.
         why: why it matters.
-        action: what to do.
+        action: what to do about it.
         sql: one SELECT of source, id, name and detail.
-        thresholds: number by name.
-        meanings: what each number means.
+        thresholds: numbers by name.
+        meanings: the meaning of each number, by name.
     """
 
     name: str
@@ -73,57 +82,45 @@ class Check:
         """Read a check from the text of its file.
 
         Raises:
-            UsageError: the header lacks something, or something in it can't be understood.
+            UsageError: the header is incomplete, or a line of it has a mistake.
         """
-        told, sql = _split(name, text)
-        if missing := [key for key in _REQUIRED if key not in told]:
+        header, sql = _split(name, text)
+        if missing := [key for key in _REQUIRED if key not in header]:
             raise UsageError(f"check {name}: its header lacks `-- {missing[0]}: ...`")
-        severity = told["severity"][0].upper()
-        if severity not in Severity.__members__:
-            raise UsageError(f"check {name}: severity {told['severity'][0]} is none of low, medium, high")
-        thresholds = {found[1]: found for found in (_threshold(name, line) for line in told.get("threshold", ()))}
-        return cls(
-            name=name,
-            title=told["title"][0],
-            severity=Severity[severity],
-            why=told["why"][0],
-            action=told["do"][0],
-            sql=sql,
-            thresholds={key: int(found[2]) for key, found in thresholds.items()},
-            meanings={key: found[3] or "" for key, found in thresholds.items()},
-        )
+        title, severity, why, action = (header[key][0] for key in _REQUIRED)
+        if severity.upper() not in Severity.__members__:
+            raise UsageError(f"check {name}: severity {severity} is none of low, medium, high")
+        thresholds, meanings = {}, {}
+        for line in header.get("threshold", ()):
+            if (match := _THRESHOLD.fullmatch(line)) is None:
+                raise UsageError(f"check {name}: the threshold {line!r} is not `name = number -- meaning`")
+            thresholds[match[1]], meanings[match[1]] = int(match[2]), match[3] or ""
+        return cls(name, title, Severity[severity.upper()], why, action, sql, thresholds, meanings)
 
-    def using(self, given: Mapping[str, int]) -> Self:
-        """The same check with some thresholds set otherwise.
+    def using(self, thresholds: Mapping[str, int]) -> Self:
+        """The same check with some thresholds replaced.
 
         Raises:
-            UnknownError: it has no threshold of that name.
+            UnknownError: the check has no threshold of that name.
         """
-        for key in given:
+        for key in thresholds:
             if key not in self.thresholds:
-                known = ", ".join(self.thresholds) or "none at all"
+                known = ", ".join(self.thresholds) or "none"
                 raise UnknownError(f"check {self.name} has no threshold {key}; it has {known}")
-        return replace(self, thresholds={**self.thresholds, **given})
+        return replace(self, thresholds={**self.thresholds, **thresholds})
 
 
 def _split(name: str, text: str) -> tuple[dict[str, list[str]], str]:
-    """The header, by key, and the SQL."""
-    told: dict[str, list[str]] = {}
-    last, lines = "", text.splitlines()
+    """The texts of the header, by key, and the SQL."""
+    header: dict[str, list[str]] = {}
+    key, lines = "", text.splitlines()
     while lines and lines[0].startswith("--"):
         line = lines.pop(0)
-        if found := _HEADER.fullmatch(line):
-            last = found[1]
-            told.setdefault(last, []).append(found[2].strip())
-        elif last and line.startswith("--  "):
-            told[last][-1] += f" {line[2:].strip()}"
+        if match := _HEADER.fullmatch(line):
+            key = match[1]
+            header.setdefault(key, []).append(match[2].strip())
+        elif key and line.startswith("--  "):
+            header[key][-1] += f" {line[2:].strip()}"
         else:
-            raise UsageError(f"check {name}: its header has the line {line!r}, which is not `-- name: text`")
-    return told, "\n".join(lines).strip().removesuffix(";")
-
-
-def _threshold(name: str, line: str) -> re.Match[str]:
-    found = _THRESHOLD.fullmatch(line)
-    if found is None:
-        raise UsageError(f"check {name}: the threshold {line!r} is not `name = number -- meaning`")
-    return found
+            raise UsageError(f"check {name}: its header has the line {line!r}, which is not `-- key: text`")
+    return header, "\n".join(lines).strip().removesuffix(";")

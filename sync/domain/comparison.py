@@ -1,7 +1,7 @@
-"""What a listing changes: its images held against the digests of what is stored.
+"""The changes in a listing, found by comparing its images with the digests of the stored ones.
 
-An image whose bytes are known is unchanged and never parsed. One whose bytes are not known is parsed, and is still
-unchanged if its content is known. What is left goes to the spool. What a run costs: docs/performance.md.
+An image whose bytes are known is unchanged and never parsed. Any other is parsed, and is still unchanged if its content
+is known. The rest goes to the spool. For the cost of a run see docs/performance.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sync.domain.stored_digests import StoredDigests
 from sync.errors import ContractError, TooLargeError
 
 BLOCK = 25  # images that are compared at once
-MOST_UNREADABLE = 64 << 20  # bytes of records that are no images, kept in memory until they go to quarantine
+MOST_UNREADABLE = 64 << 20  # bytes of unreadable records, kept in memory until they go to quarantine
 
 
 class Spool(Protocol):
@@ -30,20 +30,31 @@ class Spool(Protocol):
         """Keep an image and the digest (16 bytes) of its bytes."""
 
     def clear(self) -> None:
-        """Forget all of them: the listing is read afresh."""
+        """Remove all of them, because the list is read again from the start."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """All of them in order: (seq, *values, extra as JSON text, raw digest, content digest)."""
+        """All of them in order, as (seq, *values, extra as JSON text, raw digest, content digest)."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of images."""
+
+
+def fingerprint(hashes: set[int]) -> int:
+    """128 bits, equal for equal sets of hashes."""
+    return int.from_bytes(raw_digest(array("q", sorted(hashes)).tobytes()))
 
 
 @dataclass(slots=True)
 class Counts:
-    """What came in one reading. received = unchanged + changed + duplicates + quarantined.
+    """The counts of one reading; received = unchanged + changed + duplicates + quarantined.
 
-    Of the changed ones, ``dead`` are listed as deleted by the cloud itself; ``type_mismatches`` are values.
+    Attributes:
+        received: records that came.
+        unchanged: images that are as stored.
+        changed: images that are new or differ from the stored ones.
+        duplicates: records that repeated or contradicted an earlier one.
+        type_mismatches: values of changed images that do not fit their column.
+        dead: changed images that the cloud itself lists as deleted.
     """
 
     received: int = 0
@@ -56,14 +67,18 @@ class Counts:
 
 @dataclass(slots=True)
 class Comparison:
-    """One reading, held against what is stored.
+    """One reading, compared with the stored images.
 
     Attributes:
-        most: how many images the list may have.
-        unreadable: records that are no image, by the digest of their bytes.
+        known: digests of the stored images; those that came are marked.
+        spool: receives the changed images.
+        reader: reads the images whose bytes are not known.
+        most: the largest number of images that the list may have.
+        counts: what came so far.
+        unreadable: records that cannot be read as an image, by the digest of their bytes.
         contradicted: ids that came with two different contents.
-        as_stored: those of them that came with the stored content as well.
-        unknown: names of fields that the document does not have.
+        as_stored: those of them for which one content was the stored one.
+        unknown: names of fields that the vendor's document does not have.
     """
 
     known: StoredDigests
@@ -75,19 +90,19 @@ class Comparison:
     contradicted: set[str] = field(default_factory=set)
     as_stored: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
-    # Python's hash of an id stands for it: 64 bits, keyed anew in each process. A mix-up of two ids can only keep an
-    # image that should be marked deleted, for one run.
-    _same: set[int] = field(default_factory=set)
-    _changed: dict[int, bytes] = field(default_factory=dict)  # with the digest of the content
+    # Python's hash stands for an id: 64 bits, with a new key in each process. Two ids with the same hash can only delay
+    # the deletion of an image by one run.
+    _same: set[int] = field(default_factory=set)  # ids of unchanged images
+    _changed: dict[int, bytes] = field(default_factory=dict)  # digests of the content of changed images, by id
     _unreadable_bytes: int = 0
-    _drift: int = 0  # how far from its place in the list an image is expected among the stored
+    _drift: int = 0  # expected position among the stored images, minus that in the list
 
     def add_page(self, answer: Answer) -> None:
-        """Take the images of one answer.
+        """Compare the images of one answer.
 
         Raises:
-            ContractError: an object has a key twice, or far too much came that is no image.
-            TooLargeError: more images came than may be.
+            ContractError: an object has the same key twice, or too many bytes came that are not images.
+            TooLargeError: the list has more images than ``most``.
         """
         self.counts.received += len(answer.images)
         near = max(answer.offset + self._drift, 0)
@@ -103,41 +118,40 @@ class Comparison:
         self._drift = near - answer.offset - len(answer.images)
         if self.counts.received - self.counts.duplicates > self.most:
             raise TooLargeError(
-                f"the list has more than {self.most} images, and {self.known.live} are live; nothing was written; "
-                "if that is right, raise `max_growth` or `max_images`"
+                f"the list has more than {self.most} images, while {self.known.live} are live; nothing was written; "
+                "if the list is right, raise `max_growth` or `max_images`"
             )
 
     @property
     def distinct(self) -> int:
-        """How many different ids came."""
+        """The number of distinct ids that came."""
         return len(self._same.union(self._changed)) if self.contradicted else len(self._same) + len(self._changed)
 
     def fingerprint(self) -> int:
-        """The same for two readings of one process that saw the same set of ids; 128 bits."""
-        names = array("q", sorted(self._same.union(self._changed)))
-        return int.from_bytes(raw_digest(names.tobytes()))
+        """128 bits, equal for readings of one process that saw the same set of ids."""
+        return fingerprint(self._same.union(self._changed))
 
-    def lost(self, names: set[int]) -> int:
-        """How many of the images that came are not among those with these hashes of their ids."""
-        return sum(name not in names for name in self._same.union(self._changed))
+    def lost(self, hashes: set[int]) -> int:
+        """The number of images that came whose id's hash is not in the set."""
+        return len(self._same.union(self._changed) - hashes)
 
     def contains(self, image_id: str) -> bool:
-        """Whether an image of this id came, unreadable ones included."""
-        name = hash(image_id)
-        return name in self._same or name in self._changed or any(r.id == image_id for r in self.unreadable.values())
+        """Whether an image with this id came, even an unreadable one."""
+        key = hash(image_id)
+        return key in self._same or key in self._changed or any(r.id == image_id for r in self.unreadable.values())
 
-    def _take_block(self, position: int, digests: list[bytes], names: list[int]) -> bool:
-        """Take images that all are as stored, and not contradicted; else none of them."""
-        if not self.known.holds(digests, position) or not self._changed.keys().isdisjoint(names):
+    def _take_block(self, position: int, digests: list[bytes], ids: list[int]) -> bool:
+        """Count images as unchanged if all of them are as stored and none is contradicted; else do nothing."""
+        if not self.known.holds(digests, position) or not self._changed.keys().isdisjoint(ids):
             return False
         fresh = self.known.mark(position, len(digests))
         self.counts.unchanged += fresh
         self.counts.duplicates += len(digests) - fresh
-        self._same.update(names)
+        self._same.update(ids)
         return True
 
     def _take_one(self, raw: msgspec.Raw, digest: bytes, image_id: str, near: int) -> int:
-        """Take one image, expected near a position; where the next is expected."""
+        """Compare one image, expected near a position, and return the position at which the next is expected."""
         position = self.known.find(digest, near)
         if position is None:
             self._take_new(bytes(raw), digest)
@@ -146,16 +160,16 @@ class Comparison:
         return position + 1
 
     def _take_known(self, position: int, image_id: str) -> None:
-        name = hash(image_id)
+        key = hash(image_id)
         if not self.known.mark(position):
             self.counts.duplicates += 1
-        elif name in self._changed:
+        elif key in self._changed:
             self.counts.duplicates += 1
             self.contradicted.add(image_id)
             self.as_stored.add(image_id)
         else:
             self.counts.unchanged += 1
-            self._same.add(name)
+            self._same.add(key)
 
     def _take_new(self, raw: bytes, digest: bytes) -> None:
         image = self.reader.read(raw)
@@ -176,20 +190,20 @@ class Comparison:
         self._unreadable_bytes += len(record.raw)
         if self._unreadable_bytes > MOST_UNREADABLE:
             raise ContractError(
-                f"{len(self.unreadable)} records are no images, together more than {MOST_UNREADABLE >> 20} MiB: "
-                f"{record.reason}; is the endpoint the right one?"
+                f"{len(self.unreadable)} records are not images, together more than {MOST_UNREADABLE >> 20} MiB: "
+                f"{record.reason}; is the endpoint correct?"
             )
 
     def _take_changed(self, image: Image, digest: bytes) -> None:
-        name = hash(image.id)
-        before = self._changed.get(name)
+        key = hash(image.id)
+        before = self._changed.get(key)
         if before == image.content:
             self.counts.duplicates += 1
             return
-        if before is not None or name in self._same:
+        if before is not None or key in self._same:
             self.counts.duplicates += 1
             self.contradicted.add(image.id)
-            if name in self._same:
+            if key in self._same:
                 self.as_stored.add(image.id)
         else:
             self.counts.changed += 1
@@ -197,5 +211,5 @@ class Comparison:
             if image.extra:
                 self.unknown.update(name for name in image.extra if name not in BY_API)
         self.counts.dead += image.dead
-        self._changed[name] = image.content
+        self._changed[key] = image.content
         self.spool.add(image, digest)

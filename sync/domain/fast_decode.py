@@ -1,7 +1,7 @@
-"""An image as nearly all are: only fields that the document names, each value of its type. Decoded in one step.
+"""Decodes in one step the images that are as nearly all are: only documented fields, each value of its type.
 
-Whatever is unusual is left to ``sync.domain.image``, which reads it field by field, to the same result; so this is a
-shortcut, and says nothing of its own. What a run costs: docs/performance.md.
+Anything unusual is left to ``sync.domain.image``, which reads field by field with the same result: this is a shortcut
+and adds no rule of its own. For the cost of a run see docs/performance.md.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Value = str | int | bool | datetime | None
 
 _TYPES: dict[Kind, Any] = {
     Kind.TEXT: Annotated[str, msgspec.Meta(min_length=1)] | None,
-    Kind.INTEGER: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,  # what the column holds
+    Kind.INTEGER: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,  # the column is a bigint
     Kind.BOOLEAN: bool | None,
     Kind.FLAG: Literal["true", "false"] | None,
     Kind.TIME: Annotated[datetime, msgspec.Meta(tz=True)] | None,
 }
-_Told = msgspec.defstruct(
-    "_Told",
+_Record = msgspec.defstruct(
+    "_Record",
     [(field.column, str | None if field.blank else _TYPES[field.kind], None) for field in FIELDS],
     rename={field.column: field.api for field in FIELDS},
     forbid_unknown_fields=True,
@@ -34,37 +34,36 @@ _Told = msgspec.defstruct(
 _FLAGS = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.FLAG)
 _TIMES = tuple(n for n, field in enumerate(FIELDS) if field.kind is Kind.TIME and not field.blank)
 _TRUTH = {"true": True, "false": False, None: None}
-((_BLANK, _BLANK_BYTES),) = (  # the field that the cloud writes as "" where it has no value
+((_BLANK, _BLANK_BYTES),) = (  # the one field that the cloud writes as "" instead of leaving it out
     (field.column, len(f',"{field.api}":""')) for field in FIELDS if field.blank
 )
+# A fraction with more digits than are kept, or a key that _is_whole does not count.
+_ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')
 
 
-_ODD = re.compile(rb':[0-9]{2}\.[0-9]{7}|"\s+:')  # more digits than are read, and a key that is not counted below
-
-
-def usual(raw: bytes, text: bytearray) -> tuple[Value, ...] | None:
+def decode_usual(raw: bytes, text: bytearray) -> tuple[Value, ...] | None:
     """Read an image from its JSON text.
 
     Args:
         raw: the JSON as the cloud sent it.
-        text: becomes the JSON written anew: the fields in the order of ``fields.FIELDS``, without those that have no
-            value.
+        text: is overwritten with the JSON in normal form: the fields that have a value, in the order of
+            ``fields.FIELDS``.
 
     Returns:
-        its values, one a field in that order; None if anything is unusual, so that it has to be read with care.
+        its values, one per field in that order; None if anything is unusual, so that it must be read field by field.
     """
     try:
-        told = _decode(raw)
+        record = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     size = len(raw)
-    if (blank := getattr(told, _BLANK)) is not None:
+    if (blank := getattr(record, _BLANK)) is not None:
         if blank:
             return None
-        setattr(told, _BLANK, None)
+        setattr(record, _BLANK, None)
         size -= _BLANK_BYTES
-    _encode_into(told, text)
-    values = list(msgspec.structs.astuple(told))
+    _encode_into(record, text)
+    values = list(msgspec.structs.astuple(record))
     if len(text) != size and not _is_whole(raw, values, blanks=blank is not None):
         return None
     if b"\\" in raw and b"\\u0000" in raw:
@@ -78,12 +77,12 @@ def usual(raw: bytes, text: bytearray) -> tuple[Value, ...] | None:
 
 
 def _is_whole(raw: bytes, values: list[Any], *, blanks: bool) -> bool:
-    """Whether the text says no more than the values do.
+    """Whether the text holds nothing beyond the values.
 
-    Each key stands before a '":': more of these than values are a null, or a key that is there twice.
+    Each key ends in '":': if there are more of these than values, there is a null, or a key that is there twice.
     """
     return raw.count(b'":') == len(values) - values.count(None) + blanks and not _ODD.search(raw)
 
 
-_decode = msgspec.json.Decoder(_Told).decode
+_decode = msgspec.json.Decoder(_Record).decode
 _encode_into = msgspec.json.Encoder().encode_into

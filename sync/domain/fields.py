@@ -1,8 +1,8 @@
 """The one table of the API's 30 response fields and 20 query parameters.
 
-Parsing, tables, column comments, documentation and the simulated cloud come from it: a new vendor field is one new line
-here and one migration. Source: the vendor's document of ``ListImages`` (tables "request parameters" and "response
-parameters", status 200).
+Parsing, tables, column comments, documentation and the simulated cloud are derived from it: a new vendor field takes
+one new line here and one migration. Source: the vendor's document of ``ListImages`` (tables "request parameters" and
+"response parameters", status 200).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """How a value travels in JSON, and what it is here."""
+    """The type of a value, in the API's JSON and here."""
 
     TEXT = "text"
     INTEGER = "integer"
     BOOLEAN = "boolean"
-    FLAG = "flag"  # a boolean that the API writes as the text "true" or "false", or leaves out
-    TIME = "time"  # text in RFC 3339, an instant here
+    FLAG = "flag"  # a boolean here; the API writes the text "true" or "false", or leaves the field out
+    TIME = "time"  # an instant here; the API writes text as in RFC 3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class Field:
 
     Attributes:
         api: its name in the API's JSON.
-        column: its name here.
+        column: its name in the database.
         kind: its type.
-        meaning: what it says, in one line; becomes the column comment.
+        meaning: its meaning in one line; becomes the column comment.
         unit: unit of a number, or "".
         choices: the values that the document names; others do occur.
-        blank: the API writes ``""`` where it has no value, instead of leaving the field out.
+        blank: whether the API writes ``""`` for a field without a value, instead of leaving it out.
     """
 
     api: str
@@ -45,28 +45,26 @@ class Field:
 
     @property
     def comment(self) -> str:
-        """The column comment: meaning, unit and name in the API."""
+        """The column comment: meaning, unit and API name."""
         unit = f", in {self.unit}" if self.unit else ""
         return f"{self.meaning}{unit} (API: {self.api})"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter of ``GET /v1/images``.
+    """One query parameter of ``GET /v1/images``; it is a filter if a response field has the same name.
 
     Attributes:
         name: its name in the query.
-        kind: its type; all travel as text.
-        meaning: what it does, in one line.
-        choices: the values it takes, or () for any.
-        field: API name of the response field it filters by, or "" for paging and sorting.
+        kind: its type; all are sent as text.
+        meaning: its effect, in one line.
+        choices: the values it accepts, or () for any.
     """
 
     name: str
     kind: Kind
     meaning: str
     choices: tuple[str, ...] = ()
-    field: str = ""
 
 
 STATUSES = ("queued", "saving", "deleted", "killed", "active")
@@ -112,29 +110,29 @@ FIELDS: tuple[Field, ...] = (
 )
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("__imagetype", Kind.TEXT, "only images of this type", IMAGE_TYPES, "__imagetype"),
-    Parameter("__isregistered", Kind.FLAG, "only (un)registered ones; no effect on public", TRUTHS, "__isregistered"),
-    Parameter("__os_type", Kind.TEXT, "only this kind of operating system", OS_TYPES, "__os_type"),
-    Parameter("__support_arm", Kind.FLAG, "only images for ARM", TRUTHS, "__support_arm"),
-    Parameter("__support_gpu_t4", Kind.FLAG, "only images for the GPU T4", TRUTHS, "__support_gpu_t4"),
-    Parameter("__support_kvm", Kind.FLAG, "only images for KVM", TRUTHS, "__support_kvm"),
-    Parameter("__support_kvm_ascend_310", Kind.FLAG, "only with AI support", TRUTHS, "__support_kvm_ascend_310"),
-    Parameter("__support_kvm_gpu_type", Kind.TEXT, "only for this GPU", GPU_TYPES, "__support_kvm_gpu_type"),
-    Parameter("__support_kvm_hi1822_hiovs", Kind.FLAG, "only enhanced ones", TRUTHS, "__support_kvm_hi1822_hiovs"),
-    Parameter("id", Kind.TEXT, "the image with this id, exactly", field="id"),
-    Parameter("limit", Kind.INTEGER, "rows a page, 1 to 500 (default 500)"),
-    Parameter("name", Kind.TEXT, "images with this name, exactly", field="name"),
-    Parameter("offset", Kind.INTEGER, "rows to pass over (default 0)"),
-    Parameter("protected", Kind.FLAG, "only (un)protected images", TRUTHS, "protected"),
+    Parameter("__imagetype", Kind.TEXT, "only images of this type", IMAGE_TYPES),
+    Parameter("__isregistered", Kind.FLAG, "only (un)registered images; no effect on public", TRUTHS),
+    Parameter("__os_type", Kind.TEXT, "only images with this kind of operating system", OS_TYPES),
+    Parameter("__support_arm", Kind.FLAG, "only images for ARM", TRUTHS),
+    Parameter("__support_gpu_t4", Kind.FLAG, "only images for the GPU T4", TRUTHS),
+    Parameter("__support_kvm", Kind.FLAG, "only images for KVM", TRUTHS),
+    Parameter("__support_kvm_ascend_310", Kind.FLAG, "only images with AI support", TRUTHS),
+    Parameter("__support_kvm_gpu_type", Kind.TEXT, "only images for this GPU", GPU_TYPES),
+    Parameter("__support_kvm_hi1822_hiovs", Kind.FLAG, "only enhanced images", TRUTHS),
+    Parameter("id", Kind.TEXT, "the image with this id, exactly"),
+    Parameter("limit", Kind.INTEGER, "rows per page, 1 to 500 (default 500)"),
+    Parameter("name", Kind.TEXT, "images with this name, exactly"),
+    Parameter("offset", Kind.INTEGER, "rows to skip (default 0)"),
+    Parameter("protected", Kind.FLAG, "only (un)protected images", TRUTHS),
     Parameter("sort_dir", Kind.TEXT, "ascending or descending (default desc)", ("asc", "desc")),
     Parameter("sort_key", Kind.TEXT, "order (default created_at)", ("name", "status", "disk_format", "created_at")),
-    Parameter("status", Kind.TEXT, "only images in this state", STATUSES, "status"),
-    Parameter("virtual_env_type", Kind.TEXT, "only for this environment", ("FusionCompute",), "virtual_env_type"),
-    Parameter("visibility", Kind.TEXT, "only public or private images", VISIBILITIES, "visibility"),
-    Parameter("__support_amd", Kind.FLAG, "only images for AMD", TRUTHS, "__support_amd"),
+    Parameter("status", Kind.TEXT, "only images in this state", STATUSES),
+    Parameter("virtual_env_type", Kind.TEXT, "only images for this environment", ("FusionCompute",)),
+    Parameter("visibility", Kind.TEXT, "only public or private images", VISIBILITIES),
+    Parameter("__support_amd", Kind.FLAG, "only images for AMD", TRUTHS),
 )
 
 BY_API: dict[str, Field] = {field.api: field for field in FIELDS}
 COLUMNS: tuple[str, ...] = tuple(field.column for field in FIELDS)
-FILTERS: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS if parameter.field}
+FILTERS: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in BY_API}
 PAGE_LIMIT = 500

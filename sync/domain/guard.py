@@ -1,7 +1,7 @@
-"""What a run is about to do, and whether its deletions may go through.
+"""The plan of a run, and the guard that decides whether its deletions may go through.
 
-The guard sees the whole plan before the first row is written. It withholds deletions and nothing else: what was created
-or changed goes through whatever it says.
+The guard sees the whole plan before the first row is written. It withholds deletions and nothing else: images that were
+created or changed are always written.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be deleted without a person's word.
+    """How much may be deleted without a person's approval; deletions are held if they exceed both numbers of a pair.
 
     Attributes:
-        images: so many in one run are always fine, ...
-        percent: ... and so many of a hundred live ones are.
-        day_images: the same over the last 24 hours, deletions of earlier runs included, ...
-        day_percent: ... and in percent.
+        images: deletions in one run.
+        percent: the same, in percent of the live images.
+        day_images: deletions in 24 hours, those of earlier runs included.
+        day_percent: the same, in percent of the live images and those deleted in that time.
     """
 
     images: int = 10
@@ -28,15 +28,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The images that are missing and confirmed gone, seen against the inventory.
+    """The missing images that are confirmed gone, as numbers, beside those of the inventory.
 
     Attributes:
         live: live images of the source before this run.
-        gone: confirmed gone, approved ones not counted.
+        gone: images confirmed gone, approved ones not counted.
         waiting: those of them that an earlier run withheld.
-        approved: confirmed gone and released by a person.
-        day: deleted within the last 24 hours by earlier runs, without a person's word.
-        listed: different images that the list showed.
+        approved: images confirmed gone and approved by a person.
+        day: images deleted within the last 24 hours by earlier runs, without approval.
+        listed: distinct images that the list showed.
     """
 
     live: int
@@ -48,21 +48,23 @@ class Candidates:
 
 
 def withhold(candidates: Candidates, limits: Limits) -> tuple[int, str]:
-    """Decide which deletions of a run to hold: all that no person approved, or those that wait for a person already.
+    """Decide how many deletions of a run to hold: all that are not approved, or those that wait for approval already.
 
-    What was withheld once waits for a person's word, however few it has become.
+    A deletion that was withheld once waits for approval, however few of them are left.
 
     Returns:
-        how many, and the reason in words; 0 and "" if all may go through.
+        How many, and the reason in words; 0 and "" if all may go through.
     """
     if reason := guard(candidates, limits):
         return candidates.gone, reason
     waiting = candidates.waiting
+    if waiting == 1:
+        return 1, "1 deletion that was withheld waits for approval"
     return waiting, f"{waiting} deletions that were withheld wait for approval" if waiting else ""
 
 
 def guard(candidates: Candidates, limits: Limits) -> str:
-    """Look at the deletions of a run as a whole.
+    """Decide on the deletions of a run as a whole.
 
     Returns:
         "" if they may go through, else the reason to hold them, in words.
@@ -71,33 +73,29 @@ def guard(candidates: Candidates, limits: Limits) -> str:
         return ""
     if not candidates.listed and candidates.live:
         return f"the list is empty, and {candidates.live} images are live: an empty list is never believed"
-    if _beyond(candidates.gone, candidates.live, limits.images, limits.percent):
-        return _words(candidates.gone, candidates.live, "are gone", limits.images, limits.percent)
-    total = candidates.gone + candidates.day
-    if _beyond(total, candidates.live + candidates.day, limits.day_images, limits.day_percent):
-        live = candidates.live + candidates.day
-        return _words(total, live, "went within 24 hours", limits.day_images, limits.day_percent)
-    return ""
+    if reason := _excess(candidates.gone, candidates.live, "are gone", limits.images, limits.percent):
+        return reason
+    gone, live = candidates.gone + candidates.day, candidates.live + candidates.day
+    return _excess(gone, live, "went within 24 hours", limits.day_images, limits.day_percent)
 
 
-def _beyond(gone: int, live: int, images: int, percent: float) -> bool:
-    return gone > images and gone * 100 > live * percent
-
-
-def _words(gone: int, live: int, what: str, images: int, percent: float) -> str:
+def _excess(gone: int, live: int, what: str, images: int, percent: float) -> str:
+    """A sentence if more images are gone than either limit allows, else ""."""
+    if gone <= images or gone * 100 <= live * percent:
+        return ""
     return f"{gone} of {live} images {what}: more than {images} and more than {percent:g} %"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does to the tables, in images.
+    """The changes that a run makes to the inventory, as numbers of images.
 
     Attributes:
         created: seen for the first time.
-        updated: live, with other content than before.
-        restored: deleted before, and back.
-        deleted: to be marked deleted.
-        held: missing, and withheld by the guard.
+        updated: live, with a different content than before.
+        restored: deleted before, and listed again.
+        deleted: to be marked as deleted.
+        held: gone, but withheld by the guard.
         quarantined: contradictory records found while staging.
         reason: why deletions are withheld, or "".
     """
@@ -112,5 +110,5 @@ class Plan:
 
     @property
     def changes(self) -> int:
-        """How many images change."""
+        """Number of images that change."""
         return self.created + self.updated + self.restored + self.deleted

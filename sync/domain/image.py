@@ -1,9 +1,9 @@
 """One image: from the JSON the cloud sent, to typed columns, and back without loss.
 
-A value that does not fit its column's type, and every field that the document does not name, is kept in ``extra`` under
-its name in the API. So the columns stay clean and nothing is lost. Three things are read as equal, because the vendor's
-own services mix them: a field that is absent, null or ``""``; ``true`` and ``"true"``; the same instant written in
-another zone or with more zeros.
+Values that do not fit their column's type, and fields that the vendor's document does not name, are kept in ``extra``
+under their API name, so the columns stay clean and nothing is lost. Three things are read as equal, because the
+vendor's own services mix them: a field that is absent, null or ``""``; ``true`` and ``"true"``; the same instant
+written in another time zone or with more zeros.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from sync.domain.fast_decode import Value, usual
+from sync.domain.fast_decode import Value, decode_usual
 from sync.domain.fields import COLUMNS, FIELDS, Field, Kind
 from sync.domain.strict_json import strict_json
 
@@ -27,18 +27,18 @@ DIGEST_BYTES = 16
 _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")
 _API = tuple(field.api for field in FIELDS)
 MAX_ID = 255  # characters
-MAX_RECORD = 1 << 20  # bytes of JSON; the largest that was ever seen is under 2 KiB
-MAX_DIGITS = 1000  # what PostgreSQL's numeric holds with ease
+MAX_RECORD = 1 << 20  # bytes of JSON; the largest ever seen is under 2 KiB
+MAX_DIGITS = 1000  # well within PostgreSQL's numeric
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
     """An image as it is stored.
 
     Attributes:
-        values: one value a field, in the order of ``fields.FIELDS``; the first is the id.
-        extra: what has no column: unknown fields, and values that do not fit, by API name.
-        content: digest (16 bytes) of all of it, the same for whatever is read as equal.
-        type_mismatches: how many values of known fields had to go to ``extra``.
+        values: one value per field, in the order of ``fields.FIELDS``; the first is the id.
+        extra: unknown fields, and values that do not fit their column, by API name.
+        content: digest (16 bytes) of the content; equal for all spellings that are read as equal.
+        type_mismatches: number of values of known fields that went to ``extra``.
     """
 
     values: tuple[Value, ...]
@@ -62,9 +62,9 @@ class Unreadable:
     """A record that cannot be read as an image.
 
     Attributes:
-        raw: its bytes.
-        reason: why, in words.
-        id: the id it bears all the same, or None.
+        raw: its bytes, as the cloud sent them.
+        reason: why it cannot be read, in words.
+        id: its id, if at least that can be read, else None.
     """
 
     raw: bytes
@@ -73,31 +73,34 @@ class Unreadable:
 
 
 def raw_digest(raw: bytes | bytearray | memoryview) -> bytes:
-    """Digest (16 bytes) of an image's bytes just as the cloud sent them."""
+    """Digest (16 bytes) of an image's bytes, exactly as the cloud sent them."""
     return blake2b(raw, digest_size=DIGEST_BYTES).digest()
 
 
 class Reader:
-    """Reads images, with the fields left out of the comparison that a user asked to ignore; not safe for threads."""
+    """Reads images and computes the digests of their content; not thread-safe.
+
+    Args:
+        ignore: API names of fields whose change alone makes no new version; the content digest leaves them out.
+    """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
-        """Args: ignore: API names of fields whose change alone makes no new version."""
         self._ignore = frozenset(ignore)
-        self._text = bytearray()  # of the image at hand
+        self._text = bytearray()  # a buffer, reused for every image
         self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore - {"id"})
 
     def read(self, raw: bytes) -> Image | Unreadable:
         """Read one image from its JSON text.
 
         Raises:
-            ContractError: an object in it has a key twice.
+            ContractError: an object in it has the same key twice.
         """
-        values = usual(raw, self._text) if len(raw) <= MAX_RECORD else None
+        values = decode_usual(raw, self._text) if len(raw) <= MAX_RECORD else None
         if values and not _no_id(values[0]):
             return Image(values, {}, self._content(values, {}) if self._ignore else raw_digest(self._text), 0)
         record = _decode(raw)
         if isinstance(record, str):
-            return Unreadable(raw, record, _id_all_the_same(raw))
+            return Unreadable(raw, record, _salvage_id(raw))
         if reason := _no_id(record.get("id")):
             return Unreadable(raw, reason)
         if reason := _nul(raw, record):
@@ -106,35 +109,35 @@ class Reader:
         return Image(tuple(columns), record, self._content(columns, record), type_mismatches)
 
     def stored(self, values: Sequence[Value], extra: str | None) -> bytes:
-        """Digest (16 bytes) of the content of a stored image; the same as when it was read.
+        """Digest (16 bytes) of the content of a stored image, equal to the one computed when the image was read.
 
         Args:
-            values: one value a field, in the order of ``fields.FIELDS``.
-            extra: the column ``extra`` as text.
+            values: one value per field, in the order of ``fields.FIELDS``.
+            extra: the column ``extra`` as JSON text.
         """
         return self._content(values, _json(extra) if extra else {})
 
     def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
-        """Digest of what counts: the fields that have a value, in the order of the document, and then the rest."""
-        told = {_API[n]: _written(FIELDS[n], values[n]) for n in self._compared if values[n] not in (None, "")}
+        """Digest of all that is compared: the fields that have a value, in the order of the document, and ``extra``."""
+        known = {_API[n]: _as_sent(FIELDS[n], values[n]) for n in self._compared if values[n] not in (None, "")}
         rest = {name: _plain(value) for name, value in extra.items() if name not in self._ignore}
         rest = {name: value for name, value in rest.items() if value is not None}
-        return raw_digest(_encode(told) + (_encode_sorted(rest) if rest else b""))
+        return raw_digest(_encode(known) + (_encode_sorted(rest) if rest else b""))
 
 
 def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give back what the cloud sent, from the columns of one stored image.
+    """Restore the JSON object that the cloud sent from the columns of a stored image.
 
     Args:
-        values: value by column name.
+        values: values by column name.
         extra: the column ``extra``.
     """
-    known = {field.api: _written(field, values.get(field.column)) for field in FIELDS}
+    known = {field.api: _as_sent(field, values.get(field.column)) for field in FIELDS}
     return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
 
 
-def _may_have_twins(raw: bytes, keys: int) -> bool:
-    """Whether a closer look is due: where no blank stands before a colon, there are at most as many keys as '":'."""
+def _may_repeat_a_key(raw: bytes, keys: int) -> bool:
+    """Whether a key may be there twice; no key is, if there are as many '":' as keys and no space before a colon."""
     return raw.count(b'":') != keys or b" :" in raw or b"\n:" in raw or b"\t:" in raw or b"\r:" in raw
 
 
@@ -147,36 +150,37 @@ def _decode(raw: bytes) -> dict[str, Any] | str:
         return f"not valid JSON: {error}"
     if not isinstance(record, dict):
         return "not a JSON object"
-    if _may_have_twins(raw, len(record)):
+    if _may_repeat_a_key(raw, len(record)):
         strict_json(raw)
     return record
 
 
-def _id_all_the_same(raw: bytes) -> str | None:
-    """The id of a record that is unreadable for another reason, so that the image is not taken to be missing."""
+def _salvage_id(raw: bytes) -> str | None:
+    """The id of a record that is otherwise unreadable, so that its image does not count as missing."""
     try:
-        found = json.loads(raw.decode("utf-8", "replace"), parse_int=lambda _: None, parse_float=lambda _: None)["id"]
+        value = json.loads(raw.decode("utf-8", "replace"), parse_int=lambda _: None, parse_float=lambda _: None)["id"]
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
-    return None if _no_id(found) else str(found)
+    return None if _no_id(value) else str(value)
 
 
 def _no_id(value: object) -> str:
+    """Why a value is not an id, or ""."""
     if not isinstance(value, str) or not value:
         return "no id" if value is None or value == "" else "the id is not text"
     if len(value) > MAX_ID:
         return f"the id is longer than {MAX_ID} characters"
     if value.isascii() and value.isprintable() and " " not in value:
         return ""
-    return "the id contains blanks or control characters" if re.search(r"[\s\x00-\x1f\x7f]", value) else ""
+    return "the id contains whitespace or control characters" if re.search(r"[\s\x00-\x1f\x7f]", value) else ""
 
 
 def _nul(raw: bytes, record: dict[str, Any]) -> str:
-    """PostgreSQL holds no NUL; the look at the bytes spares nearly all the look at the values."""
+    """Why a record cannot be stored, or "": PostgreSQL holds no NUL. For most, the search of the bytes is enough."""
     try:
         return "contains the character NUL" if b"\\u0000" in raw and _contains_nul(record) else ""
     except RecursionError:
-        return "is nested too deeply to be looked through for the character NUL"
+        return "is nested too deeply to be searched for the character NUL"
 
 
 def _contains_nul(value: object) -> bool:
@@ -188,7 +192,7 @@ def _contains_nul(value: object) -> bool:
 
 
 def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
-    """Move what fits out of the record; what is left there is ``extra``."""
+    """Move the values that fit their column out of the record; what is left of it is ``extra``."""
     values: list[Value] = []
     type_mismatches = 0
     for api, convert in _CONVERTERS:
@@ -196,9 +200,9 @@ def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
         if value is None:
             values.append(None)
             continue
-        fits = convert(value)
-        values.append(fits)
-        if fits is None and value != "":
+        converted = convert(value)
+        values.append(converted)
+        if converted is None and value != "":
             record[api] = value
             type_mismatches += 1
     return values, type_mismatches
@@ -211,7 +215,7 @@ def _text(value: object) -> str | None:
 def _integer(value: object) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,18}", value):
         value = int(value)
-    # A bool is an int to Python, and bigint is what the column holds.
+    # Python's bool is an int; the column is a bigint.
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
@@ -225,7 +229,11 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:[
 
 
 def parse_time(value: object) -> datetime | None:
-    """An instant, to the microsecond; without a zone it is UTC, as the document says."""
+    """Parse an instant, to the microsecond; one without a time zone is in UTC, as the vendor's document says.
+
+    Returns:
+        None if the value is no instant.
+    """
     if not isinstance(value, str) or not (match := _INSTANT.fullmatch(value)):
         return None
     if match[1]:
@@ -256,7 +264,8 @@ def _plain(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-def _written(field: Field, value: Value) -> Value:
+def _as_sent(field: Field, value: Value) -> Value:
+    """A value as the API writes it."""
     if value is None:
         return "" if field.blank else None
     if field.kind is Kind.FLAG:
@@ -265,7 +274,7 @@ def _written(field: Field, value: Value) -> Value:
 
 
 def iso(moment: datetime) -> str:
-    """Write an instant as the API does: UTC, ``Z``, a fraction only where there is one."""
+    """Write an instant as the API does: in UTC, with ``Z``, and with a fraction only if it is not zero."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -274,7 +283,7 @@ def _number(text: str) -> Decimal:
     exponent = int(number.as_tuple().exponent)
     if -exponent > MAX_DIGITS or (number and abs(number.adjusted()) > MAX_DIGITS):
         raise ValueError("a number is too large, too small, or has too many digits")
-    # As jsonb gives it back: without an exponent, and with one zero only.
+    # As jsonb returns it: without an exponent; zero has no sign, and one digit before the point.
     return Decimal(format(number, "f")) if number else Decimal(0).scaleb(min(exponent, 0))
 
 

@@ -1,4 +1,4 @@
-"""Numbers about sources and their runs, for who watches them: what the database says, and what only a process knows."""
+"""Numbers about sources and their runs, for monitoring: from the database, and from the running process."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-_LATE = 60.0  # seconds past its deadline, after which a run is overdue: until then it may be putting that on record
+_LATE = 60.0  # seconds of grace after the deadline, in which a run may still be recording its end
 CHANGES = ("created", "updated", "restored", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMetrics:
-    """What is known of one source.
+    """Numbers about one source.
 
     Attributes:
         source: its name.
-        proven_at: when its list was last proven complete.
-        ended_at: when its last run ended, ...
-        status: ... and how; skipped ones do not count.
-        failed: failed, interrupted and abandoned runs since the last that took effect.
-        held: deletions that wait for a person.
-        missing: live images that the last proven list lacked, by state.
-        quarantined: records that are no image.
-        runs: ended runs, by status.
-        sums: over all runs: changes by kind, requests, retries, throttled_ms.
+        proven_at: when its list was last proven complete, or None if it never was.
+        ended_at: when its last run ended, skipped runs not counted; None if there is none.
+        status: how that run ended.
+        failed: failed, interrupted and abandoned runs since the last run that took effect.
+        held: number of deletions that wait for approval.
+        missing: number of live images that the last proven list lacked, by state.
+        quarantined: number of records that could not be read as an image.
+        runs: number of ended runs, by status.
+        sums: totals over all runs: changes by kind, requests, retries, throttled_ms.
     """
 
     source: str
@@ -43,21 +43,21 @@ class SourceMetrics:
 
     @property
     def live(self) -> int:
-        """Images that exist: all that came, without all that went."""
+        """Number of live images: all that were created or restored, minus those deleted."""
         return self.sums.get("created", 0) + self.sums.get("restored", 0) - self.sums.get("deleted", 0)
 
 
 @dataclass(slots=True)
 class ProcessMetrics:
-    """What only this process knows, by source; threads may write at the same time.
+    """Numbers that only this process knows, by source; thread-safe.
 
     Attributes:
         phases: seconds that each phase of the last run took.
-        token_expiry: Unix time at which the token dies.
-        intervals: seconds between the last turn of the schedule and the next one.
-        sources: names of the sources that this process syncs, and tells of; None: all in the database.
-        late: seconds past its deadline, after which a run is overdue.
-        clock: seconds that only run.
+        token_expiry: Unix time at which the token expires.
+        intervals: seconds between the last run on the schedule and the next one.
+        sources: names of the sources that this process syncs and reports on; None for all in the database.
+        late: seconds after its deadline from which a run is overdue.
+        clock: a monotonic clock, in seconds.
     """
 
     phases: dict[str, Mapping[str, float]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class ProcessMetrics:
 
     @contextmanager
     def under_way(self, source: str, deadline: float) -> Iterator[None]:
-        """A run is under way for as long as the block lasts."""
+        """Note that a run of a source is under way while the block lasts; its deadline is in seconds."""
         with self._lock:
             self._under_way[source] = self.clock(), deadline
         try:
@@ -81,7 +81,7 @@ class ProcessMetrics:
                 self._under_way.pop(source, None)
 
     def overdue(self) -> str:
-        """Which run should have ended by its deadline and did not, in a sentence; "" if none."""
+        """A sentence about a run that is past its deadline, or ""."""
         with self._lock:
             for source, (began, deadline) in self._under_way.items():
                 if (seconds := self.clock() - began) > deadline + self.late:
@@ -92,12 +92,12 @@ class ProcessMetrics:
         return ""
 
     def ran(self, source: str, phases: Mapping[str, float], token_expiry: float | None) -> None:
-        """A run is over."""
+        """Note the numbers of a run that has ended."""
         with self._lock:
             self.phases[source] = phases
             if token_expiry is not None:
                 self.token_expiry[source] = token_expiry
 
     def own(self, source: str) -> bool:
-        """Whether this process tells of this source; one that was taken out of the settings would be stale for ever."""
+        """Whether this process reports on a source; one removed from the settings would be stale for ever."""
         return self.sources is None or source in self.sources

@@ -1,4 +1,4 @@
-"""What people may be told of a run that is over: the facts as the database has them, and a notice made of them."""
+"""The facts about a run that has ended, as the database has them, and the notices made of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ Number = int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many there are of something, and the first few of them by what is known of each."""
+    """A count and the first few examples of what is counted.
+
+    Attributes:
+        count: how many there are.
+        examples: the first few, each by its fields.
+    """
 
     count: int = 0
     examples: tuple[Example, ...] = ()
@@ -22,27 +27,27 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the database says of a run that is over; the same whenever it is asked, but for ``waiting`` and ``day``.
+    """The facts about a run that has ended; later queries give the same, except for ``waiting`` and ``day``.
 
     Attributes:
         run: its number.
-        source: the source it was for.
+        source: name of its source.
         status: how it ended.
         started_at: when it began, by the database's clock.
         finished_at: when it ended.
-        proven: whether its list was proven.
-        proof: why it is or is not, in words.
-        reason: why it ended so, in words.
-        unconfirmed: missing images of which the cloud did not say whether they are gone.
-        unconfirmed_before: as many after the run before it that took effect.
-        proven_before: whether the list of the run before it that took effect was proven; None: there is none.
-        failed: failed runs in a row: up to this one, or, of a run that took effect, before it.
-        failed_told: as many had failed when the last of them ended that could tell of it; 0 if none could.
-        held: deletions that it was the first to hold.
-        waiting: deletions of the source that wait for a person, all runs together.
-        exposed: changes by which more people may see or delete an image.
-        quarantined: records that it met first, and that are no image.
-        day: numbers of the UTC day before, where it is the first run of its own day that can tell.
+        proven: whether its list was proven complete.
+        proof: why it was or was not, in words.
+        reason: why it ended with this status, in words.
+        unconfirmed: number of missing images that the cloud did not confirm as gone or still there.
+        unconfirmed_before: the same number after the previous run that took effect.
+        proven_before: whether the list of the previous run that took effect was proven; None if there is none.
+        failed: number of consecutive failed runs: up to this one, or, if this one took effect, before it.
+        failed_told: how many had failed when a notice could last be sent about them; 0 if there was no chance yet.
+        held: deletions that this run was the first to hold.
+        waiting: number of the source's deletions that wait for approval, from all runs.
+        exposed: changes that let more people see or delete an image.
+        quarantined: records that this run was the first to see and that could not be read as an image.
+        day: numbers of the previous UTC day, if this is the first run of its day that can send notices; else None.
     """
 
     run: int
@@ -67,17 +72,17 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that people should know.
+    """One piece of news for people.
 
     Attributes:
-        id: the same however often it is sent; holds no full stop.
+        id: identifies the notice, however often it is sent; holds no full stop.
         kind: what it is about.
-        source: the source; None for a test.
-        run: the run that brought it about; None for a test.
-        time: when it came about.
-        sentence: for people.
-        numbers: for programs.
-        examples: the first few of what it is about.
+        source: name of the source; None for a test.
+        run: number of the run that caused it; None for a test.
+        time: when that happened.
+        sentence: the news, for people.
+        numbers: the news, for programs.
+        examples: the first few images or records concerned.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The values that a run hands from one part to the next."""
+"""The values that the parts of a run hand on to each other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sync.domain.proof.verdict import Proof, Verdict
 from sync.domain.status import EXIT_CODES, Status
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
-_SMALL = 10_000  # images; up to here any growth is usual
+_SMALL = 10_000  # images; a list up to this length may grow by any factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class Source:
     Attributes:
         name: its name in the settings; rows are keyed by (source, id).
         endpoint: URL of the API.
-        filter: the filter, as a canonical query string; "" is everything.
-        limits: what may be deleted without a person's word.
+        filter: the filter, as a canonical query string; "" selects everything.
+        limits: how much may be deleted without approval.
         max_read_attempts: how often the list is read, at most, to prove it.
-        max_single_confirms: above so many missing images a second proven listing may stand in for single questions.
+        max_single_confirms: if more images than this are missing, a second proven listing may replace single requests.
         grace: seconds after an image was first listed, or listed again, in which it is not believed gone.
-        ignore: API names of fields whose change alone makes no version.
-        deadline: seconds a run may take.
-        max_images: the longest list that is believed, ...
-        max_growth: ... and how many times as long as the inventory it may be; small ones may grow as they like.
+        ignore: API names of fields whose change alone makes no new version.
+        deadline: seconds that a run may take.
+        max_images: the longest list that is believed, in images.
+        max_growth: a list of over 10,000 images may be at most this many times as long as the inventory.
     """
 
     name: str
@@ -49,19 +49,19 @@ class Source:
     max_growth: int = 100
 
     def max_list_length(self, live: int) -> int:
-        """How many images a list may have while so many are live."""
+        """The longest list that is believed while this many images are live."""
         return min(self.max_images, max(_SMALL, live * self.max_growth)) if live else self.max_images
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One try to sync one source.
+    """One attempt to sync one source.
 
     Attributes:
-        number: its number in ``inventory.runs``, or None for a plan, which is not on record.
-        source: the source it is for.
-        epoch: how many runs of the source had committed when it began; the fence.
-        started_at: by the database's clock.
+        number: its number in ``inventory.runs``, or None for a dry run, which is not recorded.
+        source: the source to sync.
+        epoch: number of runs of the source that had committed when it began; the fence.
+        started_at: when it began, by the database's clock.
     """
 
     number: int | None
@@ -72,7 +72,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class PageEvidence:
-    """What one answer showed; a row of ``inventory.run_pages``."""
+    """One answer as evidence; a row of ``inventory.run_pages``.
+
+    Attributes:
+        reading: number of the reading in its run, from 1; 0 for a second list that confirms missing images.
+        offset: offset that was requested.
+        rows: number of rows that came.
+        first_id: id of the first row, or None if no row came.
+        last_id: id of the last row, or None if no row came.
+        total: the number of all matches as the answer gave it, or None if it gave no usable one.
+        request_id: the gateway's id of the request, or None.
+        milliseconds: time from the request to the end of the answer.
+    """
 
     reading: int
     offset: int
@@ -86,7 +97,15 @@ class PageEvidence:
 
 @dataclass(slots=True)
 class RequestStats:
-    """What the run asked of the cloud, counted by several threads."""
+    """The requests of a run to the cloud, and the time its phases took; thread-safe.
+
+    Attributes:
+        requests: requests sent, retries included.
+        retries: requests that repeated a failed one.
+        bytes: bytes of bodies received.
+        throttled_seconds: seconds spent waiting because the cloud asked for fewer requests.
+        phases: seconds by name of the phase.
+    """
 
     requests: int = 0
     retries: int = 0
@@ -96,7 +115,7 @@ class RequestStats:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def count(self, *, requests: int = 0, retries: int = 0, received: int = 0, throttled_seconds: float = 0.0) -> None:
-        """Add what just happened; ``received`` is in bytes."""
+        """Add to the counts; ``received`` is in bytes."""
         with self._lock:
             self.requests += requests
             self.retries += retries
@@ -104,14 +123,19 @@ class RequestStats:
             self.throttled_seconds += throttled_seconds
 
     def add_phase(self, phase: str, seconds: float) -> None:
-        """Add to the time that a phase of the run took."""
+        """Add seconds to the time of a phase."""
         with self._lock:
             self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One pass over the whole list."""
+    """One pass over the whole list.
+
+    Attributes:
+        verdict: whether it proves the list complete.
+        pages: the evidence, one item per answer.
+    """
 
     verdict: Verdict
     pages: list[PageEvidence]
@@ -119,10 +143,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The images one run read, and how complete they are.
+    """The list that a run read, and how complete it is.
 
     Attributes:
-        distinct: different ids that the list showed; the comparison also counts what answers by id showed later.
+        comparison: its images, compared with the stored ones.
+        distinct: number of distinct ids in the list; the comparison also has images that were confirmed by id later.
+        proof: whether it is proven complete, by one reading or by two.
+        verdict: the verdict on the last reading.
+        pages: the evidence of all readings.
+        read_attempts: number of readings.
     """
 
     comparison: Comparison
@@ -134,19 +163,19 @@ class Listing:
 
     @property
     def total(self) -> int | None:
-        """The number of images by the cloud's last word."""
+        """The number of images by the cloud's last answer."""
         return self.pages[-1].total if self.pages else None
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What the cloud says of images that its list lacks.
+    """The cloud's answers about images that its list lacks.
 
     Attributes:
-        gone: ids that it does not have any more.
-        still_there: ids that it has all the same.
-        failure: why it said nothing of the others, or "".
-        pages: the evidence of the second listing, where one was read.
+        gone: ids that the cloud no longer has.
+        still_there: ids that the cloud still has.
+        failure: why there is no answer about the others, or "".
+        pages: the evidence of the second listing, if one was read.
     """
 
     gone: frozenset[str] = frozenset()
@@ -157,16 +186,16 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Live images that are not in a listing, and what is known of each: in exactly one of four places.
+    """Live images that a listing lacks; each is in exactly one of the first four attributes.
 
     Attributes:
         gone: ids that were confirmed gone.
-        still_there: ids that the cloud has all the same: they left the filter.
-        unconfirmed: ids of which nobody could say whether they are gone.
-        pending: ids that were listed too recently to be believed gone, and until when that is so.
-        doubt: why this run may delete none at all, or "".
+        still_there: ids that the cloud still has: these images left the filter.
+        unconfirmed: ids that were confirmed neither gone nor still there.
+        pending: ids that were listed too recently to be believed gone, each with the end of its grace.
+        doubt: why this run may not delete anything, or "".
         failure: why some are unconfirmed, or "".
-        pages: the evidence of the second listing, where one was read.
+        pages: the evidence of the second listing, if one was read.
     """
 
     gone: tuple[str, ...] = ()
@@ -187,15 +216,34 @@ class Missing:
 
     @property
     def unseen(self) -> list[str]:
-        """The ids that this run neither saw nor may believe gone."""
+        """The ids that this run did not see and may not believe gone."""
         return [*self.unconfirmed, *self.pending]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: one JSON object of ``image-sync run --format json``.
+    """The outcome of a run: one JSON object of ``image-sync run --format json``.
 
-    ``held_by`` has the numbers of the runs to approve.
+    Attributes:
+        run: its number, or None for a dry run.
+        source: name of its source.
+        status: how it ended.
+        reason: why it ended with this status, in words, or "".
+        proven, proof: whether its list was proven complete, and why it was or was not, in words.
+        effective_at: when it took effect; None for a dry run.
+        received: records that came in the last reading, and afterwards for missing images.
+        listed: distinct images that the list showed.
+        total: number of images by the cloud's last answer, or None if it gave no usable one.
+        plan: the changes it made, as numbers.
+        unchanged: images that are as stored.
+        duplicates: images that came more than once.
+        quarantined: records that could not be read as an image, or contradicted each other.
+        missing: live images that the list lacked.
+        still_there, unconfirmed, pending: those of them that are not gone, or not known to be; see ``Missing``.
+        type_mismatches: values that did not fit their column.
+        stats: its requests to the cloud.
+        read_attempts: number of readings of the list.
+        held_by: numbers of the runs to approve, for the deletions that are held.
     """
 
     run: int | None
@@ -223,36 +271,20 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The exit code that tells the same."""
+        """The exit code of the command for this status."""
         return EXIT_CODES[self.status]
 
     def as_json(self) -> dict[str, Any]:
-        """Flat names and plain values, in the order a person would read them."""
-        return {name: self._value(name) for name in JSON_FIELDS}
-
-    def _value(self, name: str) -> Any:
-        """The value of a field, wherever it stands: here, in the plan, or in the statistics of requests."""
-        holder = next(part for part in (self, self.plan, self.stats) if hasattr(part, name))
-        value = getattr(holder, name)
-        if isinstance(value, Status):
-            return value.value
-        if isinstance(value, datetime):
-            return iso(value)
-        return list(value) if isinstance(value, tuple) else value
+        """The plain values of ``JSON_FIELDS``, from this outcome, its plan and its request statistics."""
+        parts = (self, self.plan, self.stats)
+        values = {name: next(getattr(part, name) for part in parts if hasattr(part, name)) for name in JSON_FIELDS}
+        when = self.effective_at and iso(self.effective_at)
+        return values | {"status": self.status.value, "effective_at": when, "held_by": list(self.held_by)}
 
 
 JSON_FIELDS = (
     *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
     *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
-    *(
-        "missing",
-        "still_there",
-        "unconfirmed",
-        "pending",
-        "type_mismatches",
-        "read_attempts",
-        "requests",
-        "retries",
-        "bytes",
-    ),
+    *("missing", "still_there", "unconfirmed", "pending", "type_mismatches", "read_attempts"),
+    *("requests", "retries", "bytes"),
 )

@@ -1,4 +1,4 @@
-"""What is stored of one source, as two digests an image, and which of them a listing showed."""
+"""The stored images of one source, as two digests each, and which of them a listing showed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Self
 
 from sync.domain.image import DIGEST_BYTES
 
-_NEAR = 32  # positions around the expected one at which an image is looked for first
+_NEAR = 32  # positions before and after the expected one that are searched first
 
 
 class StoredDigests:
-    """The digests of what is stored of one source; 16 bytes each, flat in memory.
+    """The digests of the stored images of one source; 16 bytes each, in one block of memory.
 
-    They stand in the order of the list, so an image is nearly always found where it is expected; the indexes, by which
-    one is found anywhere, are not built until one is not. Most runs need none.
+    They are in the order of the list, so an image is nearly always found where it is expected. An index of all
+    positions is built only once one is not; most runs need none.
 
     Args:
-        raws: digests of the bytes, one after the other, best in the order of the list.
-        contents: digests of the contents, in the same order.
-        live: how many of these images are not deleted.
+        raws: digests of the images' bytes, concatenated, best in the order of the list.
+        contents: digests of the images' contents, in the same order.
+        live: number of these images that are not deleted.
     """
 
     def __init__(self, raws: bytes = b"", contents: bytes = b"", live: int = 0) -> None:
@@ -34,21 +34,21 @@ class StoredDigests:
         return len(self._listed)
 
     def find(self, raw: bytes, near: int = 0) -> int | None:
-        """Position of the stored image with this digest of its bytes, looked for near the expected one first."""
+        """Position of the stored image with this digest of its bytes; positions near the expected one come first."""
         if not self._raws:
             return None
         position = self.find_near(raw, near)
         return self._by_raw.find(raw) if position is None else position
 
     def find_near(self, raw: bytes, near: int) -> int | None:
-        """The same, but not far from there."""
+        """Position of the stored image with this digest of its bytes, or None if it is not near the expected one."""
         if self._raws.startswith(raw, near * DIGEST_BYTES):
             return near
-        at = self._raws.find(raw, max(near - _NEAR, 0) * DIGEST_BYTES, (near + _NEAR) * DIGEST_BYTES)
-        return None if at % DIGEST_BYTES else at // DIGEST_BYTES  # -1 has a rest as well
+        byte = self._raws.find(raw, max(near - _NEAR, 0) * DIGEST_BYTES, (near + _NEAR) * DIGEST_BYTES)
+        return None if byte % DIGEST_BYTES else byte // DIGEST_BYTES  # -1, not found, leaves a remainder too
 
     def holds(self, raws: Sequence[bytes], position: int) -> bool:
-        """Whether just these digests stand from a position on."""
+        """Whether exactly these digests follow each other from a position on."""
         return self._raws.startswith(b"".join(raws), position * DIGEST_BYTES)
 
     def find_content(self, content: bytes) -> int | None:
@@ -56,7 +56,7 @@ class StoredDigests:
         return self._by_content.find(content) if self._contents else None
 
     def mark(self, position: int, count: int = 1) -> int:
-        """Mark so many as listed; how many were not before."""
+        """Mark images as listed, and return how many of them were not marked before."""
         fresh = self._listed.count(0, position, position + count)
         self._listed[position : position + count] = b"\1" * count
         return fresh
@@ -69,18 +69,18 @@ class StoredDigests:
     def _by_content(self) -> _Index:
         return _Index(self._contents)
 
-    def fresh(self) -> Self:
-        """The same, with all marks taken back."""
+    def unmark_all(self) -> Self:
+        """Remove all marks, in place, and return these digests."""
         self._listed = bytearray(len(self._listed))
         return self
 
     def unlisted(self) -> Iterator[bytes]:
-        """Digests of the bytes of all that was not marked."""
+        """Digests of the bytes of all images that are not marked."""
         return (_digest(self._raws, n) for n, listed in enumerate(self._listed) if not listed)
 
 
 class _Index:
-    """Finds a digest among many, in 24 bytes each: sorted first halves, looked up by bisection."""
+    """Finds digests by bisection over their first halves; takes 24 bytes per digest."""
 
     def __init__(self, digests: bytes) -> None:
         self._digests = digests
@@ -89,7 +89,7 @@ class _Index:
         self._halves = array("Q", map(halves.__getitem__, self._order))
 
     def find(self, digest: bytes) -> int | None:
-        half = _native(digest)
+        half = int.from_bytes(digest[:8], sys.byteorder)
         n = bisect_left(self._halves, half)
         while n < len(self._halves) and self._halves[n] == half:
             if _digest(self._digests, self._order[n]) == digest:
@@ -100,7 +100,3 @@ class _Index:
 
 def _digest(digests: bytes, position: int) -> bytes:
     return digests[position * DIGEST_BYTES : (position + 1) * DIGEST_BYTES]
-
-
-def _native(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], sys.byteorder)

@@ -10,27 +10,27 @@ from sync.errors import ContractError
 
 
 def strict_json(text: bytes, number: Callable[[str], object] | None = None) -> Any:
-    """Decode JSON in which no object has a key twice: which of the two holds is anyone's guess.
+    """Decode JSON, and refuse objects that have the same key twice, since either value could be the valid one.
 
     Args:
         text: the JSON.
-        number: what to make of a number; Python's int or float if not given.
+        number: makes the value of a number from its digits; without it, numbers become Python's int or float.
 
     Raises:
-        ContractError: one has.
-        ValueError: it is no JSON; NaN and Infinity are none.
+        ContractError: an object has the same key twice.
+        ValueError: the text is not JSON; NaN and Infinity are not either.
     """
     return json.loads(
-        text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_int=number, parse_float=number
+        text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=number, parse_float=number
     )
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ContractError("the answer has an object with the same key twice, so no one can say which value holds")
-    return found
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ContractError("the answer has an object with the same key twice, so it is unclear which value is valid")
+    return record
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

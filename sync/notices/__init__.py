@@ -1,1 +1,1 @@
-"""Notices: what people are told of runs, and how it reaches them; nothing here knows the database."""
+"""Notices to people about runs, and their delivery; nothing here knows the database."""

@@ -1,7 +1,7 @@
-"""What to tell of a run that is over: pure rules, from the facts to notices.
+"""Decide which notices a run brings about: pure rules, from its facts.
 
-A state is told when it begins and when it is over, not by every run in between. A run that was stopped or killed tells
-nothing itself; the next one counts it.
+There is a notice when a state begins and when it ends, not for every run in between. A run that was stopped or killed
+brings about none itself; the next one counts it.
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ from datetime import datetime
 from hashlib import sha256
 
 from sync.domain.image import iso
+from sync.domain.metrics import CHANGES
 from sync.domain.notices import Example, Notice, Number, RunFacts
 from sync.domain.status import Status
 
 TEST = "test"
-_TELL = {Status.DONE, Status.WITHHELD, Status.FAILED}
 _OVER = "_over"
 
 
-def notices_of(facts: RunFacts, wanted: Collection[str], failures: int) -> list[Notice]:
-    """What to tell of a run.
+def notices_of(facts: RunFacts, kinds: Collection[str], failures: int) -> list[Notice]:
+    """The notices that a run brings about.
 
     Args:
-        facts: what the database says of it.
-        wanted: kinds of notices, in the words of the settings; the end of a state belongs to its kind.
-        failures: so many failed runs in a row are told.
+        facts: the facts about the run.
+        kinds: the kinds of notices to make, as in the settings; the end of a state belongs to its kind.
+        failures: number of consecutive failed runs from which on there is a notice.
     """
-    if facts.status not in _TELL:
+    if facts.status is Status.FAILED:
+        notices = [*_failures(facts, failures), *_day(facts)]
+    elif facts.status in (Status.DONE, Status.WITHHELD):
+        notices = [*_failures(facts, failures), *_effects(facts), *_day(facts)]
+    else:
         return []
-    found = [*_failures(facts, failures), *(_effects(facts) if facts.status is not Status.FAILED else ()), *_day(facts)]
-    return [notice for notice in found if notice.kind.removesuffix(_OVER) in wanted]
+    return [notice for notice in notices if notice.kind.removesuffix(_OVER) in kinds]
 
 
 def trial_notice(identity: str, now: datetime) -> Notice:
-    """A notice that only shows that notices arrive."""
+    """A notice that only tests whether notices arrive."""
     return Notice(f"evt_{identity}", TEST, None, None, now, "This is a test: notices of image-sync arrive here.")
 
 
@@ -44,12 +47,12 @@ def _failures(facts: RunFacts, failures: int) -> Iterator[Notice]:
         if facts.failed >= failures:
             yield _notice(facts, f"failures{_OVER}", f"runs succeed again, after {facts.failed} that failed", numbers)
     elif facts.failed >= failures > facts.failed_told:
-        what = f"{facts.failed} runs in a row have failed" if facts.failed > 1 else "a run has failed"
-        yield _notice(facts, "failures", f"{what}; the last: {facts.reason}", numbers)
+        sentence = f"{facts.failed} runs in a row have failed; the last" if facts.failed > 1 else "a run has failed"
+        yield _notice(facts, "failures", f"{sentence}: {facts.reason}", numbers)
 
 
 def _effects(facts: RunFacts) -> Iterator[Notice]:
-    """What a run that took effect brought about."""
+    """The notices that only a run that took effect brings about."""
     if not facts.proven and facts.proven_before is not False:
         yield _notice(facts, "unproven", f"the list could not be proven, so nothing is deleted: {facts.proof}", {})
     if facts.proven and facts.proven_before is False:
@@ -72,7 +75,7 @@ def _effects(facts: RunFacts) -> Iterator[Notice]:
 
 
 def _unconfirmed(facts: RunFacts) -> Iterator[Notice]:
-    """Missing images of which the cloud did not say whether they are gone: when that begins, and when it ends."""
+    """Notices when missing images become unconfirmed, and when none is any more."""
     if facts.unconfirmed and not facts.unconfirmed_before:
         numbers = {"unconfirmed": facts.unconfirmed}
         yield _notice(facts, "unconfirmed", f"{facts.reason}; `image-sync status --missing` lists them", numbers)
@@ -84,9 +87,9 @@ def _day(facts: RunFacts) -> Iterator[Notice]:
     day = facts.day
     if day is None:
         return
-    changes = ", ".join(f"{day[name]} {name}" for name in ("created", "updated", "restored", "deleted"))
+    changes = ", ".join(f"{day[kind]} {kind}" for kind in CHANGES)
     sentence = (
-        f"the day before: {day['runs']} runs, {day['failed']} failed; images {changes}. "
+        f"the day before: {day['runs']} runs, {day['failed']} failed; images: {changes}. "
         f"Now: {day['live']} live, {day['held']} deletions held, {day['quarantined']} records quarantined; "
         f"{_age(day['proven_seconds_ago'])}"
     )
@@ -104,7 +107,7 @@ def _many(count: int, one: str, more: str) -> str:
 def _notice(
     facts: RunFacts, kind: str, sentence: str, numbers: Mapping[str, Number], examples: tuple[Example, ...] = ()
 ) -> Notice:
-    # The moment tells apart the runs of one number in two databases that have one receiver.
-    named = "\n".join([facts.source, str(facts.run), iso(facts.started_at), kind])
-    identity = f"evt_{sha256(named.encode()).hexdigest()[:32]}"
+    # Two databases may share a receiver; the moment distinguishes their runs of the same number.
+    key = "\n".join([facts.source, str(facts.run), iso(facts.started_at), kind])
+    identity = f"evt_{sha256(key.encode()).hexdigest()[:32]}"
     return Notice(identity, kind, facts.source, facts.run, facts.finished_at, sentence, numbers, examples)

@@ -1,9 +1,10 @@
-"""How notices are written: JSON for programs, text for a chat; no secret, and nothing that a chat would obey."""
+"""The formats of notices: JSON for programs, text for a chat, without secrets or anything that a chat would act on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from xml.sax.saxutils import escape
 
 from sync import logs
 from sync.domain.image import iso
@@ -12,7 +13,7 @@ from sync.domain.notices import Example, Notice
 VERSION = 1
 _LONGEST_SENTENCE = 600  # characters
 _LONGEST_VALUE = 255
-_LONGEST_TEXT = 3_000  # of a chat's message, before it is escaped; Slack cuts what is longer than 4,000
+_LONGEST_TEXT = 3_000  # of a chat message, before it is escaped; Slack cuts messages of over 4,000
 
 
 def as_json(notice: Notice) -> bytes:
@@ -32,21 +33,21 @@ def as_json(notice: Notice) -> bytes:
 
 
 def as_slack(notices: Sequence[Notice]) -> tuple[bytes, int]:
-    """As many of the notices, at least one, as one message to Slack, or to a chat that takes the same, holds.
+    """As many notices as fit into one message, at least one, for Slack or a chat that accepts the same format.
 
     Returns:
-        the body, and how many of the notices are in it.
+        The body, and the number of notices in it.
     """
-    taken: list[str] = []
+    texts: list[str] = []
     size = 0
     for notice in notices:
         text = _text(notice)
         size += len(text) + 1
-        if taken and size > _LONGEST_TEXT:
+        if texts and size > _LONGEST_TEXT:
             break
-        taken.append(text[:_LONGEST_TEXT])
-    body = {"text": _inert("\n".join(taken)), "mrkdwn": False, "link_names": False}
-    return json.dumps(body, ensure_ascii=False).encode(), len(taken)
+        texts.append(text[:_LONGEST_TEXT])
+    body = {"text": _inert("\n".join(texts)), "mrkdwn": False, "link_names": False}
+    return json.dumps(body, ensure_ascii=False).encode(), len(texts)
 
 
 def _text(notice: Notice) -> str:
@@ -59,10 +60,10 @@ def _text(notice: Notice) -> str:
 
 def _example(example: Example) -> str:
     values = {name: logs.escape(_value(value) or "") for name, value in example.items()}
-    known = " ".join(filter(None, (values.pop("id", ""), values.pop("name", ""))))
+    image = " ".join(filter(None, (values.pop("id", ""), values.pop("name", ""))))
     if "field" in values:
-        return f"{known}: {values['field']} {values['old'] or 'nothing'} -> {values['new'] or 'nothing'}"
-    return ": ".join(filter(None, (known, values.get("reason", ""))))
+        return f"{image}: {values['field']} {values['old'] or 'nothing'} -> {values['new'] or 'nothing'}"
+    return ": ".join(filter(None, (image, values.get("reason", ""))))
 
 
 def _sentence(notice: Notice) -> str:
@@ -78,12 +79,11 @@ def _short(text: str, most: int) -> str:
 
 
 def _inert(text: str) -> str:
-    """``text`` as a chat shows it and does nothing: no mention, no link, no markup, whatever names hold.
+    """Text that a chat only shows: no mention, no link, no markup, whatever the names in it contain.
 
-    Slack obeys what stands in ``<>``; others that take its messages obey @, and links as Markdown writes them.
+    Slack acts on text within ``<>``; other chats that accept its messages act on @ and on Markdown links.
     """
-    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(char, entity)
-    for obeyed in ("@", "](", "://"):
-        text = text.replace(obeyed, f"{obeyed[0]}\u200b{obeyed[1:]}")
+    text = escape(text)
+    for active in ("@", "](", "://"):
+        text = text.replace(active, f"{active[0]}\u200b{active[1:]}")
     return text

@@ -1,4 +1,4 @@
-"""Signatures by which a receiver knows that a notice is ours and new: Standard Webhooks 1.0, symmetric.
+"""Signatures that let a receiver check that a notice is genuine and recent: Standard Webhooks 1.0, symmetric.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -13,17 +13,17 @@ _PREFIX = "whsec_"
 
 
 def headers(identity: str, seconds: int, body: bytes, secret: str | None) -> dict[str, str]:
-    """The headers of one try.
+    """The headers of one attempt to send a notice.
 
     Args:
-        identity: of the notice; the same in every try.
-        seconds: Unix time of this try.
-        body: just as it is sent.
-        secret: ``whsec_`` and the key in base64; None: nothing is signed.
+        identity: id of the notice; the same in every attempt.
+        seconds: Unix time of this attempt.
+        body: the body, exactly as it is sent.
+        secret: ``whsec_`` and the key in base64; None to send no signature.
     """
-    named = {"webhook-id": identity, "webhook-timestamp": str(seconds)}
+    unsigned = {"webhook-id": identity, "webhook-timestamp": str(seconds)}
     if secret is None:
-        return named
+        return unsigned
     key = b64decode(secret.removeprefix(_PREFIX))
     mac = hmac.new(key, f"{identity}.{seconds}.".encode() + body, hashlib.sha256).digest()
-    return named | {"webhook-signature": f"v1,{b64encode(mac).decode()}"}
+    return unsigned | {"webhook-signature": f"v1,{b64encode(mac).decode()}"}

@@ -1,1 +1,1 @@
-"""What is told of the inventory in the formats of others."""
+"""Reports on the inventory, in several formats."""

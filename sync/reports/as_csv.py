@@ -1,4 +1,4 @@
-"""The changes of a report as CSV (RFC 4180), a row per changed field, and nothing that a spreadsheet would run."""
+"""The changes of a report as CSV (RFC 4180), one row per changed field; no cell is a formula to a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from sync.domain.image import iso
-from sync.reports.model import Field, Report
+from sync.reports.model import FieldChange, Report
 
 # A spreadsheet runs a cell that starts so; the last four are the wide forms, which some take for the narrow ones.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-COLUMNS = ("source", "id", "name", "kind", "at", "not_before", "run", "field", "old", "new")
+_OF_IMAGE = ("source", "id", "name", "kind", "at", "not_before", "run")
+COLUMNS = (*_OF_IMAGE, "field", "old", "new")
 
 
 def as_csv(report: Report) -> str:
@@ -26,12 +27,12 @@ def as_csv(report: Report) -> str:
     return out.getvalue()
 
 
-def rows(report: Report) -> Iterator[tuple[object, ...]]:
-    """The changes, a row a changed field, with the values of ``COLUMNS``."""
+def rows(report: Report) -> Iterator[list[object]]:
+    """The changes, one row per changed field, with the values of ``COLUMNS``."""
     for change in report.changes:
-        head = (change.source, change.id, change.name, change.kind, change.at, change.not_before, change.run)
-        for field in change.fields or (Field(None, None, None),):
-            yield (*head, field.name, field.old, field.new)
+        image = [getattr(change, column) for column in _OF_IMAGE]
+        for part in change.fields or (FieldChange(None, None, None),):
+            yield [*image, part.field, part.old, part.new]
 
 
 def cell(value: object) -> object:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sync import __version__
 from sync.domain.image import iso
 from sync.errors import UsageError
-from sync.reports.as_csv import COLUMNS as CHANGES
-from sync.reports.as_csv import rows as changed
-from sync.reports.model import Report, Row
+from sync.reports import as_csv
+from sync.reports.gaps import Row
+from sync.reports.model import Report
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
@@ -27,8 +28,8 @@ _OPTIONS = {
 }
 _ROWS = 1_048_575  # of a sheet, below its header
 _LONGEST = 32_767  # characters of a cell
-_WIDTH = 22  # characters
-_FIRST_DATE = datetime(1900, 3, 1, tzinfo=UTC)  # spreadsheets do not agree on what was before
+_WIDTH = 22  # characters of a column
+_FIRST_DATE = datetime(1900, 3, 1, tzinfo=UTC)  # spreadsheets disagree on earlier dates
 IMAGES = (
     *("source", "id", "name", "status", "imagetype", "visibility", "protected", "os_type", "platform", "os_version"),
     *("min_disk", "min_ram", "owner", "created_at", "updated_at", "valid_from"),
@@ -44,11 +45,11 @@ def as_xlsx(report: Report, images: Iterable[Row]) -> bytes:
     """The whole file.
 
     Args:
-        report: what to tell.
-        images: those at its end.
+        report: the report.
+        images: the images at its end.
 
     Raises:
-        UsageError: the library for it is not installed.
+        UsageError: the library that writes workbooks is not installed.
     """
     try:
         from xlsxwriter import Workbook  # an extra
@@ -56,20 +57,15 @@ def as_xlsx(report: Report, images: Iterable[Row]) -> bytes:
         raise UsageError("for workbooks install the extra: pip install 'image-sync[xlsx]'") from error
     out = io.BytesIO()
     book = Workbook(out, _OPTIONS)
-    # Of the report, not of the clock: made twice it is the same.
+    # The date is that of the report, so that the same report gives the same file.
     book.set_properties(
-        {"title": "Image inventory", "created": _plain(report.end), "comments": f"image-sync {__version__}"}
+        {"title": "Image inventory", "created": _without_zone(report.end), "comments": f"image-sync {__version__}"}
     )
-    findings = ([getattr(one, column) for column in FINDINGS] for one in report.findings)
-    sheets: dict[str, tuple[Sequence[str], Iterable[Sequence[object]]]] = {
-        "Changes": (CHANGES, changed(report)),
-        "Images": (IMAGES, _of(images, IMAGES)),
-        "Findings": (FINDINGS, findings),
-        "Runs": (RUNS, _of(report.runs, RUNS)),
-    }
     _sheet(book, "Summary", ("what", "value"), _summary(report))
-    for name, (columns, rows) in sheets.items():
-        _sheet(book, name, columns, rows)
+    _sheet(book, "Changes", as_csv.COLUMNS, as_csv.rows(report))
+    _sheet(book, "Images", IMAGES, map(itemgetter(*IMAGES), images))
+    _sheet(book, "Findings", FINDINGS, map(attrgetter(*FINDINGS), report.findings))
+    _sheet(book, "Runs", RUNS, map(itemgetter(*RUNS), report.runs))
     book.close()
     return out.getvalue()
 
@@ -89,11 +85,7 @@ def _summary(report: Report) -> Iterator[tuple[str, object]]:
     for one in report.evidence:
         if one.moment == report.end:
             yield f"last digest of {one.source}, run {one.last_run}", one.digest
-    yield "times", f"in UTC; a sheet holds {_ROWS:,} rows, CSV and JSON have all"
-
-
-def _of(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> Iterator[list[object]]:
-    return ([row[column] for column in columns] for row in rows)
+    yield "note", f"times are in UTC; a sheet holds at most {_ROWS:,} rows, CSV and JSON have all of them"
 
 
 def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -101,33 +93,29 @@ def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Iterable[Seq
     bold: Format = book.add_format({"bold": True, "bottom": 1})
     sheet.set_column(0, len(columns) - 1, _WIDTH)
     sheet.freeze_panes(1, 0)
-    for place, column in enumerate(columns):
-        sheet.write_string(0, place, column, bold)
+    for number, column in enumerate(columns):
+        sheet.write_string(0, number, column, bold)
     last = 0
     for last, row in zip(range(1, _ROWS + 1), rows, strict=False):  # a sheet holds no more
-        for place, value in enumerate(row):
-            _write(sheet, last, place, value)
+        for number, value in enumerate(row):
+            _write(sheet, last, number, value)
     sheet.autofilter(0, 0, last, len(columns) - 1)
 
 
 def _write(sheet: Any, row: int, column: int, value: object) -> None:
-    """Write by type: what is text stays text, whatever it looks like."""
+    """Write a value by its type: text stays text, whatever it looks like."""
     if isinstance(value, bool):
-        # A cell of this type is the formula TRUE() to LibreOffice.
+        # LibreOffice reads a boolean cell as the formula TRUE().
         sheet.write_string(row, column, str(value).lower())
-    elif isinstance(value, int):
-        # A spreadsheet holds 15 digits.
-        write = sheet.write_number if abs(value) < 10**15 else sheet.write_string
-        write(row, column, value if abs(value) < 10**15 else str(value))
-    elif isinstance(value, datetime):
-        if value >= _FIRST_DATE:
-            sheet.write_datetime(row, column, _plain(value))
-        else:
-            sheet.write_string(row, column, iso(value))
+    elif isinstance(value, int) and abs(value) < 10**15:  # a spreadsheet holds 15 digits
+        sheet.write_number(row, column, value)
+    elif isinstance(value, datetime) and value >= _FIRST_DATE:
+        sheet.write_datetime(row, column, _without_zone(value))
     elif value is not None:
-        sheet.write_string(row, column, str(value)[:_LONGEST])
+        text = iso(value) if isinstance(value, datetime) else str(value)
+        sheet.write_string(row, column, text[:_LONGEST])
 
 
-def _plain(moment: datetime) -> datetime:
-    """The library takes no zones; all of it is UTC."""
+def _without_zone(moment: datetime) -> datetime:
+    """The moment in UTC; the library takes no time zones."""
     return moment.astimezone(UTC).replace(tzinfo=None)

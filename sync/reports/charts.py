@@ -1,6 +1,6 @@
-"""Pictures as inline SVG, without style or script of their own: classes for colours, a title and a description each.
+"""Pictures as inline SVG, without style or script of their own: colours are classes; each has a title and description.
 
-Lengths are units of the view box; the page scales it. What a picture shows stands in a table beside it, too.
+Lengths are in units of the view box, which the page scales. The page also has a table of the numbers in each picture.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from sync.logs import escape as visible
-from sync.reports.gaps import Gap
+from sync.reports.gaps import FAILED, OTHER, PROVEN, WITHHELD, Gap, Row, state, when
 from sync.reports.series import Column, Span
 
 WIDTH = 720
@@ -23,17 +23,17 @@ _PLOT = WIDTH - _LEFT - _RIGHT
 _HEIGHT = 200
 _LANE = 30
 _BAR = 22
-_TICKS = 6  # labels of time, at most, with room for each
+_TICKS = 6  # steps between the labels of time, at most
 _MINUTE, _DAY = 60, 86_400
 
 
-class Words(NamedTuple):
-    """What is said of a picture to who can't see it.
+class Caption(NamedTuple):
+    """The text of a picture, for readers who cannot see it.
 
     Attributes:
-        name: of the picture, unique in its page.
-        title: what it shows.
-        about: the same in a sentence with numbers.
+        name: name of the picture, unique in its page.
+        title: what it shows, in a few words.
+        about: what it shows, with numbers.
     """
 
     name: str
@@ -41,49 +41,56 @@ class Words(NamedTuple):
     about: str
 
 
-def over_time(words: Words, shown: Span, points: Sequence[tuple[datetime, int]]) -> Markup:
-    """A quantity that holds until it changes, as an area with steps.
+def over_time(caption: Caption, shown: Span, points: Sequence[tuple[datetime, int]]) -> Markup:
+    """A number that changes in steps, as an area.
 
     Args:
-        words: what is said of it.
+        caption: the text of the picture.
         shown: the time from left to right.
-        points: when it changed and to what, in order.
+        points: the moments at which the number changed, and its new values, in order.
     """
     top = nice(max((count for _moment, count in points), default=0))
-    corners = [f"{_x(shown, points[0][0])},{_y(points[0][1], top)}"]
-    for (_before, old), (moment, new) in pairwise(points):
-        corners += [f"{_x(shown, moment)},{_y(old, top)}", f"{_x(shown, moment)},{_y(new, top)}"]
-    floor, right = _y(0, top), _x(shown, points[-1][0])
-    area = f"M{_x(shown, points[0][0])},{floor} L{' L'.join(corners)} L{right},{floor} Z"
-    line = f"M{' L'.join(corners)}"
-    body = [*_scale(top), *_times(shown, _HEIGHT), f'<path class="area" d="{area}"/><path class="line" d="{line}"/>']
-    return _svg(words, _HEIGHT + _TOP + _BOTTOM, body)
+    places = [(_x(shown, moment), _y(count, top)) for moment, count in points]
+    corners = [f"{x:.1f},{y:.1f}" for x, y in places[:1]]
+    for (_left, old), (x, new) in pairwise(places):
+        corners += [f"{x:.1f},{old:.1f}", f"{x:.1f},{new:.1f}"]
+    line = " L".join(corners)
+    area = f"M{places[0][0]:.1f},{_y(0, top)} L{line} L{places[-1][0]:.1f},{_y(0, top)} Z"
+    body = [*_scale(top), *_times(shown, _HEIGHT), f'<path class="area" d="{area}"/><path class="line" d="M{line}"/>']
+    return _svg(caption, _HEIGHT + _TOP + _BOTTOM, body)
 
 
-def stacked(words: Words, columns: Sequence[Column], kinds: Sequence[str], step: int) -> Markup:
-    """Counts by kind, a column each; ``step`` is how many seconds a column stands for."""
+def stacked(caption: Caption, columns: Sequence[Column], step: int) -> Markup:
+    """Counts by kind, as stacked columns.
+
+    Args:
+        caption: the text of the picture.
+        columns: the columns from left to right.
+        step: seconds from one column to the next.
+    """
     top = nice(max((sum(column.counts.values()) for column in columns), default=0))
     wide = _PLOT / max(len(columns), 1)
     body = [*_scale(top), *_column_labels(columns, wide, step)]
     for n, column in enumerate(columns):
         floor = 0
-        for kind in kinds:
-            count = column.counts[kind]
+        for kind, count in column.counts.items():
             if count:
-                high = _y(floor, top, exact=True) - _y(floor + count, top, exact=True)
-                x, y = _LEFT + n * wide + wide * 0.1, _y(floor + count, top)
-                body.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{wide * 0.8:.1f}" height="{high:.1f}"/>')
+                x, y, size = _LEFT + (n + 0.1) * wide, _y(floor + count, top), wide * 0.8
+                high = _y(floor, top) - y
+                body.append(f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{high:.1f}"/>')
             floor += count
-    return _svg(words, _HEIGHT + _TOP + _BOTTOM, body)
+    return _svg(caption, _HEIGHT + _TOP + _BOTTOM, body)
 
 
-def timeline(
-    words: Words,
-    shown: Span,
-    lanes: Mapping[str, Sequence[tuple[datetime, str]]],
-    gaps: Sequence[Gap],
-) -> Markup:
-    """Runs as marks on a lane for each source, what was worst on top; gaps are shaded."""
+def timeline(caption: Caption, shown: Span, lanes: Mapping[str, Sequence[Row]], gaps: Sequence[Gap]) -> Markup:
+    """Runs as marks on a lane per source, with shaded gaps.
+
+    Args:
+        caption: the text of the picture.
+        shown: the time from left to right.
+        lanes: runs by source.
+        gaps: times without a proven run.
+    """
     body = []
     for n, (source, runs) in enumerate(lanes.items()):
         y = _TOP + n * _LANE
@@ -91,16 +98,16 @@ def timeline(
         body.append(f'<rect class="track" x="{_LEFT}" y="{y + 2}" width="{_PLOT}" height="{_LANE - 6}"/>')
         for gap in gaps:
             if gap.source == source:
-                left, right = _x(shown, gap.begin, exact=True), _x(shown, gap.end, exact=True)
+                left, right = _x(shown, gap.begin), _x(shown, gap.end)
                 where = f'x="{left:.1f}" y="{y + 2}" width="{max(right - left, 1):.1f}" height="{_LANE - 6}"'
                 body.append(f'<rect class="gap" {where}/>')
         body += _marks(shown, runs, y)
     high = len(lanes) * _LANE
-    return _svg(words, high + _TOP + _BOTTOM, [*body, *_times(shown, high)])
+    return _svg(caption, high + _TOP + _BOTTOM, [*body, *_times(shown, high)])
 
 
-def shares(words: Words, counts: Mapping[str, int]) -> Markup:
-    """Shares of a whole, as bars from the left, each with its number."""
+def shares(caption: Caption, counts: Mapping[str, int]) -> Markup:
+    """Shares of a whole, as horizontal bars with their numbers."""
     most, wide = max(counts.values(), default=1), 340
     body = []
     for n, (value, count) in enumerate(counts.items()):
@@ -108,11 +115,11 @@ def shares(words: Words, counts: Mapping[str, int]) -> Markup:
         body.append(f'<text x="108" y="{y + 15}" class="right">{_short(value, 17)}</text>')
         body.append(f'<rect class="share" x="114" y="{y + 3}" width="{count / most * 180:.1f}" height="{_BAR - 6}"/>')
         body.append(f'<text x="{120 + count / most * 180:.1f}" y="{y + 15}">{count:,}</text>')
-    return _svg(words, max(len(counts), 1) * _BAR, body, wide)
+    return _svg(caption, max(len(counts), 1) * _BAR, body, wide)
 
 
 def nice(most: int) -> int:
-    """The next number above whose quarters are easy to read; at least 4."""
+    """The next larger number whose quarters are easy to read; at least 4."""
     power = 1
     while True:
         for factor in (4, 8, 12, 16, 20, 24, 32):
@@ -121,11 +128,12 @@ def nice(most: int) -> int:
         power *= 10
 
 
-def _svg(words: Words, high: float, body: Sequence[str], wide: int = WIDTH) -> Markup:
-    return Markup(  # noqa: S704 - names are the page's own, all other text is escaped
-        f'<svg viewBox="0 0 {wide} {high:g}" role="img" aria-labelledby="{words.name}-title {words.name}-about">'
-        f'<title id="{words.name}-title">{escape(words.title)}</title>'
-        f'<desc id="{words.name}-about">{escape(words.about)}</desc>'
+def _svg(caption: Caption, high: float, body: Sequence[str], wide: int = WIDTH) -> Markup:
+    title, about = f"{caption.name}-title", f"{caption.name}-about"
+    return Markup(  # noqa: S704 - names are constants of this program, all other text is escaped
+        f'<svg viewBox="0 0 {wide} {high:g}" role="img" aria-labelledby="{title} {about}">'
+        f'<title id="{title}">{escape(caption.title)}</title>'
+        f'<desc id="{about}">{escape(caption.about)}</desc>'
         f"{''.join(body)}</svg>"
     )
 
@@ -135,15 +143,15 @@ def _scale(top: int) -> Iterator[str]:
         count = top * part / 4
         if count == int(count):
             y = _y(count, top)
-            yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
-            yield f'<text class="right" x="{_LEFT - 6}" y="{float(y) + 4:.1f}">{int(count):,}</text>'
+            yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            yield f'<text class="right" x="{_LEFT - 6}" y="{y + 4:.1f}">{int(count):,}</text>'
 
 
 def _times(shown: Span, high: float) -> Iterator[str]:
     for n in range(_TICKS + 1):
         moment = shown.begin + timedelta(seconds=shown.seconds * n / _TICKS)
         side = "left" if n == 0 else "right" if n == _TICKS else "middle"
-        x = _x(shown, moment)
+        x = f"{_x(shown, moment):.1f}"
         yield f'<line class="tick" x1="{x}" x2="{x}" y1="{_TOP + high}" y2="{_TOP + high + 4}"/>'
         yield f'<text class="{side}" x="{x}" y="{_TOP + high + 18}">{_moment(moment, shown.seconds / _TICKS)}</text>'
 
@@ -155,28 +163,26 @@ def _column_labels(columns: Sequence[Column], wide: float, step: int) -> Iterato
         yield f'<text class="{"left" if n == 0 else "middle"}" x="{x:.1f}" y="{_TOP + _HEIGHT + 18}">{text}</text>'
 
 
-def _marks(shown: Span, runs: Sequence[tuple[datetime, str]], y: float) -> Iterator[str]:
-    """One mark a place and state, so that a year of runs is not drawn run by run; the worst last, on top."""
-    for state in ("other", "proven", "withheld", "failed"):
-        places = {round(_x(shown, moment, exact=True)) for moment, went in runs if went == state}
+def _marks(shown: Span, runs: Sequence[Row], y: float) -> Iterator[str]:
+    """One mark per place and state, so that a year of runs stays small; the worst state comes last, on top."""
+    for each in (OTHER, PROVEN, WITHHELD, FAILED):
+        places = {round(_x(shown, when(run))) for run in runs if state(run) == each}
         for x in sorted(places):
-            yield f'<rect class="run {state}" x="{x - 1}" y="{y + 2}" width="3" height="{_LANE - 6}"/>'
-            if state == "failed":  # told by its form, too
+            yield f'<rect class="run {each}" x="{x - 1}" y="{y + 2}" width="3" height="{_LANE - 6}"/>'
+            if each == FAILED:  # shown by its shape too, not by colour alone
                 yield f'<path class="run failed" d="M{x - 4},{y - 3} h9 l-4.5,6 Z"/>'
 
 
-def _x(shown: Span, moment: datetime, *, exact: bool = False) -> float:
-    x = _LEFT + shown.place(moment) * _PLOT
-    return x if exact else round(x, 1)
+def _x(shown: Span, moment: datetime) -> float:
+    return _LEFT + shown.place(moment) * _PLOT
 
 
-def _y(count: float, top: int, *, exact: bool = False) -> float:
-    y = _TOP + _HEIGHT * (1 - count / top)
-    return y if exact else round(y, 1)
+def _y(count: float, top: int) -> float:
+    return _TOP + _HEIGHT * (1 - count / top)
 
 
 def _moment(moment: datetime, step: float) -> str:
-    """A moment, as exactly as the step from one to the next asks for."""
+    """A moment, as precise as the seconds from one label to the next require."""
     if step >= _DAY:
         return f"{moment:%Y-%m-%d}"
     if step >= _MINUTE:

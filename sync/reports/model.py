@@ -1,44 +1,54 @@
-"""What a report tells, before it has a form: the same numbers for every format.
+"""The contents of a report, the same for every format.
 
-All of it comes from the views of the database and from two moments, and from nothing that changes later: a report that
-is made twice for the same moments says the same.
+All of it comes from the views of the database and two moments, and from nothing that changes later: a report that is
+made twice for the same moments is the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
-from typing import Any
 
 from sync.domain.checks import Check, Finding
 from sync.domain.image import iso
-from sync.reports.gaps import Gap, gaps, proven_of
+from sync.domain.metrics import CHANGES
+from sync.reports.gaps import Gap, Row, gaps, proven_of
 
-_TOLD = 10  # doubts that are told one by one
-KINDS = ("created", "updated", "restored", "deleted")
+_DOUBTS = 10  # doubts that are listed one by one
+_NAMES = 5  # sources that are named one by one
 _EXPOSED = {("visibility", "public"), ("protected", "false")}
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One field that changed; without a name: the image itself came or went."""
+class FieldChange:
+    """One field that changed.
 
-    name: str | None
+    Attributes:
+        field: its name; None if the image itself was created or deleted.
+        old: its value before, as text, or None.
+        new: its value after, as text, or None.
+    """
+
+    field: str | None
     old: str | None
     new: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one run found changed of one image.
+    """The change of one image that one run found.
 
     Attributes:
-        at: when it was found: it happened not later.
-        not_before: when the image was last seen as it had been; None: no one had looked before.
+        source: source of the image.
+        id: id of the image.
+        name: name of the image, or None.
+        kind: one of ``CHANGES``.
+        at: when it was found, the latest time at which it can have happened.
+        not_before: when the image was last seen unchanged; None if there was no run before.
+        run: number of the run that found it.
+        fields: the fields that changed.
     """
 
     source: str
@@ -48,25 +58,27 @@ class Change:
     at: datetime
     not_before: datetime | None
     run: int
-    fields: tuple[Field, ...]
+    fields: tuple[FieldChange, ...]
 
     @property
     def exposes(self) -> bool:
         """Whether the image became public or lost its protection."""
-        return any((field.name, field.new) in _EXPOSED for field in self.fields)
+        return any((one.field, one.new) in _EXPOSED for one in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How far the answer about a source can be trusted at one of the two moments.
+    """How far the inventory of a source can be trusted at one of the two moments.
 
     Attributes:
-        proven_run: the last run up to the moment that proved its list; None: there is none.
-        proven_at: when it took effect.
-        pruned: whether history from that moment was removed since.
-        failed: runs after it and up to the moment that did not prove their list.
-        last_run: the last run up to the moment that wrote something, be it only its record.
-        digest: what that run bears, in hexadecimal: it vouches for all runs before it. None: runs bore none then.
+        source: name of the source.
+        moment: the moment.
+        proven_run: number of the last run up to the moment that proved its list, or None.
+        proven_at: when that run took effect.
+        pruned: whether the history of that moment was removed since.
+        failed: number of later runs up to the moment that did not prove their list.
+        last_run: number of the last run up to the moment that was recorded, or None.
+        digest: digest of that run in hexadecimal, which vouches for all runs before it; None if it has none.
     """
 
     source: str
@@ -80,12 +92,12 @@ class Evidence:
 
     @property
     def doubt(self) -> str:
-        """Why the answer may be wrong, in words, or ""."""
+        """Why the inventory may be wrong, in words, or ""."""
         if self.proven_run is None:
             return "no proven run had taken place: what existed then is not known"
         if self.pruned:
-            return "history from then was pruned"
-        return f"{_many(self.failed, 'run')} had not proven the list since run {self.proven_run}" if self.failed else ""
+            return "the history of that time was pruned"
+        return f"{_many(self.failed, 'run')} since run {self.proven_run} had not proven the list" if self.failed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +105,17 @@ class Report:
     """A report on the time after ``begin``, up to and including ``end``.
 
     Attributes:
-        source: the source it is about; None is all of them.
-        before, after: images by source at the two moments.
-        shares: images at the end by value, by dimension.
-        changes: in the order in which they were found.
-        runs: those that took effect or began in that time.
-        held: deletions that waited for a person at the end.
-        quarantined: records that were first met in that time and are no image.
-        evidence: of each source at both moments.
-        checks: those that were carried out on the images as they were at the end, ...
-        findings: ... and what they found, the worst first.
+        begin, end: the two moments.
+        source: name of the only source it is about; None for all.
+        before, after: number of images by source at the two moments.
+        shares: number of images at the end by value, by dimension.
+        changes: changes in the order in which they were found.
+        runs: runs that took effect, or ended without, in that time.
+        held: deletions that waited for approval at the end.
+        quarantined: records first seen in that time that could not be read as an image.
+        evidence: evidence for each source at both moments.
+        checks: checks that were run on the images as they were at the end.
+        findings: findings of these checks, the most severe first.
     """
 
     begin: datetime
@@ -121,17 +134,17 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Changes by kind."""
-        found = Counter(change.kind for change in self.changes)
-        return {kind: found[kind] for kind in KINDS}
+        """Number of changes by kind."""
+        counter = Counter(change.kind for change in self.changes)
+        return {kind: counter[kind] for kind in CHANGES}
 
     @property
     def days(self) -> dict[date, dict[str, int]]:
-        """Changes by kind, by day in UTC; days without any are left out."""
-        found: dict[date, dict[str, int]] = {}
+        """Number of changes by kind, by day in UTC; days without changes are left out."""
+        days: dict[date, dict[str, int]] = {}
         for change in self.changes:
-            found.setdefault(change.at.date(), dict.fromkeys(KINDS, 0))[change.kind] += 1
-        return dict(sorted(found.items()))
+            days.setdefault(change.at.date(), dict.fromkeys(CHANGES, 0))[change.kind] += 1
+        return dict(sorted(days.items()))
 
     @property
     def exposed(self) -> list[Change]:
@@ -150,80 +163,61 @@ class Report:
         return gaps(self.runs, self.begin, self.end, before)
 
     @property
-    def complete(self) -> bool:
-        """Whether all of it was looked at: both moments, every source between them, and without a gap."""
-        doubts = any(one.doubt for one in self.evidence) or self.troubled or self.unseen or self.gaps
-        return bool(self.evidence) and not doubts
-
-    @property
     def unseen(self) -> list[str]:
         """Sources whose list no run proved in this time."""
         seen = {source for source, moments in proven_of(self.runs).items() if moments}
         return sorted({one.source for one in self.evidence} - seen)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every source was proven at both moments, and in between without a gap or a failed run."""
+        doubts = any(one.doubt for one in self.evidence) or self.troubled or self.unseen or self.gaps
+        return bool(self.evidence) and not doubts
+
     def verdict(self) -> Iterator[str]:
-        """The report in a few sentences, the first of which says what changed."""
+        """The report in a few sentences, for each format to begin with."""
         counts, before, after = self.counts, sum(self.before.values()), sum(self.after.values())
         if not self.runs:
-            yield "No run took place in this time: nothing is known of it but what was known before."
+            yield "No run took place in this time: nothing new is known about it."
         if not self.evidence:
             yield "No source had been synced by then: what existed is not known."
-        yield (
-            f"{_many(after, 'image')}, {before:,} before: {counts['created']:,} created, "
-            f"{counts['updated']:,} updated, {counts['restored']:,} restored, {counts['deleted']:,} deleted."
-        )
+        changes = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        yield f"{_many(after, 'image')}, {before:,} before: {changes}."
         yield from self.attention()
         if self.findings:
-            yield f"{_many(len(self.findings), 'finding')} of the checks: {_severities(self.findings)}."
+            severities = Counter(finding.severity for finding in self.findings)
+            numbers = ", ".join(f"{severities[severity]:,} {severity}" for severity in sorted(severities, reverse=True))
+            yield f"{_many(len(self.findings), 'finding')} of the checks: {numbers}."
         if self.complete:
-            yield "The evidence is complete: proven lists around both moments, and every run between them was proven."
+            yield "The evidence is complete: the list was proven at both moments, and by every run between them."
 
     def attention(self) -> Iterator[str]:
-        """What a person should look at, in sentences."""
+        """Sentences on what a person should look at."""
         if self.exposed:
             exposed = len({(one.source, one.id) for one in self.exposed})
             yield f"{_many(exposed, 'image')} became public or lost protection."
         if self.held:
-            yield f"{_many(len(self.held), 'deletion')} withheld: a person has to say whether these images are gone."
+            yield f"{_many(len(self.held), 'deletion')} withheld until a person approves."
         if self.quarantined:
             yield f"{_many(len(self.quarantined), 'record')} could not be read as an image."
         if self.troubled:
             yield f"{len(self.troubled):,} of {_many(len(self.runs), 'run')} failed, or could not prove the list."
-        if self.runs and self.unseen:
-            yield f"No run of {_some(self.unseen)} proved its list in this time: what changed there is not known."
-        if found := self.gaps:
-            longest = max(found, key=lambda gap: gap.end - gap.begin)
+        if self.runs and (unseen := self.unseen):
+            more = f" and {len(unseen) - _NAMES:,} more" if len(unseen) > _NAMES else ""
+            names = ", ".join(unseen[:_NAMES]) + more
+            yield f"No run of {names} proved its list in this time: what changed there is not known."
+        if gaps := self.gaps:
+            longest = max(gaps, key=lambda gap: gap.end - gap.begin)
             yield (
-                f"{_many(len(found), 'gap')} without a proven run, longer than usual; the longest, of source "
+                f"{_many(len(gaps), 'gap')} without a proven run, longer than usual; the longest was in source "
                 f"{longest.source}, from {iso(longest.begin)} to {iso(longest.end)}."
             )
         doubtful = [one for one in self.evidence if one.doubt]
-        for one in doubtful[:_TOLD]:
+        for one in doubtful[:_DOUBTS]:
             yield f"Source {one.source} at {iso(one.moment)}: {one.doubt}."
-        if len(doubtful) > _TOLD:
-            yield f"So it is at {_many(len(doubtful) - _TOLD, 'moment')} more of sources: see the evidence."
+        if len(doubtful) > _DOUBTS:
+            yield f"{_many(len(doubtful) - _DOUBTS, 'more doubt')} of this kind: see the evidence."
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
-def _severities(findings: Iterable[Finding]) -> str:
-    found = Counter(finding.severity for finding in findings)
-    return ", ".join(f"{found[severity]:,} {severity}" for severity in sorted(found, reverse=True))
-
-
-def changes_of(rows: Iterable[Row]) -> Iterator[Change]:
-    """Group the rows of ``image_changes`` by image and run; they come ordered by these."""
-    for (source, image_id, run, kind), group in groupby(
-        rows, key=lambda row: (row["source"], row["id"], row["run"], row["kind"])
-    ):
-        parts = list(group)
-        fields = tuple(Field(row["field"], row["old"], row["new"]) for row in parts if row["field"] is not None)
-        first = parts[0]
-        yield Change(source, image_id, first["name"], kind, first["at"], first["not_before"], run, fields)
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

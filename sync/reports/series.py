@@ -1,4 +1,4 @@
-"""What the pictures of a report show, as plain numbers: how many images there were, and what changed when."""
+"""The numbers in the pictures of a report: how many images there were, and how many changed when."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sync.domain.metrics import CHANGES
 from sync.reports.gaps import when
-from sync.reports.model import KINDS, Report
+from sync.reports.model import Report
 
-_EPOCH = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday, so that weeks begin on one
+_EPOCH = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday, so that columns of a week begin on Mondays
 _DAY = 86_400
-# Widths of the columns of a chart, in seconds, and what they are called.
+# Widths of the columns of a chart, in seconds, and their names.
 _WIDTHS = {
     1: "second",
     5: "5 seconds",
@@ -27,31 +28,41 @@ _WIDTHS = {
     28 * _DAY: "4 weeks",
     364 * _DAY: "52 weeks",
 }
-_COLUMNS = 62  # days of two months
-_SHORT = 2 * _DAY  # what is longer is told by days
-_POINTS = 400
+_COLUMNS = 62  # at most: the days of two months
+_SHORT = 2 * _DAY  # a longer time has columns of a day or more
+_POINTS = 400  # of a curve, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time that the pictures show: that of the report, without what lies before the first run."""
+    """The time that the pictures show: that of the report, but not before the first run.
+
+    Attributes:
+        begin: its first moment.
+        end: its last moment.
+    """
 
     begin: datetime
     end: datetime
 
     @property
     def seconds(self) -> float:
-        """How long it is; never nothing."""
+        """Its length; never 0."""
         return max((self.end - self.begin).total_seconds(), 1e-6)
 
     def place(self, moment: datetime) -> float:
-        """Where a moment lies in it, from 0 to 1."""
+        """The position of a moment in it, from 0 to 1."""
         return min(1.0, max(0.0, (moment - self.begin).total_seconds() / self.seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What was found in one column's time; it begins at ``begin``."""
+    """One column of a chart.
+
+    Attributes:
+        begin: when its time begins.
+        counts: number of changes found in that time, by kind.
+    """
 
     begin: datetime
     counts: Mapping[str, int]
@@ -67,7 +78,7 @@ def span(report: Report) -> Span:
 
 
 def images(report: Report) -> list[tuple[datetime, int]]:
-    """How many images there were, from moment to moment; thinned out where there are very many."""
+    """The number of images from each moment at which it changed; of very many points, only some are kept."""
     shown = span(report)
     count = sum(report.before.values())
     points = [(shown.begin, count)]
@@ -76,27 +87,25 @@ def images(report: Report) -> list[tuple[datetime, int]]:
             count += run["created"] + run["restored"] - run["deleted"]
             points.append((run["effective_at"], count))
     points.append((shown.end, sum(report.after.values())))
-    last_by_place = {round(shown.place(moment) * _POINTS): (moment, count) for moment, count in points}
-    return sorted({points[0], *last_by_place.values()})
+    last_at = {round(shown.place(moment) * _POINTS): (moment, count) for moment, count in points}
+    return sorted({points[0], *last_at.values()})
 
 
 def width(report: Report) -> tuple[int, str]:
-    """How many seconds a column of changes stands for, and what that is called."""
+    """The width of a column of changes, in seconds and by its name."""
     seconds = span(report).seconds
     least = _DAY if seconds >= _SHORT else seconds / 30
-    fits = [width for width in _WIDTHS if width >= least and seconds / width <= _COLUMNS]
-    found = fits[0] if fits else max(_WIDTHS)
-    return found, _WIDTHS[found]
+    fits = (width for width in _WIDTHS if width >= least and seconds / width <= _COLUMNS)
+    fit = next(fits, max(_WIDTHS))
+    return fit, _WIDTHS[fit]
 
 
 def columns(report: Report) -> list[Column]:
-    """Changes by kind, column by column, the empty ones as well."""
+    """The columns of changes, empty ones included."""
     shown, (seconds, _name) = span(report), width(report)
-    found: dict[int, Counter[str]] = {}
-    for change in report.changes:
-        found.setdefault(_number(change.at, seconds), Counter())[change.kind] += 1
+    counter = Counter((_number(change.at, seconds), change.kind) for change in report.changes)
     return [
-        Column(_EPOCH + timedelta(seconds=n * seconds), {kind: found.get(n, Counter())[kind] for kind in KINDS})
+        Column(_EPOCH + timedelta(seconds=n * seconds), {kind: counter[n, kind] for kind in CHANGES})
         for n in range(_number(shown.begin, seconds), _number(shown.end, seconds) + 1)
     ]
 

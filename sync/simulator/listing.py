@@ -142,7 +142,7 @@ def _fits(entry: Entry, filters: dict[str, str]) -> bool:
 def _has(document: Document, name: str, value: str) -> bool:
     if name == "__isregistered" and document.get("visibility") == "public":
         return True  # "without effect on public images", says the document
-    held = document.get(FILTERS[name].field)
+    held = document.get(name)
     text = str(held).lower() if isinstance(held, bool) else held
     if FILTERS[name].kind is Kind.FLAG and value == "false":
         return text in {"false", None}  # a flag that is false is mostly left out

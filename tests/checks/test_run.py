@@ -232,5 +232,5 @@ def test_days_on_which_systems_end(tmp_path: Path) -> None:
             systems(tmp_path / "own.csv")
     with pytest.raises(UsageError, match="can't be read"):
         systems(tmp_path / "none.csv")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         checks(tmp_path / "none")

@@ -272,7 +272,7 @@ def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
             cloud.world.remove(f"img-{n * 6:03}")
         outcome = inventory.run()
 
-    assert "two readings running saw the same" in outcome.proof
+    assert "two consecutive readings saw the same" in outcome.proof
     assert (outcome.missing, outcome.unconfirmed, outcome.plan.deleted) == (30, 0, 30)
 
 

@@ -173,7 +173,7 @@ def test_garbage_without_end_is_refused() -> None:
     """What waits in memory for the quarantine is bounded; more than that is no list of images."""
     big = (json.dumps({"name": str(n), "filler": "x" * 1_000_000}).encode() for n in range(100))
 
-    with pytest.raises(ContractError, match="68 records are no images, together more than 64 MiB: no id"):
+    with pytest.raises(ContractError, match="68 records are not images, together more than 64 MiB: no id"):
         compared([[record] for record in big])
 
 
@@ -191,7 +191,7 @@ def test_a_list_that_is_far_too_long_is_refused() -> None:
     images = [image(str(n)) for n in range(6)]
 
     assert compared([images[:5], images[:5]], most=5).distinct == 5
-    with pytest.raises(TooLargeError, match="more than 5 images, and 0 are live; nothing was written"):
+    with pytest.raises(TooLargeError, match="more than 5 images, while 0 are live; nothing was written"):
         compared([images[:5], images[5:]], most=5)
 
 
@@ -227,7 +227,7 @@ def test_a_fresh_reading_marks_afresh() -> None:
     comparison.add_page(answer(image("a")))
 
     assert list(store.unlisted()) == []
-    assert len(list(store.fresh().unlisted())) == 1
+    assert len(list(store.unmark_all().unlisted())) == 1
 
 
 def test_digests_that_begin_alike_are_told_apart() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.guard import Candidates, Limits, Plan, guard
+from sync.domain.guard import Candidates, Limits, Plan, guard, withhold
 from sync.domain.status import Status, status_of
 from sync.errors import ForbiddenError, InterruptedRunError, SupersededError
 
@@ -129,6 +129,15 @@ def test_the_reason_tells_the_numbers() -> None:
     reason = guard(Candidates(50, 30, listed=20), Limits(10, 12.5, 10, 20))
 
     assert reason == "30 of 50 images are gone: more than 10 and more than 12.5 %"
+
+
+def test_deletions_that_wait_for_approval_stay_held() -> None:
+    """If the guard lets the deletions pass, those that an earlier run withheld are held all the same, and no others."""
+    one, two, none = (withhold(Candidates(100, 3, waiting=n, listed=97), USUAL) for n in (1, 2, 0))
+
+    assert one == (1, "1 deletion that was withheld waits for approval")
+    assert two == (2, "2 deletions that were withheld wait for approval")
+    assert none == (0, "")
 
 
 def test_changes_are_what_is_written() -> None:

@@ -14,7 +14,7 @@ from builders import SAMPLE, canonical, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.fast_decode import usual
+from sync.domain.fast_decode import decode_usual
 from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
 from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
 from sync.errors import ContractError
@@ -226,7 +226,7 @@ def _shuffled(document: dict[str, Any]) -> bytes:
     "same",
     [
         pytest.param(_shuffled(SAMPLE), id="order of keys"),
-        pytest.param(json.dumps(SAMPLE, indent=3).encode(), id="blanks"),
+        pytest.param(json.dumps(SAMPLE, indent=3).encode(), id="whitespace"),
         pytest.param(b" \t\r\n" + encoded(SAMPLE) + b"\n", id="blanks around"),
         pytest.param(encoded(SAMPLE).replace(b'"ces"', b'"\\u0063\\u0065s"'), id="escapes"),
         pytest.param(encoded(SAMPLE).replace(b"/v1", b"\\/v1"), id="escaped slash"),
@@ -334,12 +334,12 @@ def test_two_images_are_never_the_same_image() -> None:
         (True, "not text"),
         (["a"], "not text"),
         ({"a": 1}, "not text"),
-        ("a b", "blanks"),
-        (" a", "blanks"),
-        ("a\n", "blanks"),
-        ("a\u00a0b", "blanks"),
-        ("a\u2028", "blanks"),
-        ("a\0", "blanks"),
+        ("a b", "whitespace"),
+        (" a", "whitespace"),
+        ("a\n", "whitespace"),
+        ("a\u00a0b", "whitespace"),
+        ("a\u2028", "whitespace"),
+        ("a\0", "whitespace"),
         ("a\x7f", "control"),
         ("x" * (MAX_ID + 1), "longer"),
         ("x" * 12_000, "longer"),
@@ -470,7 +470,7 @@ def test_the_shortcut_and_the_careful_way_agree(record: dict[str, Any], ignore: 
     """What is decoded in one step is what is read field by field, where blanks before the colons force that."""
     short, careful = (json.dumps(record, ensure_ascii=False, separators=(",", colon)).encode() for colon in (":", " :"))
 
-    assert usual(careful, bytearray()) is None
+    assert decode_usual(careful, bytearray()) is None
     assert Reader(ignore).read(short) == Reader(ignore).read(careful)
 
 
@@ -481,8 +481,8 @@ def test_most_images_take_the_shortcut() -> None:
     twins = b',"name" :"x","name" :"y","owner":":"'
     odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, twins)]
 
-    assert usual(raw, bytearray())
-    assert [usual(each, bytearray()) for each in odd] == [None] * len(odd)
+    assert decode_usual(raw, bytearray())
+    assert [decode_usual(each, bytearray()) for each in odd] == [None] * len(odd)
 
 
 @given(st.datetimes(timezones=st.timezones()))

@@ -229,7 +229,7 @@ def test_steady_change_does_not_keep_a_list_from_being_proven(span: int, least: 
     assert proven >= least
 
 
-def test_the_variations_do_prove_and_do_mend() -> None:
+def test_the_variations_do_prove_and_do_repair() -> None:
     """The weather of these tests proves by anchors, by count, and not at all: none of it is idle."""
     rng = chance(4)
     ways: Counter[str] = Counter()

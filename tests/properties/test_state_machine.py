@@ -121,7 +121,7 @@ def test_a_list_proven_by_count_is_confirmed_by_one(server: Server) -> None:
         one.change("first", ("take back", 6))
         record = one.run("first").record
 
-    assert "two readings running" in record["proof"]
+    assert "two consecutive readings" in record["proof"]
     assert (record["missing"], record["unconfirmed"], record["deleted"]) == (6, 0, 6)
 
 

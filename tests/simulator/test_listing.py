@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from simulator_client import ask, ids, send
 
+from sync.domain import fields
 from sync.domain.fields import PARAMETERS
 from sync.simulator import Simulator, World
 
@@ -45,7 +46,7 @@ SAMPLE = b"""{
     "data_source" : "instance:a7c6deda-99eb-4f58-b7b4-04a36b75401b",
     "__support_gpu_t4" : "true"
   }"""
-FILTERS = [parameter for parameter in PARAMETERS if parameter.field and parameter.name not in {"id", "name"}]
+FILTERS = [parameter for name, parameter in fields.FILTERS.items() if name not in {"id", "name"}]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def reference(world: World, query: dict[str, str]) -> list[Document]:
     """All matching images in order, by the document, one step after the other."""
     images = [entry.document for entry in world.entries(deleted=query.get("status") == "deleted")]
     for parameter in PARAMETERS:
-        if parameter.field and parameter.name in query:
+        if parameter.name in fields.FILTERS and parameter.name in query:
             images = [image for image in images if matches(image, parameter.name, query[parameter.name])]
     descending = query.get("sort_dir", "desc") == "desc"
     return sorted(images, key=lambda image: str(image[query.get("sort_key", "created_at")]), reverse=descending)

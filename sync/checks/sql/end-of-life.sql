@@ -1,9 +1,9 @@
--- title: Image of an operating system that its maker gives no security updates any more
+-- title: Image of an operating system that no longer gets security updates
 -- severity: high
--- why: Whatever starts from it has known holes that no one closes.
--- do: Build it anew on a system that is still looked after, then delete it. The dates are in end_of_life.csv; give a
---     file of your own with `end_of_life_file`.
--- threshold: days = 0 -- how many days ahead of the date it is told
+-- why: Every machine started from it has known vulnerabilities that nobody will fix.
+-- do: Rebuild it on a system that is still supported, then delete it. The dates are in end_of_life.csv; give a file of
+--     your own with `end_of_life_file`.
+-- threshold: days = 0 -- how many days before that date to report the image
 SELECT DISTINCT ON (i.source, i.id) i.source, i.id, i.name,
        i.os_version || ': updates ended or end on ' || e.until AS detail
 FROM live_images i

@@ -1,8 +1,8 @@
 -- title: Image that became public, or lost its protection
 -- severity: high
--- why: Such a change is rarely meant, and easily overlooked.
--- do: Ask its owner; the run named here found it.
--- threshold: days = 7 -- how many days back
+-- why: Such a change is rarely intended and easily overlooked.
+-- do: Ask the owner of the image; the finding names the run that found the change.
+-- threshold: days = 7 -- how many days to look back
 SELECT source, id, name,
        concat(field, ': ', coalesce(old, 'nothing'), ' -> ', coalesce(new, 'nothing'), ', found by run ', run) AS detail
 FROM inventory.exposure_changes

@@ -1,6 +1,6 @@
 -- title: Active image without a firmware type
 -- severity: low
--- why: How it boots is guessed; on ARM it must be uefi.
+-- why: The cloud has to guess how it boots; on ARM it must be uefi.
 -- do: Set `hw_firmware_type`.
 SELECT source, id, name, 'no hw_firmware_type' || CASE WHEN support_arm THEN ', and it is for ARM' ELSE '' END AS detail
 FROM live_images

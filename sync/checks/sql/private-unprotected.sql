@@ -1,6 +1,6 @@
 -- title: Private image that is not protected
 -- severity: low
--- why: One wrong call deletes it, and the cloud does not ask back.
+-- why: A single mistaken call deletes it, and the cloud does not ask for confirmation.
 -- do: Set `protected` on images that something depends on.
 SELECT source, id, name, 'not protected' AS detail
 FROM live_images

@@ -1,6 +1,6 @@
--- title: Name that stands for several images
+-- title: Name shared by several images
 -- severity: low
--- why: Who chooses by name gets any of them.
+-- why: Anyone who chooses an image by its name may get any of them.
 -- do: Rename or delete all but one.
 SELECT source, id, name, 'one of ' || images || ' of this name' AS detail
 FROM (SELECT source, id, name, count(*) OVER (PARTITION BY source, name) AS images FROM live_images) AS named

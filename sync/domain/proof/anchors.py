@@ -1,22 +1,22 @@
-"""Anchors: how two answers of a list that keeps changing are joined without losing an image.
+"""Anchors: rows that join two answers of a list that keeps changing, so that no image is lost between them.
 
-What is assumed: an answer is one contiguous piece of the list as it stood at one moment, sorted by ``created_at``.
-Images of one ``created_at`` stand in any order, another one each time. The ``created_at`` of an image does not
+Assumptions: an answer is one contiguous piece of the list as it was at one moment, sorted by ``created_at``. Images
+with the same ``created_at`` come in any order, which may differ each time. The ``created_at`` of an image does not
 change.
 
-What is claimed: take answers P0 .. Pk, read at any moments in any order. P0 starts at offset 0, Pk held the last
-image of its moment, and each P(i-1) and Pi share an anchor Ri. Then an image X that existed during the whole reading
-is in one of them, whatever was created or deleted meanwhile.
+Claim: take answers P0 .. Pk, read at any moments and in any order. P0 starts at offset 0, Pk holds the last image of
+the list at its moment, and each P(i-1) and Pi share an anchor Ri. Then every image X that existed during the whole
+reading is in one of the answers, whatever was created or deleted meanwhile.
 
-Why: Ri is alone in one of its two answers, so at that moment no other image had its ``created_at``. X existed then;
-so X is Ri, and was seen, or has another ``created_at``. Let Rj be the first anchor younger than X. The one before it,
-R(j-1), is not younger, so it is older. At the moment of P(j-1) X stood between the two, and P(j-1), contiguous and
-holding both, holds X. Where there is no anchor before Rj, P0 starts with the list; where no anchor is younger, Pk
-reaches its end.
+Proof: Ri is alone in one of its two answers, so at that moment no other image had its ``created_at``. X existed then,
+so either X is Ri, and was seen, or X has a different ``created_at``. Let Rj be the first anchor younger than X. The
+anchor before it, R(j-1), is not younger than X, so it is older. At the moment of P(j-1), X stood between the two, and
+P(j-1) is contiguous and holds both, so it holds X. If there is no anchor before Rj, P0 starts where the list starts;
+if no anchor is younger than X, Pk reaches the end of the list.
 
-Hence the strict signs in ``_older``: with a tie beside it, X could stand before the anchor in one answer and behind
-it in the other, and be in neither. Offsets but 0 play no part, nor does ``total``: neither holds still while the list
-changes.
+This is why ``_older`` is strict: if an image beside the anchor had the same ``created_at``, X could come before the
+anchor in one answer and after it in the other, and be in neither. Offsets other than 0 play no part, and neither does
+``total``: both shift while the list changes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ import msgspec
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """What the proof needs of one image; a page of them is decoded in one step.
+    """The part of an image that the proof needs; a page of rows is decoded in one step.
 
     Attributes:
         id: its id.
-        created_at: with a time zone; None where it cannot be read: such a row is no anchor, nor is one beside it.
+        created_at: with a time zone; None if it cannot be read: then neither the row nor its neighbours are anchors.
     """
 
     id: str
@@ -47,9 +47,9 @@ class Page:
     """One answer.
 
     Attributes:
-        offset: as asked.
+        offset: as requested.
         rows: all its rows, in the order in which they came.
-        total: the number of all matches, as the cloud gives it; None where it is missing, negative or no number.
+        total: the number of all matches, as the cloud gives it; None if it is missing, negative or not a number.
     """
 
     offset: int
@@ -58,33 +58,33 @@ class Page:
 
     @property
     def count(self) -> int:
-        """Number of rows that came."""
+        """Number of rows."""
         return len(self.rows)
 
     @property
     def first_id(self) -> str | None:
-        """Id of the first row, or None where there is none."""
+        """Id of the first row, or None if there is none."""
         return self.rows[0].id if self.rows else None
 
     @property
     def last_id(self) -> str | None:
-        """Id of the last row, or None where there is none."""
+        """Id of the last row, or None if there is none."""
         return self.rows[-1].id if self.rows else None
 
     @property
     def ordered(self) -> bool:
-        """Whether ``created_at`` never falls, as was asked for."""
+        """Whether ``created_at`` never decreases, as the request demands."""
         times = [row.created_at for row in self.rows if row.created_at is not None]
         return all(map(le, times, times[1:]))
 
 
 def anchor(left: Sequence[Row], right: Sequence[Row], near: int) -> str | None:
-    """Return the id of a row that joins two answers that are ordered, or None where they share none.
+    """The id of a row that joins two ordered answers, or None if they share no such row.
 
     Args:
         left: rows of the answer with the lower offset.
         right: rows of the answer with the higher offset.
-        near: number of rows beside the seam to look at first; where that finds nothing, all are looked at.
+        near: number of rows on each side of the seam to search first; if these share no anchor, all rows are searched.
     """
     return _shared(left[-near:], right[:near]) or _shared(left, right)
 
@@ -98,7 +98,7 @@ def _shared(left: Sequence[Row], right: Sequence[Row]) -> str | None:
 
 
 def _alone(rows: Sequence[Row]) -> set[Row]:
-    """Rows that stand strictly between two neighbours, so that nothing can tie with them."""
+    """Rows strictly between their two neighbours, so that no other image has the same ``created_at``."""
     return {
         row
         for before, row, after in zip(rows, rows[1:], rows[2:], strict=False)

@@ -1,6 +1,6 @@
 """The pages of one reading in the order of their offsets, and which neighbours are joined by an anchor.
 
-Rows are kept only while a seam beside them is undecided, so that memory does not grow with the list.
+Rows are kept only until the seams on both sides of them are decided, so memory does not grow with the list.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from sync.domain.proof.anchors import Page, Row, anchor
 
 @dataclass(slots=True)
 class Piece:
-    """One page: asked for, then answered, then joined to its neighbours.
+    """One page: first requested, then answered, then joined to its neighbours.
 
     Attributes:
-        offset: as asked.
-        mend: it was asked for to mend a seam.
-        answered: its answer came.
+        offset: as requested.
+        repair: whether it was requested to repair a seam.
+        answered: whether its answer came.
         count: number of rows that came.
         total: as the answer gave it, or None.
         anchor: id of the row that joins it to the piece before it, or "".
-        rows: the answer's, until both its seams are decided.
-        ahead: it is joined to the piece behind it.
+        rows: the answer's rows, until both its seams are decided.
+        ahead: whether it is joined to the piece after it.
     """
 
     offset: int
-    mend: bool = False
+    repair: bool = False
     answered: bool = False
     count: int = 0
     total: int | None = None
@@ -39,15 +39,18 @@ class Piece:
 
     @property
     def end(self) -> int:
-        """Offset behind its last row."""
+        """Offset just after its last row."""
         return self.offset + self.count
 
 
 class Chain:
     """Pieces in the order of their offsets.
 
+    Args:
+        near: number of rows on each side of a seam to search first for an anchor.
+
     Attributes:
-        open: offsets of the pieces that should be joined to the one before them and are not.
+        open: offsets of answered pieces that share no anchor with the answered piece before them.
     """
 
     def __init__(self, near: int) -> None:
@@ -72,18 +75,18 @@ class Chain:
         return self._pieces[self._offsets[-1]]
 
     def before(self, offset: int) -> Piece:
-        """Return the piece before the one at this offset."""
+        """The piece before the one at this offset."""
         return self._pieces[self._offsets[bisect_left(self._offsets, offset) - 1]]
 
-    def add(self, offset: int, *, mend: bool = False) -> None:
-        """Make room for a page; where it parts two neighbours, their seam is no longer one."""
+    def add(self, offset: int, *, repair: bool = False) -> None:
+        """Add the piece of a page that is requested; if it comes between two neighbours, their seam is gone."""
         insort(self._offsets, offset)
-        self._pieces[offset] = Piece(offset, mend)
+        self._pieces[offset] = Piece(offset, repair)
         place = bisect_left(self._offsets, offset)
         self.open.difference_update(self._offsets[place + 1 : place + 2])
 
     def answer(self, page: Page) -> Piece:
-        """Take an answer and try to join it to those of its neighbours that are there."""
+        """Take an answer and try to join it to its neighbours, if these were answered."""
         piece = self._pieces[page.offset]
         piece.answered, piece.count, piece.total = True, page.count, page.total
         piece.rows = page.rows if self._joining else None
@@ -95,7 +98,7 @@ class Chain:
         return piece
 
     def give_up(self) -> None:
-        """Join nothing any more, and forget all rows."""
+        """Stop joining pieces, and forget all rows."""
         self._joining = False
         for piece in self:
             piece.rows = None
@@ -105,11 +108,11 @@ class Chain:
         return all(piece.anchor for piece in self if 0 < piece.offset <= end)
 
     def _join(self, left: Piece, right: Piece) -> None:
-        found = anchor(left.rows, right.rows, self._near) if left.rows and right.rows else None
-        if found is None:
+        shared = anchor(left.rows, right.rows, self._near) if left.rows and right.rows else None
+        if shared is None:
             self.open.add(right.offset)
             return
-        right.anchor, left.ahead = found, True
+        right.anchor, left.ahead = shared, True
         for piece in (left, right):
             if piece.ahead and (piece.anchor or piece.offset == 0):
                 piece.rows = None

@@ -1,13 +1,14 @@
-"""One reading of the image list, without I/O: which page to ask for next, and what the answers prove.
+"""One reading of the image list, without I/O: which page to request next, and what the answers prove.
 
-The first page is asked for alone; it tells ``total`` and how many rows the cloud gives. Further pages overlap, may be
-asked for several at a time and answered in any order. A seam without an anchor gets one more page centred on it.
+The first page is requested alone; it gives ``total`` and shows how many rows the cloud puts in a page. Later pages
+overlap; several may be requested at a time and answered in any order. A seam without an anchor gets one more page,
+centred on it.
 
-The end: a page reaches it if it is shorter than asked AND ``total`` says so. Two grounds, since a page may have been
-cut and ``total`` may lie. Once the two were seen to disagree, neither is believed; then a page reaches the end that
-brings no more rows than the overlap, that is nothing beyond the page before it. This holds as long as the cloud never
-cuts a page down to the overlap, and does not, in its very first oddity, cut a page exactly where a wrong ``total``
-says the list ends.
+The end: a page reaches the end of the list if it is shorter than requested AND ``total`` agrees. Both are needed, since
+a page may have been cut short and ``total`` may be wrong. Once the two have disagreed, neither is believed; from then
+on, a page reaches the end if it brings no more rows than the overlap, that is, nothing beyond the page before it. This
+is sound as long as the cloud never cuts a page down to the overlap, and its very first irregularity is not a page that
+is cut exactly where a wrong ``total`` says the list ends.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ from sync.errors import ContractError
 
 __all__ = ["Page", "Proof", "Row", "Scan", "ScanSummary", "Verdict", "prove"]
 
-_MOST_ECHOES = 2  # pages that repeat the first one before the cloud is taken to ignore the offset, ...
-_MOST_LATER = 10  # ... and so many running if it has heeded the offset before
+_MOST_ECHOES = 2  # repeats of the first page from which on the cloud is taken to ignore the offset
+_MOST_LATER = 10  # consecutive repeats needed for that once the cloud has respected an offset
 
 
 class Scan:
-    """Ask, answer, and in the end the verdict. Not safe for threads: keep one lock around it.
+    """One reading: ``ask`` and ``answer`` until ``done``, then ``verdict``. Not thread-safe: guard it with one lock.
 
     Args:
-        limit: rows to ask for in a page.
+        limit: rows to request per page.
         overlap: rows that neighbouring pages share; less than ``limit``.
-        max_images: no page is asked for beyond this offset, and at most about twice the pages that so many images take.
+        max_images: no page beyond this offset is requested, and at most about twice as many pages as these images fill.
     """
 
     def __init__(self, *, limit: int = 500, overlap: int = 10, max_images: int = 5_000_000) -> None:
         self._limit, self._overlap, self._max_images = limit, overlap, max_images
         self._max_pages = 2 * max_images // (limit - overlap) + 10
-        self._reach = limit  # rows that a page is expected to bring
+        self._reach = limit  # rows that a page is expected to hold
         self._chain = Chain(near=overlap + 2)
         self._queue: deque[int] = deque()
         self._asked = self._flying = self._echoes = 0
         self._first: frozenset[str] | None = None  # ids of the first page
-        self._heeded = False  # another page differed from it
+        self._heeded = False  # whether another page differed from it, so the cloud respects the offset
         self._totals: set[int | None] = set()
         self._total = -1
         self._ends: list[int] = []
@@ -50,7 +51,7 @@ class Scan:
         self._broken = ""
 
     def ask(self) -> int | None:
-        """Return the offset of a page to ask for now, or None where there is none until more answers come."""
+        """The offset of a page to request now, or None if there is none until more answers come."""
         offset = self._next()
         if offset is None or self._exhausted(offset):
             return None
@@ -64,17 +65,17 @@ class Scan:
 
     @property
     def done(self) -> bool:
-        """Whether all questions are answered and there is none left."""
+        """Whether all requests are answered and none is left to make."""
         if self._flying:
             return False
         offset = self._next()
         return offset is None or self._exhausted(offset)
 
     def answer(self, page: Page) -> None:
-        """Take the answer to a question.
+        """Take the answer to a request.
 
         Raises:
-            ContractError: the cloud ignores the offset, so that the list cannot be read.
+            ContractError: the cloud ignores the offset, so the list cannot be read.
         """
         self._flying -= 1
         if not page.ordered:
@@ -91,14 +92,14 @@ class Scan:
         self._settle()
 
     def verdict(self) -> Verdict:
-        """Judge the reading once it is done."""
+        """The verdict on the reading, once it is done."""
         lack = self._lack()
         reason = lack or f"{len(self._chain)} pages up to the end of the list, each joined to the next"
         return Verdict(
             complete=not lack,
             reason="; ".join([reason, *self._doubts.values()]),
             anchors={piece.offset: piece.anchor for piece in self._chain},
-            mended=sum(piece.mend for piece in self._chain),
+            repaired=sum(piece.repair for piece in self._chain),
             total=self._steady_total(),
             doubts=tuple(self._doubts.values()),
         )
@@ -127,7 +128,7 @@ class Scan:
         return min(self._ends, default=None)
 
     def _meet(self, first: Piece, page: Page) -> None:
-        """Learn from the first page how many rows the cloud gives."""
+        """Learn from the first page how many rows the cloud puts in a page."""
         self._first = frozenset(row.id for row in page.rows)
         if not first.count and first.total != 0:
             self._give_up("the first page is empty, though total is not 0")
@@ -136,7 +137,7 @@ class Scan:
             self._overlap = min(self._overlap, first.count // 2)
 
     def _heed_echo(self, piece: Piece, page: Page) -> None:
-        """Hold later pages against the first: a cloud that ignores the offset never comes to an end."""
+        """Compare later pages with the first: with a cloud that ignores the offset, the reading would never end."""
         if self._first is None or piece.offset < max(self._chain[0].count - self._overlap, 1):
             return
         again = len(self._first.intersection(row.id for row in page.rows))
@@ -151,14 +152,14 @@ class Scan:
             )
 
     def _heed_doubt(self, piece: Piece) -> None:
-        """Note where page and total disagree; from the first time on fewer pages pass for the end."""
+        """Note where page and total disagree; from the first time on, the test for the end is stricter."""
         trusted, where = not self._doubts, f"at offset {piece.offset}"
         if piece.total is None:
-            self._doubts.setdefault("none", f"{where} came no usable total")
+            self._doubts.setdefault("none", f"{where} there is no usable total")
         elif piece.count and piece.end > piece.total:
             self._doubts.setdefault("small", f"{where} total says {piece.total}, but {piece.end} images are there")
         elif piece.count < self._limit and piece.end < piece.total:
-            self._doubts.setdefault("short", f"{where} came only {piece.count} images, but total says {piece.total}")
+            self._doubts.setdefault("short", f"{where} only {piece.count} images came, but total says {piece.total}")
         if trusted and self._doubts:
             self._ends = [offset for offset in self._ends if self._reaches_end(self._chain[offset])]
 
@@ -167,30 +168,30 @@ class Scan:
             return True
         if self._doubts:
             return piece.count <= self._overlap
-        return piece.count < self._limit  # and total says so too, else there would be doubt
+        return piece.count < self._limit  # and total agrees, or there would be a doubt
 
     def _settle(self) -> None:
-        """Ask for what open seams lack: images that did not come, or a page centred on the seam."""
+        """Queue what open seams lack: the images of a gap, or a page centred on the seam."""
         for offset in sorted(self._chain.open):
             left, right = self._chain.before(offset), self._chain[offset]
             if self._end is not None and left.offset >= self._end:
                 continue
             if left.end - right.offset < self._overlap:
-                self._insert(left.end - self._overlap, mend=left.mend or right.mend)
+                self._insert(left.end - self._overlap, repair=left.repair or right.repair)
             elif self._broken:
                 self._chain.open.discard(offset)
-            elif left.mend or right.mend or right.offset - left.offset == 1:
+            elif left.repair or right.repair or right.offset - left.offset == 1:
                 self._give_up(f"no image joins the pages at offsets {left.offset} and {right.offset} for certain")
             else:
                 centred = (left.end + right.offset - self._reach) // 2
-                self._insert(min(max(centred, left.offset + 1), right.offset - 1), mend=True)
+                self._insert(min(max(centred, left.offset + 1), right.offset - 1), repair=True)
 
-    def _insert(self, offset: int, *, mend: bool) -> None:
-        self._chain.add(offset, mend=mend)
+    def _insert(self, offset: int, *, repair: bool) -> None:
+        self._chain.add(offset, repair=repair)
         self._queue.append(offset)
 
     def _give_up(self, reason: str) -> None:
-        """Go on reading, but look for anchors no more."""
+        """Go on reading, but stop looking for anchors."""
         if not self._broken:
             self._broken = reason
             self._chain.give_up()
@@ -206,7 +207,7 @@ class Scan:
         return self._broken or ("" if self._chain.joined(end) else "the pages are not all joined")
 
     def _steady_total(self) -> int | None:
-        """The one total of all answers, if the list ended there and nowhere else."""
+        """The one total of all answers, if the list ended exactly there; else None."""
         end = self._end
         if end is None or len(self._totals) != 1 or "small" in self._doubts:
             return None

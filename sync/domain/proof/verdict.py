@@ -1,20 +1,20 @@
-"""The verdict on one reading of the image list, and when two readings together prove what one could not.
+"""The verdict on one reading of the image list, and how two readings together can prove what one could not.
 
-By anchors: see ``sync.domain.proof.anchors``; one reading is enough.
+By anchors: one reading is enough; see ``sync.domain.proof.anchors``.
 
-By count, for where more images than a page holds share one ``created_at``. A reading is *steady* if every answer gave
-the same ``total``, the page that reached the end ended exactly there, no row came from behind it, and as many
-distinct ids came. Two readings that are steady and saw the same set of ids S, one wholly after the other, prove the
-list.
+By count, for lists in which more images than a page holds share one ``created_at``. A reading is *steady* if every
+answer gave the same ``total``, the page that reached the end ended exactly there, no row came from beyond it, and the
+number of distinct ids is ``total``. Two steady readings that saw the same set of ids S, one wholly after the other,
+prove the list.
 
-Why: let M be the moment of the last answer of the first reading. Each id in S was seen at or before M, and again
+Proof: let M be the moment of the last answer of the first reading. Each id in S was seen at or before M, and again
 after M. An id that is gone does not come back meanwhile, so all of S existed at M. The list then had ``total`` images,
-as many as S has; so S was the list at M, and whatever existed during both readings is in S. Order, ties and offsets
-play no part.
+as many as S has; so S was the whole list at M, and every image that existed during both readings is in S. Order, ties
+and offsets play no part.
 
-It rests on two things that anchors do not need: ``total`` was right at M, and no id went and came back between the
-two readings. One steady reading proves nothing: an image that was missed is made up for by one that was seen and then
-deleted.
+This rests on two assumptions that anchors do not need: ``total`` was right at M, and no id disappeared and came back
+between the two readings. One steady reading proves nothing: it may have missed one image and seen another that was
+then deleted, and the count would still match.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one reading came to.
+    """The result of one reading.
 
     Attributes:
-        complete: an image that existed during the whole reading cannot be missing from it.
-        reason: why, or why not, in words.
+        complete: whether the reading holds every image that existed during all of it, proven by anchors.
+        reason: why it is complete or is not, in words.
         anchors: the evidence: by the offset of each page the id of the row that joins it to the page before it, or "".
-        mended: number of pages that were asked for to mend a seam.
+        repaired: number of pages that were requested to repair a seam.
         total: the one ``total`` that all answers gave and at which the list ended, or None.
-        doubts: what in the answers does not fit together, in words.
+        doubts: contradictions in the answers, in words.
     """
 
     complete: bool
     reason: str
     anchors: Mapping[int, str]
-    mended: int
+    repaired: int
     total: int | None
     doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """What must be remembered of a reading to hold the next one against it.
+    """The part of a reading that is kept to compare the next one with it.
 
     Attributes:
-        steady: as many distinct ids came as every answer said there are.
+        steady: whether as many distinct ids came as every answer said there are.
         distinct: number of distinct ids.
-        fingerprint: of the set of ids, whatever their order; 128 bits of a cryptographic digest or more.
+        fingerprint: of the set of ids, in whatever order; 128 bits of a cryptographic digest or more.
     """
 
     steady: bool
@@ -62,12 +62,12 @@ class ScanSummary:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Whether a listing is proven: what it lacks was not there the whole time.
+    """Whether a listing is proven complete: any image that it lacks did not exist the whole time.
 
     Attributes:
-        proven: it is.
-        by: what proves it, or "".
-        reason: why, or why not, in words.
+        proven: whether it is.
+        by: the kind of proof, or "" if there is none.
+        reason: why it is proven or is not, in words.
     """
 
     proven: bool
@@ -78,27 +78,31 @@ class Proof:
 def prove(
     verdict: Verdict, distinct: int, fingerprint: int, before: ScanSummary | None = None
 ) -> tuple[Proof, ScanSummary]:
-    """Say whether a reading is proven, and what to remember of it for the next.
+    """Decide whether a reading is proven complete, alone or together with the one before it.
 
     Args:
-        verdict: on the scan.
+        verdict: on this reading.
         distinct: number of distinct ids that came.
-        fingerprint: of the set of these ids, whatever their order.
-        before: of the reading before it, of the same source; its last answer came before this one's first question.
+        fingerprint: of the set of these ids, in whatever order.
+        before: summary of the previous reading of the same source, all of whose answers came before this one's first
+            request.
+
+    Returns:
+        The proof, and the summary of this reading for the next one.
     """
-    tally = ScanSummary(verdict.total is not None and verdict.total == distinct, distinct, fingerprint)
+    summary = ScanSummary(verdict.total is not None and verdict.total == distinct, distinct, fingerprint)
     if verdict.complete:
-        return Proof(proven=True, by="anchors", reason=verdict.reason), tally
-    if lack := _lack(tally, before):
-        return Proof(proven=False, by="", reason=f"{verdict.reason}; and {lack}"), tally
-    same = f"two readings running saw the same {distinct} images, as many as there are by total"
-    return Proof(proven=True, by="count", reason=same), tally
+        return Proof(proven=True, by="anchors", reason=verdict.reason), summary
+    if lack := _lack(summary, before):
+        return Proof(proven=False, by="", reason=f"{verdict.reason}; and {lack}"), summary
+    same = f"two consecutive readings saw the same {distinct} images, as many as total says"
+    return Proof(proven=True, by="count", reason=same), summary
 
 
-def _lack(tally: ScanSummary, before: ScanSummary | None) -> str:
+def _lack(summary: ScanSummary, before: ScanSummary | None) -> str:
     """What a proof by count lacks, or ""."""
-    if not tally.steady:
-        return f"the {tally.distinct} images that came are not a steady total"
+    if not summary.steady:
+        return f"the {summary.distinct} images that came are not a steady total"
     if before is None or not before.steady:
-        return f"total says {tally.distinct} as well, but only in this reading"
-    return "" if before == tally else "the reading before it saw other images"
+        return f"total says {summary.distinct} too, but only in this reading"
+    return "" if before == summary else "the previous reading saw other images"

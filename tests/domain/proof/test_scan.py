@@ -27,7 +27,7 @@ def test_a_quiet_list_is_proven_with_the_fewest_requests(count: int, window: int
     assert verdict.complete
     assert seen == set(cloud.rows)
     assert cloud.requests == fewest(count, 50, 10)
-    assert (verdict.total, verdict.doubts, verdict.mended) == (count, (), 0)
+    assert (verdict.total, verdict.doubts, verdict.repaired) == (count, (), 0)
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (490, 1), (499, 1), (500, 2), (989, 2), (990, 3), (9_810, 21)])
@@ -197,10 +197,10 @@ def test_a_cloud_that_does_not_sort_as_asked_proves_nothing(order: str) -> None:
 
     assert not verdict.complete
     assert "not sorted by created_at" in verdict.reason
-    assert verdict.mended == 0
+    assert verdict.repaired == 0
 
 
-def test_ties_across_a_seam_are_mended_by_one_page() -> None:
+def test_ties_across_a_seam_are_repaired_by_one_page() -> None:
     """A run of equal times as long as the overlap costs one page more, and the listing is proven."""
     cloud = Cloud([*range(30), *[35] * 25, *range(40, 90)], rng=chance(1))
 
@@ -208,12 +208,12 @@ def test_ties_across_a_seam_are_mended_by_one_page() -> None:
 
     assert verdict.complete
     assert seen == set(cloud.rows)
-    assert verdict.mended == 1
+    assert verdict.repaired == 1
     assert cloud.requests == fewest(105, 50, 10) + 1
 
 
-def test_ties_over_more_than_a_page_are_not_proven_and_mended_once() -> None:
-    """Where mending fails the proof is off, and no further page is spent on it."""
+def test_ties_over_more_than_a_page_are_not_proven_and_repaired_once() -> None:
+    """Where the repair fails the proof is off, and no further page is spent on it."""
     cloud = Cloud([0] * 400, rng=chance(1))
 
     verdict, _ = read(cloud, limit=50, overlap=10)

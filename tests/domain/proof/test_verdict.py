@@ -10,18 +10,18 @@ from sync.domain.proof.scan import Page, Scan, ScanSummary, Verdict, prove
 
 
 @pytest.mark.parametrize(
-    ("first", "mend", "second"),
+    ("first", "repair", "second"),
     [
         ("a0 b1 c2 d3 e9 f9", "c2 d3 e9 f9 g9 h9", "e9 f9 g9 h9 i9 j9"),  # d3 joins the left, nothing the right
         ("a0 b1 c2 d2 e2 f2", "c2 d2 e2 f2 g7 h8", "e2 f2 g7 h8 i9 j9"),  # g7 joins the right, nothing the left
     ],
 )
-def test_a_mending_page_must_join_both_sides(first: str, mend: str, second: str) -> None:
+def test_a_repairing_page_must_join_both_sides(first: str, repair: str, second: str) -> None:
     """A page centred on a seam that shares an anchor with one side only proves nothing."""
-    verdict = read_written({0: first, 4: second, 2: mend, 8: "i9 j9 k10"})
+    verdict = read_written({0: first, 4: second, 2: repair, 8: "i9 j9 k10"})
 
     assert not verdict.complete
-    assert verdict.mended == 1
+    assert verdict.repaired == 1
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_a_proof_by_count_lacks_is_said(
     total: int | None, distinct: int, before: ScanSummary | None, reason: str
 ) -> None:
     """Anything short of two steady readings of the same images is no proof, and the reason names it."""
-    verdict = Verdict(complete=False, reason="no anchor", anchors={}, mended=0, total=total, doubts=())
+    verdict = Verdict(complete=False, reason="no anchor", anchors={}, repaired=0, total=total, doubts=())
 
     proof, _ = prove(verdict, distinct, 1, before)
 
