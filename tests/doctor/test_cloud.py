@@ -312,7 +312,7 @@ def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
     lines = look_at(probe("https://127.0.0.1:1"))
 
     assert not_ok(lines) == dict.fromkeys(("name", "connection", "TLS", "list"), "skipped") | {"login": "wrong"}
-    assert "No such file" in said(lines, "login")
+    assert "check HTTPS_PROXY and SSL_CERT_FILE" in said(lines, "login")
 
 
 @pytest.mark.usefixtures("trusted")

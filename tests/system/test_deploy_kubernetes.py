@@ -45,7 +45,7 @@ def test_manifests_are_what_kubectl_makes_of_them(name: str) -> None:
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_manifests_keep_to_the_schemas(overlay: list[dict[str, Any]], version: str) -> None:
     """Each is valid, with no field that Kubernetes does not know; PodMonitor by the schema of its fields used here."""
-    own = json.loads((CHECKOUT / "tests" / "data" / "pod-monitor.schema.json").read_text())
+    own = json.loads((CHECKOUT / "tests" / "support" / "data" / "pod-monitor.schema.json").read_text())
     for manifest in overlay:
         if manifest["kind"] == "PodMonitor":
             jsonschema.validate(manifest, own)
