@@ -58,5 +58,5 @@ def source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
 def fields() -> list[Column[object]]:
     """The vendor's fields of an image, and ``extra``."""
     typed = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
-    extra = "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name"
+    extra = "Everything else that the cloud sent: unknown fields, and values that do not fit their column, by API name"
     return [*typed, Column("extra", JSONB, comment=extra)]
