@@ -120,9 +120,11 @@ class Plan:
         updated: live, with other content than before.
         restored: deleted before, and back.
         deleted: to be marked deleted.
+        approved: of the deleted: those released by a person.
         held: missing, and withheld by the guard.
         quarantined: contradictory records found while staging.
         reason: why deletions are withheld, or "".
+        outdated: versions that end with an update.
     """
 
     created: int = 0
@@ -132,6 +134,8 @@ class Plan:
     held: int = 0
     quarantined: int = 0
     reason: str = ""
+    approved: int = 0
+    outdated: int = 0
 
     @property
     def changes(self) -> int:
