@@ -1,4 +1,4 @@
-"""The inventory: sources, runs and their evidence, images and their versions, what is missing or withheld, and views.
+"""The inventory: sources, runs and their evidence, images and their versions, missing images, held deletions, and views.
 
 Not released yet: this file is edited in place, each time under a new revision id, so that a database of an older draft
 is never taken for a current one; ``sync.store.schema.migrate`` names the ids that were given up.
@@ -72,8 +72,8 @@ FIELDS = (
     ),
 )
 
-# What functions over versions take. Not the row type of the view: tables would then depend on what depends on them,
-# and could not be distributed over nodes.
+# The argument type of functions over versions. Not the row type of the view: tables would then depend on objects that
+# depend on them, and could not be distributed over nodes.
 VERSION = (
     ("source", "text"),
     *((name, kind.compile(dialect=postgresql.dialect())) for name, kind, _comment in FIELDS),
@@ -381,7 +381,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and all that is in them."""
+    """Drop all of it, data included."""
     op.execute(
         """
         DROP VIEW inventory.daily_counts, inventory.freshness, inventory.flapping_images, inventory.exposure_changes,

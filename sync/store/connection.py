@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that never keep us waiting for ever, whatever the server and the network do."""
+"""Connections to PostgreSQL on which no wait lasts forever, whatever the server and the network do."""
 
 from __future__ import annotations
 

@@ -44,10 +44,10 @@ WHERE name IN ('idle_session_timeout', 'transaction_timeout')
   AND setting::bigint > 0 ORDER BY name
 """
 _RIGHTS = """
-SELECT wanted.name, wanted.privilege, c.oid IS NOT NULL AS there,
-       coalesce(has_table_privilege(c.oid, wanted.privilege), false) AS granted
-FROM unnest(%(names)s::text[], %(privileges)s::text[]) AS wanted (name, privilege)
-LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.relname = wanted.name
+SELECT needed.name, needed.privilege, c.oid IS NOT NULL AS there,
+       coalesce(has_table_privilege(c.oid, needed.privilege), false) AS granted
+FROM unnest(%(names)s::text[], %(privileges)s::text[]) AS needed (name, privilege)
+LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.relname = needed.name
 """
 # The usual interval between two runs is the median of the last twenty.
 _SOURCES = """

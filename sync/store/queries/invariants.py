@@ -58,11 +58,11 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
         connection.execute("SELECT set_config('lock_timeout', '10s', true)")
-        found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+        violated = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
         for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
             if runs:
-                found.append(Violation(rule, len(runs), ", ".join(map(str, runs[:_EXAMPLES]))))
-        return found
+                violated.append(Violation(rule, len(runs), ", ".join(map(str, runs[:_EXAMPLES]))))
+        return violated
 
 
 def _all_rules() -> str:

@@ -18,7 +18,7 @@ from sync.store.connection import Target, connect, transaction
 
 _SUMMED = (*CHANGES, "requests", "retries", "throttled_ms")
 # A run of the last minute with a lower number may still become visible. One that was killed, and is never marked as
-# abandoned because its source is no longer synced, must not have all later ones summed each time for ever.
+# abandoned because its source is no longer synced, must not have all later ones summed each time forever.
 _SETTLED = """
 SELECT coalesce(least(
     (SELECT min(run) - 1 FROM inventory.runs WHERE status = 'running' AND deadline_at > now() - interval '1 hour'),

@@ -101,20 +101,20 @@ WHERE f.source = %(source)s GROUP BY f.live, f.held, f.quarantined, f.proven_at
 """
 
 
-def facts_of(target: Target, run: int, wanted: Collection[str]) -> RunFacts | None:
+def facts_of(target: Target, run: int, kinds: Collection[str]) -> RunFacts | None:
     """The facts about a run; None if there is no such run, or it has not recorded yet how it ended.
 
     Args:
         target: the database.
         run: its number.
-        wanted: kinds of notices; facts that only other kinds need are not read.
+        kinds: kinds of notices; facts that only other kinds need are not read.
 
     Raises:
         StoreError: the database can't be asked.
     """
     brief = replace(target, lock_timeout=_TIMEOUT, statement_timeout=_TIMEOUT, margin=1.0)
     with connect(brief) as connection, transaction(connection, brief, "reading the facts about the run"):
-        query = _RunQuery(connection.cursor(row_factory=dict_row), wanted, {"run": run, "most": _EXAMPLES})
+        query = _RunQuery(connection.cursor(row_factory=dict_row), kinds, {"run": run, "most": _EXAMPLES})
         rows = query.rows(_RUN)
         return query.facts(rows[0]) if rows else None
 
@@ -124,7 +124,7 @@ class _RunQuery:
     """Asks no more than the run's own record makes necessary: for a run without changes, two questions."""
 
     cursor: Cursor[dict[str, Any]]
-    wanted: Collection[str]
+    kinds: Collection[str]
     values: dict[str, Any]
 
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -142,10 +142,10 @@ class _RunQuery:
             waiting=self.rows(_WAITING)[0]["waiting"] if run["held"] else 0,
             exposed=self._sample("exposure", _EXPOSED, run["changed"]),
             quarantined=self._sample("quarantined", _QUARANTINED, run["quarantined"]),
-            day=self.rows(_DAY)[0] if run["first_of_day"] and "daily" in self.wanted else None,
+            day=self.rows(_DAY)[0] if run["first_of_day"] and "daily" in self.kinds else None,
         )
 
     def _sample(self, kind: str, query: str, most: int) -> Sample:
-        rows = self.rows(query) if most and kind in self.wanted else []
+        rows = self.rows(query) if most and kind in self.kinds else []
         count = rows[0]["count"] if rows else 0
         return Sample(count, tuple({name: row[name] for name in row if name != "count"} for row in rows))

@@ -105,7 +105,7 @@ def altered(connection: Connection) -> list[int]:
 
 
 def bearer(connection: Connection, digest: bytes) -> int | None:
-    """The run that bears a digest, or None."""
+    """The run that has this digest, or None."""
     row = connection.execute(_BEARS, {"digest": digest}).fetchone()
     return None if row is None else row[0]
 

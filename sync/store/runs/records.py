@@ -68,7 +68,7 @@ UPDATE inventory.runs SET {_set(("status", "reason", "error", *_STATS))},
        finished_at = coalesce(finished_at, clock_timestamp())
 WHERE source = %(name)s AND run = %(run)s AND status IN ('running', 'abandoned')
 """  # noqa: S608 - names of columns
-# The columns that bear the names of what an outcome, its plan and its statistics say.
+# The columns that are named like the fields of an outcome, its plan and its statistics.
 _OUTCOME = (*(name for name in JSON_FIELDS if name not in {"run", "source", "held_by"}), "approved", "throttled_ms")
 _FINISH = f"""
 UPDATE inventory.runs SET {_set((*_OUTCOME, "pages"))}, finished_at = clock_timestamp()
