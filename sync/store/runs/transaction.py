@@ -24,9 +24,8 @@ from sync.store.runs import digests, records, statements
 from sync.store.runs.counted import agree, counted_copy
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
-_IN_NOTIFICATION = (
-    *("source", "run", "effective_at", "proven"),
-    *("created", "updated", "restored", "deleted", "held", "quarantined"),
+_IN_NOTIFICATION = frozenset(
+    ("source", "run", "effective_at", "proven", "created", "updated", "restored", "deleted", "held", "quarantined")
 )
 _ANALYZE_FROM = 5_000  # staged rows from which bad guesses of the planner cost more than ANALYZE
 
@@ -140,9 +139,8 @@ class RunTransaction:
             if plan.changes or plan.held or outcome.reason:
                 records.evidence(self._connection, self._run, listing, missing)
             if plan.changes:
-                values = outcome.as_json()
-                payload = {"version": 1} | {name: values[name] for name in _IN_NOTIFICATION}
-                self._do(statements.NOTIFY, payload=json.dumps(payload))
+                values = {name: value for name, value in outcome.as_json().items() if name in _IN_NOTIFICATION}
+                self._do(statements.NOTIFY, payload=json.dumps({"version": 1} | values))
         return outcome
 
     def _load(self, spool: Spool) -> None:
