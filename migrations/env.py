@@ -11,7 +11,7 @@ from sync.store.schema.tables import SCHEMA, metadata
 
 
 def run(connection: Connection) -> None:
-    """Migrate within one transaction: it is done as a whole, or not at all."""
+    """Migrate in one transaction: as a whole, or not at all."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -33,11 +33,11 @@ def offline() -> None:
         context.run_migrations()
 
 
-given: Connection | None = context.config.attributes.get("connection")
+handed_in: Connection | None = context.config.attributes.get("connection")
 if context.is_offline_mode():
     offline()
-elif given is not None:
-    run(given)
+elif handed_in is not None:
+    run(handed_in)
 else:
     url = os.environ["IMAGE_SYNC_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
     with create_engine(url, poolclass=pool.NullPool).connect() as own:

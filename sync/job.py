@@ -12,7 +12,18 @@ from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Plan
 from sync.domain.image import Reader
 from sync.domain.proof.verdict import prove
-from sync.domain.run import Confirmation, Listing, Missing, Outcome, PageEvidence, Reading, RequestStats, Run, Source
+from sync.domain.run import (
+    Confirmation,
+    Listing,
+    Missing,
+    Outcome,
+    PageEvidence,
+    Reading,
+    RequestStats,
+    Run,
+    Source,
+    Staged,
+)
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError
@@ -38,16 +49,16 @@ class Cloud(Protocol):
 class Tables(Protocol):
     """The writing transaction of a run: it takes effect as a whole, or not at all."""
 
-    def stage(self, spool: Spool, listing: Listing) -> None:
+    def stage(self, spool: Spool, listing: Listing) -> Staged:
         """Bring the changes to the database."""
 
-    def plan(self, missing: Missing) -> Plan:
+    def plan(self, staged: Staged, missing: Missing) -> Plan:
         """Plan what the run will do; the guard may hold its deletions."""
 
-    def write(self, plan: Plan) -> None:
+    def write(self, staged: Staged, plan: Plan) -> None:
         """Carry out the plan."""
 
-    def finish(self, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
+    def finish(self, staged: Staged, plan: Plan, missing: Missing, stats: RequestStats) -> Outcome:
         """Complete the record of the run."""
 
 
@@ -81,10 +92,10 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
         listing = read_listing(run, cloud, store, spool)
         missing = find_missing(run, listing, cloud, store)
         with store.writing(run) as tables:
-            tables.stage(spool, listing)
-            plan = tables.plan(missing)
-            tables.write(plan)
-            return tables.finish(plan, listing, missing, cloud.stats)
+            staged = tables.stage(spool, listing)
+            plan = tables.plan(staged, missing)
+            tables.write(staged, plan)
+            return tables.finish(staged, plan, missing, cloud.stats)
     except BaseException as error:
         store.fail(run, error, cloud.stats)
         if isinstance(error, ImageSyncError):

@@ -1,4 +1,4 @@
-"""The inventory: sources, runs and their evidence, images and their versions, what is missing or withheld, and views.
+"""The inventory: sources, runs and their evidence, images and their versions, missing images, held deletions, and views.
 
 Not released yet: this file is edited in place, each time under a new revision id, so that a database of an older draft
 is never taken for a current one; ``sync.store.schema.migrate`` names the ids that were given up.
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001.3"
+revision = "0001.4"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -68,12 +68,12 @@ FIELDS = (
     (
         "extra",
         jsonb,
-        "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name",
+        "Everything else that the cloud sent: unknown fields, and values that do not fit their column, by API name",
     ),
 )
 
-# What functions over versions take. Not the row type of the view: tables would then depend on what depends on them,
-# and could not be distributed over nodes.
+# The argument type of functions over versions. Not the row type of the view: tables would then depend on objects that
+# depend on them, and could not be distributed over nodes.
 VERSION = (
     ("source", "text"),
     *((name, kind.compile(dialect=postgresql.dialect())) for name, kind, _comment in FIELDS),
@@ -88,20 +88,20 @@ def upgrade() -> None:
         "sources",
         "Cloud accounts and endpoints, each with one fixed filter",
         _column("name", text, "Name of the source in the settings"),
-        _column("api", text, "Which API the source speaks", default="iec.v1.images"),
+        _column("api", text, "API of the source", default="iec.v1.images"),
         _column("endpoint", text, "Address of the API at the last run"),
-        _column("filter", text, "Filter the inventory was made with, as a query; empty is everything"),
+        _column("filter", text, "Filter of the inventory, as a query; empty is everything"),
         _column("epoch", bigint, "Committed runs so far: the fence", default=sa.text("0")),
         _column("effective_at", moment, "When the last committed run took effect", nullable=True),
         _column("proven_at", moment, "When the last run whose list was proven complete took effect", nullable=True),
         _column(
             "seen_at",
             moment,
-            "When the last run took effect that saw each live image or knew it to be gone",
+            "When the last run took effect that accounted for every live image",
             nullable=True,
         ),
         _column("created_at", moment, "When the source was first seen", default=sa.text("clock_timestamp()")),
-        _column("pruned_before", moment, "History before this moment was removed; NULL: all is there", nullable=True),
+        _column("pruned_before", moment, "History before this moment was removed; NULL: none was", nullable=True),
         sa.PrimaryKeyConstraint("name", name="sources_pkey"),
     )
     _table(
@@ -114,10 +114,10 @@ def upgrade() -> None:
             text,
             "running; done; withheld: done, but without deletions; failed; interrupted: stopped from outside; superseded: another run was ahead; skipped: not started; abandoned: its process was killed",
         ),
-        _column("reason", text, "Why it ended so, in words", default=""),
+        _column("reason", text, "Why it ended that way, in words", default=""),
         _column("trigger", text, "What started it: command, schedule or demo"),
         _column("started_at", moment, "When it began", default=sa.text("clock_timestamp()")),
-        _column("deadline_at", moment, "By when it ends, come what may"),
+        _column("deadline_at", moment, "Moment by which it ends, whatever happens"),
         _column("finished_at", moment, "When it ended", nullable=True),
         _column(
             "effective_at",
@@ -129,26 +129,26 @@ def upgrade() -> None:
         _column("proven", flag, "Whether the list was proven", default=sa.text("false")),
         _column("proof", text, "Why the list is or is not proven, in words", default=""),
         _column("read_attempts", integer, "How often the list was read", default=sa.text("0")),
-        _count("pages", "Answers read, all readings together"),
-        _count("received", "Rows that came in the last reading, duplicates included"),
-        _count("listed", "Images among them"),
-        _column("total", bigint, "Number of images by the cloud's last word", nullable=True),
+        _count("pages", "Answers read, in all read attempts together"),
+        _count("received", "Rows received in the last read attempt, duplicates included"),
+        _count("listed", "Rows received in the last read attempt, duplicates left out"),
+        _column("total", bigint, "Number of images, as the cloud last reported it", nullable=True),
         _count("created", "Images seen for the first time"),
         _count("updated", "Live images with new content"),
         _count("restored", "Deleted images that came back"),
         _count("deleted", "Images marked deleted"),
         _count("approved", "Of the deleted: those released by a person"),
         _count("held", "Deletions withheld by the guard, still open after the run"),
-        _count("unchanged", "Images found as stored"),
-        _count("duplicates", "Rows that came more than once, as overlapping pages bring them"),
+        _count("unchanged", "Images that were already stored with this content"),
+        _count("duplicates", "Rows received more than once, since pages overlap"),
         _count("quarantined", "Records that can't be read as an image"),
         _count("missing", "Live images that were not in the list"),
-        _count("still_there", "Of the missing: those that the cloud has all the same, outside of the list"),
-        _count("unconfirmed", "Of the missing: those of which the cloud did not say whether they are gone"),
+        _count("still_there", "Of the missing: those that the cloud still has, outside the list"),
+        _count("unconfirmed", "Of the missing: those for which the cloud did not say whether they are gone"),
         _count("pending", "Of the missing: those listed too recently to be believed gone; see the setting grace"),
         _count("type_mismatches", "Values that did not fit their column and went to extra"),
         _count("requests", "Requests to the cloud"),
-        _count("retries", "Of these: repeated ones"),
+        _count("retries", "Of the requests: repeated ones"),
         _count("bytes", "Bytes received"),
         _column("error", text, "Class of the error that ended the run", nullable=True),
         _column("version", text, "Version of the program"),
@@ -156,15 +156,15 @@ def upgrade() -> None:
         _column(
             "ignored",
             text,
-            "API fields whose change alone made no version in it, by name, with commas between",
+            "API fields whose change alone made no version in it, separated by commas",
             default="",
         ),
-        _count("throttled_ms", "Milliseconds that the cloud had it wait"),
-        _column("changes_digest", blob, "SHA-256 of what it changed", nullable=True),
+        _count("throttled_ms", "Milliseconds that the cloud made it wait"),
+        _column("changes_digest", blob, "SHA-256 of its changes", nullable=True),
         _column(
             "digest",
             blob,
-            "SHA-256 of that, of this row, and of the digest of the committed run before it; see docs/evidence.md",
+            "SHA-256 of changes_digest, this row and the preceding digest; see docs/evidence.md",
             nullable=True,
         ),
         sa.PrimaryKeyConstraint("source", "run", name="runs_pkey"),
@@ -200,16 +200,16 @@ def upgrade() -> None:
         "The evidence of runs that changed something or could not be proven: one row per answer",
         _source(),
         _column("run", bigint, "The run"),
-        _column("page", integer, "In the order the answers came, from 1"),
-        _column("reading", integer, "Which reading; 0 is the one that confirms deletions"),
-        _column("row_offset", bigint, "Offset asked for"),
-        _column("row_count", integer, "Rows that came"),
+        _column("page", integer, "Number of the answer, in order of arrival"),
+        _column("reading", integer, "Read attempt; 0 is the list that confirms deletions"),
+        _column("row_offset", bigint, "Offset requested"),
+        _column("row_count", integer, "Rows received"),
         _column("first_id", text, "Id of the first row", nullable=True),
         _column("last_id", text, "Id of the last row", nullable=True),
         _column(
             "anchor_id", text, "Id of the row that ties the page to the one before it; see docs/proof.md", nullable=True
         ),
-        _column("total", bigint, "Number of images by this answer", nullable=True),
+        _column("total", bigint, "Number of images, according to this answer", nullable=True),
         _column("request_id", text, "The gateway's id of the request", nullable=True),
         _column("milliseconds", integer, "How long the answer took"),
         sa.PrimaryKeyConstraint("source", "run", "page", name="run_pages_pkey"),
@@ -221,15 +221,15 @@ def upgrade() -> None:
         _source(),
         *_fields(),
         _column("first_seen_at", moment, "When the image first entered the inventory"),
-        _column("valid_from", moment, "Since when the content is as it stands here"),
+        _column("valid_from", moment, "Start of the period with this content"),
         _column(
             "listed_since",
             moment,
-            "Since when lists have shown it: when it was first seen, came back, or was listed again after it was missing",
+            "Start of its presence in lists: when it was first seen, came back, or was listed again after it was missing",
         ),
         _column("deleted_at", moment, "When the image was found to be gone; NULL: it is live", nullable=True),
         _column("last_seen_at", moment, "Of a deleted image: when it was last known to exist", nullable=True),
-        _column("valid_from_run", bigint, "Run that found the content as it stands here"),
+        _column("valid_from_run", bigint, "Run that found this content"),
         _column("deleted_run", bigint, "Run that found it gone", nullable=True),
         _column("raw_digest", blob, "blake2b (16 bytes) of the JSON as the cloud sent it"),
         _column("content_digest", blob, "blake2b (16 bytes) of the content, canonical"),
@@ -252,8 +252,8 @@ def upgrade() -> None:
         "Every earlier version of an image; the current one is in images",
         _source(),
         *_fields(),
-        _column("valid_from", moment, "Since when the content was so"),
-        _column("valid_to", moment, "Until when, this moment not included"),
+        _column("valid_from", moment, "Start of the period with this content"),
+        _column("valid_to", moment, "End of that period, exclusive"),
         _column("valid_from_run", bigint, "Run that found this content"),
         _column("valid_to_run", bigint, "Run that found it changed or gone"),
         sa.PrimaryKeyConstraint("source", "id", "valid_from", name="image_versions_pkey"),
@@ -266,10 +266,10 @@ def upgrade() -> None:
         "Records that can't be read as an image, kept raw",
         _source(),
         _column("digest", blob, "blake2b (16 bytes) of the record"),
-        _column("id", text, "Id the record bears, if that can be read", nullable=True),
-        _column("raw", blob, "The record, just as the cloud sent it"),
+        _column("id", text, "Id in the record, if that can be read", nullable=True),
+        _column("raw", blob, "The record, exactly as the cloud sent it"),
         _column("reason", text, "Why it can't be read as an image"),
-        _column("first_run", bigint, "Run that met it first"),
+        _column("first_run", bigint, "Run that received it first"),
         _column("first_seen_at", moment, "When that was"),
         sa.PrimaryKeyConstraint("source", "digest", name="quarantine_pkey"),
         _of_run("quarantine", "first_run"),
@@ -284,7 +284,7 @@ def upgrade() -> None:
         _column("held_at", moment, "When that was"),
         _column("last_seen_at", moment, "When the image was last known to exist", nullable=True),
         _column("approved_at", moment, "When a person released the deletion", nullable=True),
-        _column("approved_by", text, "Who that was", nullable=True),
+        _column("approved_by", text, "Who released it", nullable=True),
         _column("closed_at", moment, "When the case was closed", nullable=True),
         _column("closed_run", bigint, "Run that closed it", nullable=True),
         _column("outcome", text, "deleted, or returned: the image was there again", nullable=True),
@@ -307,17 +307,17 @@ def upgrade() -> None:
         "Live images that a proven list lacked, and why they are not deleted",
         _source(),
         _column("id", text, "Live image that a proven list lacked"),
-        _column("since", moment, "Since when"),
-        _column("run", bigint, "Run that missed it first"),
+        _column("since", moment, "When it was first missing"),
+        _column("run", bigint, "Run that first found it missing"),
         _column(
             "state",
             text,
-            "still_there: the cloud has it, outside of the list; unconfirmed: the cloud did not say; pending: listed too recently to be believed gone",
+            "still_there: the cloud has it, outside the list; unconfirmed: the cloud did not say; pending: listed too recently to be believed gone",
         ),
-        _column("state_run", bigint, "Run that found this state first"),
-        _column("pending_until", moment, "Of a pending one: until when it is not believed gone", nullable=True),
-        _column("ended_at", moment, "When that was over; NULL: it is missing still", nullable=True),
-        _column("ended_run", bigint, "Run that ended it", nullable=True),
+        _column("state_run", bigint, "Run that first found this state"),
+        _column("pending_until", moment, "If pending: until when it is not believed gone", nullable=True),
+        _column("ended_at", moment, "When it was no longer missing; NULL: it still is", nullable=True),
+        _column("ended_run", bigint, "Run that found it no longer missing", nullable=True),
         _column("outcome", text, "listed: a list shows it again; deleted; held: see held_deletions", nullable=True),
         sa.PrimaryKeyConstraint("source", "id", "since", name="missing_images_pkey"),
         _of_run("missing_images", "run"),
@@ -342,11 +342,11 @@ def upgrade() -> None:
     )
     _table(
         "findings",
-        "What is worth knowing about a source, each told once",
+        "Things worth knowing about a source, each recorded once",
         _source(),
         _column("kind", text, "contract: the API's answers are not as documented"),
-        _column("subject", text, "What it is about, such as the name of a field"),
-        _column("detail", text, "What was found, in words"),
+        _column("subject", text, "Subject of the finding, such as the name of a field"),
+        _column("detail", text, "The finding, in words"),
         _column("first_run", bigint, "Run that found it first"),
         _column("first_seen_at", moment, "When that was"),
         sa.PrimaryKeyConstraint("source", "kind", "subject", name="findings_pkey"),
@@ -354,24 +354,24 @@ def upgrade() -> None:
     )
     _table(
         "prunings",
-        "What was removed from the history, when and by whom",
+        "Removals from the history: what, when and by whom",
         _column("pruning", bigint, "Number of the pruning", identity=True),
         _source(),
         _column("pruned_before", moment, "History before this was removed"),
-        _column("versions", bigint, "Versions removed: they had ended by then"),
-        _column("pages", bigint, "Rows of evidence removed: of runs that took effect by then"),
-        _column("pruned_at", moment, "When that was done", default=sa.text("clock_timestamp()")),
-        _column("pruned_by", text, "Who did it"),
+        _column("versions", bigint, "Versions removed, which had ended by then"),
+        _column("pages", bigint, "Rows of evidence removed, of runs that took effect by then"),
+        _column("pruned_at", moment, "When it was removed", default=sa.text("clock_timestamp()")),
+        _column("pruned_by", text, "Who removed it"),
         sa.PrimaryKeyConstraint("source", "pruning", name="prunings_pkey"),
         sa.ForeignKeyConstraint(["source"], ["inventory.sources.name"], name="prunings_source_fkey"),
     )
     _table(
         "report_bookmarks",
-        "Where readers of reports stopped, for `report --since-last`",
+        "How far readers have had reports, for `report --since-last`",
         _column("source", text, "Source the reports are about; empty is all of them"),
-        _column("name", text, "Name that the reader gave"),
-        _column("read_to", moment, "Moment that the last report went to"),
-        _column("read_at", moment, "When that was made", default=sa.text("clock_timestamp()")),
+        _column("name", text, "Name chosen by the reader"),
+        _column("read_to", moment, "End of the period of the last report"),
+        _column("read_at", moment, "When that report was made", default=sa.text("clock_timestamp()")),
         sa.PrimaryKeyConstraint("source", "name", name="report_bookmarks_pkey"),
     )
     op.execute(f"CREATE TYPE {SCHEMA}.image_version AS ({', '.join(f'{name} {kind}' for name, kind in VERSION)})")
@@ -381,7 +381,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, and all that is in them."""
+    """Drop all of it, data included."""
     op.execute(
         """
         DROP VIEW inventory.daily_counts, inventory.freshness, inventory.flapping_images, inventory.exposure_changes,

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sync.domain.checks import COLUMNS, Check, Finding
 from sync.errors import UnknownError, UsageError
-from sync.store.queries.inventory import Inventory
-from sync.store.queries.reports import Value, inline_parameters
+from sync.store.queries.inventory import Inventory, Value, inline_parameters
 
 _OWN = Path(__file__).with_name("sql")
 _SYSTEMS = _OWN / "end_of_life.csv"

@@ -24,7 +24,7 @@ from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
 from sync.settings import Settings
-from sync.store import bookmarks
+from sync.store import approvals
 from sync.store.queries.inventory import Inventory, inventory
 from sync.store.queries.reports import ReportQueries
 
@@ -73,7 +73,7 @@ def report(config: Path | None, **asked: Unpack[Asked]) -> None:
         else:
             _write(text, output)
         if reader:
-            bookmarks.remember(target, reader, source, made.end)
+            approvals.remember(target, reader, source, made.end)
 
 
 def _check(asked: Asked) -> None:
@@ -100,7 +100,7 @@ def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
         if asked["end"].text != "now":
             say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
         end = settled
-    stopped = bookmarks.stopped(found, asked["since_last"], source) if asked["since_last"] else None
+    stopped = found.read_to(asked["since_last"], source) if asked["since_last"] else None
     if stopped is not None:
         return min(stopped, end), end
     after = asked["begin"] or moment(USUAL)

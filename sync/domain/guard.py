@@ -95,9 +95,11 @@ class Plan:
         updated: live, with a different content than before.
         restored: deleted before, and listed again.
         deleted: to be marked as deleted.
+        approved: of the deleted: those released by a person.
         held: gone, but withheld by the guard.
         quarantined: contradictory records found while staging.
         reason: why deletions are withheld, or "".
+        outdated: versions that end with an update.
     """
 
     created: int = 0
@@ -107,6 +109,8 @@ class Plan:
     held: int = 0
     quarantined: int = 0
     reason: str = ""
+    approved: int = 0
+    outdated: int = 0
 
     @property
     def changes(self) -> int:

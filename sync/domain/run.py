@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sync.domain.comparison import Comparison
+from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits, Plan
 from sync.domain.image import iso
 from sync.domain.proof.verdict import Proof, Verdict
@@ -122,6 +122,11 @@ class RequestStats:
             self.bytes += received
             self.throttled_seconds += throttled_seconds
 
+    @property
+    def throttled_ms(self) -> int:
+        """Milliseconds that the cloud had the run wait."""
+        return round(self.throttled_seconds * 1000)
+
     def add_phase(self, phase: str, seconds: float) -> None:
         """Add seconds to the time of a phase."""
         with self._lock:
@@ -165,6 +170,21 @@ class Listing:
     def total(self) -> int | None:
         """The number of images by the cloud's last answer."""
         return self.pages[-1].total if self.pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The changes of a listing, ready to be planned and written.
+
+    Attributes:
+        listing: the list they come from.
+        spool: the changed images.
+        first_load: whether the source has no images yet, so that the changed ones go straight to their table.
+    """
+
+    listing: Listing
+    spool: Spool
+    first_load: bool
 
 
 @dataclass(frozen=True, slots=True)

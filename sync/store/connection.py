@@ -1,26 +1,55 @@
-"""A connection to PostgreSQL, and its errors turned into ours: here and nowhere else."""
+"""Connections to PostgreSQL on which no wait lasts forever, whatever the server and the network do."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper
 
-from sync import errors
-from sync.store.waiting import Connection, NoAnswerError, Over, never
+from sync.errors import DatabaseRefusedError, DatabaseUnavailableError
+from sync.store.errors import NoAnswerError, first_line, translate_errors
 
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+T = TypeVar("T")
+Over = Callable[[], bool]
+NOT_UTF8 = "names would be lost; create one with ENCODING 'UTF8'"
+_POLL = 0.1  # seconds between two looks at our clock during a wait; the driver wakes up as often
+_LAST_CHANCE = 1.0  # seconds for the server to answer a request to cancel, and to end what was cancelled
+# A peer that went silent is noticed within a minute.
 _KEEPALIVE = {
     "keepalives_idle": "30",  # seconds
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",  # milliseconds
 }
+
+
+def never() -> bool:
+    """Say that it is not over."""
+    return False
+
+
+def later(over: Over, seconds: float) -> Over:
+    """Say that it is over only once it has been over for some seconds."""
+    since: list[float] = []
+
+    def delayed() -> bool:
+        if not over():
+            return False
+        since[:] = since or [time.monotonic()]
+        return time.monotonic() - since[0] >= seconds
+
+    return delayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +61,8 @@ class Target:
         connect_timeout: seconds.
         lock_timeout: seconds a statement may wait for a lock.
         statement_timeout: seconds a statement may take.
-        idle_timeout: seconds that a transaction of ours may stand still before the server ends it.
-        margin: seconds beyond ``statement_timeout`` after which we wait no longer: the server should have answered.
+        idle_timeout: seconds after which the server ends a transaction of ours that does nothing.
+        margin: seconds beyond ``statement_timeout`` in which the server should have answered; then we stop waiting.
         before: called before each connection; starts a server of our own that was killed.
     """
 
@@ -54,17 +83,80 @@ class Target:
         return self.statement_timeout + self.margin
 
 
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose every wait can be ended by us, by our own clock.
+
+    The time-outs of the server and of TCP do not help where the server's process hangs, or where something in between
+    keeps the connection open and forwards nothing.
+
+    Attributes:
+        limit: seconds for one answer; None: as long as it takes.
+        over: whether to stop waiting, such as for a run past its deadline; called during each wait.
+    """
+
+    limit: float | None = None
+    over: Over = staticmethod(never)
+
+    @contextmanager
+    def limited(self, limit: float | None, over: Over | None = None) -> Iterator[None]:
+        """Have these limits for as long as the block lasts."""
+        before = self.limit, self.over
+        self.limit, self.over = limit, over or self.over
+        try:
+            yield
+        finally:
+            self.limit, self.over = before
+
+    def wait(self, gen: PQGen[T], *arguments: Any, **options: Any) -> T:
+        """Wait as the driver does, within the limits; everything but connecting and cancelling comes through here."""
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE and self.over():
+            self._give_up("not all data was sent when the run had to end")  # in the middle of COPY
+        return super().wait(self._watched(gen), *arguments, **options)
+
+    def _watched(self, gen: PQGen[T]) -> PQGen[T]:
+        """Pass on what the driver and its generator exchange, and look at the clock where it takes long."""
+        began, cancelled = time.monotonic(), None
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                state = gen.send(ready)  # first, so that an answer that has arrived counts
+                now = time.monotonic()
+                if now - began < _POLL:
+                    continue
+                if self.limit is not None and now - began >= self.limit:
+                    self._cancel()
+                    self._give_up(f"the server did not answer within {self.limit:g} s")
+                if cancelled is None and self.over():
+                    cancelled = now
+                    self._cancel()
+                elif cancelled is not None and now - cancelled >= _LAST_CHANCE:
+                    self._give_up("the server did not answer, and the run had to end")
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _cancel(self) -> None:
+        """Have the server end the statement, if it can be reached; this takes a connection of its own."""
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=_LAST_CHANCE)
+
+    def _give_up(self, why: str) -> None:
+        self.pgconn.finish()
+        raise NoAnswerError(why)
+
+
 def libpq_url(url: str) -> str:
-    """The URL as libpq takes it: without the driver's name that SQLAlchemy wants."""
+    """The URL as libpq takes it: without the name of a driver, which SQLAlchemy puts into it."""
     return re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", url)
 
 
 def connect(target: Target, over: Over = never) -> Connection:
-    """Open a connection that commits each statement, but for what stands between BEGIN and COMMIT.
+    """Open a connection that commits each statement outside of BEGIN and COMMIT at once.
 
     Args:
         target: where the database is.
-        over: whether to wait no longer; called in the midst of each wait for an answer.
+        over: whether to stop waiting; called during each wait for an answer.
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
@@ -73,55 +165,53 @@ def connect(target: Target, over: Over = never) -> Connection:
     connection = open_connection(target, over)
     if connection.info.parameter_status("server_encoding") != "UTF8":
         connection.close()
-        raise errors.DatabaseRefusedError(f"the database is not in UTF8, so {NOT_UTF8}")
+        raise DatabaseRefusedError(f"the database is not in UTF8, so {NOT_UTF8}")
     return connection
 
 
-NOT_UTF8 = "names would be lost; create one with ENCODING 'UTF8'"
-
-
 def open_connection(target: Target, over: Over = never) -> Connection:
-    """The same, whatever the database is encoded in; for those who only want to look at it.
+    """Open a connection whatever the encoding of the database, just to look at it.
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
     """
     target.before()
     try:
+        url = libpq_url(target.url)
         connection = Connection.connect(
-            _watchful(libpq_url(target.url)),
+            make_conninfo(url, **_KEEPALIVE | conninfo_to_dict(url)),
             autocommit=True,
             connect_timeout=target.connect_timeout,
             application_name="image-sync",
             client_encoding="UTF8",  # whatever PGCLIENTENCODING says: names of any script must arrive
-            # Prepared statements do not survive a pooler that hands out another connection each transaction.
+            # Prepared statements do not survive a pooler that gives each transaction another connection.
             prepare_threshold=None,
         )
     except psycopg.ProgrammingError:
         # The driver's text quotes the whole string, password and all.
-        raise errors.DatabaseUnavailableError(
-            "the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL"
-        ) from None
+        raise DatabaseUnavailableError("the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL") from None
     except psycopg.Error as error:
-        raise errors.DatabaseUnavailableError(f"the database can't be reached: {_first_line(error)}") from None
-    # Registered last, it is found by the type's number as well, where else a slower one in Python would be.
+        raise DatabaseUnavailableError(f"the database can't be reached: {first_line(error)}") from None
+    # Registered last, it also replaces the slower one in Python that is looked up by the type's number.
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
     connection.over = over
     return connection
 
 
-def _watchful(url: str) -> str:
-    """The same, but a peer that fell silent is noticed within a minute; what the URL says of it itself stands."""
-    given = conninfo_to_dict(url)
-    return make_conninfo(url, **{name: value for name, value in _KEEPALIVE.items() if name not in given})
+@contextmanager
+def transaction(connection: Connection, target: Target, step: str) -> Iterator[None]:
+    """A transaction in which no lock, no statement and no silence lasts longer than the settings allow."""
+    with translate_errors(step), connection.limited(target.longest), connection.transaction():
+        connection.execute(set_limits(target))
+        yield
 
 
-def bounds(target: Target) -> str:
-    """Statement that bounds the waits of the transaction it stands in, and has times told as the driver reads them.
+def set_limits(target: Target) -> str:
+    """The statement that limits the waits of its transaction, and has times written as the driver reads them.
 
-    It holds through a pooler, as SET would not. A few changed images are looked up in a table that was just read, so
-    that random access is cheap, and compiling a plan costs more than running it. Should our process or machine
-    stand still in the transaction, the server ends it, so that its locks keep no one else from writing.
+    It works through a pooler, as SET would not. A few changed images are looked up in a table that was just read, so
+    random access is cheap, and compiling a plan costs more than running it. If our process or machine is paused during
+    the transaction, the server ends it, so that its locks block nobody else.
     """
     times = (target.lock_timeout, target.statement_timeout, target.idle_timeout)
     lock, statement, idle = (int(seconds * 1000) for seconds in times)
@@ -132,79 +222,3 @@ def bounds(target: Target) -> str:
         "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
         "set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true)"
     )
-
-
-@contextmanager
-def transaction(connection: Connection, target: Target, step: str) -> Iterator[None]:
-    """A transaction that no lock, no statement and no silence keeps waiting longer than the settings allow."""
-    with translate_errors(step), connection.patient(target.longest), connection.transaction():
-        connection.execute(bounds(target))
-        yield
-
-
-@contextmanager
-def translate_errors(step: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, naming the step that met them."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise to_store_error(error, step) from error
-
-
-def to_store_error(error: psycopg.Error, step: str) -> errors.StoreError:
-    """The error of ours that says what to do."""
-    text = _first_line(error)
-    for kinds, ours_kind, advice in _ADVICE:
-        if isinstance(error, kinds):
-            return ours_kind(f"while {step}: {text}; {advice}")
-    return errors.StoreError(f"while {step}: {text}")
-
-
-_ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError], str], ...] = (
-    (
-        (pg.QueryCanceled,),
-        errors.DatabaseBusyError,
-        "nothing was written; if the database is only slow, raise statement_timeout",
-    ),
-    (
-        (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure),
-        errors.DatabaseBusyError,
-        "nothing was written; see who holds the lock in pg_stat_activity, the next run tries again",
-    ),
-    (
-        (pg.InsufficientPrivilege,),
-        errors.DatabaseRefusedError,
-        "have the owner of the schema inventory grant it to the role of the job",
-    ),
-    (
-        (pg.ReadOnlySqlTransaction,),
-        errors.DatabaseRefusedError,
-        "this is a standby or read-only; point IMAGE_SYNC_DATABASE_URL at the primary",
-    ),
-    (
-        (pg.IdleInTransactionSessionTimeout,),
-        errors.DatabaseUnavailableError,
-        "this process or its machine stood still in a transaction; nothing was written, the next run tries again",
-    ),
-    (
-        (NoAnswerError,),
-        errors.DatabaseUnavailableError,
-        "the connection was given up; see whether the database server and the network to it are well",
-    ),
-    ((pg.DiskFull, pg.OutOfMemory), errors.StoreError, "nothing was written; give the database more room"),
-    (
-        (pg.UndefinedTable, pg.UndefinedColumn, pg.InvalidSchemaName),
-        errors.SchemaVersionError,
-        "the schema does not fit this program: `image-sync db status`",
-    ),
-    (
-        (psycopg.OperationalError, psycopg.InterfaceError),
-        errors.DatabaseUnavailableError,
-        "the connection is lost; the next run tries again",
-    ),
-)
-
-
-def _first_line(error: psycopg.Error) -> str:
-    told = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
-    return re.sub(r"password=\S+", "password=***", told)

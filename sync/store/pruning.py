@@ -1,4 +1,4 @@
-"""Removes history that is older than wanted: never the current state, and never without a record."""
+"""Removes old history: never the current state, and never without a record."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import psycopg
-
 from sync.errors import UnknownError, UsageError
-from sync.store.connection import Target, connect, transaction
+from sync.store.connection import Connection, Target, connect, transaction
 
 _SOURCES = "SELECT name FROM inventory.sources ORDER BY name"
 _MAY = "SELECT has_table_privilege('inventory.image_versions', 'DELETE')"
@@ -19,7 +17,7 @@ _PAGES = """
 FROM inventory.run_pages WHERE source = %(source)s AND run IN (
     SELECT run FROM inventory.runs WHERE source = %(source)s AND effective_at <= %(before)s)
 """
-_REMEMBER = """
+_MARK = """
 UPDATE inventory.sources SET pruned_before = greatest(pruned_before, %(before)s) WHERE name = %(source)s
 """
 _RECORD = """
@@ -29,11 +27,11 @@ VALUES (%(source)s, %(before)s, %(versions)s, %(pages)s, %(who)s)
 
 
 class Pruned(NamedTuple):
-    """What was removed of one source, or would be.
+    """The history of one source that was removed, or would be.
 
     Attributes:
         source: its name.
-        pruned_before: history before this moment is incomplete from then on.
+        pruned_before: history before this moment is incomplete afterwards.
         versions: versions of images that had ended by then.
         pages: rows of evidence of runs that took effect by then.
     """
@@ -45,54 +43,51 @@ class Pruned(NamedTuple):
 
 
 def ago(target: Target, keep: float) -> datetime:
-    """The moment so many seconds ago, by the database's clock."""
+    """The moment this many seconds ago, by the database's clock."""
     with connect(target) as connection, transaction(connection, target, "reading the time"):
-        row: Any = connection.execute(_BEFORE, {"keep": keep}).fetchone()
-    moment: datetime = row[0]
-    return moment
+        (row,) = connection.execute(_BEFORE, {"keep": keep})
+        moment: datetime = row[0]
+        return moment
 
 
 def prune(target: Target, before: datetime, who: str, *, only: Collection[str] = (), remove: bool) -> list[Pruned]:
-    """Remove what had ended by a moment, in one transaction; or only count it.
+    """Remove the history that had ended by a moment, in one transaction; or only count it.
 
-    Whatever is asked of a later moment is answered as before.
+    Answers about later moments stay the same.
 
     Args:
         target: where the database is.
         before: the moment.
-        who: does it; for the record.
+        who: the person who prunes, for the record.
         only: names of sources; empty is all of them.
-        remove: whether to do it.
+        remove: whether to remove it.
 
     Raises:
         UnknownError: there is no such source.
         UsageError: this user may not.
-        StoreError: it can't be done; nothing was removed.
+        StoreError: it failed; nothing was removed.
     """
     with connect(target) as connection, transaction(connection, target, "pruning the history"):
         names = [str(row[0]) for row in connection.execute(_SOURCES)]
-        _check(only, names)
+        for name in only:
+            if name not in names:
+                known = ", ".join(names) or "none yet"
+                raise UnknownError(f"there is no source {name} in the database; it knows {known}")
         if remove and connection.execute(_MAY).fetchone() != (True,):
             raise UsageError("this user may not remove history; prune as the owner of the schema, who ran `db upgrade`")
-        wanted = [name for name in names if name in only or not only]
-        return [_prune(connection, name, before, who, remove=remove) for name in wanted]
+        chosen = [name for name in names if name in only or not only]
+        return [_prune(connection, name, before, who, remove=remove) for name in chosen]
 
 
-def _prune(connection: psycopg.Connection[Any], source: str, before: datetime, who: str, *, remove: bool) -> Pruned:
-    facts: dict[str, Any] = {"source": source, "before": before}
+def _prune(connection: Connection, source: str, before: datetime, who: str, *, remove: bool) -> Pruned:
+    values: dict[str, Any] = {"source": source, "before": before}
     if not remove:
-        counts = [
-            connection.execute(f"SELECT count(*) {what}".encode(), facts).fetchone() for what in (_VERSIONS, _PAGES)
-        ]
-        return Pruned(source, before, *(row[0] if row else 0 for row in counts))
-    versions, pages = (connection.execute(f"DELETE {what}".encode(), facts).rowcount for what in (_VERSIONS, _PAGES))
+        (row,) = connection.execute(
+            f"SELECT (SELECT count(*) {_VERSIONS}), (SELECT count(*) {_PAGES})".encode(), values
+        )
+        return Pruned(source, before, *row)
+    versions, pages = (connection.execute(f"DELETE {part}".encode(), values).rowcount for part in (_VERSIONS, _PAGES))
     if versions or pages:
-        connection.execute(_REMEMBER, facts)
-        connection.execute(_RECORD, facts | {"versions": versions, "pages": pages, "who": who})
+        connection.execute(_MARK, values)
+        connection.execute(_RECORD, values | {"versions": versions, "pages": pages, "who": who})
     return Pruned(source, before, versions, pages)
-
-
-def _check(only: Collection[str], known: Collection[str]) -> None:
-    for name in only:
-        if name not in known:
-            raise UnknownError(f"there is no source {name} in the database; it knows {', '.join(known) or 'none yet'}")

@@ -157,7 +157,7 @@ def test_pruning_that_is_not_on_record_is_told(edge: Edge, tmp_path: Path) -> No
     """It would keep what runs changed from being checked; what really was pruned is told by its number."""
     edge.do("UPDATE inventory.sources SET pruned_before = effective_at")
     done = Job(tmp_path, edge.url)("verify", "--format", "json")
-    assert (done.code, [row["cases"] for row in done.rows if "no one pruned it" in row["rule"]]) == (1, [1])
+    assert (done.code, [row["cases"] for row in done.rows if "without a pruning on record" in row["rule"]]) == (1, [1])
 
     edge.do("UPDATE inventory.sources SET pruned_before = NULL")
     prune(edge.target, edge.value("SELECT effective_at FROM inventory.runs WHERE run = 3"), "me", remove=True)

@@ -164,11 +164,11 @@ def test_time_outs_of_the_role(edge: Edge, name: str, short: str, long: str) -> 
 
 def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if somebody holds every table, it ends; the rest is told."""
-    monkeypatch.setattr("sync.store.queries.doctor._LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr("sync.store.queries.doctor._LOCK_TIMEOUT", 0.1)
     seen = database_probe(edge.url)
     with psycopg.connect(edge.url) as other:
         other.execute("LOCK TABLE inventory.sources, inventory.runs, inventory.held_deletions")
-        lines = look_into(seen)
+        lines = look_into(edge.url, seen)
 
     assert not_ok(lines) == {}
     assert "lock timeout" in seen.unseen

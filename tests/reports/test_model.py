@@ -251,7 +251,7 @@ def test_a_run_that_was_given_up_writes_nothing(edge: Edge) -> None:
 
     error = edge.fails(StoreError)
 
-    assert "given up" in str(error)
+    assert "it was abandoned" in str(error)
 
 
 def test_a_reader_is_never_past_what_is_still_to_come(edge: Edge, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ SELECT c.source, c.day, coalesce(d.runs, 0) AS runs,
        coalesce(d.restored, 0) AS restored, coalesce(d.deleted, 0) AS deleted
 FROM calendar c LEFT JOIN days d ON d.source = c.source AND d.day = c.day;
 
-COMMENT ON VIEW inventory.daily_counts IS 'Counts a day and source, from its first run to today; days in UTC';
+COMMENT ON VIEW inventory.daily_counts IS 'Counts per day and source, from its first run to today; days in UTC';
 COMMENT ON COLUMN inventory.daily_counts.day IS 'The day, in UTC';
-COMMENT ON COLUMN inventory.daily_counts.runs IS 'Committed runs on that day; 0: no one looked';
+COMMENT ON COLUMN inventory.daily_counts.runs IS 'Committed runs on that day; 0: nobody looked';
 COMMENT ON COLUMN inventory.daily_counts.live IS 'Images that existed at the end of the day, as far as runs had found';
 COMMENT ON COLUMN inventory.daily_counts.created IS 'Images first seen on that day';
 COMMENT ON COLUMN inventory.daily_counts.changed IS

@@ -10,4 +10,4 @@ WHERE deleted_at IS NOT NULL;
 
 COMMENT ON VIEW inventory.deleted_images IS
     'Images that are gone, as they last were; each was found to be gone at deleted_at. '
-    'Between which moments it went tells image_changes';
+    'image_changes says between which moments it went';

@@ -1,4 +1,4 @@
--- Who was private and became public, and what lost or got its protection?
+-- Which images became public or private, and which lost or got their protection?
 CREATE VIEW inventory.exposure_changes AS
 SELECT c.source, c.id, c.name, c.at, c.not_before, c.run, c.kind, c.field, c.old, c.new,
        CASE WHEN (c.field, c.new) IN (('visibility', 'public'), ('protected', 'false')) THEN 'widened'
@@ -11,4 +11,4 @@ COMMENT ON VIEW inventory.exposure_changes IS
     'Changes of who sees an image and of whether it is protected, from image_changes';
 COMMENT ON COLUMN inventory.exposure_changes.exposure IS
     'widened: it became public, or lost its protection; narrowed: the reverse; unclear: '
-    'the value is none that the document names';
+    'the document does not name this value';

@@ -1,4 +1,4 @@
--- How far can the inventory be trusted? One row a source.
+-- How far can the inventory be trusted? One row per source.
 CREATE VIEW inventory.freshness AS
 SELECT s.name AS source, s.filter, s.proven_at, clock_timestamp() - s.proven_at AS age,
        proven.run AS proven_run, last.run AS last_run, last.status AS last_status, last.started_at AS last_started_at,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN inventory.freshness.last_run IS 'Newest run, however it ended'
 COMMENT ON COLUMN inventory.freshness.last_status IS 'How the newest run ended, or running';
 COMMENT ON COLUMN inventory.freshness.last_started_at IS 'When the newest run began';
 COMMENT ON COLUMN inventory.freshness.last_proof IS 'Why the newest list is or is not proven, in words';
-COMMENT ON COLUMN inventory.freshness.last_reason IS 'Why the newest run ended so, in words';
+COMMENT ON COLUMN inventory.freshness.last_reason IS 'Why the newest run ended that way, in words';
 COMMENT ON COLUMN inventory.freshness.failed_since IS
     'Ended runs since the last proven one; each failed, or could not prove its list';
 COMMENT ON COLUMN inventory.freshness.live IS 'Images that exist';
@@ -43,9 +43,9 @@ COMMENT ON COLUMN inventory.freshness.deleted IS
     'Images that are gone, those that the cloud listed as deleted from the first included';
 COMMENT ON COLUMN inventory.freshness.held IS 'Deletions that wait for a person';
 COMMENT ON COLUMN inventory.freshness.still_there IS
-    'Images that the last proven list lacked, and that the cloud has all the same: they left the filter';
+    'Images that the last proven list lacked, and that the cloud still has: they left the filter';
 COMMENT ON COLUMN inventory.freshness.unconfirmed IS
-    'Images that the last proven list lacked, and of which the cloud did not say whether they are gone';
+    'Images that the last proven list lacked, and for which the cloud did not say whether they are gone';
 COMMENT ON COLUMN inventory.freshness.pending IS
     'Images that the last proven list lacked, and that were listed too recently to be believed gone';
 COMMENT ON COLUMN inventory.freshness.pending_until IS 'When the last of the pending ones may be believed gone';

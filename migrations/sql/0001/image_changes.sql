@@ -1,4 +1,4 @@
--- What happened to which image, when, and found by which run? One row a changed field.
+-- What happened to which image, when, and found by which run? One row per changed field.
 CREATE VIEW inventory.image_changes AS
 SELECT h.source, h.id, h.name, h.valid_from AS at,
        greatest(CASE WHEN p.valid_to < h.valid_from THEN p.valid_to ELSE p.valid_from END, (
@@ -43,14 +43,14 @@ WHERE NOT EXISTS (
 );
 
 COMMENT ON VIEW inventory.image_changes IS
-    'Everything that happened to images: a row a changed field; '
-    'what was created, deleted or restored has one row without a field. '
-    'What the cloud listed as deleted when it was first seen never was live, and is not here';
+    'Everything that happened to images: one row per changed field; '
+    'an image that was created, deleted or restored has one row without a field. '
+    'An image that the cloud already listed as deleted when it was first seen never was live, and is not here';
 COMMENT ON COLUMN inventory.image_changes.name IS 'Name of the image after the change; of a deleted one, its last';
-COMMENT ON COLUMN inventory.image_changes.at IS 'When the change was found: it happened not later than that';
+COMMENT ON COLUMN inventory.image_changes.at IS 'When the change was found: it happened no later than that';
 COMMENT ON COLUMN inventory.image_changes.not_before IS
     'When the image was last seen as it had been, or, of a new one, last not seen by a run that saw all of its list; '
-    'NULL: no one had looked before';
+    'NULL: nobody had looked before';
 COMMENT ON COLUMN inventory.image_changes.run IS 'Run that found it';
 COMMENT ON COLUMN inventory.image_changes.kind IS 'created, updated, deleted or restored';
 COMMENT ON COLUMN inventory.image_changes.field IS 'Column that changed; NULL: the image itself came or went';

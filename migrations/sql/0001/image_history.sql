@@ -1,4 +1,4 @@
--- What did each image look like, and from when to when? One row a version, the one that holds now included.
+-- What did each image look like, and from when to when? One row per version, the current one included.
 CREATE VIEW inventory.image_history AS
 SELECT source, id, name, status, disk_format, min_disk, min_ram, owner, protected, visibility, created_at, updated_at,
        self_link, vendor_deleted, virtual_env_type, vendor_deleted_at, relation_job_id, imagetype, platform, os_type,
@@ -17,7 +17,7 @@ SELECT source, id, name, status, disk_format, min_disk, min_ram, owner, protecte
 FROM inventory.image_versions;
 
 COMMENT ON VIEW inventory.image_history IS
-    'All versions of all images, those that hold now included: a row for each period in which an image had one content';
-COMMENT ON COLUMN inventory.image_history.valid_to IS 'Until when, this moment not included; NULL: it holds now';
+    'All versions of all images, the current ones included: one row per period in which an image had one content';
+COMMENT ON COLUMN inventory.image_history.valid_to IS 'End of that period, exclusive; NULL: it is current';
 COMMENT ON COLUMN inventory.image_history.valid IS 'The same period as a range: valid @> moment';
-COMMENT ON COLUMN inventory.image_history.valid_to_run IS 'Run that found it changed or gone; NULL: it holds now';
+COMMENT ON COLUMN inventory.image_history.valid_to_run IS 'Run that found it changed or gone; NULL: it is current';

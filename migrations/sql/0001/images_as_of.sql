@@ -1,4 +1,4 @@
--- What existed at a moment, and between which two looks at the cloud does that moment lie?
+-- What existed at a moment, and between which two proven runs does that moment lie?
 CREATE FUNCTION inventory.images_as_of(moment timestamptz, of_source text DEFAULT NULL)
 RETURNS TABLE (
     source text, id text, name text, status text, disk_format text, min_disk bigint, min_ram bigint, owner text,
@@ -30,4 +30,4 @@ $$;
 COMMENT ON FUNCTION inventory.images_as_of IS
     'The images that existed at a moment, as they were then; observed_*: the proven runs on both sides of it, '
     'and whether there is doubt. '
-    'Where no row comes, ask observed(moment)';
+    'If it returns no row, ask observed(moment)';

@@ -33,6 +33,6 @@ CROSS JOIN LATERAL unnest(
 $$;
 
 COMMENT ON FUNCTION inventory.images_diff IS
-    'What changed from one moment to another: a row a changed field of each image; '
-    'what was created, deleted or restored has one row without a field. '
+    'The changes from one moment to another: one row per image and changed field; '
+    'an image that was created, deleted or restored has one row without a field. '
     'If history from the first moment was pruned, changes are missing, and what is new there is unclear';

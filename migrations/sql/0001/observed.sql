@@ -37,4 +37,4 @@ $$;
 
 COMMENT ON FUNCTION inventory.observed IS
     'Per source: the proven runs on both sides of a moment, how many runs between them did not prove their list, '
-    'and what that says';
+    'and what that means';

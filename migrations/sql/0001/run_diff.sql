@@ -10,4 +10,4 @@ WHERE r.run = of_run
 $$;
 
 COMMENT ON FUNCTION inventory.run_diff IS
-    'What one run changed, as images_diff tells it; nothing, if it wrote nothing or its history was pruned';
+    'The changes of one run, as images_diff shows them; none if it wrote nothing or its history was pruned';

@@ -13,5 +13,5 @@ SELECT sha256(coalesce(predecessor, ''::bytea) || r.changes_digest || convert_to
 $$;
 
 COMMENT ON FUNCTION inventory.run_digest IS
-    'The digest that a committed run must bear, after the digest of the run of its source that committed before it; '
+    'The digest that a committed run must have, given the digest of the run of its source that committed before it; '
     'see docs/evidence.md';

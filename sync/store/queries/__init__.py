@@ -1,1 +1,1 @@
-"""What is asked of the inventory, one module per feature; nothing here writes."""
+"""Questions to the inventory, one module per feature; nothing here writes."""

@@ -1,4 +1,4 @@
-"""What a database says about itself and about its inventory, for `image-sync doctor`: read only, within seconds."""
+"""Facts about a database and its inventory for `image-sync doctor`: read only, within seconds."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from psycopg.rows import class_row
 
-from sync.store.connection import Target, transaction
+from sync.store.connection import Connection, Target, transaction
 from sync.store.schema import migrate
 from sync.store.schema.roles import NEEDED, READ_BY_VIEWERS
-from sync.store.waiting import Connection
 
-K = TypeVar("K")
-_PATIENCE = 5.0  # seconds of a statement, ...
-_LOCK_PATIENCE = 2.0  # ... and of its wait for a lock
+T = TypeVar("T")
+_STATEMENT_TIMEOUT = 5.0  # seconds
+_LOCK_TIMEOUT = 2.0  # seconds
 
 _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_version') AS version,
@@ -29,7 +28,7 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, current_sett
        coalesce(has_schema_privilege(to_regnamespace('inventory'), 'USAGE'), false) AS may_enter,
        (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS tls
 """
-# Of sessions of others only their database and user are shown to everyone.
+# Of other users' sessions everyone may see only the database and the user.
 _CONNECTIONS = """
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
        - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*) AS server,
@@ -45,12 +44,12 @@ WHERE name IN ('idle_session_timeout', 'transaction_timeout')
   AND setting::bigint > 0 ORDER BY name
 """
 _RIGHTS = """
-SELECT wanted.name, wanted.privilege, c.oid IS NOT NULL AS there,
-       coalesce(has_table_privilege(c.oid, wanted.privilege), false) AS granted
-FROM unnest(%(names)s::text[], %(privileges)s::text[]) AS wanted (name, privilege)
-LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.relname = wanted.name
+SELECT needed.name, needed.privilege, c.oid IS NOT NULL AS there,
+       coalesce(has_table_privilege(c.oid, needed.privilege), false) AS granted
+FROM unnest(%(names)s::text[], %(privileges)s::text[]) AS needed (name, privilege)
+LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.relname = needed.name
 """
-# The distance that is usual between two runs is the median of the last twenty.
+# The usual interval between two runs is the median of the last twenty.
 _SOURCES = """
 SELECT s.name, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
        last.status, last.reason, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
@@ -77,12 +76,15 @@ WHERE s.name = ANY(%(names)s)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A database and the role that asks.
+    """A database, and the role that is logged in.
 
     Attributes:
-        major: of its version.
-        process: number of the server's process for this connection.
+        major: the major version of PostgreSQL.
+        process: process id of the server's side of this connection.
         bytes: size of the whole database.
+        may_create: whether the role may create schemas, ...
+        may_stage: ... temporary tables, ...
+        may_enter: ... and use the schema of the inventory.
         tls: version of TLS on the server's side of the connection, or None.
     """
 
@@ -101,13 +103,9 @@ class About:
     tls: str | None
 
 
-class _Clock(NamedTuple):
-    now: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One privilege on one table or view of the inventory, and whether the role has it."""
+    """One privilege on one table or view of the inventory; whether that exists, and the role has it."""
 
     name: str
     privilege: str
@@ -117,7 +115,7 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How many more connections the server, the role and the database would take; None for no limit of its own."""
+    """How many more connections the server, the role and the database accept; None: no limit of its own."""
 
     server: int
     role: int | None
@@ -126,7 +124,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """A time-out that the role, the database or the server sets for every session; in seconds."""
+    """A time-out in seconds that the role, the database or the server sets for every session."""
 
     name: str
     seconds: float
@@ -134,11 +132,11 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How one source stands; ages and distances in seconds.
+    """The state of one source; ages and intervals in seconds.
 
     Attributes:
-        usual: the usual distance between two runs; None while there are too few.
-        held_by: runs whose withheld deletions wait.
+        usual: the usual interval between two runs; None while there are too few.
+        held_by: the runs whose held deletions wait for a person.
     """
 
     name: str
@@ -153,26 +151,29 @@ class State:
 
 
 class Inspection:
-    """Looks at a database; each question is a transaction of its own that can write nothing."""
+    """Looks at a database; each question is a transaction of its own that can't write."""
 
     def __init__(self, connection: Connection, target: Target) -> None:
         self.connection = connection
-        self._target = replace(target, statement_timeout=_PATIENCE, lock_timeout=_LOCK_PATIENCE)
+        self._target = replace(target, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_LOCK_TIMEOUT)
 
     def about(self) -> About:
         """The server, the database and the role."""
-        return self._one(About, _ABOUT)
+        return self._all(About, _ABOUT)[0]
 
     def now(self) -> datetime:
         """The database's clock."""
-        return self._one(_Clock, "SELECT clock_timestamp() AS now").now
+        with self._reading():
+            (row,) = self.connection.execute("SELECT clock_timestamp()")
+            moment: datetime = row[0]
+            return moment
 
     def connections_left(self) -> Left:
-        """How many more connections there may be, ours counted as used."""
-        return self._one(Left, _CONNECTIONS)
+        """How many more connections are possible, ours counted as used."""
+        return self._all(Left, _CONNECTIONS)[0]
 
     def timeouts(self) -> list[Timeout]:
-        """The time-outs that could end a run's session from outside; a run sets the others itself."""
+        """The time-outs that could end a run's session; a run sets all others itself."""
         return self._all(Timeout, _TIMEOUTS)
 
     def rights_of_a_run(self, major: int) -> list[Right]:
@@ -180,32 +181,32 @@ class Inspection:
         return self._rights([(name, right) for name, rights, since in NEEDED if major >= since for right in rights])
 
     def revision(self) -> str | None:
-        """The revision of the schema, or None where there is no inventory yet; one that is not ours is an error."""
+        """The revision of the schema, or None where there is no inventory yet.
+
+        Raises:
+            SchemaVersionError: it is not the one this program needs.
+        """
         with self._reading():
-            found = migrate.current(self.connection)
-            if found is not None:
+            revision = migrate.current(self.connection)
+            if revision is not None:
                 migrate.check(self.connection)
-            return found
+            return revision
 
     def rights_of_readers(self) -> list[Right]:
-        """What the commands that only read need beside them."""
+        """Every privilege that the reading commands need besides."""
         return self._rights([(name, "SELECT") for name in READ_BY_VIEWERS])
 
     def states(self, names: Sequence[str]) -> dict[str, State]:
-        """How these sources stand, by name; those without a run are not among them."""
+        """The states of these sources, by name; sources that never ran are left out."""
         return {state.name: state for state in self._all(State, _SOURCES, names=list(names))}
 
-    def _rights(self, wanted: Sequence[tuple[str, str]]) -> list[Right]:
-        names, privileges = (list(part) for part in zip(*wanted, strict=True))
+    def _rights(self, rights: Sequence[tuple[str, str]]) -> list[Right]:
+        names, privileges = (list(part) for part in zip(*rights, strict=True))
         return self._all(Right, _RIGHTS, names=names, privileges=privileges)
 
-    def _one(self, kind: type[K], query: str) -> K:
-        (found,) = self._all(kind, query)
-        return found
-
-    def _all(self, kind: type[K], query: str, **facts: object) -> list[K]:
+    def _all(self, kind: type[T], query: str, **values: object) -> list[T]:
         with self._reading(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
-            return cursor.execute(query, facts or None).fetchall()
+            return cursor.execute(query, values or None).fetchall()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

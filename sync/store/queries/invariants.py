@@ -1,43 +1,44 @@
-"""What must not be found in an inventory at rest, whatever happened to it: the invariants, nearly all in SQL.
+"""The invariants of an inventory at rest, whatever happened to it; nearly all of them in SQL.
 
 I2: A run that did not commit changed no table but ``runs``.
-I3: ``images`` without tombstones are the open versions, both ways.
+I3: ``images`` without tombstones are the open versions, and the reverse.
 I4: The periods of one id are not empty, do not overlap, touch while it lives, and leave a gap where it was deleted.
 I5: Two versions that touch differ.
 I6: Digests are what they should be.
-I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
+I7: ``effective_at`` strictly rises, and every bound in the history is one.
 I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval.
 I12: The counts of a run are what it did, and add up.
 I13: The past is what it was: each run's digest follows from its record, its changes, and the run before it.
 I14: A run says how it ended, and an eventful one left its evidence.
 
-What was pruned is not missed.
+Pruned history is not missed.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import tuple_row
 
 from sync.domain.fields import COLUMNS
-from sync.store.connection import translate_errors
+from sync.store.errors import translate_errors
 from sync.store.runs import digests
+from sync.store.runs.statements import listed_as_deleted, of
 
-CONTENTS = ", ".join((*COLUMNS, "extra"))
+_CONTENT = (*COLUMNS, "extra")
+CONTENTS = ", ".join(_CONTENT)
 UNCHAINED = "I13: a run whose digest does not follow from its record and the run before it"
 ALTERED = "I13: a run whose changes are not those its digest was made of: versions of it were altered"
-_MOST = 5  # cases told of each violation
+_EXAMPLES = 5  # per violation
 
 
 class Violation(NamedTuple):
-    """What is wrong.
+    """A rule that does not hold.
 
     Attributes:
-        rule: the rule that does not hold, after the name of its invariant.
+        rule: the rule, after the name of its invariant.
         cases: how many ids or runs violate it.
         examples: some of them.
     """
@@ -48,7 +49,7 @@ class Violation(NamedTuple):
 
 
 def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
-    """Look for whatever must not be; reads all of the inventory, in one snapshot.
+    """Find the rules that do not hold; reads all of the inventory, in one snapshot.
 
     Raises:
         StoreError: it can't be read.
@@ -57,34 +58,24 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
         connection.execute("SELECT set_config('lock_timeout', '10s', true)")
-        found = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
-        return [*found, *_digests(connection)]
-
-
-def _digests(connection: psycopg.Connection[Any]) -> Iterator[Violation]:
-    for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
-        if runs:
-            yield Violation(rule, len(runs), ", ".join(map(str, runs[:_MOST])))
+        violated = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
+        for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
+            if runs:
+                violated.append(Violation(rule, len(runs), ", ".join(map(str, runs[:_EXAMPLES]))))
+        return violated
 
 
 def _all_rules() -> str:
     parts = [
-        f"(SELECT '{name}', count(*), string_agg(what, ', ') FILTER (WHERE n <= {_MOST})"
+        f"(SELECT '{name}', count(*), string_agg(what, ', ') FILTER (WHERE n <= {_EXAMPLES})"
         f" FROM (SELECT what, row_number() OVER () AS n FROM ({query}) AS q (what)) AS q HAVING count(*) > 0)"
         for name, query in RULES.items()
     ]
     return COMMON + "\nUNION ALL\n".join(parts)
 
 
-def _dead(alias: str) -> str:
-    return f"({alias}.vendor_deleted IS TRUE OR {alias}.status IS NOT DISTINCT FROM 'deleted')"
-
-
-def _content(alias: str) -> str:
-    return "(" + ", ".join(f"{alias}.{column}" for column in (*COLUMNS, "extra")) + ")"
-
-
-# Every period in which an image had one content; the open ones end at infinity. Beside it: the period before and after.
+# spans: every period in which an image had one content; the open ones end at infinity. chain: the periods before and
+# after each.
 COMMON = f"""
 WITH pruned AS MATERIALIZED (
     SELECT name AS source, coalesce(pruned_before, '-infinity') AS until FROM inventory.sources
@@ -122,7 +113,7 @@ bounds AS MATERIALIZED (
 )
 """
 
-# What each finds is a violation.
+# Each row that one of these finds is a violation.
 RULES: dict[str, str] = {
     "I2: a run that did not commit left evidence": """
         SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (source, run) WHERE r.run IS NULL""",
@@ -135,11 +126,11 @@ RULES: dict[str, str] = {
           AND (v.id IS NOT NULL OR i.valid_from <> i.deleted_at OR i.first_seen_at <> i.deleted_at)""",
     "I3: a deleted image that is not as it last was": f"""
         SELECT i.id FROM inventory.images i JOIN last v USING (source, id)
-        WHERE i.deleted_at IS NOT NULL AND i.valid_from < i.deleted_at AND NOT {_dead("i")}
-          AND (v.valid_from <> i.valid_from OR {_content("i")} IS DISTINCT FROM {_content("v")})""",
+        WHERE i.deleted_at IS NOT NULL AND i.valid_from < i.deleted_at AND NOT {listed_as_deleted("i")}
+          AND (v.valid_from <> i.valid_from OR ({of("i", _CONTENT)}) IS DISTINCT FROM ({of("v", _CONTENT)}))""",
     "I4: an empty period": "SELECT id FROM spans WHERE valid_from >= valid_to",
     "I4: periods that overlap": "SELECT id FROM chain WHERE before > valid_from",
-    "I4: periods that touch, by the word of two runs": """
+    "I4: periods that touch, bounded by two different runs": """
         SELECT id FROM chain WHERE before = valid_from AND before_run <> valid_from_run""",
     "I4: a gap that begins without a deletion": """
         SELECT id FROM chain c WHERE after IS DISTINCT FROM valid_to AND valid_to < 'infinity'
@@ -157,7 +148,7 @@ RULES: dict[str, str] = {
             SELECT FROM took r WHERE r.source = c.source AND r.run = c.valid_from_run AND r.restored > 0))""",
     "I5: two touching versions that are the same": f"""
         SELECT a.id FROM spans a JOIN spans b ON a.source = b.source AND a.id = b.id AND a.valid_to = b.valid_from
-        WHERE {_content("a")} IS NOT DISTINCT FROM {_content("b")}""",
+        WHERE ({of("a", _CONTENT)}) IS NOT DISTINCT FROM ({of("b", _CONTENT)})""",
     "I7: effective_at does not rise": """
         SELECT run::text FROM (SELECT run, effective_at <= lag(effective_at) OVER (PARTITION BY source ORDER BY run)
         AS falls FROM took) AS r WHERE falls""",
@@ -170,10 +161,10 @@ RULES: dict[str, str] = {
           OR NOT EXISTS (SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.listed_since)
           OR i.last_seen_at IS NOT NULL AND NOT EXISTS (
             SELECT FROM took r WHERE r.source = i.source AND r.effective_at = i.last_seen_at)""",
-    "I7: a deleted image that was last seen never, later, or before it was as it is": """
+    "I7: a deleted image that was last seen never, after its deletion, or before its last content": """
         SELECT id FROM inventory.images WHERE (deleted_at IS NULL) <> (last_seen_at IS NULL)
           OR last_seen_at NOT BETWEEN valid_from AND deleted_at""",
-    "I7: a source that does not know its last run": """
+    "I7: a source that does not match its last run": """
         SELECT s.name FROM inventory.sources s WHERE
             s.epoch <> (SELECT count(*) FROM took r WHERE r.source = s.name)
             OR s.effective_at IS DISTINCT FROM (SELECT max(effective_at) FROM took r WHERE r.source = s.name)
@@ -182,26 +173,26 @@ RULES: dict[str, str] = {
     "I7: runs that committed though another was ahead": """
         SELECT run::text FROM (SELECT run, epoch <> row_number() OVER (PARTITION BY source ORDER BY run) - 1 AS off
         FROM took) AS r WHERE off""",
-    "I7: a number that several runs have": "SELECT run::text FROM inventory.runs GROUP BY run HAVING count(*) > 1",
+    "I7: a run number that was used twice": "SELECT run::text FROM inventory.runs GROUP BY run HAVING count(*) > 1",
     "I8: deletions without a proven list": "SELECT run::text FROM took WHERE deleted > 0 AND NOT proven",
     "I8: unapproved deletions beside newly held ones": """
         SELECT run::text FROM took r WHERE deleted <> approved AND EXISTS (
             SELECT FROM inventory.held_deletions h WHERE h.source = r.source AND h.run = r.run)""",
-    "I8: deleted though it was held, and no one approved it": """
+    "I8: deleted while held, without approval": """
         SELECT id FROM inventory.held_deletions WHERE outcome = 'deleted' AND approved_at IS NULL""",
     "I7: a source that accounted for its images later than it proved its list": """
         SELECT name FROM inventory.sources WHERE seen_at > proven_at""",
-    "I8: approvals that were not used once": """
+    "I8: approvals that were not used exactly once": """
         SELECT run::text FROM took r WHERE approved <> (SELECT count(*) FROM inventory.held_deletions h
         WHERE h.source = r.source AND h.closed_run = r.run AND h.outcome = 'deleted' AND h.approved_at IS NOT NULL)""",
     "I8: deletions that were not confirmed": f"""
         SELECT r.run::text FROM took r JOIN (
             SELECT i.source, i.deleted_run AS run, count(*) AS n FROM inventory.images i
-            WHERE i.deleted_run IS NOT NULL AND NOT {_dead("i")} GROUP BY 1, 2
+            WHERE i.deleted_run IS NOT NULL AND NOT {listed_as_deleted("i")} GROUP BY 1, 2
         ) AS went USING (source, run) WHERE r.missing - r.still_there - r.unconfirmed - r.pending < went.n""",
     "I8: confirmed deletions that were neither made nor held": """
         SELECT run::text FROM took WHERE missing - still_there - unconfirmed - pending > deleted + held""",
-    "I8: images that nobody could confirm, and nothing is withheld": """
+    "I8: unconfirmed images, and nothing is withheld": """
         SELECT run::text FROM took WHERE unconfirmed > 0 AND status = 'done'""",
     "I8: missing images that are not on record, or not as the last proven list found them": """
         SELECT s.name FROM inventory.sources s JOIN took r ON r.source = s.name AND r.effective_at = s.proven_at
@@ -217,7 +208,7 @@ RULES: dict[str, str] = {
     "I8: a missing image that is not live": """
         SELECT m.id FROM inventory.missing_images m LEFT JOIN inventory.images i USING (source, id)
         WHERE m.ended_at IS NULL AND (i.id IS NULL OR i.deleted_at IS NOT NULL)""",
-    "I8: an image that was listed again, and does not know it": """
+    "I8: an image that was listed again, with an older listed_since": """
         SELECT i.id FROM inventory.images i JOIN inventory.missing_images m USING (source, id)
         WHERE m.outcome = 'listed' AND i.deleted_at IS NULL AND i.listed_since < m.ended_at""",
     "I8: an open case of an image that is not live": """
@@ -230,7 +221,7 @@ RULES: dict[str, str] = {
                           AND i.deleted_run = h.closed_run)
           AND NOT EXISTS (SELECT FROM inventory.image_versions v WHERE v.source = h.source AND v.id = h.id
                           AND v.valid_to_run = h.closed_run)""",
-    "I8: half an approval": """
+    "I8: an approval without its moment or its name": """
         SELECT id FROM inventory.held_deletions WHERE (approved_at IS NULL) <> (approved_by IS NULL)""",
     "I12: received is not the sum of its parts": """
         SELECT run::text FROM took
@@ -243,11 +234,11 @@ RULES: dict[str, str] = {
            OR least(quarantined, missing, still_there, unconfirmed, pending, type_mismatches) < 0
            OR least(requests, retries, bytes, pages) < 0
            OR still_there + unconfirmed + pending > missing OR approved > deleted""",
-    "I12: created is not what was created": """
+    "I12: created does not match the new images": """
         SELECT r.run::text FROM took r LEFT JOIN (
             SELECT source, first_seen_at AS at, count(*) AS n FROM inventory.images GROUP BY 1, 2
         ) AS came ON came.source = r.source AND came.at = r.effective_at WHERE r.created <> coalesce(came.n, 0)""",
-    "I12: restored is not what came back": """
+    "I12: restored does not match the images that came back": """
         SELECT r.run::text FROM took r LEFT JOIN (
             SELECT c.source, c.valid_from AS at, count(*) AS n FROM chain c JOIN inventory.images i USING (source, id)
             WHERE c.before IS DISTINCT FROM c.valid_from AND i.first_seen_at < c.valid_from GROUP BY 1, 2
@@ -257,7 +248,7 @@ RULES: dict[str, str] = {
         SELECT r.run::text FROM took r JOIN (
             SELECT source, valid_from AS at, count(*) AS n FROM chain WHERE before = valid_from GROUP BY 1, 2
         ) AS changed ON changed.source = r.source AND changed.at = r.effective_at WHERE r.updated < changed.n""",
-    "I12: deleted is not what went": """
+    "I12: deleted does not match the images that went": """
         SELECT r.run::text FROM took r LEFT JOIN (
             SELECT source, at, count(*) AS n FROM (
                 SELECT source, valid_to AS at FROM chain WHERE after IS DISTINCT FROM valid_to
@@ -279,9 +270,9 @@ RULES: dict[str, str] = {
     "I13: a digest of a run that did not commit": """
         SELECT run::text FROM inventory.runs
         WHERE effective_at IS NULL AND (digest IS NOT NULL OR changes_digest IS NOT NULL)""",
-    "I13: history that is called pruned, and no one pruned it": """
+    "I13: history marked as pruned, without a pruning on record": """
         SELECT name FROM inventory.sources s WHERE pruned_before IS DISTINCT FROM (
             SELECT max(p.pruned_before) FROM inventory.prunings p WHERE p.source = s.name)""",
-    "I6: a digest of another length": """
+    "I6: a digest of the wrong length": """
         SELECT id FROM inventory.images WHERE length(raw_digest) <> 16 OR length(content_digest) <> 16""",
 }

@@ -1,23 +1,28 @@
-"""What is asked of the inventory; answered by the views and functions of the schema, which analysts use as well."""
+"""Questions to the inventory, answered by the views and functions of the schema, which analysts use as well."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 
 from sync.domain.fields import COLUMNS
+from sync.domain.image import iso
 from sync.errors import UnknownError, UsageError
-from sync.store.connection import Target, connect, to_store_error, transaction
+from sync.store.connection import Target, connect, transaction
+from sync.store.engine import engine_connection
+from sync.store.runs.records import ABANDONED_AFTER
 from sync.store.schema import migrate
 
 Row = Mapping[Any, Any]  # by column name
+Value = datetime | str | int | None
 CONTENT = (*COLUMNS, "extra")
+OF_SOURCE = "(CAST(:source AS text) IS NULL OR source = :source)"
 _CHUNK = 2_000  # rows held in memory at a time
 
 _STATUS = """
@@ -68,21 +73,21 @@ LEFT JOIN LATERAL (
 WHERE EXISTS (SELECT FROM inventory.deleted_images d WHERE d.source = s.name AND d.id = :id) OR h.id IS NOT NULL
 ORDER BY s.name
 """
+_READ_TO = "SELECT read_to FROM inventory.report_bookmarks WHERE source = :source AND name = :name"
 _MOMENT = "SELECT source, coalesce(effective_at, started_at) AS moment FROM inventory.runs WHERE run = :run"
-_FIRST_LAST = """
+_FIRST_LAST = f"""
 SELECT min(effective_at) AS first, max(effective_at) AS last FROM inventory.runs
-WHERE effective_at IS NOT NULL AND (CAST(:source AS text) IS NULL OR source = :source)
-"""
-# The transaction began before its snapshot was taken; a run under way takes effect after it was put on record.
-_SETTLED = """
+WHERE effective_at IS NOT NULL AND {OF_SOURCE}
+"""  # noqa: S608 - a constant
+# The transaction began before its snapshot was taken; a running run takes effect after it was put on record.
+_SETTLED = f"""
 SELECT least(
     (SELECT min(started_at) FROM inventory.runs
-     WHERE status = 'running' AND deadline_at > now() - interval '10 minutes'
-       AND (CAST(:source AS text) IS NULL OR source = :source)),
+     WHERE status = 'running' AND deadline_at > now() - {ABANDONED_AFTER} AND {OF_SOURCE}),
     (SELECT min(greatest(now(), effective_at)) FROM inventory.sources
      WHERE CAST(:source AS text) IS NULL OR name = :source)
 ) AS moment
-"""
+"""  # noqa: S608 - constants
 
 
 class Inventory:
@@ -92,11 +97,11 @@ class Inventory:
         self._connection = connection
 
     def status(self) -> list[Row]:
-        """One row a source: its last run, when its list was last proven, and what is withheld."""
+        """One row per source: its last run, when its list was last proven, and what is withheld."""
         return self.rows(_STATUS)
 
     def findings(self) -> list[Row]:
-        """What is worth knowing about the sources."""
+        """Things worth knowing about the sources."""
         return self.rows(_FINDINGS)
 
     def held(self) -> list[Row]:
@@ -112,7 +117,7 @@ class Inventory:
         return self._stream(_AS_OF, moment=moment, source=source)
 
     def history(self, image_id: str, source: str | None) -> list[Row]:
-        """All versions of one image, oldest first, each with what changed from the one before.
+        """All versions of one image, oldest first, each with its changes from the one before.
 
         Raises:
             UnknownError: it never was live.
@@ -123,22 +128,22 @@ class Inventory:
         return rows
 
     def diff(self, before: datetime, after: datetime, source: str | None) -> Iterator[Row]:
-        """What changed between two moments: a row a changed field of each image."""
+        """The changes between two moments: one row per image and changed field, streamed."""
         return self._stream(_DIFF, before=before, after=after, source=source)
 
     def observed(self, moment: datetime, source: str | None) -> list[Row]:
-        """One row a source: the proven runs on both sides of a moment, and what that says of an answer."""
+        """One row per source: the proven runs before and after a moment, and what that means for an answer."""
         return self.rows(_OBSERVED, moment=moment, source=source)
 
     def rows(self, query: str, **values: object) -> list[Row]:
-        """The rows of a query, values in it as ``:name``; values that are not in it are left out."""
+        """The rows of a query that names its values as ``:name``; values that it does not name are ignored."""
         return list(self._connection.execute(text(query), values).mappings())
 
     def ask(self, what: str, query: str, values: Mapping[str, object]) -> list[Row]:
         """Carry out a user's own query; it can write nothing.
 
         Args:
-            what: whose query it is, for messages.
+            what: the owner of the query, for messages.
             query: the SQL.
             values: by name, as in ``rows``.
 
@@ -155,38 +160,43 @@ class Inventory:
             raise UsageError(f"the SQL of {what} can't be carried out: {reason}") from error
 
     def moment(self, run: int) -> datetime:
-        """When a run took effect; of one that wrote nothing, when it began.
+        """When a run took effect, or when it began if it wrote nothing.
 
         Raises:
             UnknownError: there is no such run.
         """
-        found = self.rows(_MOMENT, run=run)
-        if not found:
+        rows = self.rows(_MOMENT, run=run)
+        if not rows:
             newest = self.rows("SELECT max(run) AS run FROM inventory.runs")[0]["run"]
             raise UnknownError(f"there is no run {run}; the newest is {newest or 'none at all'}")
-        moment: datetime = found[0]["moment"]
+        moment: datetime = rows[0]["moment"]
         return moment
 
     def bounds(self, source: str | None) -> tuple[datetime | None, datetime | None]:
-        """When the first and the last run took effect; None, None if there is none."""
+        """When the first and the last run took effect; twice None if there is none."""
         row = self.rows(_FIRST_LAST, source=source)[0]
         return row["first"], row["last"]
 
     def now(self) -> datetime:
         """The database's clock."""
-        found: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
-        return found
+        moment: datetime = self.rows("SELECT clock_timestamp() AS now")[0]["now"]
+        return moment
 
     def settled(self, source: str | None = None) -> datetime:
-        """The last moment of which no run under way, of a source or of any, can change anything any more."""
-        found: datetime = self.rows(_SETTLED, source=source)[0]["moment"]
-        return found
+        """The last moment whose answers no running run, of this source or of any, can still change."""
+        moment: datetime = self.rows(_SETTLED, source=source)[0]["moment"]
+        return moment
+
+    def read_to(self, reader: str, source: str | None) -> datetime | None:
+        """The moment up to which a reader has had reports on a source, or on all of them; None: never."""
+        rows = self.rows(_READ_TO, name=reader, source=source or "")
+        return rows[0]["read_to"] if rows else None
 
     def check_source(self, source: str | None) -> None:
-        """Make sure that a source is known.
+        """Make sure that the database knows a source.
 
         Raises:
-            UnknownError: it is not.
+            UnknownError: it does not.
         """
         known = [row["name"] for row in self.rows("SELECT name FROM inventory.sources ORDER BY name")]
         if source is not None and source not in known:
@@ -200,7 +210,7 @@ class Inventory:
             return f"source {source} has no image {image_id}; {', '.join(known)} has"
         if known:
             return (
-                f"of image {image_id} there is no version: it never was live here, as the cloud listed it as deleted "
+                f"image {image_id} has no version: either it never was live, as the cloud already listed it as deleted "
                 "when it was first seen, or its history was pruned"
             )
         return f"no image {image_id} was ever seen; `image-sync as-of now` lists those that exist"
@@ -220,15 +230,25 @@ def inventory(target: Target) -> Iterator[Inventory]:
     """
     with connect(target) as own, transaction(own, target, "reading the version of the schema"):
         migrate.check(own)
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(target), poolclass=pool.NullPool)
-    try:
-        with engine.connect() as connection:
-            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).exec_driver_sql(
-                "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
-                f"set_config('jit', 'off', true), set_config('lock_timeout', '{int(target.lock_timeout * 1000)}', true)"
-            )
-            yield Inventory(connection)
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise to_store_error(error.orig, "reading the inventory") from error
-        raise
+    limits = (
+        "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
+        f"set_config('jit', 'off', true), set_config('lock_timeout', '{int(target.lock_timeout * 1000)}', true)"
+    )
+    with engine_connection(lambda: connect(target), "reading the inventory") as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        connection.exec_driver_sql(limits)
+        yield Inventory(connection)
+
+
+def inline_parameters(query: str, values: Mapping[str, Value]) -> str:
+    """Write a query with its values in place of ``:name``, so that anyone can carry it out in ``psql``."""
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"(?<!:):({names})\b", lambda match: _literal(values[match[1]]), query.strip()) + ";"
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, datetime):
+        return f"timestamptz '{iso(value)}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(value)

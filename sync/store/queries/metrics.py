@@ -1,13 +1,14 @@
-"""Numbers about sources and their runs, for who watches them: cheap to ask often, and the same after a restart.
+"""Numbers about sources and their runs for monitoring: cheap to ask often, and the same after a restart.
 
-Runs that have ended do not change any more, so their sums are kept up to the first that has not, and only later ones
-are summed up afresh.
+Runs that have ended do not change any more, so their sums are kept up to the first that has not ended, and only those
+of later runs are computed each time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -16,22 +17,20 @@ from sync.domain.metrics import CHANGES, SourceMetrics
 from sync.store.connection import Target, connect, transaction
 
 _SUMMED = (*CHANGES, "requests", "retries", "throttled_ms")
-# Of the last minute, a run of a lower number may still become visible. One that was killed, and is never buried since
-# its source is synced no more, must not have all later ones summed up afresh for ever.
+# A run of the last minute with a lower number may still become visible. One that was killed, and is never marked as
+# abandoned because its source is no longer synced, must not have all later ones summed each time forever.
 _SETTLED = """
 SELECT coalesce(least(
     (SELECT min(run) - 1 FROM inventory.runs WHERE status = 'running' AND deadline_at > now() - interval '1 hour'),
     (SELECT run FROM inventory.runs WHERE started_at < now() - interval '1 minute' ORDER BY run DESC LIMIT 1)
 ), 0) AS settled
 """
-_SUMS = """
-SELECT source, status, count(*) AS runs, sum(created)::bigint AS created, sum(updated)::bigint AS updated,
-       sum(restored)::bigint AS restored, sum(deleted)::bigint AS deleted, sum(requests)::bigint AS requests,
-       sum(retries)::bigint AS retries, sum(throttled_ms)::bigint AS throttled_ms
+_SUMS = f"""
+SELECT source, status, count(*) AS runs, {", ".join(f"sum({name})::bigint AS {name}" for name in _SUMMED)}
 FROM inventory.runs
 WHERE run > %(above)s AND run <= %(upto)s AND status <> 'running'
   AND (%(only)s::text[] IS NULL OR source = ANY(%(only)s)) GROUP BY 1, 2
-"""
+"""  # noqa: S608 - names of columns
 _STATES = """
 SELECT s.name AS source, s.proven_at, last.status, last.ended_at,
        (SELECT count(*) FROM inventory.held_deletions h
@@ -55,11 +54,13 @@ WHERE %(only)s::text[] IS NULL OR s.name = ANY(%(only)s)
 ORDER BY s.name
 """
 _LAST = 2**63 - 1
-_STEP = 500_000  # runs that are summed up in one statement
+_STEP = 500_000  # runs that are summed in one statement
+
+_Totals = dict[str, tuple[Counter[str], Counter[str]]]  # by source: runs by status, and sums by name
 
 
 class MetricsQuery:
-    """Asks for the figures, and keeps what can't change any more.
+    """Asks for the numbers, and keeps those that can't change any more.
 
     Args:
         target: where the database is.
@@ -68,48 +69,32 @@ class MetricsQuery:
 
     def __init__(self, target: Target, only: Collection[str] | None = None) -> None:
         self._target, self._only = target, None if only is None else list(only)
-        self._settled = 0
-        self._runs: dict[str, Counter[str]] = {}
-        self._sums: dict[str, Counter[str]] = {}
+        self._settled, self._totals = 0, _Totals()
 
     def figures(self) -> list[SourceMetrics]:
-        """One a source.
+        """The numbers, per source.
 
         Raises:
-            StoreError: the database can't say.
+            StoreError: the database can't be asked.
         """
-        with connect(self._target) as connection, transaction(connection, self._target, "reading the figures"):
+        with connect(self._target) as connection, transaction(connection, self._target, "reading the metrics"):
             cursor = connection.cursor(row_factory=dict_row)
-            settled = int((cursor.execute(_SETTLED).fetchone() or {})["settled"])
+            (row,) = cursor.execute(_SETTLED)
             # In steps, each of them kept: after years, all at once would take longer than anyone waits.
-            for upto in [*range(self._settled + _STEP, settled, _STEP), settled]:
+            for upto in [*range(self._settled + _STEP, row["settled"], _STEP), row["settled"]]:
                 if upto > self._settled:
-                    runs, sums = self._added(self._runs, self._sums, self._rows(cursor, self._settled, upto))
-                    self._settled, self._runs, self._sums = upto, runs, sums
-            runs, sums = self._added(self._runs, self._sums, self._rows(cursor, self._settled, _LAST))
+                    self._totals, self._settled = self._totals_to(cursor, upto), upto
+            totals = self._totals_to(cursor, _LAST)
             states = cursor.execute(_STATES, {"only": self._only}).fetchall()
-        return [
-            SourceMetrics(**state, runs=runs.get(state["source"], Counter()), sums=sums.get(state["source"], Counter()))
-            for state in states
-        ]
+        for state in states:
+            state["runs"], state["sums"] = totals.get(state["source"], (Counter(), Counter()))
+        return [SourceMetrics(**state) for state in states]
 
-    def _rows(self, cursor: psycopg.Cursor[dict[str, object]], above: int, upto: int) -> list[dict[str, object]]:
-        return cursor.execute(_SUMS, {"above": above, "upto": upto, "only": self._only}).fetchall()
-
-    @staticmethod
-    def _added(
-        runs: Mapping[str, Counter[str]], sums: Mapping[str, Counter[str]], rows: Collection[Mapping[str, object]]
-    ) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
-        """The sums with these rows, as new ones."""
-        all_runs = {source: Counter(counts) for source, counts in runs.items()}
-        all_sums = {source: Counter(counts) for source, counts in sums.items()}
-        for row in rows:
-            source, status = str(row["source"]), str(row["status"])
-            all_runs.setdefault(source, Counter())[status] += _int(row["runs"])
-            for name in _SUMMED:
-                all_sums.setdefault(source, Counter())[name] += _int(row[name])
-        return all_runs, all_sums
-
-
-def _int(value: object) -> int:
-    return int(str(value))
+    def _totals_to(self, cursor: psycopg.Cursor[dict[str, Any]], upto: int) -> _Totals:
+        """The kept totals and those of later runs up to one, as new ones."""
+        totals = {source: (Counter(runs), Counter(sums)) for source, (runs, sums) in self._totals.items()}
+        for row in cursor.execute(_SUMS, {"above": self._settled, "upto": upto, "only": self._only}):
+            runs, sums = totals.setdefault(row.pop("source"), (Counter(), Counter()))
+            runs[row.pop("status")] += row.pop("runs")
+            sums.update(row)
+        return totals

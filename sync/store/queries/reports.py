@@ -1,19 +1,15 @@
-"""What a report asks of the inventory: changes, runs and what waits, between two moments.
+"""The queries of a report: changes, runs, and what waits for a person, between two moments.
 
 Nothing that happens after the second moment changes an answer; so a run counts from when it took effect or ended.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
-from sync.domain.image import iso
-from sync.store.queries.inventory import Inventory, Row
+from sync.store.queries.inventory import OF_SOURCE, Inventory, Row, inline_parameters
 
-Value = datetime | str | int | None  # of a parameter
-_SOURCE = "(CAST(:source AS text) IS NULL OR source = :source)"
 COUNTS = """
 SELECT source, count(*) AS images FROM inventory.images_as_of(:moment, :source) GROUP BY source ORDER BY source
 """
@@ -28,20 +24,20 @@ GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
 """
 CHANGES = f"""
 SELECT source, id, name, at, not_before, run, kind, field, old, new FROM inventory.image_changes
-WHERE at > :begin AND at <= :end AND {_SOURCE} ORDER BY at, source, id, kind, field
+WHERE at > :begin AND at <= :end AND {OF_SOURCE} ORDER BY at, source, id, kind, field
 """  # noqa: S608 - a constant
 RUNS = f"""
 SELECT run, source, status, trigger, started_at, finished_at, effective_at, proven, proof, reason,
        read_attempts, pages, listed, created, updated, restored, deleted, approved, held, quarantined, missing,
        still_there, unconfirmed, pending, requests, retries, encode(digest, 'hex') AS digest
 FROM inventory.runs
-WHERE coalesce(effective_at, finished_at) > :begin AND coalesce(effective_at, finished_at) <= :end AND {_SOURCE}
+WHERE coalesce(effective_at, finished_at) > :begin AND coalesce(effective_at, finished_at) <= :end AND {OF_SOURCE}
 ORDER BY coalesce(effective_at, finished_at), run
 """  # noqa: S608 - a constant
 HELD = f"""
 SELECT h.source, h.id, h.run, h.held_at, h.last_seen_at, h.reason FROM inventory.held_deletions h
 WHERE held_at <= :end AND (closed_at IS NULL OR closed_at > :end) AND (approved_at IS NULL OR approved_at > :end)
-  AND {_SOURCE} ORDER BY source, id
+  AND {OF_SOURCE} ORDER BY source, id
 """  # noqa: S608 - a constant
 EVIDENCE = """
 SELECT s.name AS source, proven.run AS proven_run, proven.effective_at AS proven_at,
@@ -66,7 +62,7 @@ ORDER BY s.name
 """
 QUARANTINED = f"""
 SELECT source, id, first_run, first_seen_at, reason FROM inventory.quarantine
-WHERE first_seen_at > :begin AND first_seen_at <= :end AND {_SOURCE} ORDER BY first_seen_at, source, id
+WHERE first_seen_at > :begin AND first_seen_at <= :end AND {OF_SOURCE} ORDER BY first_seen_at, source, id
 """  # noqa: S608 - a constant
 QUERIES = {
     "Images at the end, by source": COUNTS,
@@ -80,7 +76,7 @@ QUERIES = {
 
 
 class ReportQueries:
-    """Asks an inventory for what a report on the time after ``begin``, up to ``end``, is made of."""
+    """Asks an inventory for the parts of a report on the time after ``begin``, up to and including ``end``."""
 
     def __init__(self, inventory: Inventory, begin: datetime, end: datetime, source: str | None) -> None:
         self.begin, self.end, self.source = begin, end, source
@@ -92,21 +88,21 @@ class ReportQueries:
 
     def shares(self) -> dict[str, dict[str, int]]:
         """Images at the end by value, by dimension; the largest first."""
-        found: dict[str, dict[str, int]] = {}
+        shares: dict[str, dict[str, int]] = {}
         for row in self._rows(SHARES):
-            found.setdefault(row["dimension"], {})[row["value"]] = row["images"]
-        return found
+            shares.setdefault(row["dimension"], {})[row["value"]] = row["images"]
+        return shares
 
     def changes(self) -> list[Row]:
-        """A row a changed field, in the order in which they were found."""
+        """One row per changed field, in the order in which the changes were found."""
         return self._rows(CHANGES)
 
     def evidence(self, moment: datetime) -> list[Row]:
-        """By source: the last proven run up to a moment, how many unproven ones came after it, and the last digest."""
+        """Per source: the last proven run up to a moment, how many unproven ones followed, and the last digest."""
         return self._rows(EVIDENCE, moment)
 
     def runs(self) -> list[Row]:
-        """The runs that took effect, or that ended without, in that time."""
+        """The runs that took effect in that time, or ended in it without effect."""
         return self._rows(RUNS)
 
     def held(self) -> list[Row]:
@@ -114,7 +110,7 @@ class ReportQueries:
         return self._rows(HELD)
 
     def quarantined(self) -> list[Row]:
-        """Records first met in that time that are no image."""
+        """Records that came first in that time and can't be read as images."""
         return self._rows(QUARANTINED)
 
     def images(self) -> Iterator[Row]:
@@ -122,23 +118,9 @@ class ReportQueries:
         return self._inventory.as_of(self.end, self.source)
 
     def sql(self) -> dict[str, str]:
-        """The queries that the numbers of the report come from, by what they tell, as anyone can carry them out."""
+        """The queries behind the numbers of the report, by title, in a form that anyone can carry out."""
         values = {"begin": self.begin, "end": self.end, "source": self.source, "moment": self.end}
-        return {about: inline_parameters(query, values) for about, query in QUERIES.items()}
+        return {title: inline_parameters(query, values) for title, query in QUERIES.items()}
 
     def _rows(self, query: str, moment: datetime | None = None) -> list[Row]:
         return self._inventory.rows(query, begin=self.begin, end=self.end, source=self.source, moment=moment)
-
-
-def inline_parameters(query: str, values: Mapping[str, Value]) -> str:
-    """The query with values in place of ``:name``, and a semicolon, so that anyone can run it in ``psql``."""
-    names = "|".join(map(re.escape, values))
-    return re.sub(rf"(?<!:):({names})\b", lambda name: _literal(values[name[1]]), query.strip()) + ";"
-
-
-def _literal(value: Value) -> str:
-    if isinstance(value, datetime):
-        return f"timestamptz '{iso(value)}'"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return "NULL" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""What a statement wrote, held against what it had to write: nothing may come back short unnoticed."""
+"""Compares what a statement wrote with what it had to write, so that no missing row goes unnoticed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sync.errors import StoreError
 
 
 def agree(written: int, planned: int, what: str) -> None:
-    """Hold the rows that a statement wrote against those that were planned.
+    """Compare the number of rows that a statement wrote with the planned one.
 
     Raises:
         StoreError: they differ, so the run must not commit.
@@ -28,7 +28,7 @@ def agree(written: int, planned: int, what: str) -> None:
 def counted_copy(
     connection: psycopg.Connection[Any], statement: str, planned: int, what: str
 ) -> Iterator[psycopg.Copy]:
-    """Carry out a ``COPY ... FROM STDIN`` of as many rows as planned.
+    """Carry out a ``COPY ... FROM STDIN`` of the planned number of rows.
 
     Raises:
         StoreError: the database counts another number of rows.

@@ -1,8 +1,8 @@
 """A digest of each committed run, over what it changed and over the run before it; and whether they still hold.
 
-What a run changed is a set: of each version that it opened the digest of the content and the id, of each that it closed
-the id. Its digest is the SHA-256 of the members' SHA-256, in their order; that of the run is made from it by
-``inventory.run_digest``. How to check them by hand, and what they can't tell: docs/evidence.md.
+The changes of a run are a set: for each version that it opened the digest of the content and the id, for each that it
+closed the id. Its digest is the SHA-256 of the members' SHA-256 in sorted order; that of the run is made from it by
+``inventory.run_digest``. How to check them by hand, and what they can't show: docs/evidence.md.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
 
@@ -22,8 +22,7 @@ from sync.domain.run import Outcome, Run
 from sync.store.runs.counted import agree
 
 Connection = psycopg.Connection[Any]
-_OPENED, _CLOSED = b"+", b"-"
-_SIZE = 32  # bytes
+_SIZE = 32  # bytes of a SHA-256
 _CHUNK = 2_000  # rows held in memory at a time
 
 _OPENED_BY = """
@@ -31,7 +30,7 @@ SELECT sha256('+'::bytea || i.content_digest || convert_to(i.id, 'UTF8')) FROM {
 WHERE i.valid_from_run = %(run)s AND i.deleted_at IS NULL
 """
 _ALL = "(SELECT * FROM inventory.images WHERE source = %(source)s)"
-# OFFSET keeps the planner from looking through all images for those of this run, of which it expects one.
+# OFFSET keeps the planner from scanning all images for those of this run, of which it expects one.
 _STAGED = """
 pg_temp.stage s CROSS JOIN LATERAL (
     SELECT * FROM inventory.images WHERE source = %(source)s AND id = s.id OFFSET 0)
@@ -54,7 +53,7 @@ UPDATE inventory.runs r SET digest = inventory.run_digest(r, (
 WHERE source = %(source)s AND run = %(run)s
 """
 _SEALED = """
-SELECT r.run, r.source, r.ignored, r.changes_digest, r.effective_at > coalesce(s.pruned_before, '-infinity') AS kept
+SELECT r.run, r.ignored, r.changes_digest, r.effective_at > coalesce(s.pruned_before, '-infinity') AS kept
 FROM inventory.runs r JOIN inventory.sources s ON s.name = r.source WHERE r.digest IS NOT NULL
 """
 _VERSIONS = f"""
@@ -73,64 +72,63 @@ WHERE r.digest IS NOT NULL AND r.effective_at <= s.pruned_before
 """
 
 
-def seal(connection: Connection, run: Run, outcome: Outcome, *, loaded: bool) -> None:
-    """Give a run its digest, in the transaction of its data, as the last that is written of it.
+def seal(connection: Connection, run: Run, outcome: Outcome, *, first_load: bool) -> None:
+    """Give a run its digest, in the transaction of its data; nothing of the run is written after it.
 
     Args:
         connection: within the transaction.
         run: the run.
         outcome: how it ended.
-        loaded: whether it was a first load, whose images were not staged.
+        first_load: whether its images went straight to their table, and not by way of the stage.
     """
     changes = "''::bytea"
     if outcome.plan.changes:
-        changes = f"({_LOADED if loaded else _CHANGED})"
-    facts = {"run": run.number, "source": run.source.name, "effective_at": outcome.effective_at}
-    facts |= {"ignored": ",".join(sorted(run.source.ignore))}
+        changes = f"({_LOADED if first_load else _CHANGED})"
+    values = {"run": run.number, "source": run.source.name, "effective_at": outcome.effective_at}
+    values |= {"ignored": ",".join(sorted(run.source.ignore))}
     for statement in (_SEAL.format(changes=changes).encode(), _CHAIN.encode()):
-        agree(connection.execute(statement, facts).rowcount, 1, "runs sealed")
+        agree(connection.execute(statement, values).rowcount, 1, "runs sealed")
 
 
 def unchained(connection: Connection) -> list[int]:
-    """Runs whose digest is not what their record, their changes' digest and their predecessor say."""
+    """The runs whose digest does not follow from their record, the digest of their changes and their predecessor."""
     return [row[0] for row in connection.execute(_UNCHAINED)]
 
 
 def altered(connection: Connection) -> list[int]:
-    """Runs whose changes are not those that their digest was made of; reads the whole history once."""
-    sealed = {run: (ignored, digest) for run, _source, ignored, digest, kept in connection.execute(_SEALED) if kept}
-    found: dict[int, bytearray] = defaultdict(bytearray)
-    for run, part in _parts(connection, {run: ignored for run, (ignored, _digest) in sealed.items()}):
-        found[run] += part
-    return sorted(run for run, (_ignored, digest) in sealed.items() if _digest_of(found[run]) != digest)
+    """The runs whose changes are not those that their digest was made of; reads the whole history once."""
+    sealed = {run: (ignored, digest) for run, ignored, digest, kept in connection.execute(_SEALED) if kept}
+    changes: dict[int, bytearray] = defaultdict(bytearray)  # takes half the memory that a list of digests would
+    for run, change in _changes(connection, {run: ignored for run, (ignored, _digest) in sealed.items()}):
+        changes[run] += change
+    return sorted(run for run, (_ignored, digest) in sealed.items() if _digest_of(changes[run]) != digest)
 
 
 def bearer(connection: Connection, digest: bytes) -> int | None:
-    """The run that bears a digest, or None."""
+    """The run that has this digest, or None."""
     row = connection.execute(_BEARS, {"digest": digest}).fetchone()
     return None if row is None else row[0]
 
 
 def unchecked(connection: Connection) -> int:
-    """How many runs have nothing but their record to be checked by, as history from then was pruned."""
+    """How many runs can be checked by their record only, as history from then was pruned."""
     row = connection.execute(_UNCHECKED).fetchone()
     return int(row[0]) if row else 0
 
 
-def _parts(connection: Connection, ignored: dict[int, str]) -> Iterator[tuple[int, bytes]]:
-    """What each run changed, member by member."""
+def _changes(connection: Connection, ignored: dict[int, str]) -> Iterator[tuple[int, bytes]]:
+    """The changes of these runs, each as a run and the SHA-256 of the change."""
     reader = cache(lambda names: Reader(tuple(filter(None, names.split(",")))))
     with connection.cursor("versions") as cursor:
         cursor.itersize = _CHUNK
-        for open_connection, closed, *values, extra in cursor.execute(_VERSIONS.encode()):
+        for opened_by, closed_by, *values, extra in cursor.execute(_VERSIONS.encode()):
             name = values[0].encode()
-            if open_connection in ignored:
-                content = reader(ignored[open_connection]).stored(values, extra)
-                yield open_connection, sha256(_OPENED + content + name).digest()
-            if closed in ignored:
-                yield closed, sha256(_CLOSED + name).digest()
+            if opened_by in ignored:
+                content = reader(ignored[opened_by]).stored(values, extra)
+                yield opened_by, sha256(b"+" + content + name).digest()
+            if closed_by in ignored:
+                yield closed_by, sha256(b"-" + name).digest()
 
 
-def _digest_of(members: bytearray) -> bytes:
-    """Digest of a set."""
-    return sha256(b"".join(sorted(members[n : n + _SIZE] for n in range(0, len(members), _SIZE)))).digest()
+def _digest_of(changes: bytearray) -> bytes:
+    return sha256(b"".join(sorted(changes[n : n + _SIZE] for n in range(0, len(changes), _SIZE)))).digest()

@@ -1,31 +1,48 @@
-"""The record of a run: begun at once, finished with its data, and told the truth about whatever happens."""
+"""The record of a run: begun at once, completed with its data, and true whatever happens to the run."""
 
 from __future__ import annotations
 
 import os
 import socket
-from dataclasses import astuple
+from collections.abc import Iterable
+from dataclasses import astuple, fields
 from typing import Any
 
 from sync import __version__, logs
 from sync.domain.guard import Plan
-from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run, Source
+from sync.domain.run import JSON_FIELDS, Listing, Missing, Outcome, PageEvidence, RequestStats, Run, Source
 from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
-from sync.store.connection import Target, transaction
+from sync.store.connection import Connection, Target, transaction
 from sync.store.runs.counted import agree, counted_copy
-from sync.store.waiting import Connection
 
 _log = logs.get(__name__)
 
-# To begin a run, and to put on record how it ended, waits for no other run: not for one that is writing, which holds
-# the row of its source, nor for one that stands still. ON CONFLICT alone would wait for the row.
+# This long after its deadline a run is no longer alive, and may not take effect: `_FINISH` makes sure of that.
+ABANDONED_AFTER = "interval '10 minutes'"
+
+
+def _set(columns: Iterable[str]) -> str:
+    return ", ".join(f"{column} = %({column})s" for column in columns)
+
+
+def _abandon(which: str, reason: str) -> str:
+    return f"""
+UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(), reason = '{reason}'
+WHERE source = %(name)s AND run IN (
+    SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running' AND {which} FOR UPDATE SKIP LOCKED)
+"""  # noqa: S608 - two constants
+
+
+# To begin a run, and to record how it ended, waits for no other run: neither for one that is writing, which holds the
+# row of its source, nor for one that hangs. ON CONFLICT alone would wait for the row.
 _REGISTER = """
 INSERT INTO inventory.sources (name, endpoint, filter)
 SELECT %(name)s, %(endpoint)s, %(filter)s WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
 ON CONFLICT (name) DO NOTHING
 """
-_READ_SOURCE = "SELECT epoch, filter, clock_timestamp() FROM inventory.sources WHERE name = %(name)s"
+_SOURCE = "SELECT epoch, filter FROM inventory.sources WHERE name = %(name)s"
+_CLOCK = "SELECT clock_timestamp()"
 _BEGIN = """
 INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host)
 VALUES (%(name)s, 'running', %(trigger)s, clock_timestamp() + make_interval(secs => %(seconds)s), %(epoch)s,
@@ -37,20 +54,36 @@ INSERT INTO inventory.runs (source, status, trigger, reason, deadline_at, finish
 SELECT name, 'skipped', 'schedule', %(reason)s, clock_timestamp(), clock_timestamp(), epoch, %(version)s, %(host)s
 FROM inventory.sources WHERE name = %(name)s
 """
-# A run that is past its deadline by so much is no longer alive, and may not take effect: `_FINISH` sees to that.
-_MARK_ABANDONED = """
-UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
-       reason = 'the run never said how it ended; its process was killed, or its host went down'
-WHERE source = %(name)s AND run IN (
-    SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running'
-    AND deadline_at < clock_timestamp() - interval '10 minutes' FOR UPDATE SKIP LOCKED)
-"""
-_FAIL = """
-UPDATE inventory.runs SET status = %(status)s, reason = %(reason)s, error = %(error)s,
-       finished_at = coalesce(finished_at, clock_timestamp()),
-       requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
+_ABANDON_LATE = _abandon(
+    f"deadline_at < clock_timestamp() - {ABANDONED_AFTER}",
+    "the run never said how it ended; its process was killed, or its host went down",
+)
+# The fence keeps every run that began earlier from committing: one that is still marked as running is either dead, or
+# will soon say itself that it was superseded.
+_ABANDON_EARLIER = _abandon(
+    "epoch <= %(epoch)s AND run <> %(run)s", "the run never said how it ended, and a later one committed"
+)
+_STATS = ("requests", "retries", "bytes", "throttled_ms")
+_FAIL = f"""
+UPDATE inventory.runs SET {_set(("status", "reason", "error", *_STATS))},
+       finished_at = coalesce(finished_at, clock_timestamp())
 WHERE source = %(name)s AND run = %(run)s AND status IN ('running', 'abandoned')
+"""  # noqa: S608 - names of columns
+# The columns that are named like the fields of an outcome, its plan and its statistics.
+_OUTCOME = (*(name for name in JSON_FIELDS if name not in {"run", "source", "held_by"}), "approved", "throttled_ms")
+_FINISH = f"""
+UPDATE inventory.runs SET {_set((*_OUTCOME, "pages"))}, finished_at = clock_timestamp()
+WHERE source = %(name)s AND run = %(run)s AND status = 'running'
+  AND clock_timestamp() < deadline_at + {ABANDONED_AFTER}
+"""  # noqa: S608 - names of columns, and a constant
+_PROVEN = """
+UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
+       seen_at = CASE WHEN %(unconfirmed)s + %(pending)s = 0 THEN effective_at ELSE seen_at END
+WHERE name = %(name)s
 """
+_RENAMED = {"offset": "row_offset", "rows": "row_count"}  # words of SQL are poor names of columns
+_PAGE = ("source", "run", "page", "anchor_id", *(_RENAMED.get(f.name, f.name) for f in fields(PageEvidence)))
+_COPY_PAGES = f"COPY inventory.run_pages ({', '.join(_PAGE)}) FROM STDIN"
 
 
 def start(connection: Connection, target: Target, source: Source, trigger: str) -> Run:
@@ -59,14 +92,15 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     Raises:
         FilterChangedError: the filter is not the one the inventory was made with; the run is on record as failed.
     """
-    seconds = {"seconds": source.deadline}
-    facts = {"name": source.name, "endpoint": source.endpoint, "filter": source.filter, "trigger": trigger} | seconds
+    values = _values(source) | {"trigger": trigger, "seconds": source.deadline}
     with transaction(connection, target, "starting the run"):
-        connection.execute(_REGISTER, facts)
-        connection.execute(_MARK_ABANDONED, facts)
-        epoch, filter, _now = _one(connection, _READ_SOURCE, facts)
-        facts |= {"epoch": epoch, "version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
-        number, started_at = _one(connection, _BEGIN, facts)
+        connection.execute(_REGISTER, values)
+        connection.execute(_ABANDON_LATE, values)
+        row = connection.execute(_SOURCE, values).fetchone()
+        if row is None:
+            raise SupersededError("the source vanished from the database while the run began; run again")
+        epoch, filter = row
+        number, started_at = _row(connection, _BEGIN, values | {"epoch": epoch})
     run = Run(number, source, epoch, started_at)
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
@@ -78,113 +112,78 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     return run
 
 
-def look(connection: Connection, target: Target, source: Source) -> Run:
-    """Make a run that is not on record, for a plan; it writes nothing."""
+def start_dry(connection: Connection, target: Target, source: Source) -> Run:
+    """Begin a run that is not on record; this writes nothing.
+
+    Raises:
+        FilterChangedError: the filter is not the one the inventory was made with.
+    """
     with transaction(connection, target, "reading the source"):
-        row = connection.execute(_READ_SOURCE, {"name": source.name}).fetchone()
-        if row is None:
-            row = (0, source.filter, _one(connection, "SELECT clock_timestamp()", {})[0])
-    if row[1] != source.filter:
-        raise filter_changed(source, row[1])
-    return Run(None, source, row[0], row[2])
+        row = connection.execute(_SOURCE, {"name": source.name}).fetchone()
+        epoch, filter = row or (0, source.filter)
+        (now,) = _row(connection, _CLOCK, {})
+    if filter != source.filter:
+        raise filter_changed(source, filter)
+    return Run(None, source, epoch, now)
+
+
+def skip(connection: Connection, target: Target, source: Source, reason: str) -> None:
+    """Put on record a run that was due and did not begin."""
+    values = _values(source) | {"reason": reason}
+    with transaction(connection, target, "recording a skipped run"):
+        connection.execute(_REGISTER, values)
+        connection.execute(_SKIP, values)
 
 
 def fail(connection: Connection, target: Target, run: Run, error: BaseException, stats: RequestStats) -> None:
-    """Put on record why a run ended."""
-    facts = {
+    """Record why a run ended."""
+    values = {name: getattr(stats, name) for name in _STATS} | {
         "name": run.source.name,
         "run": run.number,
         "status": status_of(error).value,
         "reason": pg_text(str(error)) or type(error).__name__,
         "error": type(error).__name__,
-        "requests": stats.requests,
-        "retries": stats.retries,
-        "bytes": stats.bytes,
-        "throttled_ms": round(stats.throttled_seconds * 1000),
     }
     with transaction(connection, target, "recording how the run ended"):
-        connection.execute(_FAIL, facts)
+        connection.execute(_FAIL, values)
 
 
-def skip(connection: Connection, target: Target, source: Source, reason: str) -> None:
-    """Put on record a run that was due and did not begin."""
-    facts: dict[str, Any] = {
-        "name": source.name,
-        "endpoint": source.endpoint,
-        "filter": source.filter,
-        "reason": reason,
-    }
-    facts |= {"version": __version__, "host": f"{socket.gethostname()}/{os.getpid()}"}
-    with transaction(connection, target, "recording a skipped run"):
-        connection.execute(_REGISTER, facts)
-        connection.execute(_SKIP, facts)
-
-
-_FINISH = """
-UPDATE inventory.runs SET
-    status = %(status)s, reason = %(reason)s, finished_at = clock_timestamp(), effective_at = %(effective_at)s,
-    proven = %(proven)s, proof = %(proof)s, read_attempts = %(read_attempts)s, pages = %(pages)s,
-    received = %(received)s, listed = %(listed)s, total = %(total)s,
-    created = %(created)s, updated = %(updated)s, restored = %(restored)s, deleted = %(deleted)s,
-    approved = %(approved)s, held = %(held)s, unchanged = %(unchanged)s, duplicates = %(duplicates)s,
-    quarantined = %(quarantined)s, missing = %(missing)s, still_there = %(still_there)s,
-    unconfirmed = %(unconfirmed)s, pending = %(pending)s, type_mismatches = %(type_mismatches)s,
-    requests = %(requests)s, retries = %(retries)s, bytes = %(bytes)s, throttled_ms = %(throttled_ms)s
-WHERE source = %(name)s AND run = %(run)s AND status = 'running'
-  AND clock_timestamp() < deadline_at + interval '10 minutes'
-"""
-_PROVEN = """
-UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
-       seen_at = CASE WHEN %(accounted)s THEN effective_at ELSE seen_at END
-WHERE name = %(name)s
-"""
-# The fence keeps every run that began earlier from committing: whoever of them is still marked as running is either
-# dead, or will soon say itself that it was superseded.
-_MARK_OVERTAKEN = """
-UPDATE inventory.runs SET status = 'abandoned', finished_at = clock_timestamp(),
-       reason = 'the run never said how it ended, and a later one committed'
-WHERE source = %(name)s AND run IN (
-    SELECT run FROM inventory.runs WHERE source = %(name)s AND status = 'running' AND epoch <= %(epoch)s
-    AND run <> %(run)s FOR UPDATE SKIP LOCKED)
-"""
-
-
-def finish(connection: Connection, run: Run, outcome: Outcome, **more: int) -> None:
+def finish(connection: Connection, run: Run, outcome: Outcome, pages: int) -> None:
     """Complete the record, in the transaction of its data.
 
     Args:
         connection: within the transaction.
         run: the run.
         outcome: how it ended.
-        more: what the outcome does not tell: ``approved``, ``pages``, and whether all images are ``accounted`` for.
+        pages: answers that it read.
+
+    Raises:
+        StoreError: it took so long that it was marked as abandoned.
     """
-    facts = outcome.as_json() | more | {"effective_at": outcome.effective_at}
-    facts |= {"throttled_ms": round(outcome.stats.throttled_seconds * 1000)}
-    facts |= {"run": run.number, "name": run.source.name, "epoch": run.epoch, "endpoint": run.source.endpoint}
-    if not connection.execute(_FINISH, facts).rowcount:
-        raise StoreError("the run went on for so long past its deadline that it was given up; it wrote nothing")
+    values = outcome.as_json() | _values(run.source) | {"run": run.number, "pages": pages}
+    values |= {"effective_at": outcome.effective_at, "approved": outcome.plan.approved}
+    values |= {"throttled_ms": outcome.stats.throttled_ms}
+    if not connection.execute(_FINISH, values).rowcount:
+        raise StoreError("the run went on so long past its deadline that it was abandoned; it wrote nothing")
     if outcome.proven:
-        agree(connection.execute(_PROVEN, facts).rowcount, 1, "sources proven")
+        agree(connection.execute(_PROVEN, values).rowcount, 1, "sources proven")
 
 
-def overtake(connection: Connection, target: Target, run: Run) -> None:
+def abandon_earlier(connection: Connection, target: Target, run: Run) -> None:
     """Mark earlier runs that never said how they ended, once this one has committed.
 
-    Not in its transaction, which would keep their records locked until it ends: they may be about to say it themselves.
+    Not in its transaction, which would lock their records until it ends: they may be about to say it themselves.
     """
-    facts = {"name": run.source.name, "epoch": run.epoch, "run": run.number}
+    values = {"name": run.source.name, "epoch": run.epoch, "run": run.number}
     with transaction(connection, target, "marking runs that never ended"):
-        connection.execute(_MARK_OVERTAKEN, facts)
+        connection.execute(_ABANDON_EARLIER, values)
 
 
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
     anchors = listing.verdict.anchors
-    columns = "source, run, page, anchor_id"
-    columns += ", reading, row_offset, row_count, first_id, last_id, total, request_id, milliseconds"
     pages = [*listing.pages, *missing.pages]
-    statement = f"COPY inventory.run_pages ({columns}) FROM STDIN"
-    with counted_copy(connection, statement, len(pages), "pages of evidence") as copy:
+    with counted_copy(connection, _COPY_PAGES, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
             anchor = anchors.get(page.offset) or None if page.reading == listing.read_attempts else None
             row = (run.source.name, run.number, n, anchor, *astuple(page))
@@ -197,19 +196,20 @@ def pg_text(text: str | None) -> str | None:
 
 
 def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
-    """Sum up a run, up to the moment at which it takes effect."""
-    comparison = listing.comparison
+    """Sum up a run, except for when it takes effect."""
+    comparison, proof = listing.comparison, listing.proof
     counts = comparison.counts
-    quarantined = len(comparison.unreadable) + plan.quarantined
-    reason = "; ".join(filter(None, (plan.reason, missing.reason))) or _withheld(listing)
+    reason = "; ".join(filter(None, (plan.reason, missing.reason)))
+    if not (reason or proof.proven):
+        reason = f"the list is not proven complete: {proof.reason}"
     same = counts.changed - plan.created - plan.updated - plan.restored - plan.quarantined
     return Outcome(
         run=run.number,
         source=run.source.name,
         status=Status.WITHHELD if reason else Status.DONE,
         reason=reason,
-        proven=listing.proof.proven,
-        proof=listing.proof.reason,
+        proven=proof.proven,
+        proof=proof.reason,
         effective_at=None,
         received=counts.received,
         listed=counts.received - counts.duplicates,
@@ -217,7 +217,7 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: 
         plan=plan,
         unchanged=counts.unchanged + same,
         duplicates=counts.duplicates,
-        quarantined=quarantined,
+        quarantined=len(comparison.unreadable) + plan.quarantined,
         missing=len(missing),
         still_there=len(missing.still_there),
         unconfirmed=len(missing.unconfirmed),
@@ -228,21 +228,26 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: 
     )
 
 
-def _withheld(listing: Listing) -> str:
-    return "" if listing.proof.proven else f"the list is not proven complete: {listing.proof.reason}"
-
-
 def filter_changed(source: Source, stored: str) -> FilterChangedError:
-    """What is said of a source whose filter is not the one that is stored."""
+    """The error of a source whose filter is not the stored one."""
     now, before = source.filter or "no filter", stored or "no filter"
     return FilterChangedError(
         f"the filter of source {source.name} changed from {before} to {now}, so images outside it would seem to be "
-        f"gone; if that is meant: image-sync sources accept-filter {source.name}"
+        f"gone; if this is intended: image-sync sources accept-filter {source.name}"
     )
 
 
-def _one(connection: Connection, statement: str, facts: dict[str, Any]) -> tuple[Any, ...]:
-    row = connection.execute(statement, facts).fetchone()
-    if row is None:
-        raise SupersededError("the source vanished from the database while the run began; run again")
-    return tuple(row)
+def _values(source: Source) -> dict[str, Any]:
+    """What the statements about a source's runs need to know of the source and of this process."""
+    host = f"{socket.gethostname()}/{os.getpid()}"
+    return {
+        "name": source.name,
+        "endpoint": source.endpoint,
+        "filter": source.filter,
+        "version": __version__,
+        "host": host,
+    }
+
+
+def _row(connection: Connection, statement: str, values: dict[str, Any]) -> tuple[Any, ...]:
+    return connection.execute(statement, values).fetchone() or ()

@@ -1,4 +1,4 @@
-"""Where changed images wait between reading and writing: some MB of memory, then a temporary file."""
+"""Holds changed images between reading and writing: in some MB of memory, beyond that in a temporary file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 500  # images encoded together
 
 
 class FileSpool:
-    """Keeps changed images in the order they came; flat in memory however many they are.
+    """Keeps changed images in the order they came, in constant memory.
 
     A row is ``(seq, *values, extra as JSON text or None, raw digest, content digest)``.
     """
@@ -42,19 +42,19 @@ class FileSpool:
             self._flush()
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all of them."""
         self.close()
         self._batch = []
         self._count = 0
 
     def close(self) -> None:
-        """Give back memory and disk."""
+        """Free the memory and the disk."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """All rows, in order; may be asked for again."""
+        """All rows, in order; may be called again."""
         self._flush()
         if self._file is None:
             return
@@ -73,10 +73,9 @@ class FileSpool:
                 self._file = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 - lives as long as the spool
             self._file.write(len(packed).to_bytes(4) + packed)
         except OSError as error:
-            text = error.strerror or "no details"
-            raise SpoolError(
-                f"the changes can't be kept in a temporary file: {text}; make room or set TMPDIR"
-            ) from error
+            reason = error.strerror or "no details"
+            message = f"the changes can't be kept in a temporary file: {reason}; make room or set TMPDIR"
+            raise SpoolError(message) from error
 
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -1,6 +1,6 @@
 """The statements of the writing transaction; each works on the whole set at once.
 
-``pg_temp.stage`` holds the images whose content differs from what is stored, ``pg_temp.gone`` the deletions that go
+``pg_temp.stage`` holds the images whose content differs from the stored one, ``pg_temp.gone`` the deletions that go
 through. Names of columns come from ``domain.fields``; values are always parameters.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
@@ -23,22 +23,26 @@ STAGED_TYPES = ("bigint", *(SQL_TYPES[field.kind] for field in FIELDS), "text", 
 _ALL = ", ".join(COLUMNS)
 
 
-def _of(alias: str, columns: Collection[str] = COLUMNS) -> str:
+def of(alias: str, columns: Collection[str] = COLUMNS) -> str:
+    """These columns of a table, by its alias."""
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-# A row that the cloud itself lists as deleted.
-_DEAD = "(s.vendor_deleted IS TRUE OR s.status IS NOT DISTINCT FROM 'deleted')"
-_DEAD_IMAGE = _DEAD.replace("s.", "i.")
+def listed_as_deleted(alias: str) -> str:
+    """Condition: the cloud itself lists this row as deleted."""
+    return f"({alias}.vendor_deleted IS TRUE OR {alias}.status IS NOT DISTINCT FROM 'deleted')"
 
-# Held until the transaction ends. A lock of its own, so that who waits for it in vain knows that a run is writing, and
-# not someone else who holds the row.
+
+_DEAD, _DEAD_IMAGE = listed_as_deleted("s"), listed_as_deleted("i")
+
+# Held until the transaction ends. A lock of its own: if waiting for it fails, another run is writing, and it is not
+# someone else who holds the row.
 TURN = "SELECT pg_advisory_xact_lock(hashtextextended('image-sync run of ' || %(source)s, 0))"
 FENCE = """
 UPDATE inventory.sources
 SET epoch = epoch + 1, effective_at = greatest(
     clock_timestamp(), effective_at + interval '1 microsecond',
-    -- should the clock have been set back: no reader of reports is past this moment
+    -- in case the clock was set back: no reader of reports is past this moment
     (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_bookmarks))
 WHERE name = %(source)s AND epoch = %(epoch)s
 RETURNING effective_at
@@ -51,12 +55,12 @@ FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images 
       WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE}) ORDER BY i.created_at) AS listed
 """
 
-# One row per digest, tombstones included, so that a look-up that comes back short is noticed. The digests are sent in
-# binary: as text they would be escaped by rules that a session may change.
+# One row per digest, tombstones included, so that a missing row is noticed. The digests are sent in binary: as text
+# they would be escaped by rules that a session may change.
 BY_DIGEST = """
 SELECT id, deleted_at IS NULL AS live,
        CASE WHEN %(grace)s > 0 AND listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
-             -- should the clock have been set back by much: that is no sign of a replica that lags
+             -- in case the clock was set back by much: that is no sign of a replica that lags
              AND listed_since - make_interval(secs => %(grace)s) < clock_timestamp()
              AND NOT EXISTS (SELECT FROM inventory.held_deletions h
                              WHERE h.source = i.source AND h.id = i.id AND h.closed_at IS NULL)
@@ -65,11 +69,8 @@ FROM inventory.images i WHERE source = %(source)s AND raw_digest = ANY(%(digests
 """
 EPOCH = "SELECT epoch FROM inventory.sources WHERE name = %(source)s"
 
-CREATE_STAGE = (
-    "CREATE TEMPORARY TABLE stage ("
-    + ", ".join(f"{column} {kind}" for column, kind in zip(STAGED, STAGED_TYPES, strict=True))
-    + ") ON COMMIT DROP"
-)
+_STAGE = ", ".join(f"{column} {kind}" for column, kind in zip(STAGED, STAGED_TYPES, strict=True))
+CREATE_STAGE = f"CREATE TEMPORARY TABLE stage ({_STAGE}) ON COMMIT DROP"
 COPY_STAGE = f"COPY pg_temp.stage ({', '.join(STAGED)}) FROM STDIN (FORMAT binary)"
 
 # A first load goes straight to the images; in binary, jsonb is a 1 and its text.
@@ -79,25 +80,25 @@ LOADED = (
     *(*COLUMNS, "extra", "raw_digest", "content_digest"),
 )
 LOADED_TYPES = ("text", *["timestamptz"] * 3, "bigint", *STAGED_TYPES[1:-3], "bytea", "bytea", "bytea")
-# The planner's guesses cost the next run more than a glance at the rows; no other transaction is waited for.
+# Without statistics the planner's guesses cost the next run more than this does; it waits for no other transaction.
 FEW_SAMPLES = "SET LOCAL default_statistics_target = 10"
 ANALYZE_IMAGES = "ANALYZE (SKIP_LOCKED) inventory.images"
 COPY_IMAGES = f"COPY inventory.images ({', '.join(LOADED)}) FROM STDIN (FORMAT binary)"
 
-# What is stored takes part where a listing showed an id both as stored and otherwise.
+# The stored content takes part where a listing showed an id both as stored and otherwise.
 STAGE_STORED = f"""
 INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)
 SELECT -1, {_ALL}, extra::text, raw_digest, content_digest FROM inventory.images
 WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
 """
-# Of two contents of one id the one updated last stands; of equal ones, one is enough.
+# Of two contents of one id the one updated last is kept; of equal ones, one.
 DROP_OLDER = """
 DELETE FROM pg_temp.stage s USING pg_temp.stage t
 WHERE s.id = t.id AND s.seq <> t.seq
   AND (coalesce(s.updated_at, '-infinity') < coalesce(t.updated_at, '-infinity')
        OR s.content_digest = t.content_digest AND s.seq < t.seq)
 """
-# Where both were updated last, no one can say which stands: neither is believed.
+# If both were updated at the same time, neither is believed.
 CREATE_TIED = """
 CREATE TEMPORARY TABLE tied ON COMMIT DROP AS
 SELECT s.* FROM pg_temp.stage s WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
@@ -116,7 +117,7 @@ INSERT INTO inventory.findings (source, kind, subject, detail, first_run, first_
 VALUES (%(source)s, %(kind)s, %(subject)s, %(detail)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING
 """
 
-# Which columns, told of images before this run, no updated image has any more.
+# Per column: whether updated images had a value before this run, and none has one now.
 VANISHED = f"""
 SELECT {", ".join(f"count(v.{column}) > 0 AND count(s.{column}) = 0" for column in COLUMNS)}
 FROM pg_temp.stage s JOIN inventory.image_versions v
@@ -125,12 +126,12 @@ FROM pg_temp.stage s JOIN inventory.image_versions v
 
 
 def differs(ignore: Collection[str]) -> str:
-    """Condition: staged image ``s`` has other content than stored image ``i``, ignored fields apart."""
+    """Condition: staged image ``s`` differs in content from stored image ``i``, ignored fields apart."""
     compared = [field.column for field in FIELDS if field.api not in ignore]
     names = "ARRAY[" + ", ".join(f"'{name}'" for name in sorted(ignore)) + "]::text[]"
     return (
-        f"(i.content_digest <> s.content_digest AND ({_of('i', compared)}, coalesce(i.extra, '{{}}') - {names})"
-        f" IS DISTINCT FROM ({_of('s', compared)}, coalesce(s.extra::jsonb, '{{}}') - {names}))"
+        f"(i.content_digest <> s.content_digest AND ({of('i', compared)}, coalesce(i.extra, '{{}}') - {names})"
+        f" IS DISTINCT FROM ({of('s', compared)}, coalesce(s.extra::jsonb, '{{}}') - {names}))"
     )
 
 
@@ -142,10 +143,11 @@ SELECT count(*) FILTER (WHERE i.id IS NULL),
 FROM pg_temp.stage s LEFT JOIN inventory.images i ON i.source = %(source)s AND i.id = s.id
 """
 
-CLOSE_UPDATED = f"""
+_CLOSE = f"""
 INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)
-SELECT i.source, {_of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
-FROM inventory.images i JOIN pg_temp.stage s ON s.id = i.id
+SELECT i.source, {of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
+FROM inventory.images i"""
+CLOSE_UPDATED = f"""{_CLOSE} JOIN pg_temp.stage s ON s.id = i.id
 WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {{differs}}
 """
 UPDATE = f"""
@@ -163,13 +165,13 @@ WHERE i.source = %(source)s AND i.id = s.id AND ({{differs}} OR i.deleted_at IS 
 INSERT = f"""
 INSERT INTO inventory.images (source, {_ALL}, extra, first_seen_at, valid_from, listed_since, valid_from_run,
                               raw_digest, content_digest)
-SELECT %(source)s, {_of("s")}, s.extra::jsonb, %(effective_at)s, %(effective_at)s, %(effective_at)s, %(run)s,
+SELECT %(source)s, {of("s")}, s.extra::jsonb, %(effective_at)s, %(effective_at)s, %(effective_at)s, %(run)s,
        s.raw_digest, s.content_digest
 FROM pg_temp.stage s
 WHERE NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id)
 """
 
-# Deletions asked for: missing and confirmed gone, or listed by the cloud itself as deleted.
+# Candidates for deletion: missing and confirmed gone, or listed by the cloud itself as deleted.
 CREATE_GONE = """
 CREATE TEMPORARY TABLE gone (id text PRIMARY KEY, approved boolean NOT NULL, waiting boolean NOT NULL) ON COMMIT DROP
 """
@@ -205,19 +207,16 @@ HELD_BY = """
 SELECT coalesce(array_agg(DISTINCT run ORDER BY run) FILTER (WHERE approved_at IS NULL), '{}'), count(*)
 FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL
 """
-# Told when, and only if, the transaction commits. A listener that stopped listening fills a queue of the whole server,
-# and a full one would fail the run: rather than that, nobody is told.
+# Sent when, and only if, the transaction commits. A listener that stopped listening fills a queue of the whole server,
+# and a full queue would fail the run: rather than that, nothing is sent.
 NOTIFY = """
 SELECT pg_notify('inventory_changes', %(payload)s) WHERE pg_notification_queue_usage() < 0.9
 """
 # A version that began in this very run has no period of its own.
-CLOSE_GONE = f"""
-INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)
-SELECT i.source, {_of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
-FROM inventory.images i JOIN pg_temp.gone g ON g.id = i.id
+CLOSE_GONE = f"""{_CLOSE} JOIN pg_temp.gone g ON g.id = i.id
 WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effective_at)s
 """
-# The last run that accounted for each image saw it, unless it was withheld then: the case knows since when.
+# The last run that accounted for each image saw it, unless its deletion is held: then the case says when it was seen.
 DELETE = """
 WITH deleted AS (
     UPDATE inventory.images i
@@ -236,7 +235,7 @@ UPDATE inventory.held_deletions h
 SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'deleted'
 FROM pg_temp.gone g WHERE h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
 """
-# What a list shows again begins a life anew: it may have been gone in between, or a replica may still think so.
+# An image that a list shows again starts anew: it may have been gone in between, or a replica may still think so.
 CLOSE_RETURNED = f"""
 WITH returned AS (
     UPDATE inventory.held_deletions h
@@ -251,7 +250,6 @@ UPDATE inventory.images i SET listed_since = %(effective_at)s
 FROM returned WHERE i.source = %(source)s AND i.id = returned.id
   AND NOT EXISTS (SELECT FROM unnest(%(unlisted)s::text[]) AS u (id) WHERE u.id = i.id)
 """
-# Images that are missing, or whose deletion is held, since an earlier run.
 OPEN = """
 SELECT id FROM inventory.missing_images WHERE source = %(source)s AND ended_at IS NULL
 UNION SELECT id FROM inventory.held_deletions WHERE source = %(source)s AND closed_at IS NULL
@@ -260,7 +258,7 @@ COUNT_MISSING = "SELECT count(*) FROM inventory.missing_images WHERE source = %(
 COUNT_QUARANTINED = """
 SELECT count(*) FROM inventory.quarantine WHERE source = %(source)s AND digest = ANY(%(digests)b)
 """
-# What of the missing images has ended: a list shows them again, or they were deleted, or held.
+# Images that are no longer missing: a list shows them again, or they were deleted, or their deletion is held.
 END_MISSING = """
 WITH ended AS (
     UPDATE inventory.missing_images m

@@ -30,20 +30,20 @@ TYPES: dict[Kind, TypeEngine[Any]] = {
 
 
 def moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[object]:
-    """A moment; ``now``: filled in by the database."""
+    """A moment; ``now``: the database fills it in."""
     default = text("clock_timestamp()") if now else None
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default, comment=comment)
 
 
 def count(name: str, comment: str) -> Column[int]:
-    """A number of something, 0 if nothing is said."""
+    """A count, 0 by default."""
     return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
 
 
 def of_run(column: str) -> ForeignKeyConstraint:
-    """A column holds the number of a run of the row's own source.
+    """The constraint that a column holds the number of a run of the row's own source.
 
-    The two large tables go without: it would double the cost of a first load.
+    The two large tables have none: it would double the cost of a first load.
     """
     return ForeignKeyConstraint(["source", column], [f"{SCHEMA}.runs.source", f"{SCHEMA}.runs.run"])
 
@@ -58,5 +58,5 @@ def source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
 def fields() -> list[Column[object]]:
     """The vendor's fields of an image, and ``extra``."""
     typed = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
-    extra = "What the cloud sent besides: unknown fields, and values that do not fit their column, by API name"
+    extra = "Everything else that the cloud sent: unknown fields, and values that do not fit their column, by API name"
     return [*typed, Column("extra", JSONB, comment=extra)]

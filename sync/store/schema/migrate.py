@@ -1,6 +1,6 @@
-"""Bring the schema of a database to what this program needs, or say why it does not fit.
+"""Migrates the schema of a database to the revision that this program needs, or says why it does not fit.
 
-The migrations are part of the installed package; in a checkout they stand beside it. Alembic is slow to import, so a
+The migrations are part of the installed package; in a checkout they are beside it. Alembic is slow to import, so a
 run only compares one number and leaves the rest to ``upgrade``.
 """
 
@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from sync.errors import SchemaVersionError
-from sync.store.connection import Target, connect, open_connection, translate_errors
+from sync.store.connection import Connection, Over, Target, connect, never, open_connection
+from sync.store.errors import translate_errors
 from sync.store.schema import roles
-from sync.store.waiting import Connection, Over, never
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-_LOCK = 4_611_686_018_427_387_905  # advisory lock of whoever migrates; any fixed number serves
-
-
-# Revisions that were never released, and are no more: nothing leads from them to the one of this program.
-DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0002", "0003"})
+_LOCK = 4_611_686_018_427_387_905  # the advisory lock of a migration; any fixed number would do
+# Revisions that were never released and no longer exist: no migration leads from them to the one of this program.
+DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0001.3", "0002", "0003"})
 
 
 def revisions() -> list[str]:
     """All revisions that this program knows, from the first to the one it needs."""
-    return [_revision(path) for path in sorted((_folder() / "versions").glob("[0-9]*.py"))]
+    # Read without importing them, which would import Alembic.
+    texts = (path.read_text(encoding="utf-8") for path in sorted((_folder() / "versions").glob("[0-9]*.py")))
+    return [revision for text in texts for revision in re.findall(r'^revision = "([^"]+)"', text, re.MULTILINE)]
 
 
 def head() -> str:
@@ -53,28 +53,28 @@ def check(connection: psycopg.Connection[Any]) -> None:
     Raises:
         SchemaVersionError: it is missing, older or newer.
     """
-    found, needed = current(connection), head()
-    if found == needed:
+    revision, needed = current(connection), head()
+    if revision == needed:
         return
-    if found is None:
+    if revision is None:
         raise SchemaVersionError("the database holds no inventory yet; `image-sync db upgrade` makes it")
-    _refuse_unknown(found)
+    _refuse_unknown(revision)
     raise SchemaVersionError(
-        f"the schema is at revision {found}, older than the {needed} of this program; run `image-sync db upgrade`"
+        f"the schema is at revision {revision}, older than the {needed} of this program; run `image-sync db upgrade`"
     )
 
 
 def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> None:
-    """Migrate, one process at a time; this may take as long as it takes, unless it is over.
+    """Migrate, one process at a time, for as long as it takes.
 
     Args:
         target: where the database is.
-        revision: to which.
-        over: whether to give it up.
+        revision: the one to migrate to.
+        over: whether to give up; called during each wait.
 
     Raises:
         SchemaVersionError: it is newer than the program.
-        StoreError: it can't be done; nothing is changed then.
+        StoreError: it failed; nothing was changed.
     """
     with connect(target, over) as guard:  # holds the lock; the migration has a connection of its own
         with translate_errors("waiting for another migration"):
@@ -85,13 +85,13 @@ def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> No
 
 
 def missing_roles(connection: psycopg.Connection[Any]) -> list[str]:
-    """The roles that do not exist, as whoever migrated may make none."""
+    """The roles that do not exist, because whoever migrated may not create them."""
     with translate_errors("looking for the roles"):
         return [str(row[0]) for row in connection.execute(roles.MISSING)]
 
 
 def downgrade(target: Target, revision: str) -> None:
-    """Go back to an earlier revision; what only later ones can hold is lost."""
+    """Go back to an earlier revision; data that only later ones can hold is lost."""
     _run(target, "downgrade", revision)
 
 
@@ -107,47 +107,38 @@ def offline_sql() -> str:
     return sql.getvalue() + ";".join(roles.STATEMENTS) + ";\n"
 
 
-def _refuse_unknown(found: str | None) -> None:
+def _refuse_unknown(revision: str | None) -> None:
     """Refuse a revision from which no migration leads to the one of this program."""
-    if found in DRAFTS:
+    if revision in DRAFTS:
         raise SchemaVersionError(
-            f"the schema was made by an unreleased version of this program (revision {found}) and can't be upgraded; "
-            "to begin anew, drop it with DROP SCHEMA inventory CASCADE and run `image-sync db upgrade`: its history is "
-            "lost then, so take a dump first if you need it"
+            f"the schema was made by an unreleased version of this program (revision {revision}) and can't be "
+            "upgraded; to begin anew, drop it with DROP SCHEMA inventory CASCADE and run `image-sync db upgrade`: this "
+            "deletes its history, so take a dump first if you need it"
         )
-    if found is not None and found not in revisions():
+    if revision is not None and revision not in revisions():
         raise SchemaVersionError(
-            f"the schema is at revision {found}, which this program does not know; it was made by a newer one: "
+            f"the schema is at revision {revision}, which this program does not know; it was made by a newer one: "
             f"install that (this one needs {head()})"
         )
 
 
 def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
     from alembic import command  # takes a third of a second
-    from sqlalchemy import create_engine, pool
-    from sqlalchemy.exc import DBAPIError
 
-    config = _config()
+    from sync.store.engine import engine_connection
 
-    def connected() -> Connection:
+    def make() -> Connection:
         connection = open_connection(target, over)
         connection.autocommit = False
         return connection
 
-    engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=pool.NullPool)
-    with translate_errors("migrating the schema"):
-        try:
-            with engine.begin() as connection:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(target.lock_timeout * 1000)}")
-                config.attributes["connection"] = connection
-                getattr(command, verb)(config, revision)
-                if verb == "upgrade":
-                    for statement in roles.STATEMENTS:
-                        connection.exec_driver_sql(statement)
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg.Error):
-                raise error.orig from None
-            raise
+    config = _config()
+    with engine_connection(make, "migrating the schema") as connection, connection.begin():
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(target.lock_timeout * 1000)}")
+        config.attributes["connection"] = connection
+        getattr(command, verb)(config, revision)
+        for statement in roles.STATEMENTS if verb == "upgrade" else ():
+            connection.exec_driver_sql(statement)
 
 
 def _config() -> Config:
@@ -159,14 +150,8 @@ def _config() -> Config:
 
 
 def sql_folder() -> Path:
-    """Where the views and functions stand as they are, one file each, by the revision that made them."""
+    """Where the views and functions are, one file each, by the revision that made them."""
     return _folder() / "sql"
-
-
-def _revision(path: Path) -> str:
-    """Read the revision of a migration without importing it, which would import Alembic."""
-    found = re.search(r'^revision = "([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else path.name
 
 
 def _folder() -> Path:

@@ -20,7 +20,7 @@ EXCEPTION
 END
 $$
 """
-# They hold where someone logs in as the role itself; PostgreSQL does not hand them on to its members.
+# These settings apply to logins as the role itself; PostgreSQL does not pass them on to its members.
 _LIMIT = f"""
 DO $$
 BEGIN
@@ -48,7 +48,7 @@ END
 $$
 """
 _READ = f"GRANT SELECT ON ALL TABLES IN SCHEMA inventory TO {READER};"
-# No DELETE, TRUNCATE or DDL: nothing that is in the history can be lost by way of the job.
+# No DELETE, TRUNCATE or DDL: the job can lose nothing of the history.
 _WRITE = f"""
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA inventory TO {WRITER};
         REVOKE INSERT, UPDATE ON inventory.alembic_version, inventory.prunings FROM {WRITER};
@@ -58,7 +58,7 @@ _WRITE = f"""
         END IF;
 """
 
-# What a run needs, by table: the privileges, and the version of PostgreSQL that first has them.
+# The privileges that a run needs, by table, and the version of PostgreSQL that first has them.
 NEEDED = (
     ("alembic_version", ("SELECT",), 0),
     ("sources", ("SELECT", "INSERT", "UPDATE"), 0),
@@ -73,7 +73,7 @@ NEEDED = (
     ("findings", ("INSERT",), 0),
     ("report_bookmarks", ("SELECT",), 0),
 )
-OPTIONAL = "MAINTAIN"  # a run does without, only the planner's statistics come later
+OPTIONAL = "MAINTAIN"  # a run works without it; the planner just gets its statistics later
 READ_BY_VIEWERS = ("freshness", "live_images", "image_history", "image_changes", "findings", "quarantine", "run_pages")
 
 STATEMENTS = (
@@ -84,6 +84,6 @@ STATEMENTS = (
     _GRANT.format(role=WRITER, most="INSERT", grants=_WRITE.strip()),
 )
 MISSING = f"""
-SELECT wanted FROM unnest(ARRAY['{READER}', '{WRITER}']) AS wanted
-WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) ORDER BY wanted
+SELECT role FROM unnest(ARRAY['{READER}', '{WRITER}']) AS role
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) ORDER BY role
 """  # noqa: S608 - two constants

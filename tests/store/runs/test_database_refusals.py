@@ -25,7 +25,8 @@ from sync.errors import (
     InterruptedRunError,
     SchemaVersionError,
 )
-from sync.store.connection import Target, connect, translate_errors
+from sync.store.connection import Target, connect
+from sync.store.errors import translate_errors
 from sync.store.queries.inventory import inventory
 from sync.store.runs.database import Database
 

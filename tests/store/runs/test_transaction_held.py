@@ -166,7 +166,7 @@ def test_an_approval_names_its_run(edge: Edge) -> None:
     edge.world.delete(30)
     held = edge.run()
 
-    with pytest.raises(UnknownError, match=f"are of run {held.run}$") as caught:
+    with pytest.raises(UnknownError, match=f"runs that did: {held.run}$") as caught:
         approve(edge.target, 999, "ann")
 
     assert caught.value.exit_code == 2

@@ -21,7 +21,7 @@ from store_tools import Edge
 
 from sync import job, runner, wiring
 from sync.domain.guard import Plan
-from sync.domain.run import Outcome
+from sync.domain.run import Outcome, Staged
 from sync.domain.status import Status
 from sync.errors import StoreError, SupersededError
 from sync.store.approvals import approve
@@ -331,19 +331,19 @@ def test_an_approval_in_the_midst_of_a_run_is_no_fault(edge: Edge) -> None:
         write = RunTransaction.write
 
         class Approving(RunTransaction):
-            def write(self, plan: Plan) -> None:
+            def write(self, staged: Staged, plan: Plan) -> None:
                 approve(edge.target, held.run or 0, "ann")
-                write(self, plan)
+                write(self, staged, plan)
 
         begun = store.start(parts.source, "command")
         listing = job.read_listing(begun, parts.cloud, store, parts.spool)
         missing = job.find_missing(begun, listing, parts.cloud, store)
         with store.writing(begun) as tables:
             tables.__class__ = Approving
-            tables.stage(parts.spool, listing)
-            plan = tables.plan(missing)
-            tables.write(plan)
-            outcome = tables.finish(plan, listing, missing, parts.cloud.stats)
+            staged = tables.stage(parts.spool, listing)
+            plan = tables.plan(staged, missing)
+            tables.write(staged, plan)
+            outcome = tables.finish(staged, plan, missing, parts.cloud.stats)
 
     assert (outcome.plan.held, outcome.held_by) == (15, ())
     assert edge.run().plan.deleted == 15
