@@ -168,7 +168,7 @@ def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatc
     seen = database_probe(edge.url)
     with psycopg.connect(edge.url) as other:
         other.execute("LOCK TABLE inventory.sources, inventory.runs, inventory.held_deletions")
-        lines = look_into(edge.url, seen)
+        lines = look_into(seen)
 
     assert not_ok(lines) == {}
     assert "lock timeout" in seen.unseen
