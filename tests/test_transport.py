@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 import trustme
+from cli_tools import until
 from http_server import Asked, HttpServer, always, reply
 
 from sync.errors import Fault, TransportError
@@ -202,11 +203,3 @@ def test_no_error_of_the_library_is_quoted(kind: type[httpx.RequestError]) -> No
 
     assert "canary" not in str(error)
     assert ("canary" in error.words) == issubclass(kind, httpx.NetworkError)
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + FAR
-    while not holds():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.01)

@@ -12,18 +12,12 @@ import effects
 import pytest
 from cloud_tools import Inventory, before_answer
 from fault_rules import FaultySimulator
-from servers import Server, environment
+from servers import environment
 
 from sync.errors import DeadlineError, InterruptedRunError
 from sync.settings import Token
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
-
-
-@pytest.fixture(scope="module")
-def target(server_newest: Server) -> Target:
-    """One database for all tests of this file; each test syncs its own source."""
-    return Target(server_newest.migrated())
 
 
 @pytest.fixture

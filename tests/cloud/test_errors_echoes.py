@@ -117,7 +117,7 @@ def known() -> Iterator[None]:
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_known_secret_that_is_split_is_masked(split: str) -> None:
-    """Whatever has no shape may stand inside a known secret, once or between all letters, and nothing is shown of it."""
+    """A known secret is masked even if invisible characters stand once in it or between all its letters."""
     logs.protect(TOKEN)
     for text in (f"{TOKEN[:13]}{SPLITS[split]}{TOKEN[13:]}", SPLITS[split].join(TOKEN)):
         error = failed(403, {"error_msg": f"bad one: {text} of reader"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
-from random import Random
 from urllib.parse import parse_qsl
 
 import breakage
@@ -13,6 +12,7 @@ import pytest
 from cloud_tools import Reader, before_answer, questions
 from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, reply
+from listing_model import chance
 
 from sync.domain.proof.verdict import prove
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
@@ -36,11 +36,6 @@ TOTALS = {
     "a list": (effects.total([1200]), "no usable total"),
     "an object": (effects.total({"count": 1200}), "no usable total"),
 }
-
-
-def chance(seed: int) -> Random:
-    """A random number generator that is the same in every run."""
-    return Random(seed)
 
 
 def tied(count: int, *, before: int = 0, after: int = 0) -> World:

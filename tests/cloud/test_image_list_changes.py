@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from cloud_tools import Inventory, Reader, gap
 from fault_rules import FaultySimulator
-from servers import Server
+from listing_model import chance
 
 from sync.domain.proof.verdict import ScanSummary, Verdict, prove
 from sync.domain.status import Status
@@ -19,22 +19,11 @@ from sync.simulator.catalog import Catalog
 from sync.store.connection import Target
 
 
-@pytest.fixture(scope="module")
-def target(server_newest: Server) -> Target:
-    """One database for all tests of this file; each test syncs its own source."""
-    return Target(server_newest.migrated())
-
-
 @pytest.fixture
 def many() -> Iterator[Simulator]:
     """A cloud of 120 images in pages of 20."""
     with FaultySimulator(World(seed=7, size=120), page_cap=20) as simulator:
         yield simulator
-
-
-def chance(seed: int) -> Random:
-    """A random number generator that is the same in every run."""
-    return Random(seed)
 
 
 def random_changes(cloud: Simulator, rng: Random, probability: float) -> Callable[[object], None]:

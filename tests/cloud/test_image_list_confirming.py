@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,7 +13,6 @@ from builders import image
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
 from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
-from servers import Server
 
 from sync.domain.run import Confirmation, Outcome
 from sync.domain.status import Status
@@ -107,19 +105,6 @@ def test_lookups_continue_after_a_single_refusal(cloud: Simulator) -> None:
 def confirms_nothing(confirmation: Confirmation) -> bool:
     """Whether no image was confirmed as gone or as present, and the reason is known."""
     return bool(not confirmation.gone and not confirmation.still_there and confirmation.failure)
-
-
-@pytest.fixture(scope="module")
-def target(server_newest: Server) -> Target:
-    """One database for all tests of this file; each test syncs its own source."""
-    return Target(server_newest.migrated())
-
-
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
 
 
 def run_with_failing_lookup(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:

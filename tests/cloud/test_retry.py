@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from threading import Event, Thread
@@ -12,7 +12,6 @@ import breakage
 import effects
 import pytest
 from cloud_tools import LONG, Reader, questions
-from fault_rules import FaultySimulator
 
 from sync.cloud.retry import TRIES, RetryPolicy
 from sync.errors import (
@@ -23,14 +22,7 @@ from sync.errors import (
     ServerFaultError,
     ThrottledError,
 )
-from sync.simulator import Simulator, World
-
-
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
+from sync.simulator import Simulator
 
 
 class Request:

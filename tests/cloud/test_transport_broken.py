@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 
 import breakage
 import effects
 import pytest
 from cloud_tools import LONG, Reader, before_answer, questions
-from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, reset
 
 from sync.domain.answer import Answer
@@ -22,7 +20,7 @@ from sync.errors import (
     RejectedError,
     ServerFaultError,
 )
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator
 
 PAGE = {
     "images": [{"id": str(n), "name": "Bäume", "created_at": f"2024-01-0{n}T00:00:00Z"} for n in (1, 2)],
@@ -33,13 +31,6 @@ BODY = json.dumps(PAGE).encode()
 
 def ignore(_: Answer) -> None:
     """Ignore a page."""
-
-
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
 
 
 def test_a_cut_body_is_never_a_list() -> None:
@@ -147,7 +138,7 @@ def test_a_silent_server_is_given_up_at_the_deadline(small: Simulator) -> None:
 
 @pytest.mark.parametrize("rate", [1, 1000])
 def test_a_slow_body_ends_at_the_deadline(small: Simulator, rate: int) -> None:
-    """A body of which each byte comes within the timeout ends at the deadline all the same."""
+    """A body of which each byte comes within the timeout still ends at the deadline."""
     small.faults.add(breakage.drip(rate), times=None)
 
     Reader.of(small, seconds=0.7).fails(DeadlineError)

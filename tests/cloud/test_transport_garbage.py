@@ -6,14 +6,12 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
 
 import breakage
 import effects
 import pytest
 from checkout import CHECKOUT, TESTS
 from cloud_tools import Reader, questions
-from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply
 from servers import environment, peak
 
@@ -26,17 +24,10 @@ from sync.errors import (
     TooLargeError,
     TransientError,
 )
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator
 
 PAGE = {"images": [{"id": "1", "name": "Bäume", "created_at": "2024-01-01T00:00:00Z"}], "total": 1}
 BODY = json.dumps(PAGE).encode()
-
-
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
 
 
 @pytest.mark.parametrize(("padding", "layers"), [(0, 1), (64, 1), (1, 2)], ids=["plain", "bomb", "twice"])
