@@ -47,10 +47,10 @@ def proxy(target: Target) -> Iterator[Proxy]:
 
 def wait_for_end(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
     """Exit code and standard error of a process that must end within some seconds."""
-    began = time.monotonic()
-    done = finished(process)
-    assert time.monotonic() - began < seconds
-    return done.code, done.err
+    started = time.monotonic()
+    result = finished(process)
+    assert time.monotonic() - started < seconds
+    return result.code, result.err
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
@@ -158,13 +158,13 @@ def test_slow_callbacks_do_not_delay_a_stop(monkeypatch: pytest.MonkeyPatch) -> 
     """All callbacks of a stop run at the same time, and a slow one delays the stop only briefly."""
     monkeypatch.setattr("sync.signals._CALLBACKS", 0.2)
     stop, gate = Stop(), threading.Event()
-    began = time.monotonic()
+    started = time.monotonic()
     with stop.on_set(gate.wait), stop.on_set(gate.wait):
         stop.set()
     gate.set()
 
     assert stop.is_set()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - started < 1
 
 
 def test_health_reports_an_overdue_run() -> None:

@@ -75,10 +75,10 @@ def context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_server_that_drips_is_cut_off(start: bytes, context: ssl.SSLContext | None) -> None:
     """A response that arrives byte by byte is cut off when the time is over, and its connection is closed."""
     with HttpServer(drip(start), context) as server:
-        began = time.monotonic()
+        started = time.monotonic()
         error = fails(server.url, Fault.OVER, seconds=SOON)
 
-        assert time.monotonic() - began < FAR / 2
+        assert time.monotonic() - started < FAR / 2
         assert str(error) == f"no answer within {SOON:g} s"
         until(lambda: not server._open)
 
@@ -189,17 +189,19 @@ def test_an_invalid_proxy_is_named_by_its_variable(proxy: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "error_type",
     [
-        kind
-        for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and not kind.__subclasses__()
+        error_type
+        for error_type in vars(httpx).values()
+        if isinstance(error_type, type)
+        and issubclass(error_type, httpx.RequestError)
+        and not error_type.__subclasses__()
     ],
 )
-def test_no_error_of_the_library_is_quoted(kind: type[httpx.RequestError]) -> None:
+def test_no_error_of_the_library_is_quoted(error_type: type[httpx.RequestError]) -> None:
     """The text of an HTTP library error may hold secrets, so it is dropped; only the system's is kept, in `words`."""
     request = httpx.Request("GET", "http://127.0.0.1/canary", headers={"X-Auth-Token": "canary"})
-    error = translate(kind("407 canary", request=request), 1.0)
+    error = translate(error_type("407 canary", request=request), 1.0)
 
     assert "canary" not in str(error)
-    assert ("canary" in error.words) == issubclass(kind, httpx.NetworkError)
+    assert ("canary" in error.words) == issubclass(error_type, httpx.NetworkError)

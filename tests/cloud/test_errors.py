@@ -206,22 +206,24 @@ def test_any_date_header_is_harmless(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "error_type",
     [
-        kind
-        for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and not kind.__subclasses__()
+        error_type
+        for error_type in vars(httpx).values()
+        if isinstance(error_type, type)
+        and issubclass(error_type, httpx.RequestError)
+        and not error_type.__subclasses__()
     ],
 )
-def test_every_error_of_the_library_becomes_ours(kind: type[httpx.RequestError]) -> None:
+def test_every_error_of_the_library_becomes_ours(error_type: type[httpx.RequestError]) -> None:
     """Every HTTP library error becomes one of ours, without its request and without text of another machine."""
     request = httpx.Request("GET", "http://127.0.0.1/", headers={"X-Auth-Token": "canary-token"})
-    error = unreachable(translate(kind("407 canary-words", request=request), 1.0), "https://iec.example.org")
+    error = unreachable(translate(error_type("407 canary-words", request=request), 1.0), "https://iec.example.org")
 
     assert type(error) in {ConnectionFailedError, RejectedError, ContractError}
     assert "https://iec.example.org" in str(error)
     assert "canary-token" not in str(error)
-    assert ("canary-words" in str(error)) == issubclass(kind, httpx.NetworkError)
+    assert ("canary-words" in str(error)) == issubclass(error_type, httpx.NetworkError)
 
 
 def test_permanent_errors_are_not_retried(cloud: Simulator) -> None:

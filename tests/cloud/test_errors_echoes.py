@@ -47,7 +47,7 @@ UNKNOWN = {
     "escaped": r"eyJhbGciOiJIUzI1NiJ9\/eyJzdWIiOiJyZWFk\/ZXIifQc2lnbmF0",
     "in an address": "eyJhbGci%2BOiJIUzI%2F1NiJ9eyJzdWIiOiJyZWFkZXIifQ%3D%3D",
 }
-TOKEN = "Canary-Token-1234"  # its hexadecimal digits are too few to be long
+TOKEN = "Canary-Token-1234"  # in hexadecimal it is too short to be masked for its length
 SPLITS = {
     "line break": "\n", "line break of Windows": "\r\n", "tab": "\t", "blank": " ", "no-break space": "\u00a0",
     "line separator": "\u2028", "zero-width space": "\u200b", "zero-width joiner": "\u200d", "byte order mark": "\ufeff",
@@ -193,10 +193,10 @@ def test_an_unknown_token_is_masked(echo: str) -> None:
 )
 def test_masking_takes_no_time(part: str) -> None:
     """Masking the longest body of an error takes less than a second, whatever it contains."""
-    began = time.process_time()
+    started = time.process_time()
     failed(400, {"error_msg": part * (64_000 // len(part))})
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def test_a_page_of_too_many_values_is_refused() -> None:
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, gzip"])
 def test_a_compressed_transfer_is_refused(coding: str) -> None:
     """A response compressed by its transfer encoding is refused as well."""
-    answer = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
-    with HttpServer(always(answer)) as server:
+    response = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
+    with HttpServer(always(response)) as server:
         Reader(server.url, max_retries=0).fails(ContractError)
 
 
@@ -157,22 +157,22 @@ def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error_type"),
+    ("response", "error_type"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n", ConnectionFailedError),  # as far as it goes, a head that was cut short
+        (b"SSH-2.0-OpenSSH_9.6\r\n", ConnectionFailedError),  # so far, it is the start of a response that was cut short
         (b"\x16\x03\x01\x02\x00", ContractError),
         (b"HTTP/1.1 2000 OK\r\n\r\n", ContractError),
     ],
 )
 def test_another_protocol_is_a_clear_error(
-    answer: bytes, error_type: type[ConnectionFailedError | ContractError]
+    response: bytes, error_type: type[ConnectionFailedError | ContractError]
 ) -> None:
     """If the server speaks another protocol, the error names the endpoint."""
 
-    def other(connection: socket.socket, _: Asked) -> None:
-        connection.sendall(answer)
+    def respond(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(response)
 
-    with HttpServer(other) as server:
+    with HttpServer(respond) as server:
         error = Reader(server.url, max_retries=0).fails(error_type)
 
     assert server.url in str(error)
@@ -181,8 +181,8 @@ def test_another_protocol_is_a_clear_error(
 @pytest.mark.parametrize("extra", [b"A: b\r\n" * 100_000, b"A: " + b"b" * 200_000 + b"\r\n"], ids=["many", "long"])
 def test_endless_headers_are_cut_off(extra: bytes) -> None:
     """Headers of more than about 100 kB are refused."""
-    answer = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
-    with HttpServer(always(answer)) as server:
+    response = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
+    with HttpServer(always(response)) as server:
         Reader(server.url, max_retries=0).fails(ContractError)
 
 

@@ -73,7 +73,7 @@ def test_an_unknown_authority_is_refused(cloud: HttpServer) -> None:
 def test_a_wrong_certificate_is_refused(authority: trustme.CA, fault: str) -> None:
     """With an invalid certificate no request is sent, so no token either; the error says what is wrong with it."""
     now = datetime.now(UTC)
-    wrong = {
+    certificates = {
         "expired": lambda: authority.issue_cert("127.0.0.1", not_after=now - timedelta(days=1)),
         "not yet": lambda: authority.issue_cert(
             "127.0.0.1", not_before=now + timedelta(days=1), not_after=now + timedelta(days=2)
@@ -82,18 +82,18 @@ def test_a_wrong_certificate_is_refused(authority: trustme.CA, fault: str) -> No
         "self-signed": lambda: trustme.CA().issue_cert("127.0.0.1"),
         "other authority": lambda: trustme.CA(organization_name="Other").issue_cert("127.0.0.1"),
     }
-    words = {
+    messages = {
         "expired": "expired",
         "not yet": "not yet valid",
         "wrong name": "127.0.0.1",
         "self-signed": "certificate",
         "other authority": "certificate",
     }
-    with HttpServer(always(PAGE), server_context(wrong[fault]())) as server:
+    with HttpServer(always(PAGE), server_context(certificates[fault]())) as server:
         error = Reader(server.url, max_retries=0).fails(ConnectionFailedError)
 
     assert "check certificate and clock" in str(error)
-    assert words[fault] in str(error)
+    assert messages[fault] in str(error)
     assert server.asked == []
 
 

@@ -17,11 +17,11 @@ from sync.errors import BrokenAnswerError, ContractError
 
 def test_images_keep_their_bytes() -> None:
     """Each image keeps its exact bytes, and the page its offset, count and total."""
-    odd = b'{ "name" :"\\u0078",\n "id":"b"}'
+    spaced = b'{ "name" :"\\u0078",\n "id":"b"}'
 
-    page = answer(SAMPLE, odd, offset=490, total=700)
+    page = answer(SAMPLE, spaced, offset=490, total=700)
 
-    assert [bytes(raw) for raw in page.images] == [encoded(SAMPLE), odd]
+    assert [bytes(raw) for raw in page.images] == [encoded(SAMPLE), spaced]
     assert [row.id for row in page.rows] == [SAMPLE["id"], "b"]
     assert (page.offset, page.count, page.total) == (490, 2, 700)
     assert page.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
@@ -125,13 +125,13 @@ def test_a_value_is_not_a_key() -> None:
     assert [row.id for row in page.rows] == ["a", "b"]
 
 
-@pytest.mark.parametrize("odd", [b"null", b"7", b'"a"', b"[]", b"true", b'[{"id":"b"}]'])
-def test_a_row_that_is_no_image_is_kept(odd: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"null", b"7", b'"a"', b"[]", b"true", b'[{"id":"b"}]'])
+def test_a_row_that_is_no_image_is_kept(raw: bytes) -> None:
     """A row that is not an image is kept as it came, without an id, and the other rows are read."""
-    page = answer(image("a"), odd, image("c"))
+    page = answer(image("a"), raw, image("c"))
 
     assert [row.id for row in page.rows] == ["a", "", "c"]
-    assert bytes(page.images[1]) == odd
+    assert bytes(page.images[1]) == raw
 
 
 @pytest.mark.parametrize("name", [None, 7, ["a"], {"a": 1}, True])

@@ -108,14 +108,14 @@ def test_contradictions_are_ids_with_two_contents(pages: list[list[Record]], sto
 @given(listings, stores, st.randoms(use_true_random=False))
 def test_the_order_of_pages_does_not_matter(pages: list[list[Record]], stored: list[Record], rng: Any) -> None:
     """In any order of the pages, the ids, contradictions and unreadable records are the same."""
-    mixed = rng.sample(pages, len(pages))
+    mixed_pages = rng.sample(pages, len(pages))
 
-    one, other = compared(pages, *stored), compared(mixed, *stored)
+    in_order, mixed_order = compared(pages, *stored), compared(mixed_pages, *stored)
 
-    assert one.fingerprint() == other.fingerprint()
-    assert one.distinct == other.distinct
-    assert one.contradicted == other.contradicted
-    assert one.unreadable.keys() == other.unreadable.keys()
+    assert in_order.fingerprint() == mixed_order.fingerprint()
+    assert in_order.distinct == mixed_order.distinct
+    assert in_order.contradicted == mixed_order.contradicted
+    assert in_order.unreadable.keys() == mixed_order.unreadable.keys()
 
 
 def test_known_bytes_are_not_parsed() -> None:
@@ -195,10 +195,10 @@ def test_a_list_that_is_far_too_long_is_refused() -> None:
         compared([images[:5], images[5:]], max_images=5)
 
 
-@pytest.mark.parametrize(("live", "most"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
-def test_how_long_a_list_may_be(live: int, most: int) -> None:
+@pytest.mark.parametrize(("live", "max_length"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
+def test_how_long_a_list_may_be(live: int, max_length: int) -> None:
     """A first list may have `max_images`, a later one a hundred times the live images, but at least 10,000."""
-    assert Source("s", "https://cloud.invalid", max_images=300_000).max_list_length(live) == most
+    assert Source("s", "https://cloud.invalid", max_images=300_000).max_list_length(live) == max_length
 
 
 def test_unknown_fields_are_reported() -> None:
@@ -272,11 +272,11 @@ def test_a_million_digests_are_small() -> None:
     tracemalloc.start()
     store = StoredDigests(bytes(bytearray(raws)), bytes(bytearray(contents)))
     store.find_content(bytes(DIGEST_BYTES))
-    kept, peak = tracemalloc.get_traced_memory()
+    current, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert len(store) == count
-    assert kept < 60 * count
+    assert current < 60 * count
     assert peak < 160 * count
 
 

@@ -24,7 +24,7 @@ NO_HTTP = "no valid answer came (RemoteProtocolError); is there a proxy in betwe
 def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
     """The logged reason why a push failed, after a check that the line shows no secret."""
     push(MetricsCollector([], ProcessMetrics(), up=True), address, {})
-    (record,) = [one for one in caplog.records if one.getMessage() == "metrics not pushed"]
+    (record,) = [entry for entry in caplog.records if entry.getMessage() == "metrics not pushed"]
     fields = record.__dict__[FIELDS]
     assert "canary" not in str(fields)
     assert LOGIN not in str(fields)

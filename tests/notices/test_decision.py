@@ -31,10 +31,10 @@ HOSTILE = [
 ]
 
 
-def facts(**known: Any) -> RunFacts:
+def facts(**changes: Any) -> RunFacts:
     """The facts of a proven run without changes."""
-    usual = {"status": Status.DONE, "proven": True, "proven_before": True}
-    return RunFacts(7, "east", started_at=BEGAN, finished_at=BEGAN + timedelta(seconds=3), **usual | known)
+    defaults = {"status": Status.DONE, "proven": True, "proven_before": True}
+    return RunFacts(7, "east", started_at=BEGAN, finished_at=BEGAN + timedelta(seconds=3), **defaults | changes)
 
 
 def kinds(run_facts: RunFacts, failures: int = 3, chosen: tuple[str, ...] = NOTICES) -> list[str]:
@@ -128,7 +128,7 @@ def test_ids_are_stable_and_unique() -> None:
 
     assert [notice.id for notice in notices_of(replace(run_facts, waiting=99), NOTICES, 3)] == first
     assert len(set(ids)) == len(ids) == 8
-    assert not any("." in each for each in ids)
+    assert not any("." in identifier for identifier in ids)
 
 
 def every_kind() -> list[Notice]:
@@ -163,7 +163,7 @@ def test_the_json_of_every_kind_matches_the_schema() -> None:
 def test_names_cannot_steer_a_chat(name: str) -> None:
     """Whatever the name of an image, a message has no mention, link, extra line, control character or long text."""
     body, count = as_slack(
-        [replace(each, sentence=f"{each.sentence} {name}") for each in notices_of(held(name), NOTICES, 3)]
+        [replace(notice, sentence=f"{notice.sentence} {name}") for notice in notices_of(held(name), NOTICES, 3)]
     )
     sent = json.loads(body)
     text = sent["text"]

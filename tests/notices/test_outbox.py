@@ -98,9 +98,9 @@ def send_notices(receiver: Receiver, runs: Sequence[int] = (1,), *, budget: floa
     outbox = Outbox(derive, webhook(receiver), budget=budget)
     for run in runs:
         outbox(run)
-    began = time.monotonic()
+    started = time.monotonic()
     outbox.close(threading.Event())
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 def test_each_notice_is_one_signed_request() -> None:
@@ -108,10 +108,12 @@ def test_each_notice_is_one_signed_request() -> None:
     with Receiver() as receiver:
         send_notices(receiver, (1, 2, 3))
 
-        assert [each["run"] for each in receiver.notices] == [1, 2, 3]
+        assert [request["run"] for request in receiver.notices] == [1, 2, 3]
         assert_signed(receiver.asked)
-        assert {each.line for each in receiver.asked} == {"POST /services/T000/B000/canary-of-the-address HTTP/1.1"}
-        assert {each.headers["content-type"] for each in receiver.asked} == {"application/json"}
+        assert {request.line for request in receiver.asked} == {
+            "POST /services/T000/B000/canary-of-the-address HTTP/1.1"
+        }
+        assert {request.headers["content-type"] for request in receiver.asked} == {"application/json"}
 
 
 def test_chat_gets_one_message() -> None:
@@ -144,7 +146,7 @@ def test_an_unavailable_receiver_is_tried_again(response: Any, logged: Logged) -
         send_notices(receiver)
 
         assert len(receiver.asked) == 2
-        assert len({each.headers["webhook-id"] for each in receiver.asked}) == 1
+        assert len({request.headers["webhook-id"] for request in receiver.asked}) == 1
         assert_signed(receiver.asked)
     assert logged.lines == []
 
@@ -167,12 +169,12 @@ def test_a_receiver_that_stays_unavailable_costs_bounded_time(response: Any, log
 def test_one_try_ends_whatever_the_receiver_does() -> None:
     """One try ends in time even if the header arrives byte by byte, and the body is not read."""
     with Receiver(drip, endless) as receiver:
-        hook, began = webhook(receiver, seconds=0.3), time.monotonic()
+        hook, started = webhook(receiver, seconds=0.3), time.monotonic()
         with pytest.raises(ReceiverAwayError):
             hook.send([notice()])
 
         assert hook.send([notice()]) == 1
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(("status", "advice"), GONE.items())
@@ -181,7 +183,7 @@ def test_a_refused_notice_is_not_tried_again(status: int, advice: str, logged: L
     with elsewhere() as other, Receiver(reply(status=status, headers={"Location": other.address})) as receiver:
         send_notices(receiver, (1, 2))
 
-        assert [each["run"] for each in receiver.notices] == [1, 2]
+        assert [sent["run"] for sent in receiver.notices] == [1, 2]
     ((event, fields),) = logged.lines
     assert (event, fields["run"]) == ("notice refused", 1)
     assert str(status) in fields["reason"]
@@ -193,22 +195,22 @@ def test_a_refused_notice_is_not_tried_again(status: int, advice: str, logged: L
 def test_a_sensible_retry_after_is_kept(header: str) -> None:
     """A Retry-After of one second is kept, and one that makes no sense is ignored."""
     with Receiver(reply(status=429, headers={"Retry-After": header})) as receiver:
-        outbox, began = Outbox(derive, webhook(receiver)), time.monotonic()
+        outbox, started = Outbox(derive, webhook(receiver)), time.monotonic()
         outbox(1)
         outbox.close(threading.Event())
-        took = time.monotonic() - began
+        seconds = time.monotonic() - started
 
         assert len(receiver.asked) == 2
-        assert (took >= 1.0) == (header == "1")
+        assert (seconds >= 1.0) == (header == "1")
 
 
 def test_a_wait_beyond_the_end_is_not_started(logged: Logged) -> None:
     """If the receiver asks for an hour, the program ends at once and logs what was not sent."""
     with Receiver(*[reply(status=503, headers={"Retry-After": "3600"})] * 9) as receiver:
-        took = send_notices(receiver)
+        seconds = send_notices(receiver)
 
         assert len(receiver.asked) == 1
-        assert took < SOON * 2
+        assert seconds < SOON * 2
     assert [event for event, _ in logged.lines] == ["notices not sent"]
 
 
@@ -219,23 +221,23 @@ def test_a_stop_shortens_the_end() -> None:
     with Receiver(*[silence] * 9) as receiver:
         outbox = Outbox(derive, webhook(receiver, seconds=60))
         outbox(1)
-        began = time.monotonic()
+        started = time.monotonic()
         outbox.close(stop)
 
-        assert 1.5 < time.monotonic() - began < 4
+        assert 1.5 < time.monotonic() - started < 4
 
 
 def test_a_run_does_not_wait() -> None:
     """Handing over a run returns at once, whatever the receiver does and however many runs there are."""
     with Receiver(*[silence] * 9) as receiver:
-        outbox, began = Outbox(derive, webhook(receiver), budget=0.1), time.monotonic()
+        outbox, started = Outbox(derive, webhook(receiver), budget=0.1), time.monotonic()
         for run in range(100):
             outbox(run)
-        took = time.monotonic() - began
+        seconds = time.monotonic() - started
         waited_for = [not thread.daemon for thread in threading.enumerate() if thread.name == "notices"]
         outbox.close(threading.Event())
 
-    assert took < SOON / 2
+    assert seconds < SOON / 2
     assert waited_for == [False]
 
 
@@ -267,7 +269,7 @@ def test_waiting_notices_are_sent_when_the_receiver_is_back(logged: Logged) -> N
         until(lambda: len(receiver.asked) == 5)
         outbox.close(threading.Event())
 
-        assert [each["run"] for each in receiver.notices] == [1, 1, 1, 1, 2]
+        assert [sent["run"] for sent in receiver.notices] == [1, 1, 1, 1, 2]
     assert [event for event, _ in logged.lines] == ["notices wait"]
 
 
@@ -285,7 +287,7 @@ def test_an_error_of_one_run_does_not_affect_the_next(logged: Logged) -> None:
             outbox(run)
         outbox.close(threading.Event())
 
-        assert [each["run"] for each in receiver.notices] == [3]
+        assert [sent["run"] for sent in receiver.notices] == [3]
     assert [(event, fields["run"]) for event, fields in logged.lines] == [
         ("notices not made", 1),
         ("notices not made", 2),

@@ -75,11 +75,11 @@ def test_a_wait_longer_than_ours_is_kept() -> None:
 def test_retry_after_0_does_not_shorten_our_waits() -> None:
     """Over HTTP too, ``Retry-After: 0`` does not shorten our waits."""
     with Receiver(*[reply(status=503, headers={"Retry-After": "0"})] * 2) as receiver:
-        began = time.monotonic()
+        started = time.monotonic()
         send(Webhook(receiver.address, None, "json"))
 
         assert len(receiver.asked) == 3
-        assert time.monotonic() - began >= sum(OWN)
+        assert time.monotonic() - started >= sum(OWN)
 
 
 @pytest.mark.parametrize(

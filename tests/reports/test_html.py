@@ -31,7 +31,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Store the text."""
-        self.words.append(data)
+        self.texts.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of all elements with this tag."""
@@ -66,7 +66,7 @@ def test_the_page_is_inert(page: Page) -> None:
     for tag, attributes in page.tags:
         assert not any(name.startswith("on") or name in ("src", "style", "action") for name in attributes), tag
         assert (attributes.get("href") or "#").startswith(("#", "data:,"))
-    (policy,) = (one["content"] or "" for one in page.all("meta") if one.get("http-equiv"))
+    (policy,) = (meta["content"] or "" for meta in page.all("meta") if meta.get("http-equiv"))
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
 
 
@@ -97,11 +97,11 @@ def test_each_chart_is_accessible(edge: Edge, tmp_path: Path) -> None:
 def test_names_stay_text(page: Page, edge: Edge) -> None:
     """Markup, escapes and bidirectional marks in a name are shown as text."""
     assert edge.value("SELECT name FROM inventory.images WHERE id = 'nasty'") == NASTY
-    words = " ".join(page.words)
+    text = " ".join(page.texts)
 
-    assert "</b><script>x</script>" in words
-    assert "\\x1b[31m\\u202e\\n" in words
-    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", words)
+    assert "</b><script>x</script>" in text
+    assert "\\x1b[31m\\u202e\\n" in text
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", text)
 
 
 def test_a_huge_name_is_cut(edge: Edge, tmp_path: Path) -> None:
@@ -121,16 +121,16 @@ def test_the_page_has_the_content_of_the_json(edge: Edge, tmp_path: Path) -> Non
     edge.run()
     data, text = as_json(edge, tmp_path, "--from", "1"), html(edge, tmp_path)
 
-    words = "".join(Page(text).words)
+    page_text = "".join(Page(text).texts)
     for sentence in data["verdict"]:
-        assert sentence in words
+        assert sentence in page_text
     for change in data["changes"]:
-        assert change["id"] in words
+        assert change["id"] in page_text
     for one in data["evidence"]:
-        assert (one["digest"] or "none") in words
+        assert (one["digest"] or "none") in page_text
     for kind, count in data["counts"].items():
         assert f'<div class="{kind}"><b>{count:,}</b>' in text
-    assert all(row["id"] in words for row in data["held"])
+    assert all(row["id"] in page_text for row in data["held"])
 
 
 def test_its_queries_give_its_numbers(edge: Edge, tmp_path: Path) -> None:

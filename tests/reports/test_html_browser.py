@@ -102,10 +102,10 @@ def test_the_printed_page(browser: Browser, file: Path) -> None:
     assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") > 1
 
 
-def _contrast(one: str, other: str) -> float:
+def _contrast(first: str, second: str) -> float:
     """Ratio of luminances. Source: WCAG 2.2, relative luminance."""
     brightness = []
-    for rgb in (one, other):
+    for rgb in (first, second):
         parts = [int(part) / 255 for part in rgb.removeprefix("rgb(").removesuffix(")").split(",")]
         linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         brightness.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])

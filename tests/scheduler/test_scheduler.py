@@ -187,10 +187,10 @@ def test_jitter_does_not_add_up(text: str, seconds: float | None, jitter: float)
     moments = [MONDAY]
     for _ in range(96):
         moments.append(due.get_next_fire_time(moments[-1], moments[-1]))
-    late = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
+    delays = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
 
-    assert all(0 <= each <= min(jitter, 900) for each in late)
-    assert len(set(late)) > 90
+    assert all(0 <= delay <= min(jitter, 900) for delay in delays)
+    assert len(set(delays)) > 90
 
 
 def test_jobs_that_wait_at_the_end_do_not_start() -> None:
@@ -291,7 +291,7 @@ def test_runs_at_once_and_again() -> None:
 
 def test_first_run_may_wait_for_its_turn() -> None:
     """Without ``at_once``, the first run starts one interval after the start."""
-    stop, began = threading.Event(), datetime.now(UTC)
+    stop, started = threading.Event(), datetime.now(UTC)
     times: list[datetime] = []
 
     def job() -> None:
@@ -301,12 +301,12 @@ def test_first_run_may_wait_for_its_turn() -> None:
     run({"job": job}, stop, at_once=False)
 
     assert len(times) == 1
-    assert (times[0] - began).total_seconds() >= 1
+    assert (times[0] - started).total_seconds() >= 1
 
 
 def test_a_job_never_runs_twice_at_once() -> None:
     """A turn during a run is skipped and reported with its name, its time in UTC and the reason."""
-    stop, gate, began = threading.Event(), threading.Event(), datetime.now(UTC)
+    stop, gate, started = threading.Event(), threading.Event(), datetime.now(UTC)
     job, skipped = Counted(1, stop, gate), []
 
     def record(name: str, due: datetime, reason: str) -> None:
@@ -318,7 +318,7 @@ def test_a_job_never_runs_twice_at_once() -> None:
 
     assert job.most == 1
     assert (name, due.utcoffset(), reason) == ("slow", timedelta(0), BUSY)
-    assert timedelta(seconds=1) <= due - began < timedelta(seconds=2)  # its very next turn, as the schedule has it
+    assert timedelta(seconds=1) <= due - started < timedelta(seconds=2)  # the next turn of the schedule
 
 
 def test_one_job_does_not_wait_for_another() -> None:

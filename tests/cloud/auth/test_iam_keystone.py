@@ -60,7 +60,7 @@ def test_a_run_reads_with_a_keystone_token(keystone: Keystone, project: str | No
     reader, cache = user(keystone, project=project), TokenCache()
     run = Run()
     credential = IamToken(reader, cache, run.policy)
-    known = keystone.look_up(value := request_token(reader, cache))
+    details = keystone.look_up(value := request_token(reader, cache))
     with Simulator(World(1, 3)) as simulator:
         simulator.identity.revoke()
         simulator.identity.accept(value)
@@ -68,20 +68,20 @@ def test_a_run_reads_with_a_keystone_token(keystone: Keystone, project: str | No
             images = json.loads(page(client))["images"]
 
     assert len(images) == 3
-    assert known[scope]["name"] == (project or "acme")
-    assert known["user"]["name"] == "reader"
+    assert details[scope]["name"] == (project or "acme")
+    assert details["user"]["name"] == "reader"
     assert run.stats.requests == 1
 
 
 def test_the_lifetime_of_a_token_is_exact(keystone: Keystone) -> None:
     """The lifetime of the cached token is the one that Keystone reports."""
     reader, cache = user(keystone), TokenCache()
-    known = keystone.look_up(request_token(reader, cache))
+    details = keystone.look_up(request_token(reader, cache))
     cached = cache.account(reader).token
-    life = datetime.fromisoformat(known["expires_at"]) - datetime.fromisoformat(known["issued_at"])
+    lifetime = datetime.fromisoformat(details["expires_at"]) - datetime.fromisoformat(details["issued_at"])
 
     assert isinstance(cached, Token)
-    assert life.total_seconds() == LIFETIME
+    assert lifetime.total_seconds() == LIFETIME
     assert LIFETIME - 2 <= cached.life <= LIFETIME
 
 
@@ -113,7 +113,7 @@ def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
     assert not keystone.look_up(old["X-Auth-Token"])
     with pytest.raises(UnauthorizedError, match="refuses the login"):
         credential.renew(old)
-    time.sleep(1.1)  # Keystone revokes by the second: a token of the very second of the change is dead as well
+    time.sleep(1.1)  # Keystone revokes by the second: a token of the second of the change is revoked too
     assert keystone.look_up(request_token(user(keystone, "changing", "another")))
 
 
