@@ -1,4 +1,4 @@
-"""The story of a run, from the cloud to the tables: what it finds is what is stored, with every earlier version."""
+"""A whole run, from the cloud to the tables: images are stored as the cloud shows them, with all earlier versions."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from sync.store.runs.dry_run import DryRun
 
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
-    """A cloud of 40 images that nothing is known of yet."""
-    with Edge(each_server) as made:
-        yield made
+    """A cloud of 40 images, none of them stored yet."""
+    with Edge(each_server) as edge:
+        yield edge
 
 
 def image_of(edge: Edge, name: str) -> dict[str, Any]:
-    """A stored image, by column; {} where there is none."""
+    """The stored row of an image, by column; {} if there is none."""
     rows = edge.inventory.all(f"SELECT * FROM inventory.images WHERE id = '{name}'")
     return rows[0] if rows else {}
 
 
 def versions_of(edge: Edge, name: str) -> list[dict[str, Any]]:
-    """Its earlier versions, oldest first."""
+    """The earlier versions of an image, oldest first."""
     return edge.inventory.all(f"SELECT * FROM inventory.image_versions WHERE id = '{name}' ORDER BY valid_from")
 
 
 def test_a_first_load(edge: Edge) -> None:
-    """Every image of the cloud is there, as the cloud shows it, from this run's moment on, and nothing else is."""
+    """The first run stores exactly the images of the cloud, valid from the moment of that run."""
     outcome = edge.run()
 
     assert (outcome.status, outcome.exit_code, outcome.proven) == (Status.DONE, 0, True)
@@ -58,7 +58,7 @@ def test_a_first_load(edge: Edge) -> None:
 
 
 def test_the_sample_is_stored_column_by_column(edge: Edge) -> None:
-    """The document's own example, through HTTP and COPY and back, letter by letter."""
+    """The example of the API document is stored and read back letter by letter."""
     edge.world.put(SAMPLE)
 
     edge.run()
@@ -75,8 +75,8 @@ def test_the_sample_is_stored_column_by_column(edge: Edge) -> None:
     assert row["extra"] is None
 
 
-def test_no_change(edge: Edge) -> None:
-    """I6: a second run finds everything as stored, and says so."""
+def test_no_change_is_reported_as_none(edge: Edge) -> None:
+    """I6: a second run finds every image unchanged."""
     edge.run()
 
     outcome = edge.run()
@@ -85,8 +85,8 @@ def test_no_change(edge: Edge) -> None:
     assert outcome.read_attempts == 1
 
 
-def test_another_way_of_writing_is_no_change(edge: Edge) -> None:
-    """A18, F12: all images written otherwise, and not one row is touched."""
+def test_another_format_is_no_change(edge: Edge) -> None:
+    """A18, F12: when all images come in another format, no row is rewritten."""
     edge.run()
     before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
     edge.cloud.faults.add(effects.reformatted(), times=None)
@@ -98,7 +98,7 @@ def test_another_way_of_writing_is_no_change(edge: Edge) -> None:
 
 
 def test_a_change_makes_a_version(edge: Edge) -> None:
-    """The row shows the new content; the version shows the old one, and between which two runs it held."""
+    """The row has the new content; the version has the old content and the two runs between which it held."""
     first = edge.run()
     before = {name: canonical(document) for name, document in edge.world.truth().items()}
     changed = edge.world.change(4)
@@ -111,13 +111,13 @@ def test_a_change_makes_a_version(edge: Edge) -> None:
         assert canonical(to_json(old, old["extra"])) == before[name]
         assert (old["valid_from"], old["valid_from_run"]) == (first.effective_at, first.run)
         assert (old["valid_to"], old["valid_to_run"]) == (second.effective_at, second.run)
-        now = image_of(edge, name)
-        assert (now["valid_from"], now["valid_from_run"]) == (second.effective_at, second.run)
-        assert now["first_seen_at"] == first.effective_at
+        row = image_of(edge, name)
+        assert (row["valid_from"], row["valid_from_run"]) == (second.effective_at, second.run)
+        assert row["first_seen_at"] == first.effective_at
 
 
 def test_only_what_changed_gets_a_version(edge: Edge) -> None:
-    """An image that stayed as it was keeps its row, and has no version."""
+    """An unchanged image keeps its row and gets no version."""
     edge.run()
     rows = dict(edge.rows("SELECT id, xmin::text FROM inventory.images"))
     changed = set(edge.world.change(4))
@@ -129,15 +129,15 @@ def test_only_what_changed_gets_a_version(edge: Edge) -> None:
 
 
 def test_a_deletion_is_confirmed(edge: Edge) -> None:
-    """What is gone was asked for by name, is marked, and keeps its last content; the cloud's word is another column."""
+    """A missing image is looked up by id, then marked as deleted with its last content."""
     first = edge.run()
     gone = edge.world.delete(3)
     since = edge.cloud.journal.seq
 
     second = edge.run()
 
-    asked = {str(event.detail["query"]) for event in edge.cloud.journal.answers(since)}
-    assert {f"id={name}" for name in gone} <= asked
+    queries = {str(event.detail["query"]) for event in edge.cloud.journal.answers(since)}
+    assert {f"id={name}" for name in gone} <= queries
     assert (second.plan.deleted, second.missing, second.still_there, second.unconfirmed) == (3, 3, 0, 0)
     assert edge.inventory.deleted() == set(gone)
     for name in gone:
@@ -150,7 +150,7 @@ def test_a_deletion_is_confirmed(edge: Edge) -> None:
 
 
 def test_a_list_gap_is_no_deletion(edge: Edge) -> None:
-    """A14: what the list leaves out, and is there when asked for, stays."""
+    """A14: an image that the list leaves out, but that is found by its id, stays."""
     edge.run()
     names = sorted(edge.world.truth())[:3]
     edge.cloud.faults.add(gap(names), times=None)
@@ -162,7 +162,7 @@ def test_a_list_gap_is_no_deletion(edge: Edge) -> None:
 
 
 def test_a_returning_image_leaves_a_gap(edge: Edge) -> None:
-    """A21, I10: it gets a new version; the old ones, and the time in which it was not there, stay as they were."""
+    """A21, I10: a restored image gets a new version; its old versions and the gap between them stay."""
     first = edge.run()
     (name,) = edge.world.delete(1)
     second = edge.run()
@@ -179,8 +179,8 @@ def test_a_returning_image_leaves_a_gap(edge: Edge) -> None:
     assert old[0]["valid_to"] == second.effective_at < row["valid_from"]
 
 
-def test_an_image_that_returns_as_it_was(edge: Edge) -> None:
-    """Back with the very same bytes, it is restored all the same."""
+def test_an_image_that_returns_unchanged_is_restored(edge: Edge) -> None:
+    """An image that returns with the same bytes counts as restored."""
     edge.world.put(image("x"))
     edge.run()
     edge.world.remove("x")
@@ -192,8 +192,8 @@ def test_an_image_that_returns_as_it_was(edge: Edge) -> None:
     assert edge.run().plan.changes == 0
 
 
-def test_a_long_story_is_told_right(edge: Edge) -> None:
-    """I1, I13: after many busy days the state of every day, and the way from each to each, is as it was."""
+def test_a_long_history_is_exact(edge: Edge) -> None:
+    """I1, I13: after eight days of changes, each day's state and the differences between any two are exact."""
     states: dict[datetime, list[dict[str, Any]]] = {}
     for _day in range(8):
         outcome = edge.run(max_daily_deletions=1000)
@@ -206,8 +206,8 @@ def test_a_long_story_is_told_right(edge: Edge) -> None:
     assert story(edge.target, states) == []
 
 
-def test_sources_keep_apart(each_server: Server) -> None:
-    """I11: two clouds with the same ids in one database; what happens to one leaves the other's rows alone."""
+def test_sources_do_not_touch_each_other(each_server: Server) -> None:
+    """I11: when two clouds have the same ids, changes in one leave the other's rows alone."""
     with Edge(each_server) as edge, FaultySimulator(World(seed=3, size=40)) as other:
         second = Inventory(edge.target, other)
         edge.run()
@@ -226,8 +226,8 @@ def test_sources_keep_apart(each_server: Server) -> None:
         edge.check()
 
 
-def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
-    """The real plan, from the same cloud, without a trace in any table; then the run does just that."""
+def test_a_plan_writes_nothing_and_predicts_the_run(edge: Edge) -> None:
+    """A plan writes to no table, and the run that follows does exactly what it planned."""
     edge.run()
     edge.world.put(b'{"id":"x","name":"\\u0000"}')
     edge.world.churn(30)
@@ -250,8 +250,8 @@ def test_a_plan_writes_nothing_and_tells_the_same(edge: Edge) -> None:
     assert (planned.run, planned.effective_at) == (None, None)
 
 
-def test_a_list_far_longer_than_it_may_be_is_not_written(edge: Edge) -> None:
-    """A wrong filter or account shows far more images: the run fails, is on record, and wrote nothing."""
+def test_a_list_that_is_far_too_long_is_not_written(edge: Edge) -> None:
+    """A list over the limit, as after a wrong filter, fails the run and writes nothing but its record."""
     edge.run()
     before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
     edge.world.create(500)
@@ -263,8 +263,8 @@ def test_a_list_far_longer_than_it_may_be_is_not_written(edge: Edge) -> None:
     assert edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id") == before
 
 
-def test_a_failed_run_is_on_record_and_nothing_else(edge: Edge) -> None:
-    """I2: the reason and the counts of its requests stand in the record; no other table changed."""
+def test_a_failed_run_writes_only_its_record(edge: Edge) -> None:
+    """I2: the record of a failed run has the reason and the number of requests; no other table changes."""
     edge.run()
     edge.world.churn(30)
     edge.cloud.faults.add(effects.status(403), times=None)
@@ -277,7 +277,7 @@ def test_a_failed_run_is_on_record_and_nothing_else(edge: Edge) -> None:
 
 
 def test_a_first_run_that_fails(edge: Edge) -> None:
-    """The source is known from then on, and holds nothing."""
+    """A first run that fails registers the source and stores no image; the next run loads all."""
     edge.cloud.faults.add(effects.status(403))
 
     edge.fails(ForbiddenError)
@@ -287,7 +287,7 @@ def test_a_first_run_that_fails(edge: Edge) -> None:
 
 
 def test_another_filter_is_refused_until_it_is_accepted(edge: Edge) -> None:
-    """A19: images outside a new filter are not gone; the run says what to do, and no image is touched."""
+    """A19: a run with another filter is refused before any request until it is accepted; no image is deleted."""
     edge.run()
     narrow = {"filter": (("visibility", "public"),)}
     since = edge.cloud.journal.seq
@@ -302,15 +302,15 @@ def test_another_filter_is_refused_until_it_is_accepted(edge: Edge) -> None:
     accept_filter(edge.target, edge.inventory.source.name, "visibility=public")
     outcome = edge.inventory.run(**narrow)
 
-    # What left the filter is there when it is asked for by name, so it stays.
+    # The images outside the filter are still found by their ids, so they stay.
     assert (outcome.plan.deleted, outcome.plan.held) == (0, 0)
     assert outcome.still_there == outcome.missing > 0
     assert edge.inventory.live() == set(edge.world.truth())
     edge.check()
 
 
-def test_a_run_without_the_filter_is_refused_then(edge: Edge) -> None:
-    """A19: also the way back."""
+def test_removing_the_filter_is_refused_too(edge: Edge) -> None:
+    """A19: a run without the filter of the last run is refused as well."""
     edge.inventory.run(filter=(("visibility", "public"),))
 
     error = edge.fails(FilterChangedError)
@@ -318,8 +318,8 @@ def test_a_run_without_the_filter_is_refused_then(edge: Edge) -> None:
     assert "from visibility=public to no filter" in str(error)
 
 
-def test_many_missing_images_take_a_second_list(edge: Edge) -> None:
-    """Above the limit of questions a second proven list stands in for them; what it shows stays."""
+def test_many_missing_images_are_confirmed_by_a_second_list(edge: Edge) -> None:
+    """Above `max_single_confirms` a second proven list replaces the single lookups; images on it stay."""
     edge.run()
     edge.world.delete(6)
     left_out = sorted(edge.world.truth())[:2]
@@ -333,8 +333,8 @@ def test_many_missing_images_take_a_second_list(edge: Edge) -> None:
     ) == [(0, 1), (1, 1)]
 
 
-def test_the_evidence_of_an_eventful_run(server: Server) -> None:
-    """Every page, in the order it came: offset, rows, first, last and anchor id, total, request and time."""
+def test_the_evidence_of_a_run_with_several_pages(server: Server) -> None:
+    """Every page is recorded with its offset, rows, first, last and anchor id, total, request id and time."""
     with Edge(server, 1200) as edge:
         outcome = edge.run()
         pages = edge.rows(
@@ -357,7 +357,7 @@ def test_the_evidence_of_an_eventful_run(server: Server) -> None:
 
 
 def test_ignored_fields_make_no_version(edge: Edge) -> None:
-    """A change of ignored fields alone is none; one that comes with another is stored whole."""
+    """A change of ignored fields alone makes no version; with another change, they are stored as well."""
     edge.world.put(image("x", updated_at="2026-01-01T00:00:00Z"))
     edge.run(ignore_fields=("updated_at",))
     edge.world.put(image("x", updated_at="2026-01-02T00:00:00Z"))
@@ -369,8 +369,8 @@ def test_ignored_fields_make_no_version(edge: Edge) -> None:
     assert image_of(edge, "x")["updated_at"] == datetime(2026, 1, 3, tzinfo=UTC)
 
 
-def test_a_setting_that_changes_rewrites_nothing(edge: Edge) -> None:
-    """Fields ignored from now on, or no longer: what did not change is not written again."""
+def test_changing_the_ignored_fields_rewrites_nothing(edge: Edge) -> None:
+    """When fields become ignored, or no longer are, unchanged images are not rewritten."""
     edge.world.put(image("x"))
     edge.run()
     rows = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
@@ -382,8 +382,8 @@ def test_a_setting_that_changes_rewrites_nothing(edge: Edge) -> None:
     assert edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id") == rows
 
 
-def test_two_runs_by_one_store(edge: Edge) -> None:
-    """One connection serves one run after the other, also after one that failed."""
+def test_one_store_serves_several_runs(edge: Edge) -> None:
+    """One connection serves several runs, even after one that failed."""
     with Database(edge.target) as store:
         for fault in (None, effects.status(403), None):
             if fault is not None:

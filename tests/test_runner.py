@@ -1,4 +1,4 @@
-"""Whole runs against a cloud that fails: no list, no deletion; the run is on record and no other table changes."""
+"""Whole runs against a cloud that fails: without a complete list nothing is deleted, and failures are recorded."""
 
 from __future__ import annotations
 
@@ -68,36 +68,36 @@ FAILING: dict[str, tuple[Effect, type[ImageSyncError], str]] = {
 
 @pytest.fixture(scope="module")
 def target(server_newest: Server) -> Target:
-    """One database for all tests of this file; each syncs a source of its own."""
+    """One database for all tests of this file; each test syncs its own source."""
     return Target(server_newest.migrated())
 
 
 @pytest.fixture
 def capped() -> Iterator[Simulator]:
-    """A cloud of 90 images in pages of 40: three pages, overlaps counted."""
+    """A cloud of 90 images in pages of 40: three pages, overlaps included."""
     with FaultySimulator(World(seed=2, size=90), page_cap=40) as simulator:
         yield simulator
 
 
 @pytest.mark.parametrize("name", FAILING)
 def test_a_second_page_that_fails_writes_nothing(target: Target, capped: Simulator, name: str) -> None:
-    """The first page is good, the others never: the run fails, on record, in words, and every table is as it was."""
-    effect, kind, words = FAILING[name]
+    """When every page after the first fails, the run fails with a clear message and changes no table but `runs`."""
+    effect, error_type, message = FAILING[name]
     inventory = Inventory(target, capped)
     inventory.run()
     capped.world.churn(30)
     capped.faults.add(effect, nth=2, times=None)
     since = capped.journal.seq
-    error = inventory.fails(kind, max_retries=1, timeout=0.5, deadline=60, max_response_bytes=1 << 20)
+    error = inventory.fails(error_type, max_retries=1, timeout=0.5, deadline=60, max_response_bytes=1 << 20)
 
-    assert words in str(error)
+    assert message in str(error)
     assert error.exit_code == 1
     assert questions(capped, since)[0] <= 1 + 4 + 1
     assert inventory.last_run()["requests"] <= 1 + 4 + 1
 
 
 def test_the_run_after_a_failed_one_catches_up(target: Target, capped: Simulator) -> None:
-    """A failed run leaves nothing behind that the next one would trip over."""
+    """The run after a failed one brings the inventory up to date."""
     inventory = Inventory(target, capped)
     inventory.run()
     capped.world.churn(10)
@@ -110,7 +110,7 @@ def test_the_run_after_a_failed_one_catches_up(target: Target, capped: Simulator
 
 
 def test_a_first_run_that_fails_leaves_an_empty_inventory(target: Target, capped: Simulator) -> None:
-    """Nothing is stored of a list that was not read to its end."""
+    """Nothing is stored from a list that was not read to its end."""
     capped.faults.add(effects.status(403), nth=2, times=None)
     inventory = Inventory(target, capped)
     inventory.fails(ForbiddenError)
@@ -120,7 +120,7 @@ def test_a_first_run_that_fails_leaves_an_empty_inventory(target: Target, capped
 
 @pytest.mark.parametrize("size", [5, 60, 300])
 def test_an_empty_list_deletes_nothing(target: Target, size: int) -> None:
-    """After a good run the cloud shows nothing, with total 0: all is withheld, and the exit code says so."""
+    """When the list is suddenly empty, with total 0, all deletions are withheld, and the exit code is 4."""
     with FaultySimulator(World(seed=3, size=size)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
@@ -140,7 +140,7 @@ def test_an_empty_list_deletes_nothing(target: Target, size: int) -> None:
     assert (healed.status, healed.plan.held, healed.unchanged) == (Status.DONE, 0, size)
 
 
-def test_an_empty_list_without_total_0_is_not_even_proven(target: Target, capped: Simulator) -> None:
+def test_an_empty_list_without_total_0_is_not_proven(target: Target, capped: Simulator) -> None:
     """An empty first page that contradicts its own total proves nothing."""
     inventory = Inventory(target, capped)
     inventory.run()
@@ -157,8 +157,8 @@ def test_an_empty_list_without_total_0_is_not_even_proven(target: Target, capped
     ]
 
 
-def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: Target, capped: Simulator) -> None:
-    """Sorted otherwise, and a total that does not fit: what came new is stored, what is missing stays, exit code 4."""
+def test_a_list_that_is_not_proven_deletes_nothing(target: Target, capped: Simulator) -> None:
+    """From a list that is not proven, new images are stored and missing ones stay; the exit code is 4."""
     inventory = Inventory(target, capped)
     inventory.run()
     gone, new = capped.world.delete(3), capped.world.create(2)
@@ -182,8 +182,8 @@ def test_a_list_that_is_not_proven_deletes_nothing_and_writes_the_rest(target: T
         "many",
     ],
 )
-def test_no_total_keeps_a_run_from_writing(target: Target, capped: Simulator, total: object) -> None:
-    """Whatever total says, the images that came are stored."""
+def test_a_strange_total_does_not_stop_a_run(target: Target, capped: Simulator, total: object) -> None:
+    """Whatever `total` says, the images of the list are stored."""
     capped.faults.add(effects.total(total), times=None)
     inventory = Inventory(target, capped)
     outcome = inventory.run()
@@ -191,8 +191,8 @@ def test_no_total_keeps_a_run_from_writing(target: Target, capped: Simulator, to
     assert (outcome.status, outcome.plan.created) == (Status.DONE, 90)
 
 
-def test_most_images_gone_are_held(target: Target, capped: Simulator) -> None:
-    """60 % vanish: each deletion is held, what was created and changed goes through."""
+def test_a_mass_deletion_is_held(target: Target, capped: Simulator) -> None:
+    """When 60 % of the images vanish, all deletions are held; new and changed images are written."""
     inventory = Inventory(target, capped)
     inventory.run()
     capped.world.delete(54)
@@ -206,8 +206,8 @@ def test_most_images_gone_are_held(target: Target, capped: Simulator) -> None:
     assert len(inventory.live()) == 93
 
 
-def test_a_slow_drain_is_stopped_by_the_days_budget(target: Target) -> None:
-    """5 % a run is under the limit of each run; within a day no more than a fifth goes without a person's word."""
+def test_a_slow_drain_is_stopped_by_the_daily_limit(target: Target) -> None:
+    """Losing 5 % per run stays under the limit per run, but after 20 % within 24 hours deletions need approval."""
     with FaultySimulator(World(seed=5, size=100)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
@@ -223,7 +223,7 @@ def test_a_slow_drain_is_stopped_by_the_days_budget(target: Target) -> None:
 
 
 def test_the_same_image_twice_is_one_row(target: Target, capped: Simulator) -> None:
-    """A row that comes twice is counted and harmless; of two contents the one updated last stands."""
+    """A duplicate row is counted and does no harm; of two contents, the one updated last is stored."""
     same, newer = [dict(document) for document in list(capped.world.truth().values())[:2]]
     newer |= {"name": "the newer one", "updated_at": "2030-01-01T00:00:00Z"}
     capped.world.put(same, twice=True)
@@ -238,7 +238,7 @@ def test_the_same_image_twice_is_one_row(target: Target, capped: Simulator) -> N
 
 
 def test_two_contents_updated_at_once_are_quarantined(target: Target, capped: Simulator) -> None:
-    """Where no one can say which of two contents stands, neither is believed, and nothing is deleted for it."""
+    """Two contents with the same update time are both quarantined, and their image is not deleted."""
     inventory = Inventory(target, capped)
     inventory.run()
     document = dict(next(iter(capped.world.truth().values())))
@@ -251,16 +251,16 @@ def test_two_contents_updated_at_once_are_quarantined(target: Target, capped: Si
     assert len(inventory.live()) == 90
 
 
-def test_bytes_that_are_no_text_touch_no_other_image(target: Target, capped: Simulator) -> None:
-    """An image whose name is not UTF-8 goes into quarantine; the others are stored."""
+def test_invalid_utf8_affects_no_other_image(target: Target, capped: Simulator) -> None:
+    """An image whose name is not UTF-8 is quarantined; all others are stored."""
     capped.world.put(b'{"id": "bad", "name": "\xff\xfe", "created_at": "2024-01-01T00:00:00Z"}')
     outcome = Inventory(target, capped).run()
 
     assert (outcome.plan.created, outcome.quarantined) == (90, 1)
 
 
-def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, capped: Simulator) -> None:
-    """Images that left the filter are not deleted ones: the run waits for a person's word."""
+def test_a_changed_filter_is_refused_before_any_request(target: Target, capped: Simulator) -> None:
+    """A run with a changed filter is refused until it is accepted, so images outside it are not deleted."""
     inventory = Inventory(target, capped)
     inventory.run()
     since = capped.journal.seq
@@ -272,31 +272,33 @@ def test_a_changed_filter_is_refused_before_anything_is_asked(target: Target, ca
 
 
 @pytest.mark.parametrize("shown", [True, False], ids=["listed as deleted", "not listed"])
-def test_the_vendors_word_for_deleted_is_kept_apart(target: Target, shown: bool) -> None:  # noqa: FBT001 - both clouds
-    """Deleted images are found, whether the cloud still lists them as deleted or no longer; they may come back."""
+def test_images_listed_as_deleted_are_deleted(target: Target, shown: bool) -> None:  # noqa: FBT001 - both clouds
+    """Images are deleted whether the cloud lists them as deleted or not at all, and both kinds can return."""
     with FaultySimulator(World(seed=6, size=60, show_deleted=shown)) as cloud:
         inventory = Inventory(target, cloud)
         inventory.run()
         gone = cloud.world.delete(3)
         first = inventory.run()
-        rows = [row for row in inventory.images("vendor_deleted, vendor_deleted_at IS NOT NULL AS told") if row["gone"]]
+        rows = [
+            row for row in inventory.images("vendor_deleted, vendor_deleted_at IS NOT NULL AS dated") if row["gone"]
+        ]
         cloud.world.restore(3)
         second = inventory.run()
 
     assert first.plan.deleted == 3
-    assert rows == [{"vendor_deleted": shown, "told": shown, "gone": True}] * 3
+    assert rows == [{"vendor_deleted": shown, "dated": shown, "gone": True}] * 3
     assert (second.plan.restored, second.plan.deleted) == (3, 0)
     assert set(gone) <= inventory.live()
     assert {row["id"] for row in inventory.versions("id")} == set(gone)
 
 
 def test_a_gap_in_the_list_is_told_apart_from_a_deletion(target: Target, capped: Simulator) -> None:
-    """One really gone, one only left out: the first is deleted, the second kept, in the same run."""
+    """Of two missing images in one run, the deleted one is deleted and the one only left out stays."""
     inventory = Inventory(target, capped)
     inventory.run()
     gone = capped.world.delete(1)
-    unseen = Random(1).sample(sorted(capped.world.truth()), 1)
-    capped.faults.add(gap(unseen), times=None)
+    left_out = Random(1).sample(sorted(capped.world.truth()), 1)
+    capped.faults.add(gap(left_out), times=None)
     outcome = inventory.run()
 
     assert (outcome.missing, outcome.still_there, outcome.plan.deleted) == (2, 1, 1)

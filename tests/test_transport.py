@@ -1,4 +1,4 @@
-"""One request over HTTP: it ends in time whatever the server does, within its caps, and shows nothing of either side."""
+"""One HTTP request ends in time whatever the server does, stays within its limits, and its errors contain no secret."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 import trustme
+from cli_tools import until
 from http_server import Asked, HttpServer, always, reply
 
 from sync.errors import Fault, TransportError
 from sync.transport import HttpTransport, Response, translate
 
-SOON = 0.4  # seconds that a test lets an exchange take
-FAR = 20.0  # seconds that no test waits
+SOON = 0.4  # seconds: a limit that tests wait for
+FAR = 20.0  # seconds: a limit that no test reaches
 Script = Callable[[socket.socket, Asked], object]
 
 
 def send(url: str, *, seconds: float = FAR, max_bytes: int = 1000, timeout: float | None = None) -> Response:
-    """One request with a secret in each of its parts."""
+    """The response to one request that has a secret in each of its parts."""
     with HttpTransport(url, seconds) as http:
-        where, headers = f"{url}/canary?canary=1", {"X-Auth-Token": "canary"}
-        return http.send("POST", where, headers, b"canary", max_bytes=max_bytes, timeout=timeout)
+        target, headers = f"{url}/canary?canary=1", {"X-Auth-Token": "canary"}
+        return http.send("POST", target, headers, b"canary", max_bytes=max_bytes, timeout=timeout)
 
 
 def fails(url: str, fault: Fault, *, seconds: float = FAR, timeout: float | None = None) -> TransportError:
-    """A request that gets no whole answer; why it does not, after a look that no secret is in the error."""
+    """The error of a request that gets no complete response, after a check that it contains no secret."""
     with pytest.raises(TransportError) as caught:
         send(url, seconds=seconds, timeout=timeout)
     error = caught.value
@@ -41,7 +42,7 @@ def fails(url: str, fault: Fault, *, seconds: float = FAR, timeout: float | None
 
 
 def drip(start: bytes) -> Script:
-    """Send a beginning, and then a byte each twentieth of a second, for ever."""
+    """A script that sends some bytes and then one byte every twentieth of a second, forever."""
 
     def script(connection: socket.socket, _: Asked) -> None:
         connection.sendall(start)
@@ -59,31 +60,31 @@ BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
 
 @pytest.fixture(params=[False, True], ids=["http", "https"])
 def context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext | None]:
-    """What the server encrypts with, and the client trusts; None for plain http."""
+    """The TLS context of a server that the client trusts; None for plain http."""
     if not request.param:
         yield None
         return
-    authority, made = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(made)
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     with authority.cert_pem.tempfile() as file:
         monkeypatch.setenv("SSL_CERT_FILE", file)
-        yield made
+        yield context
 
 
 @pytest.mark.parametrize("start", [b"", HEAD, BODY, ENDLESS], ids=["status", "head", "body", "no length"])
 def test_a_server_that_drips_is_cut_off(start: bytes, context: ssl.SSLContext | None) -> None:
-    """Each of its bytes is in time, and the whole is not; the connection is closed, too."""
+    """A response that arrives byte by byte is cut off when the time is over, and its connection is closed."""
     with HttpServer(drip(start), context) as server:
-        began = time.monotonic()
+        started = time.monotonic()
         error = fails(server.url, Fault.OVER, seconds=SOON)
 
-        assert time.monotonic() - began < FAR / 2
+        assert time.monotonic() - started < FAR / 2
         assert str(error) == f"no answer within {SOON:g} s"
         until(lambda: not server._open)
 
 
-def test_what_one_thread_waits_for_ends_with_the_transport() -> None:
-    """All exchanges of one transport share its time; one that begins after it gets no answer either."""
+def test_all_requests_end_when_the_transports_time_is_over() -> None:
+    """All requests of one transport share its time, and one that starts later fails at once."""
     faults: list[Fault] = []
 
     def ask() -> None:
@@ -103,8 +104,8 @@ def test_what_one_thread_waits_for_ends_with_the_transport() -> None:
     assert faults == [Fault.OVER] * 4
 
 
-def test_what_is_on_its_way_ends_when_the_transport_is_closed() -> None:
-    """A thread that no one waits for any more does not read on."""
+def test_closing_the_transport_ends_pending_requests() -> None:
+    """A request that is still waiting when its transport is closed ends."""
     faults: list[Fault] = []
 
     def ask() -> None:
@@ -123,16 +124,16 @@ def test_what_is_on_its_way_ends_when_the_transport_is_closed() -> None:
     assert faults == [Fault.OVER]
 
 
-def test_a_server_that_is_silent_is_not_waited_for() -> None:
-    """The time-out of one read is shorter than the whole, and the error says so."""
+def test_a_silent_server_is_given_up_after_the_timeout() -> None:
+    """The timeout of one read is shorter than the time of the whole request, and the error names it."""
     with HttpServer(lambda connection, _: connection.recv(1)) as server:
         error = fails(server.url, Fault.SILENT, timeout=SOON)
 
     assert str(error) == f"no answer within {SOON:g} s"
 
 
-def test_a_body_is_read_up_to_its_cap() -> None:
-    """To the byte; a longer one is an error, and with a cap of 0 none is read, however long it is."""
+def test_a_body_is_read_up_to_its_limit() -> None:
+    """A body of exactly the limit is read, a longer one is an error, and with a limit of 0 no body is read."""
     with HttpServer(always(reply(b"x" * 1000))) as server:
         assert send(server.url).content == b"x" * 1000
         assert send(server.url, max_bytes=0).content == b""
@@ -142,8 +143,8 @@ def test_a_body_is_read_up_to_its_cap() -> None:
         assert send(server.url, max_bytes=0).status == 200
 
 
-def test_of_an_error_as_much_is_read_as_says_something() -> None:
-    """A long body of an error is cut, and its status counts; one that is compressed is left out."""
+def test_only_the_start_of_an_error_body_is_read() -> None:
+    """A long body of an error is cut and its status kept; a compressed one is not read."""
     with HttpServer(always(reply(b"x" * 1_000_000, status=500))) as server:
         response = send(server.url, max_bytes=10_000_000)
     with HttpServer(always(reply(b"x", status=500, headers={"Content-Encoding": "gzip"}))) as server:
@@ -154,8 +155,8 @@ def test_of_an_error_as_much_is_read_as_says_something() -> None:
     assert (compressed.status, compressed.content) == (500, b"")
 
 
-def test_a_compressed_answer_is_refused() -> None:
-    """It was not asked for, and may be a thousand times as large as it looks."""
+def test_a_compressed_response_is_refused() -> None:
+    """A compressed response was not asked for and may be a thousand times larger than it looks, so it is refused."""
     with HttpServer(always(reply(b"canary", headers={"Content-Encoding": "gzip"}))) as server:
         fails(server.url, Fault.COMPRESSED)
 
@@ -163,22 +164,22 @@ def test_a_compressed_answer_is_refused() -> None:
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:9/", "http://canary:canary/", "//", "http://["])
-def test_a_redirect_is_an_answer_like_any_other(location: str) -> None:
-    """It is not followed, and the address in it is not even looked at."""
+def test_a_redirect_is_not_followed(location: str) -> None:
+    """A redirect is returned like any other response; its address is not even parsed."""
     with HttpServer(always(reply(status=302, headers={"Location": location}))) as server:
         assert send(server.url).status == 302
         assert len(server.asked) == 1
 
 
-def test_a_response_does_not_show_what_it_holds() -> None:
-    """Headers and body of a good login hold the new token."""
+def test_the_repr_of_a_response_shows_no_content() -> None:
+    """The headers and body of a login response contain the new token, so its repr shows neither."""
     with HttpServer(always(reply(b"canary", headers={"X-Subject-Token": "canary"}))) as server:
         assert "canary" not in repr(send(server.url))
 
 
 @pytest.mark.parametrize("proxy", ["socks9://canary:canary@127.0.0.1:1", "http://canary@127.0.0.1:canary"])
-def test_a_proxy_that_is_none_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the variable to check, and without the login in it; over plain http it is not looked at."""
+def test_an_invalid_proxy_is_named_by_its_variable(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invalid proxy is an error that names its variable but not its login; plain http ignores the proxy."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     error = fails("https://127.0.0.1:1", Fault.ENVIRONMENT)
 
@@ -188,25 +189,19 @@ def test_a_proxy_that_is_none_is_told(proxy: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "error_type",
     [
-        kind
-        for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and not kind.__subclasses__()
+        error_type
+        for error_type in vars(httpx).values()
+        if isinstance(error_type, type)
+        and issubclass(error_type, httpx.RequestError)
+        and not error_type.__subclasses__()
     ],
 )
-def test_no_error_of_the_library_is_quoted(kind: type[httpx.RequestError]) -> None:
-    """Its words may be a server's, and its request has the secrets; only the system's words are kept, apart."""
+def test_no_error_of_the_library_is_quoted(error_type: type[httpx.RequestError]) -> None:
+    """The text of an HTTP library error may hold secrets, so it is dropped; only the system's is kept, in `words`."""
     request = httpx.Request("GET", "http://127.0.0.1/canary", headers={"X-Auth-Token": "canary"})
-    error = translate(kind("407 canary", request=request), 1.0)
+    error = translate(error_type("407 canary", request=request), 1.0)
 
     assert "canary" not in str(error)
-    assert ("canary" in error.words) == issubclass(kind, httpx.NetworkError)
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something that must come about."""
-    deadline = time.monotonic() + FAR
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)
+    assert ("canary" in error.words) == issubclass(error_type, httpx.NetworkError)

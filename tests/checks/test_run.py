@@ -1,4 +1,4 @@
-"""The checks: each finds what it is for and nothing else, and a user's own are carried out like the product's."""
+"""Each check finds its own images and no others, and a user's own checks run like the built-in ones."""
 
 from __future__ import annotations
 
@@ -46,61 +46,61 @@ WHERE owner = 'ann' AND length(name) >= CAST(:least AS int)
 
 
 def put(edge: Edge, key: str, **changes: Any) -> None:
-    """An image without fault, but for the changes."""
+    """Add an image that no check finds, except for the given changes."""
     edge.world.put(image(key, **(GOOD | {"name": key} | changes)))
 
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """One image without fault, and one for each check."""
-    with Edge(server, 0) as made:
-        put(made, "good")
-        put(made, "widened", visibility="private")
-        put(made, "flaps")
-        made.run()
-        put(made, "widened", visibility="public", __imagetype="gold")
-        put(made, "private-unprotected", protected=False)
-        put(made, "end-of-life", __os_version="CentOS 7.9 64bit")
-        put(made, "end-of-life-not", __os_version="CentOS Stream 99")
-        put(made, "public-private-type", visibility="public")
-        put(made, "stuck", status="saving", updated_at="2020-01-01T00:00:00Z")
-        put(made, "killed", status="killed")
-        put(made, "not-registered", __isregistered=False)
-        put(made, "old", updated_at="2020-01-01T00:00:00Z")
-        put(made, "same-name", name="twice")
-        put(made, "same-name-2", name="twice")
-        put(made, "no-firmware", hw_firmware_type=None)
+    """One image that no check finds, and one for each check."""
+    with Edge(server, 0) as edge:
+        put(edge, "good")
+        put(edge, "widened", visibility="private")
+        put(edge, "flaps")
+        edge.run()
+        put(edge, "widened", visibility="public", __imagetype="gold")
+        put(edge, "private-unprotected", protected=False)
+        put(edge, "end-of-life", __os_version="CentOS 7.9 64bit")
+        put(edge, "end-of-life-not", __os_version="CentOS Stream 99")
+        put(edge, "public-private-type", visibility="public")
+        put(edge, "stuck", status="saving", updated_at="2020-01-01T00:00:00Z")
+        put(edge, "killed", status="killed")
+        put(edge, "not-registered", __isregistered=False)
+        put(edge, "old", updated_at="2020-01-01T00:00:00Z")
+        put(edge, "same-name", name="twice")
+        put(edge, "same-name-2", name="twice")
+        put(edge, "no-firmware", hw_firmware_type=None)
         for _ in range(2):
-            made.world.remove("flaps")
-            made.run(max_deletions=100)
-            put(made, "flaps")
-            made.run()
-        yield made
+            edge.world.remove("flaps")
+            edge.run(max_deletions=100)
+            put(edge, "flaps")
+            edge.run()
+        yield edge
 
 
 def job(edge: Edge, folder: Path, **settings: str) -> Job:
-    """The command line on this inventory."""
+    """The command line for this inventory."""
     return Job(folder, edge.url, **settings)
 
 
 def test_each_check_finds_its_own(edge: Edge, tmp_path: Path) -> None:
-    """Each image is found by the check it is named for, and the one without fault by none."""
+    """Each image is found by the check that it is named after, and the good one by none."""
     rows = job(edge, tmp_path)("check", "--format", "json").rows
-    found: dict[str, set[str]] = {}
+    ids_by_check: dict[str, set[str]] = {}
     for row in rows:
-        found.setdefault(row["check"], set()).add(row["id"])
+        ids_by_check.setdefault(row["check"], set()).add(row["id"])
 
     names = {check.name for check in checks()}
-    special = {"exposure-widened": {"widened"}, "flapping": {"flaps"}, "same-name": {"same-name", "same-name-2"}}
-    assert found.pop("old") == {"old", "stuck"}
-    assert found == {name: special.get(name, {name}) for name in names - {"old"}}
+    several = {"exposure-widened": {"widened"}, "flapping": {"flaps"}, "same-name": {"same-name", "same-name-2"}}
+    assert ids_by_check.pop("old") == {"old", "stuck"}
+    assert ids_by_check == {name: several.get(name, {name}) for name in names - {"old"}}
     assert [Severity[row["severity"].upper()] for row in rows] == sorted(
         (Severity[row["severity"].upper()] for row in rows), reverse=True
     )
 
 
 def test_exit_codes_and_severities(edge: Edge, tmp_path: Path) -> None:
-    """Findings alone are no failure; with --fail-on they are, if they are so severe; --severity narrows."""
+    """Findings fail only with --fail-on and from that severity on; --severity shows only findings from it on."""
     run = job(edge, tmp_path)
 
     assert run("check").code == 0
@@ -117,7 +117,7 @@ def test_exit_codes_and_severities(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_thresholds_are_settings(edge: Edge, tmp_path: Path) -> None:
-    """A number that is set counts; one that no check has is told with those that there are."""
+    """Thresholds can be set; an unknown threshold or check is an error that lists the known ones."""
     run = job(edge, tmp_path)
 
     later = run("check", "--format", "json", IMAGE_SYNC_CHECK_THRESHOLDS="old.days=99999, flapping.returns=3")
@@ -130,7 +130,7 @@ def test_thresholds_are_settings(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_users_own_checks(edge: Edge, tmp_path: Path) -> None:
-    """A file in the folder is a check; it can write nothing; what is wrong with it is told by its name."""
+    """A file in the folder is a check that cannot write, and any error in it names the check."""
     folder = tmp_path / "own"
     folder.mkdir()
     put(edge, "anns", owner="ann")
@@ -140,7 +140,7 @@ def test_users_own_checks(edge: Edge, tmp_path: Path) -> None:
     folder.joinpath("anns.sql").write_text(OWN)
     rows = [row for row in run("check", "--format", "json").rows if row["check"] == "anns"]
     assert [(row["id"], row["detail"], row["severity"]) for row in rows] == [("anns", "ann 100%", "high")]
-    for text, said in (
+    for text, error in (
         (OWN.replace("SELECT source", "SELCT source"), "syntax error"),
         (OWN.replace(", name, owner", ", owner"), "it must return source, id, name, detail"),
         (OWN.replace(":least", ":most"), "most"),
@@ -155,32 +155,32 @@ def test_users_own_checks(edge: Edge, tmp_path: Path) -> None:
     ):
         folder.joinpath("anns.sql").write_text(text)
         done = run("check")
-        assert (done.code, said in done.err, "anns" in done.err) == (2, True, True), (said, done.err)
+        assert (done.code, error in done.err, "anns" in done.err) == (2, True, True), (error, done.err)
         assert "Traceback" not in done.err
 
 
-def test_a_moment_of_the_past(edge: Edge) -> None:
-    """Checks can be asked of what was: what came later, and what became public later, is not found."""
-    with inventory(edge.target) as found:
-        first, settled = found.moment(1), found.settled()
-        before = {(one.check, one.id) for one in find(found, checks(), systems(), first, None)}
-        after = {(one.check, one.id) for one in find(found, checks(), systems(), settled, None)}
+def test_checks_of_a_past_moment(edge: Edge) -> None:
+    """Checks of a past moment do not find what happened later."""
+    with inventory(edge.target) as reader:
+        first, settled = reader.moment(1), reader.settled()
+        before = {(one.check, one.id) for one in find(reader, checks(), systems(), first, None)}
+        after = {(one.check, one.id) for one in find(reader, checks(), systems(), settled, None)}
 
     assert before == set()
     assert {("exposure-widened", "widened"), ("flapping", "flaps"), ("killed", "killed")} <= after
 
 
-def test_in_the_formats_of_others(edge: Edge, tmp_path: Path) -> None:
-    """SARIF and JUnit tell the same findings; names with markup and controls stay harmless."""
+def test_sarif_and_junit(edge: Edge, tmp_path: Path) -> None:
+    """SARIF and JUnit have the same findings as JSON; names with markup or control characters do no harm."""
     put(edge, "nasty", name='</failure>&"\x1b[31m\u202e', protected=False)
     edge.run()
     run = job(edge, tmp_path)
     rows = run("check", "--format", "json").rows
 
-    told = json.loads(run("check", "--format", "sarif").out)["runs"][0]
-    assert len(told["results"]) == len(rows)
-    for result in told["results"]:
-        assert told["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    sarif = json.loads(run("check", "--format", "sarif").out)["runs"][0]
+    assert len(sarif["results"]) == len(rows)
+    for result in sarif["results"]:
+        assert sarif["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     suite = ET.fromstring(run("check", "--format", "junit").out)  # noqa: S314 - our own
     failed = {case.get("name"): case.find("failure") for case in suite}
     assert len(failed) == len(checks()) == int(suite.get("tests", "0"))
@@ -192,15 +192,15 @@ def test_in_the_formats_of_others(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_the_list_of_checks(edge: Edge, tmp_path: Path) -> None:
-    """Name, severity, title and thresholds of each; no database is asked."""
+    """--list shows name, severity, title and thresholds of each check without a database."""
     done = Job(tmp_path, "postgresql://nobody@127.0.0.1:1/none")("check", "--list", "--format", "json")
 
     assert {row["check"] for row in done.rows} == {check.name for check in checks()}
     assert all(row["title"] and row["severity"] for row in done.rows)
 
 
-def test_page_is_fresh() -> None:
-    """``docs/checks.md`` says what the checks say."""
+def test_page_is_up_to_date() -> None:
+    """``docs/checks.md`` is up to date."""
     script = [sys.executable, str(CHECKOUT / "docs" / "make_checks_page.py"), "--check"]
 
     done = subprocess.run(script, env=environment(PYTHONPATH=str(CHECKOUT)), capture_output=True, check=False)
@@ -209,7 +209,7 @@ def test_page_is_fresh() -> None:
 
 
 def test_header_of_a_check() -> None:
-    """Continued lines belong to the one before; a line that is no header is told."""
+    """A header line may be continued on the next; an unknown header line is an error."""
     check = Check.parse("anns", OWN)
 
     assert (check.title, check.severity, check.action) == ("Image of ann", Severity.HIGH, "Find it a new owner.")
@@ -221,11 +221,11 @@ def test_header_of_a_check() -> None:
         Check.parse("odd", "-- Title: x\nSELECT 1")
 
 
-def test_days_on_which_systems_end(tmp_path: Path) -> None:
-    """The product's file is sound, each row with its source; a user's file that is not is told with its line."""
-    own = systems()
-    assert len({row["system"] for row in own}) == len(own) > 10
-    assert all(row["source"] for row in own)
+def test_end_of_life_dates(tmp_path: Path) -> None:
+    """The built-in file is valid, each row with its source; an error in a user's file names its line."""
+    built_in = systems()
+    assert len({row["system"] for row in built_in}) == len(built_in) > 10
+    assert all(row["source"] for row in built_in)
     for text in ("system,until\nX,soon\n", "name\nX\n", "system,until\n,2024-01-01\n"):
         tmp_path.joinpath("own.csv").write_text(text)
         with pytest.raises(UsageError, match="line 2"):

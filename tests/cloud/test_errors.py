@@ -1,4 +1,4 @@
-"""Whatever the cloud says instead of a list becomes one error, which says what to do and names what the cloud said."""
+"""Each response that is not a list becomes one error, which says what to do and quotes the cloud."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sync.errors import (
 from sync.simulator import Simulator
 from sync.transport import translate
 
-SHAPES = {
+FORMATS = {
     "iec": {"error_msg": "said so", "error_code": "X.1"},
     "gateway": {"error_msg": "said so", "error_code": "X.1", "request_id": "abc"},
     "iam": {"error": {"code": "X.1", "message": "said so", "title": "No"}},
@@ -39,13 +39,13 @@ SHAPES = {
 
 
 def failed(status: int, body: object = b"", **headers: str) -> CloudError:
-    """The error that an answer becomes."""
+    """The error made from a response."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return failure(status, httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()}), content)
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "error_type"),
     [
         (204, RejectedError),
         (302, RejectedError),
@@ -65,11 +65,11 @@ def failed(status: int, body: object = b"", **headers: str) -> CloudError:
         (599, ServerFaultError),
     ],
 )
-def test_the_status_decides(status: int, kind: type[CloudError]) -> None:
-    """One code of the gateway, APIGW.0201, comes with many statuses: it is the status that makes the error."""
+def test_the_status_decides_the_error(status: int, error_type: type[CloudError]) -> None:
+    """The status determines the type of the error, since the gateway sends one code, APIGW.0201, with many statuses."""
     error = failed(status, {"error_msg": "no", "error_code": "APIGW.0201", "request_id": "abc"})
 
-    assert type(error) is kind
+    assert type(error) is error_type
     assert (error.status, error.code, error.request_id) == (status, "APIGW.0201", "abc")
     assert f"HTTP {status}, APIGW.0201, request abc" in str(error)
 
@@ -77,22 +77,22 @@ def test_the_status_decides(status: int, kind: type[CloudError]) -> None:
 @pytest.mark.parametrize(
     ("code", "transient"), [("IEC.000000", True), ("IEC.000006", False), ("IEC.000007", False), ("IEC.000008", False)]
 )
-def test_only_one_400_passes_by_itself(code: str, transient: bool) -> None:  # noqa: FBT001 - the outcome
-    """400 IEC.000000 means "internal, retry later"; any other 400 is the last word."""
+def test_only_one_400_is_transient(code: str, transient: bool) -> None:  # noqa: FBT001 - the outcome
+    """400 IEC.000000 means "internal, retry later"; any other 400 is final."""
     assert isinstance(failed(400, {"error_msg": "no", "error_code": code}), TransientError) is transient
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_is_understood(shape: str) -> None:
-    """Code and text are found in each of the shapes in which this cloud says no."""
-    error = failed(400, SHAPES[shape])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_error_format_is_understood(name: str) -> None:
+    """Code and text are found in each of the formats in which this cloud reports errors."""
+    error = failed(400, FORMATS[name])
 
     assert error.code == "X.1"
     assert 'the cloud says "said so"' in str(error)
 
 
-def test_a_web_page_is_called_one() -> None:
-    """HTML comes from something in between; none of it is shown."""
+def test_a_web_page_is_named() -> None:
+    """An HTML response, which comes from something in between, is called a web page and not quoted."""
     error = failed(503, b"\n <html><body>Log in to CoolNet</body></html>")
 
     assert "a web page, perhaps of a proxy in between" in str(error)
@@ -118,8 +118,8 @@ def test_a_web_page_is_called_one() -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_a_body_that_says_nothing_is_no_trouble(body: bytes) -> None:
-    """Whatever the body is, the status is told."""
+def test_any_body_of_an_error_is_harmless(body: bytes) -> None:
+    """Whatever the body is, the error is the one for its status."""
     error = failed(403, body)
 
     assert type(error) is ForbiddenError
@@ -127,16 +127,16 @@ def test_a_body_that_says_nothing_is_no_trouble(body: bytes) -> None:
     assert error.code is None
 
 
-def test_the_words_of_a_server_cannot_reach_the_terminal() -> None:
-    """Control characters, colours and line breaks are taken out of what a server says, and it is cut."""
+def test_control_characters_of_a_server_are_removed() -> None:
+    """Control characters, colours and line breaks are removed from a server's text, and it is cut."""
     error = failed(400, {"error_msg": "a\x1b[31mred\r\nlog line\u202e" + "x" * 10_000, "error_code": "E\n1"})
 
     assert str(error).isprintable()
     assert len(str(error)) < 600
 
 
-def test_the_request_id_of_a_header_is_told() -> None:
-    """Where the body has no id of the request, the header's is told."""
+def test_the_request_id_may_come_from_a_header() -> None:
+    """If the body has no request id, the one of the header is used."""
     assert failed(500, b"", X_Request_Id="r-1").request_id == "r-1"
     assert failed(500, {"request_id": "r-2"}, X_Request_Id="r-1").request_id == "r-2"
     assert failed(500, {"request_id": "no id"}, X_Request_Id="r-1").request_id == "r-1"
@@ -154,8 +154,8 @@ def test_the_request_id_of_a_header_is_told() -> None:
         ("time:999999999999 day", None),
     ],
 )
-def test_the_window_is_read_from_the_text(text: str, seconds: float | None) -> None:
-    """429 names the window in its text, and that is how long to wait."""
+def test_the_throttling_window_is_read_from_the_text(text: str, seconds: float | None) -> None:
+    """A 429 names its window in its text, and that is how long to wait."""
     error = failed(429, {"error_msg": text, "error_code": "APIGW.0308"})
 
     assert isinstance(error, ThrottledError)
@@ -179,8 +179,8 @@ def test_the_window_is_read_from_the_text(text: str, seconds: float | None) -> N
         ("nan", 300),
     ],
 )
-def test_retry_after_counts_where_it_makes_sense(value: str, seconds: float) -> None:
-    """Retry-After in seconds goes before the window in the text; what is no sensible wait does not."""
+def test_a_sensible_retry_after_is_used(value: str, seconds: float) -> None:
+    """A Retry-After in seconds takes precedence over the window in the text, unless it makes no sense."""
     error = failed(429, {"error_msg": "time:5 minute"}, Retry_After=value)
 
     assert isinstance(error, ThrottledError)
@@ -188,7 +188,7 @@ def test_retry_after_counts_where_it_makes_sense(value: str, seconds: float) -> 
 
 
 def test_retry_after_can_be_a_date() -> None:
-    """A date of HTTP is the moment to wait for."""
+    """A Retry-After with an HTTP date is the time to wait for."""
     then = datetime.now(UTC) + timedelta(minutes=10)
     error = failed(429, b"", Retry_After=format_datetime(then, usegmt=True))
 
@@ -198,38 +198,45 @@ def test_retry_after_can_be_a_date() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from('0123456789 :,-+GMTZOctWed()\\"\0é'), max_size=40))
-def test_no_date_is_trouble(text: str) -> None:
-    """Whatever a header says, it is a moment with a zone or None."""
+def test_any_date_header_is_harmless(text: str) -> None:
+    """Any text as a date is a time with a zone, or None."""
     moment = http_date(text)
 
     assert moment is None or moment.tzinfo is not None
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "error_type",
     [
-        kind
-        for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and not kind.__subclasses__()
+        error_type
+        for error_type in vars(httpx).values()
+        if isinstance(error_type, type)
+        and issubclass(error_type, httpx.RequestError)
+        and not error_type.__subclasses__()
     ],
 )
-def test_every_error_of_the_library_becomes_ours(kind: type[httpx.RequestError]) -> None:
-    """None is forgotten, and none shows the request it holds, nor words that may be another machine's."""
+def test_every_error_of_the_library_becomes_ours(error_type: type[httpx.RequestError]) -> None:
+    """Every HTTP library error becomes one of ours, without its request and without text of another machine."""
     request = httpx.Request("GET", "http://127.0.0.1/", headers={"X-Auth-Token": "canary-token"})
-    error = unreachable(translate(kind("407 canary-words", request=request), 1.0), "https://iec.example.org")
+    error = unreachable(translate(error_type("407 canary-words", request=request), 1.0), "https://iec.example.org")
 
     assert type(error) in {ConnectionFailedError, RejectedError, ContractError}
     assert "https://iec.example.org" in str(error)
     assert "canary-token" not in str(error)
-    assert ("canary-words" in str(error)) == issubclass(kind, httpx.NetworkError)
+    assert ("canary-words" in str(error)) == issubclass(error_type, httpx.NetworkError)
 
 
-def test_each_status_ends_a_reading_in_its_own_way(cloud: Simulator) -> None:
-    """Over HTTP: what no second try mends is asked for once, and the message tells the gateway's words and id."""
-    for status, kind in ((401, UnauthorizedError), (403, ForbiddenError), (404, RejectedError), (413, RejectedError)):
+def test_permanent_errors_are_not_retried(cloud: Simulator) -> None:
+    """Over HTTP, a permanent error is not retried, and it has the status and the gateway's request id."""
+    for status, error_type in (
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (404, RejectedError),
+        (413, RejectedError),
+    ):
         cloud.faults.add(effects.status(status))
         reader = Reader.of(cloud)
-        error = reader.fails(kind)
+        error = reader.fails(error_type)
 
         assert reader.stats.requests == 1
         assert error.status == status
@@ -238,10 +245,10 @@ def test_each_status_ends_a_reading_in_its_own_way(cloud: Simulator) -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_redirect_is_never_followed(status: int) -> None:
-    """The other place is never asked, so the token cannot get there; the message says what to set."""
+    """A redirect is never followed, so its address gets no token; the error says which setting to change."""
     with HttpServer(always(reply({"images": [], "total": 0}))) as elsewhere:
-        answer = reply(status=status, headers={"Location": f"{elsewhere.url}/v1/images"})
-        with HttpServer(always(answer)) as endpoint:
+        redirect = reply(status=status, headers={"Location": f"{elsewhere.url}/v1/images"})
+        with HttpServer(always(redirect)) as endpoint:
             error = Reader(endpoint.url).fails(RejectedError)
 
     assert elsewhere.connections == 0
@@ -250,8 +257,8 @@ def test_a_redirect_is_never_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "//", "", "http://[", "gopher://127.0.0.1/"])
-def test_a_strange_redirect_is_an_error_like_any_other(location: str) -> None:
-    """The address in a redirect is not even looked at."""
+def test_an_invalid_redirect_is_an_ordinary_error(location: str) -> None:
+    """The address of a redirect is not even parsed."""
     with HttpServer(always(reply(status=302, headers={"Location": location}))) as endpoint:
         error = Reader(endpoint.url).fails(RejectedError)
 

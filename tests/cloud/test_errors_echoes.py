@@ -1,4 +1,4 @@
-"""Servers echo what they were sent, and what they have only just made: of that, nothing that may be a secret is shown."""
+"""Servers echo what they were sent or have just created: errors show none of it that may be a secret."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ UNKNOWN = {
     "escaped": r"eyJhbGciOiJIUzI1NiJ9\/eyJzdWIiOiJyZWFk\/ZXIifQc2lnbmF0",
     "in an address": "eyJhbGci%2BOiJIUzI%2F1NiJ9eyJzdWIiOiJyZWFkZXIifQ%3D%3D",
 }
-TOKEN = "Canary-Token-1234"  # its hexadecimal digits are too few to be long
+TOKEN = "Canary-Token-1234"  # in hexadecimal it is too short to be masked for its length
 SPLITS = {
     "line break": "\n", "line break of Windows": "\r\n", "tab": "\t", "blank": " ", "no-break space": "\u00a0",
     "line separator": "\u2028", "zero-width space": "\u200b", "zero-width joiner": "\u200d", "byte order mark": "\ufeff",
@@ -100,14 +100,14 @@ NAMED = [
 
 
 def failed(status: int, body: object, **headers: str) -> CloudError:
-    """The error that an answer becomes."""
+    """The error made from a response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return failure(status, httpx.Headers(named), json.dumps(body).encode())
 
 
 @pytest.fixture
 def known() -> Iterator[None]:
-    """The secret is one of the program's."""
+    """Register the secret as one of the program's own."""
     before = redaction._protected
     logs.protect(SECRET)
     yield
@@ -117,7 +117,7 @@ def known() -> Iterator[None]:
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_known_secret_that_is_split_is_masked(split: str) -> None:
-    """Whatever has no shape may stand inside a known secret, once or between all letters, and nothing is shown of it."""
+    """A known secret is masked even if invisible characters stand once in it or between all its letters."""
     logs.protect(TOKEN)
     for text in (f"{TOKEN[:13]}{SPLITS[split]}{TOKEN[13:]}", SPLITS[split].join(TOKEN)):
         error = failed(403, {"error_msg": f"bad one: {text} of reader"})
@@ -127,8 +127,8 @@ def test_a_known_secret_that_is_split_is_masked(split: str) -> None:
 
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("written", WRITTEN)
-def test_a_known_secret_in_other_letters_is_masked(written: str) -> None:
-    """Of a known secret in large or small letters, or in hexadecimal digits, nothing is shown."""
+def test_a_known_secret_in_another_case_is_masked(written: str) -> None:
+    """A known secret in upper or lower case, or in hexadecimal, is masked."""
     logs.protect(TOKEN)
     error = failed(403, {"error_msg": f"bad one: {WRITTEN[written]} of reader", "error_code": WRITTEN[written]})
 
@@ -136,24 +136,24 @@ def test_a_known_secret_in_other_letters_is_masked(written: str) -> None:
     assert error.code is None
 
 
-@pytest.mark.parametrize(("said", "shown"), NAMED)
-def test_what_is_named_as_a_secret_is_masked(said: str, shown: str) -> None:
-    """What follows the name of a secret, or stands before the sign of a host, is not shown, however short it is."""
-    assert f'the cloud says "{shown}"' in str(failed(403, {"error_msg": said}))
+@pytest.mark.parametrize(("text", "shown"), NAMED)
+def test_a_value_named_as_a_secret_is_masked(text: str, shown: str) -> None:
+    """A value after the name of a secret, or before the @ of a host, is masked, however short it is."""
+    assert f'the cloud says "{shown}"' in str(failed(403, {"error_msg": text}))
 
 
-def test_words_without_shape_are_none() -> None:
-    """Where nothing of a server's words can be seen, it said nothing."""
+def test_invisible_text_is_dropped() -> None:
+    """If a server's text has no visible character, the error quotes nothing."""
     assert "the cloud says" not in str(failed(403, {"error_msg": "\u200b\0 \u202e"}))
 
 
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("echo", ECHOES)
 def test_a_secret_that_a_server_echoes_is_masked(echo: str) -> None:
-    """Servers have been seen to quote what they refuse, and wrap it as they like."""
+    """Servers quote what they refuse, and a known secret is masked however they encode it."""
     text = ECHOES[echo]
-    for said in (f"bad token {text}", f"bad token:{text}, get another", text):
-        error = failed(401, {"error_msg": said, "error_code": text, "request_id": text}, X_Request_Id=quote(text))
+    for message in (f"bad token {text}", f"bad token:{text}, get another", text):
+        error = failed(401, {"error_msg": message, "error_code": text, "request_id": text}, X_Request_Id=quote(text))
 
         assert '"***' in str(error) or "bad token" in str(error)
         assert not any(text[n : n + 6] in str(error).replace("bad token", "") for n in range(len(text) - 5))
@@ -161,8 +161,8 @@ def test_a_secret_that_a_server_echoes_is_masked(echo: str) -> None:
 
 
 @pytest.mark.parametrize("echo", UNKNOWN)
-def test_a_token_that_no_one_knows_is_masked(echo: str) -> None:
-    """A server may quote a token that it has only just made: what is long and no word is not shown."""
+def test_an_unknown_token_is_masked(echo: str) -> None:
+    """A server may quote a token that it has just created, so long strings that are not words are masked."""
     text = UNKNOWN[echo]
     error = failed(401, {"error_msg": f"token '{text}' of reader is bad", "error_code": 7})
 
@@ -191,16 +191,16 @@ def test_a_token_that_no_one_knows_is_masked(echo: str) -> None:
         "\u0301",
     ],
 )
-def test_no_words_take_long(part: str) -> None:
-    """Looking through the longest body of an error takes a moment, whatever is in it."""
-    began = time.process_time()
+def test_masking_takes_no_time(part: str) -> None:
+    """Masking the longest body of an error takes less than a second, whatever it contains."""
+    started = time.process_time()
     failed(400, {"error_msg": part * (64_000 // len(part))})
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "Request 0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0 & co: 50% of <images> are \\ bad",
         "policy user over ratelimit,limit:200,time:5 minute",
@@ -217,13 +217,13 @@ def test_no_words_take_long(part: str) -> None:
         "write to @support",
     ],
 )
-def test_plain_words_of_a_server_stay(said: str) -> None:
-    """What may help is not masked: ids, numbers, addresses of common length, and signs that escape nothing."""
-    assert f'"{said}"' in str(failed(400, {"error_msg": said}))
+def test_harmless_text_is_not_masked(text: str) -> None:
+    """Text that may help is not masked: ids, numbers, ordinary URLs and signs that escape nothing."""
+    assert f'"{text}"' in str(failed(400, {"error_msg": text}))
 
 
 @pytest.mark.parametrize(
-    ("value", "taken"),
+    ("value", "used"),
     [
         ("0a1b2c3d4e5f60718293a4b5c6d7e8f9", True),
         ("req-0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0", True),
@@ -239,9 +239,9 @@ def test_plain_words_of_a_server_stay(said: str) -> None:
         ("", False),
     ],
 )
-def test_only_what_can_be_an_id_is_taken_for_one(value: str, taken: bool) -> None:  # noqa: FBT001 - the outcome
-    """An id of a request is short and of few characters; anything else may be anything, and is left out."""
+def test_only_plausible_request_ids_are_used(value: str, used: bool) -> None:  # noqa: FBT001 - the outcome
+    """A request id is short and of few characters; anything else is left out."""
     headers = httpx.Headers([(b"X-Request-Id", value.encode()), (b"X-Iam-Trace-Id", b"the-next")])
 
-    assert request_id_of(headers) == (value if taken else "the-next")
-    assert failed(500, {"error_code": value, "request_id": value}).code == (value if taken else None)
+    assert request_id_of(headers) == (value if used else "the-next")
+    assert failed(500, {"error_code": value, "request_id": value}).code == (value if used else None)

@@ -1,10 +1,9 @@
-"""The list is read as a whole or not at all, whatever a cloud does with limit, offset, total and ties."""
+"""The list is read completely or not at all, whatever the cloud does with limit, offset, total and ties."""
 
 from __future__ import annotations
 
 import socket
 from datetime import timedelta
-from random import Random
 from urllib.parse import parse_qsl
 
 import breakage
@@ -13,6 +12,7 @@ import pytest
 from cloud_tools import Reader, before_answer, questions
 from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, reply
+from listing_model import chance
 
 from sync.domain.proof.verdict import prove
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
@@ -38,13 +38,8 @@ TOTALS = {
 }
 
 
-def chance(seed: int) -> Random:
-    """A source of chance that is the same in every run."""
-    return Random(seed)
-
-
 def tied(count: int, *, before: int = 0, after: int = 0) -> World:
-    """A world with so many images of one ``created_at``, and others before and after it."""
+    """A world with a number of images of one ``created_at``, and others before and after it."""
     world, catalog = World(size=0), Catalog(chance(3))
     moments = [START - timedelta(days=1, minutes=n) for n in range(before)]
     moments += [START] * count + [START + timedelta(days=1, minutes=n) for n in range(after)]
@@ -54,7 +49,7 @@ def tied(count: int, *, before: int = 0, after: int = 0) -> World:
 
 
 def test_a_quiet_list_is_read_once(cloud: Simulator) -> None:
-    """1,200 images take three pages that overlap by ten rows, sorted and sized as asked; nothing is asked twice."""
+    """1,200 images take three sorted pages that overlap by ten rows, each requested once."""
     reader = Reader.of(cloud, filter="visibility=private&name=a+b%26c", max_retries=0)
     everything = Reader.of(cloud, max_retries=0)
     reader.read()
@@ -77,8 +72,8 @@ def test_a_quiet_list_is_read_once(cloud: Simulator) -> None:
     assert everything.stats.retries == 0
 
 
-def test_each_answer_leaves_evidence(cloud: Simulator) -> None:
-    """Every page is on record with its rows, its edges, its total and the gateway's id of the request."""
+def test_each_page_is_recorded(cloud: Simulator) -> None:
+    """Every page is recorded with its rows, first and last id, total and the gateway's request id."""
     reading = Reader.of(cloud).read()
     served = {str(event.detail["request_id"]): event for event in cloud.journal.answers()}
 
@@ -90,8 +85,8 @@ def test_each_answer_leaves_evidence(cloud: Simulator) -> None:
     assert sum(page.rows for page in reading.pages) == 1220
 
 
-def test_progress_is_told_after_each_answer(cloud: Simulator) -> None:
-    """What came so far and the cloud's total, once an answer."""
+def test_progress_is_reported_after_each_page(cloud: Simulator) -> None:
+    """After each page the number of rows received and the cloud's total are reported."""
     reader = Reader.of(cloud, concurrency=1)
     reader.read()
 
@@ -99,8 +94,8 @@ def test_progress_is_told_after_each_answer(cloud: Simulator) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 499, 500, 501, 990, 991])
-def test_every_size_is_read_to_its_end(size: int) -> None:
-    """Lists that fill pages exactly, or by one too many or too few, are complete."""
+def test_lists_of_any_size_are_complete(size: int) -> None:
+    """Lists that fill their pages exactly, or with one image more or fewer, are complete."""
     with FaultySimulator(World(4, size)) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
@@ -111,8 +106,8 @@ def test_every_size_is_read_to_its_end(size: int) -> None:
 
 
 @pytest.mark.parametrize("cap", [1, 3, 10, 11, 100, 499])
-def test_a_smaller_page_than_asked_is_no_end(cap: int) -> None:
-    """A server that caps the page silently is read to the end, by what came back."""
+def test_a_short_page_is_not_the_end(cap: int) -> None:
+    """If a server silently caps the page size, the list is read to its end by the rows received."""
     with FaultySimulator(World(5, 40 if cap < 100 else 1200), page_cap=cap) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
@@ -122,8 +117,8 @@ def test_a_smaller_page_than_asked_is_no_end(cap: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_pages_of_changing_size_are_all_read(cloud: Simulator, seed: int) -> None:
-    """Each answer holds another number of rows, and still none is missing and the list is proven."""
+def test_pages_of_varying_size_are_complete(cloud: Simulator, seed: int) -> None:
+    """If each page has another size, no image is missing and the list is proven."""
     rng = chance(seed)
 
     def cap(_: object) -> None:
@@ -137,8 +132,8 @@ def test_pages_of_changing_size_are_all_read(cloud: Simulator, seed: int) -> Non
     assert set(reader.rows) == set(cloud.world.truth())
 
 
-def test_a_server_that_ignores_the_limit_is_read(cloud: Simulator) -> None:
-    """All rows in one answer are a list as well."""
+def test_a_server_that_ignores_the_limit_is_complete(cloud: Simulator) -> None:
+    """A list that comes on one page although a limit was set is complete."""
     cloud.faults.add(effects.Effect("no limit", ask=lambda query: effects.replace(query, limit=10**6)), times=None)
     reader = Reader.of(cloud)
 
@@ -147,13 +142,13 @@ def test_a_server_that_ignores_the_limit_is_read(cloud: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "late"),
+    ("concurrency", "delayed"),
     [(1, 9), (4, 3), (4, 2)],
 )
-def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int, late: int) -> None:
-    """The first page again and again is a failure after at most two more requests, whichever answer is late."""
+def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int, delayed: int) -> None:
+    """If every page is the first one, the run fails after at most two more requests, in any order."""
     cloud.faults.add(effects.offset_ignored(), times=None)
-    cloud.faults.add(breakage.delay(0.3), nth=late)
+    cloud.faults.add(breakage.delay(0.3), nth=delayed)
     error = Reader.of(cloud, concurrency=concurrency).fails(ContractError)
 
     assert "ignores the offset" in str(error)
@@ -161,8 +156,8 @@ def test_an_ignored_offset_is_noticed_at_once(cloud: Simulator, concurrency: int
 
 
 @pytest.mark.parametrize("name", TOTALS)
-def test_total_is_evidence_and_not_the_truth(cloud: Simulator, name: str) -> None:
-    """Whatever total says, all is read and proven by the images themselves, and the doubt is told."""
+def test_a_wrong_total_does_not_stop_the_proof(cloud: Simulator, name: str) -> None:
+    """Whatever `total` says, the list is proven by the images themselves, and the doubt is reported."""
     effect, doubt = TOTALS[name]
     cloud.faults.add(effect, times=None)
     reader = Reader.of(cloud)
@@ -177,8 +172,8 @@ def test_total_is_evidence_and_not_the_truth(cloud: Simulator, name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["null", "missing", "object"])
-def test_no_list_of_images_is_no_empty_list(cloud: Simulator, kind: str) -> None:
-    """An answer without a list of images is refused, not taken for one that is empty; and not asked for again."""
+def test_a_missing_list_is_not_an_empty_list(cloud: Simulator, kind: str) -> None:
+    """A response without a list of images is an error, not an empty list, and is not retried."""
     cloud.faults.add(effects.images(kind))
     error = Reader.of(cloud).fails(ContractError)
 
@@ -186,8 +181,8 @@ def test_no_list_of_images_is_no_empty_list(cloud: Simulator, kind: str) -> None
     assert questions(cloud) == (1, 0)
 
 
-def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
-    """Images of one created_at change places in every answer; the pages are joined by others."""
+def test_few_shuffled_ties_are_harmless() -> None:
+    """If images of one created_at change places on every page, the pages are joined by other images."""
     with FaultySimulator(tied(300, before=400, after=400), unstable_ties=True) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
@@ -197,7 +192,7 @@ def test_few_ties_in_new_order_each_time_are_no_trouble() -> None:
 
 
 def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
-    """Over a page of one created_at, in the same order each time: two equal readings with the right total are proof."""
+    """More than a page of one created_at in a steady order is proven by two equal readings with the right total."""
     with FaultySimulator(tied(1100, before=50)) as cloud:
         first, second = Reader.of(cloud), Reader.of(cloud)
         one, two = first.read().verdict, second.read().verdict
@@ -210,8 +205,8 @@ def test_a_page_full_of_ties_is_proven_by_counting_twice() -> None:
     assert set(second.rows) == set(cloud.world.truth())
 
 
-def test_a_page_full_of_ties_in_new_order_is_never_called_complete() -> None:
-    """Where ties change places between the pages, images are missed, and the count shows it."""
+def test_a_page_full_of_shuffled_ties_is_never_complete() -> None:
+    """If ties change places between pages, images are missed, and the count shows it."""
     with FaultySimulator(tied(1100, before=50), unstable_ties=True) as cloud:
         reader = Reader.of(cloud)
         verdict = reader.read().verdict
@@ -223,8 +218,8 @@ def test_a_page_full_of_ties_in_new_order_is_never_called_complete() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "status"])
-def test_a_list_in_another_order_is_never_called_complete(cloud: Simulator, key: str) -> None:
-    """A cloud that sorts otherwise than asked is read, but not proven by the order it does not have."""
+def test_a_list_in_another_order_is_never_complete(cloud: Simulator, key: str) -> None:
+    """A list in another order than requested is read, but never proven by that order."""
     sort = effects.Effect("sorted otherwise", ask=lambda query: effects.replace(query, sort_key=key))
     cloud.faults.add(sort, times=None)
     verdict = Reader.of(cloud).read().verdict
@@ -233,11 +228,11 @@ def test_a_list_in_another_order_is_never_called_complete(cloud: Simulator, key:
     assert "not sorted by created_at" in verdict.reason
 
 
-def test_no_more_than_so_many_images_are_read() -> None:
-    """A list that never ends is given up, and is not complete."""
+def test_an_endless_list_is_given_up() -> None:
+    """A list that never ends is given up after `max_images`, and is not complete."""
 
-    def endless(connection: socket.socket, asked: Asked) -> bool:
-        offset = int(dict(parse_qsl(asked.target.partition("?")[2]))["offset"])
+    def endless(connection: socket.socket, request: Asked) -> bool:
+        offset = int(dict(parse_qsl(request.target.partition("?")[2]))["offset"])
         moments = ((n, stamp(START + timedelta(seconds=n))) for n in range(offset, offset + 500))
         connection.sendall(reply({"images": [{"id": str(n), "created_at": at} for n, at in moments], "total": 10**12}))
         return True
@@ -250,8 +245,8 @@ def test_no_more_than_so_many_images_are_read() -> None:
     assert len(server.asked) <= 11
 
 
-def test_one_page_that_cannot_be_had_ends_the_reading(cloud: Simulator) -> None:
-    """There is no list with a hole in it."""
+def test_one_page_that_fails_ends_the_reading(cloud: Simulator) -> None:
+    """If one page cannot be read, there is no list."""
     cloud.faults.add(effects.status(403), offset=490, times=None)
     error = Reader.of(cloud).fails(ForbiddenError)
 
@@ -259,8 +254,8 @@ def test_one_page_that_cannot_be_had_ends_the_reading(cloud: Simulator) -> None:
     assert questions(cloud)[0] <= 4
 
 
-def test_a_fault_that_stays_is_asked_about_a_bounded_number_of_times(cloud: Simulator) -> None:
-    """Pages plus retries is the most that is ever asked; here one page fails for ever."""
+def test_a_lasting_fault_costs_a_bounded_number_of_requests(cloud: Simulator) -> None:
+    """If one page always fails, a run sends at most one request per page plus its retries."""
     cloud.faults.add(effects.status(500), offset=490, times=None)
     reader = Reader.of(cloud, max_retries=2)
     reader.fails(ServerFaultError)
@@ -269,8 +264,8 @@ def test_a_fault_that_stays_is_asked_about_a_bounded_number_of_times(cloud: Simu
     assert questions(cloud)[0] == reader.stats.requests <= 3 + 2
 
 
-def test_a_reading_that_is_stopped_asks_for_nothing_more(cloud: Simulator) -> None:
-    """Once the run is told to stop, no new page is asked for."""
+def test_a_stop_ends_a_reading(cloud: Simulator) -> None:
+    """After a run is stopped, no new page is requested."""
     reader = Reader.of(cloud, concurrency=1)
     before_answer(cloud, 2, reader.stop.set)
     error = reader.fails(InterruptedRunError)

@@ -1,8 +1,7 @@
-"""A missing image is asked for by name: only a clear answer that it is not there says so, else the row stays."""
+"""A missing image is looked up by its id, and only a clear answer confirms that it is gone; otherwise its row stays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,7 +13,6 @@ from builders import image
 from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, only_by_id, questions
 from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
-from servers import Server
 
 from sync.domain.run import Confirmation, Outcome
 from sync.domain.status import Status
@@ -22,17 +20,17 @@ from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 
-def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
-    """Exactly the ids, each once, without the filter of the source; what is gone comes back empty."""
+def test_each_missing_id_is_looked_up_once(cloud: Simulator) -> None:
+    """Each id is looked up once, without the filter of the source; only images still in the cloud are found."""
     gone, there = cloud.world.delete(3), sorted(cloud.world.truth())[:3]
     odd = ["a b+c&d=/é"]
     reader = Reader.of(cloud, filter="visibility=private")
-    said = reader.ask([*gone, *there, *odd])
-    asked = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
+    confirmation = reader.ask([*gone, *there, *odd])
+    queries = [dict(parse_qsl(str(event.detail["query"]))) for event in cloud.journal.answers()]
 
-    assert sorted(query["id"] for query in asked) == sorted([*gone, *there, *odd])
-    assert all(set(query) == {"id"} for query in asked)
-    assert (said.gone, said.still_there, said.failure) == ({*gone, *odd}, set(there), "")
+    assert sorted(query["id"] for query in queries) == sorted([*gone, *there, *odd])
+    assert all(set(query) == {"id"} for query in queries)
+    assert (confirmation.gone, confirmation.still_there, confirmation.failure) == ({*gone, *odd}, set(there), "")
     assert sorted(reader.rows) == there
 
 
@@ -59,71 +57,58 @@ def test_each_id_is_asked_for_by_name(cloud: Simulator) -> None:
     ],
     ids=str,
 )
-def test_an_answer_that_could_mean_anything_confirms_nothing(body: object) -> None:
-    """Only an answer that clearly lacks the image says that it is gone."""
+def test_an_ambiguous_response_confirms_nothing(body: object) -> None:
+    """Only a response that clearly lacks the image confirms that it is gone."""
     with HttpServer(always(reply(body))) as server:
-        said = Reader(server.url, max_retries=0).ask(["wanted"])
+        confirmation = Reader(server.url, max_retries=0).ask(["wanted"])
 
-    assert nothing(said)
+    assert confirms_nothing(confirmation)
 
 
 def test_an_ignored_filter_confirms_nothing(cloud: Simulator) -> None:
-    """A cloud that answers a question for one id with a page of all says nothing about it."""
+    """If the cloud answers a lookup with a page of all images, it confirms nothing."""
     cloud.faults.add(filter_ignored(), times=None)
 
-    said = Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]])
+    confirmation = Reader.of(cloud).ask(["gone", *sorted(cloud.world.truth())[:1]])
 
-    assert nothing(said)
-    assert "ignores the id" in said.failure
+    assert confirms_nothing(confirmation)
+    assert "ignores the id" in confirmation.failure
 
 
 def test_a_wait_beyond_the_deadline_confirms_nothing(cloud: Simulator) -> None:
-    """A cloud that asks for more patience than the run has left leaves the questions open; the run itself goes on."""
+    """If the cloud asks for a longer wait than the time left, the lookups stay open and the run goes on."""
     cloud.faults.add(only_by_id(effects.throttled(window="1 hour")), times=None)
 
-    assert nothing(Reader.of(cloud, seconds=60).ask(["one", "another"]))
+    assert confirms_nothing(Reader.of(cloud, seconds=60).ask(["one", "another"]))
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
-def test_questions_stop_where_the_next_would_fail_as_well(cloud: Simulator, status: int) -> None:
-    """After a refusal or a fault that stays, no more ids are asked for than are under way; none counts as gone."""
+def test_lookups_stop_after_a_lasting_failure(cloud: Simulator, status: int) -> None:
+    """After a lasting failure only lookups under way are finished, and no image counts as gone."""
     cloud.faults.add(only_by_id(effects.status(status)), times=None)
-    said = Reader.of(cloud, max_retries=0, concurrency=2).ask([str(n) for n in range(100)])
+    confirmation = Reader.of(cloud, max_retries=0, concurrency=2).ask([str(n) for n in range(100)])
 
-    assert nothing(said)
-    assert f"HTTP {status}" in said.failure
+    assert confirms_nothing(confirmation)
+    assert f"HTTP {status}" in confirmation.failure
     assert questions(cloud)[1] <= 4
 
 
-def test_questions_go_on_where_one_is_refused(cloud: Simulator) -> None:
-    """A cloud that dislikes one id still answers for the others."""
+def test_lookups_continue_after_a_single_refusal(cloud: Simulator) -> None:
+    """If the cloud refuses one id, the others are still looked up."""
     cloud.faults.add(effects.status(400, code="IEC.000006"), id="2", times=None)
-    said = Reader.of(cloud).ask(["1", "2", "3"])
+    confirmation = Reader.of(cloud).ask(["1", "2", "3"])
 
-    assert said.gone == {"1", "3"}
-    assert "IEC.000006" in said.failure
-
-
-def nothing(said: Confirmation) -> bool:
-    """Whether the cloud said of no image whether it is gone, and why is known."""
-    return bool(not said.gone and not said.still_there and said.failure)
+    assert confirmation.gone == {"1", "3"}
+    assert "IEC.000006" in confirmation.failure
 
 
-@pytest.fixture(scope="module")
-def target(server_newest: Server) -> Target:
-    """One database for all tests of this file; each syncs a source of its own."""
-    return Target(server_newest.migrated())
+def confirms_nothing(confirmation: Confirmation) -> bool:
+    """Whether no image was confirmed as gone or as present, and the reason is known."""
+    return bool(not confirmation.gone and not confirmation.still_there and confirmation.failure)
 
 
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
-
-
-def unconfirmed(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:
-    """A run after one image really went, and the question for it ended so; the image must be live, and it must say so."""
+def run_with_failing_lookup(target: Target, cloud: Simulator, effect: effects.Effect, **options: Any) -> Outcome:
+    """A run in which one image is gone but its lookup fails: the image must stay, and the outcome must say so."""
     inventory = Inventory(target, cloud, **options)
     inventory.run()
     gone = cloud.world.delete(1)
@@ -142,20 +127,20 @@ def unconfirmed(target: Target, cloud: Simulator, effect: effects.Effect, **opti
     return outcome
 
 
-def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Simulator) -> None:
-    """A gap in the list deletes nothing, and the answer by name is as good as a row of the list."""
+def test_an_image_found_by_its_id_is_kept(target: Target, small: Simulator) -> None:
+    """An image that the list leaves out but that is found by its id is kept, and its found content is stored."""
     inventory = Inventory(target, small)
     inventory.run()
-    unseen = [*small.world.truth()][:5]
-    small.world.put(small.world.truth()[unseen[0]] | {"name": "renamed meanwhile"})
-    small.faults.add(gap(unseen), times=None)
+    left_out = [*small.world.truth()][:5]
+    small.world.put(small.world.truth()[left_out[0]] | {"name": "renamed meanwhile"})
+    small.faults.add(gap(left_out), times=None)
     outcome = inventory.run()
 
     assert (outcome.missing, outcome.still_there, outcome.plan.deleted, outcome.plan.updated) == (5, 5, 0, 1)
     assert (outcome.status, outcome.exit_code) == (Status.DONE, 0)
     assert outcome.proven
     assert "renamed meanwhile" in {row["name"] for row in inventory.images("name")}
-    assert set(unseen) <= inventory.live()
+    assert set(left_out) <= inventory.live()
 
 
 @pytest.mark.parametrize(
@@ -183,18 +168,18 @@ def test_what_is_there_when_asked_for_by_name_is_kept(target: Target, small: Sim
     ],
     ids=lambda effect: effect.name,
 )
-def test_a_question_that_fails_keeps_the_image(target: Target, small: Simulator, effect: effects.Effect) -> None:
-    """Refused, throttled, broken, ambiguous: the image stays, and the rest of the run goes through."""
-    unconfirmed(target, small, effect, max_retries=0)
+def test_a_failed_lookup_keeps_the_image(target: Target, small: Simulator, effect: effects.Effect) -> None:
+    """If a lookup is refused, throttled, broken or ambiguous, the image stays and the rest of the run is written."""
+    run_with_failing_lookup(target, small, effect, max_retries=0)
 
 
-def test_a_question_without_an_answer_keeps_the_image(target: Target, small: Simulator) -> None:
-    """A question that is never answered ends by its timeout."""
-    unconfirmed(target, small, breakage.black_hole(), max_retries=0, timeout=0.5)
+def test_a_lookup_that_times_out_keeps_the_image(target: Target, small: Simulator) -> None:
+    """A lookup that gets no response ends after the timeout, and the image stays."""
+    run_with_failing_lookup(target, small, breakage.black_hole(), max_retries=0, timeout=0.5)
 
 
 def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> None:
-    """Where the cloud answers a question for one id with all others, nothing is deleted."""
+    """If the cloud answers a lookup with all other images, nothing is deleted."""
     inventory = Inventory(target, small)
     inventory.run()
     gone = small.world.delete(1)
@@ -205,8 +190,8 @@ def test_an_ignored_filter_keeps_the_image(target: Target, small: Simulator) -> 
     assert set(gone) <= inventory.live()
 
 
-def test_only_what_is_clearly_gone_is_deleted(target: Target, small: Simulator) -> None:
-    """Of several missing images those go that are clearly gone; the one whose question fails stays."""
+def test_only_confirmed_images_are_deleted(target: Target, small: Simulator) -> None:
+    """Of several missing images, the confirmed ones are deleted and the one whose lookup fails stays."""
     inventory = Inventory(target, small)
     inventory.run()
     gone = sorted(small.world.delete(4))
@@ -219,8 +204,8 @@ def test_only_what_is_clearly_gone_is_deleted(target: Target, small: Simulator) 
     assert "IEC.000006" in outcome.reason
 
 
-def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target, small: Simulator) -> None:
-    """The question comes after the list; what it finds counts."""
+def test_an_image_restored_before_its_lookup_is_kept(target: Target, small: Simulator) -> None:
+    """An image that is restored after the list was read but before its lookup is kept."""
     inventory = Inventory(target, small)
     inventory.run()
     gone = small.world.delete(1)
@@ -232,7 +217,7 @@ def test_an_image_that_comes_back_before_it_is_asked_for_is_kept(target: Target,
 
 
 def test_many_missing_images_are_confirmed_by_a_second_reading(target: Target, small: Simulator) -> None:
-    """Above the limit the list is read once more instead of hundreds of questions; both must lack the image."""
+    """Above `max_single_confirms` the list is read a second time instead, and both lists must lack an image."""
     inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     gone = small.world.delete(4)
@@ -245,7 +230,7 @@ def test_many_missing_images_are_confirmed_by_a_second_reading(target: Target, s
 
 
 def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, small: Simulator) -> None:
-    """Where the second reading is no proof, all missing images are kept."""
+    """If the second list is not proven, all missing images are kept."""
     inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     small.world.delete(4)
@@ -261,7 +246,7 @@ def test_a_second_reading_that_is_not_proven_confirms_nothing(target: Target, sm
 
 
 def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
-    """The list that confirms is proven in every way in which the first one is: ten images of each moment are no hindrance."""
+    """The second list may be proven by count as well, as when ten images share each created_at."""
     with FaultySimulator(World(seed=4, size=0), unstable_ties=True, page_cap=60) as cloud:
         for n in range(200):
             created = f"2026-01-01T00:00:{n // 10:02}Z"
@@ -277,7 +262,7 @@ def test_a_second_list_that_is_proven_by_count_confirms(target: Target) -> None:
 
 
 def test_a_second_reading_that_fails_confirms_nothing(target: Target, small: Simulator) -> None:
-    """No second list, no deletion; what the first list shows is written all the same."""
+    """If the second reading fails, nothing is deleted, and what the first list shows is written."""
     inventory = Inventory(target, small, max_single_confirms=3)
     inventory.run()
     small.world.delete(4)

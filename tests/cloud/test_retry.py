@@ -1,9 +1,9 @@
-"""How often a run asks again, how long it waits, and what ends its waiting; the clock is real, the waits short."""
+"""How often a run retries, how long it waits, and what ends a wait; the clock is real and the waits are short."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from threading import Event, Thread
@@ -12,7 +12,6 @@ import breakage
 import effects
 import pytest
 from cloud_tools import LONG, Reader, questions
-from fault_rules import FaultySimulator
 
 from sync.cloud.retry import TRIES, RetryPolicy
 from sync.errors import (
@@ -23,118 +22,111 @@ from sync.errors import (
     ServerFaultError,
     ThrottledError,
 )
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator
 
 
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
-
-
-class Asking:
-    """A question that fails so many times with an error before it is answered."""
+class Request:
+    """A request that fails a number of times before it succeeds."""
 
     def __init__(self, failures: int, error: Callable[[], Exception] = ServerFaultError) -> None:
-        self.asked, self._failures, self._error = 0, failures, error
+        self.calls, self._failures, self._error = 0, failures, error
 
     def __call__(self) -> str:
-        """Ask."""
-        self.asked += 1
-        if self.asked <= self._failures:
+        """Send the request."""
+        self.calls += 1
+        if self.calls <= self._failures:
             raise self._error()
         return "answer"
 
 
-def test_a_good_answer_is_asked_for_once() -> None:
-    """No retry, no wait."""
-    asking, policy = Asking(0), RetryPolicy(LONG, 0)
+def test_a_request_that_succeeds_is_sent_once() -> None:
+    """A request that succeeds is sent once, without a wait."""
+    request, policy = Request(0), RetryPolicy(LONG, 0)
 
-    assert policy.call(asking) == "answer"
-    assert (asking.asked, policy.stats.retries, policy.stats.throttled_seconds) == (1, 0, 0)
+    assert policy.call(request) == "answer"
+    assert (request.calls, policy.stats.retries, policy.stats.throttled_seconds) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-def test_the_budget_of_retries_is_the_whole_runs(retries: int) -> None:
-    """So many requests may be repeated, in all questions together; then the error of the moment is raised."""
+def test_all_requests_of_a_run_share_one_retry_budget(retries: int) -> None:
+    """All requests of a run share `max_retries`; once it is used up, the next error is raised."""
     policy = RetryPolicy(LONG, retries)
-    questions = [Asking(1) for _ in range(retries)]
-    for asking in questions:
-        policy.call(asking)
-    last = Asking(1, ConnectionFailedError)
+    requests = [Request(1) for _ in range(retries)]
+    for request in requests:
+        policy.call(request)
+    last = Request(1, ConnectionFailedError)
     with pytest.raises(ConnectionFailedError):
         policy.call(last)
 
-    assert [asking.asked for asking in questions] == [2] * retries
-    assert last.asked == 1
+    assert [request.calls for request in requests] == [2] * retries
+    assert last.calls == 1
     assert policy.stats.retries == retries
 
 
-def test_one_question_is_asked_a_few_times_at_most() -> None:
-    """However large the budget is, one question is not asked for ever."""
+def test_one_request_is_sent_a_few_times_at_most() -> None:
+    """A single request is sent at most ``TRIES`` times, however large the budget is."""
     policy = RetryPolicy(LONG, 1000)
-    asking = Asking(10**6, lambda: ThrottledError(wait=0))
+    request = Request(10**6, lambda: ThrottledError(wait=0))
     with pytest.raises(ThrottledError):
-        policy.call(asking)
+        policy.call(request)
 
-    assert asking.asked == TRIES
+    assert request.calls == TRIES
     assert policy.stats.retries == TRIES - 1
 
 
-def test_what_is_no_passing_fault_is_not_repeated() -> None:
-    """A contract that is not kept, or a bug of ours, is raised at once."""
-    for kind in (ContractError, DeadlineError, InterruptedRunError, ValueError):
-        asking = Asking(1, kind)
-        with pytest.raises(kind):
-            RetryPolicy(LONG, 9).call(asking)
+def test_only_transient_errors_are_retried() -> None:
+    """A contract error, a deadline, an interruption or a bug is raised at once."""
+    for error_type in (ContractError, DeadlineError, InterruptedRunError, ValueError):
+        request = Request(1, error_type)
+        with pytest.raises(error_type):
+            RetryPolicy(LONG, 9).call(request)
 
-        assert asking.asked == 1
+        assert request.calls == 1
 
 
-def test_a_throttled_thread_makes_all_of_them_wait() -> None:
-    """The cloud throttles a user, not a question: once one thread is told to wait, no other asks before."""
-    policy, told = RetryPolicy(LONG, 9), []
+def test_throttling_makes_all_threads_wait() -> None:
+    """The cloud throttles a user, not a request, so once one thread is throttled, all wait."""
+    policy, throttled_at = RetryPolicy(LONG, 9), []
 
     def throttle() -> Exception:
-        told.append(time.monotonic())
+        throttled_at.append(time.monotonic())
         return ThrottledError(wait=1)
 
-    thread = Thread(target=policy.call, args=(Asking(1, throttle),))
+    thread = Thread(target=policy.call, args=(Request(1, throttle),))
     thread.start()
     while not policy._not_before:
         time.sleep(0.01)
-    asked = policy.call(time.monotonic)
+    called_at = policy.call(time.monotonic)
     thread.join()
 
-    assert asked >= told[0] + 1
+    assert called_at >= throttled_at[0] + 1
 
 
 @pytest.mark.parametrize(
     ("wait", "text"), [(3600.0, "3600 s"), (315_360_000.0, "315360000 s"), (1e12, "s would be after")]
 )
-def test_a_wait_beyond_the_deadline_is_not_begun(wait: float, text: str) -> None:
-    """A run that would have to wait longer than it may ends at once, and says what the cloud asked for."""
-    asking = Asking(9, lambda: ThrottledError("the cloud asks for fewer requests", wait=wait, status=429))
+def test_a_wait_beyond_the_deadline_is_not_started(wait: float, text: str) -> None:
+    """A run that would have to wait beyond its deadline fails at once and says what wait the cloud asked for."""
+    request = Request(9, lambda: ThrottledError("the cloud asks for fewer requests", wait=wait, status=429))
     with pytest.raises(DeadlineError, match="fewer requests") as caught:
-        RetryPolicy(600, 9).call(asking)
+        RetryPolicy(600, 9).call(request)
 
     assert text in str(caught.value)
     assert "HTTP 429" in str(caught.value)
-    assert asking.asked == 1
+    assert request.calls == 1
 
 
-def test_the_past_deadline_ends_everything() -> None:
-    """Once the deadline is over, nothing is asked."""
-    policy, asking = RetryPolicy(0, 9), Asking(0)
+def test_nothing_is_sent_after_the_deadline() -> None:
+    """After the deadline no request is sent."""
+    policy, request = RetryPolicy(0, 9), Request(0)
     with pytest.raises(DeadlineError, match="raise `deadline`"):
-        policy.call(asking)
+        policy.call(request)
 
-    assert asking.asked == 0
+    assert request.calls == 0
 
 
-def test_a_stop_goes_before_the_deadline() -> None:
-    """A run that was stopped says so, even if its time is over as well."""
+def test_a_stop_takes_precedence_over_the_deadline() -> None:
+    """A stopped run is interrupted even if its deadline is over as well."""
     stop = Event()
     stop.set()
     with pytest.raises(InterruptedRunError):
@@ -156,8 +148,10 @@ def test_a_stop_goes_before_the_deadline() -> None:
     ],
     ids=[str(n) for n in range(9)],
 )
-def test_a_window_that_does_not_fit_ends_the_run(small: Simulator, window: str, retry_after: str | None) -> None:
-    """Where the cloud asks for a longer rest than the deadline leaves, it is asked once and left alone."""
+def test_a_throttling_window_beyond_the_deadline_ends_the_run(
+    small: Simulator, window: str, retry_after: str | None
+) -> None:
+    """If the cloud asks for a wait longer than the time left, the run fails after one request."""
     small.faults.add(effects.throttled(200, window, retry_after=retry_after), times=None)
     reader = Reader.of(small, seconds=60)
     error = reader.fails(DeadlineError)
@@ -170,8 +164,10 @@ def test_a_window_that_does_not_fit_ends_the_run(small: Simulator, window: str, 
     ("window", "retry_after"),
     [("1 second", None), ("5 minute", "1"), ("1 second", "-5"), ("1 second", "0"), ("0 second", "junk")],
 )
-def test_a_window_that_fits_is_waited_for_once(small: Simulator, window: str, retry_after: str | None) -> None:
-    """One wait of at least the window, never under a second, and the next answer is taken."""
+def test_a_throttling_window_within_the_deadline_is_waited_for(
+    small: Simulator, window: str, retry_after: str | None
+) -> None:
+    """The run waits once, for the window but at least a second, and then succeeds."""
     small.faults.add(effects.throttled(200, window, retry_after=retry_after))
     reader = Reader.of(small)
 
@@ -181,8 +177,8 @@ def test_a_window_that_fits_is_waited_for_once(small: Simulator, window: str, re
 
 
 @pytest.mark.parametrize("retry_after", [None, "0", "-1", "junk"])
-def test_throttling_without_a_window_rests_a_second_too(small: Simulator, retry_after: str | None) -> None:
-    """Where the cloud does not say how long, it is still left alone for a second or more."""
+def test_throttling_without_a_window_waits_a_second(small: Simulator, retry_after: str | None) -> None:
+    """If the cloud names no usable wait, the run waits at least a second."""
     small.faults.add(effects.status(429, retry_after=retry_after))
     reader = Reader.of(small)
     reader.read()
@@ -191,8 +187,8 @@ def test_throttling_without_a_window_rests_a_second_too(small: Simulator, retry_
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_burst_costs_no_more_than_its_retries(cloud: Simulator, status: int) -> None:
-    """Every other answer is a fault: the list is read all the same, for pages plus faults requests."""
+def test_a_burst_of_faults_costs_one_retry_each(cloud: Simulator, status: int) -> None:
+    """If every other response is a fault, the list is complete after one request per page and one per fault."""
     for nth in (1, 2, 3):
         cloud.faults.add(effects.status(status), nth=nth)
     reader = Reader.of(cloud)
@@ -205,7 +201,7 @@ def test_a_burst_costs_no_more_than_its_retries(cloud: Simulator, status: int) -
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])
 def test_pages_and_retries_bound_all_requests(cloud: Simulator, concurrency: int) -> None:
-    """However many threads ask, a cloud that fails from page two on is asked pages plus retries times at most."""
+    """With any number of threads, a run sends at most one request per page plus its retries."""
     cloud.faults.add(effects.status(503), nth=2, times=None)
     reader = Reader.of(cloud, concurrency=concurrency, max_retries=2)
     reader.fails(ServerFaultError)
@@ -215,7 +211,7 @@ def test_pages_and_retries_bound_all_requests(cloud: Simulator, concurrency: int
 
 
 def test_faults_of_all_kinds_share_one_budget(small: Simulator) -> None:
-    """A run that meets a reset, garbage and a fault has used three retries."""
+    """A reset, garbage and a server fault together use three retries."""
     for effect in (breakage.drop(), effects.garbage("html"), effects.status(500)):
         small.faults.add(effect)
     reader = Reader.of(small, max_retries=2)

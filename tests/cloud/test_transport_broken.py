@@ -1,16 +1,14 @@
-"""Answers that break on their way are never taken for a list: cuts, resets, silence, slowness, no server at all."""
+"""Responses that break on the way are never taken for a list: cut, reset, silent or slow, or no server at all."""
 
 from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 
 import breakage
 import effects
 import pytest
 from cloud_tools import LONG, Reader, before_answer, questions
-from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, reset
 
 from sync.domain.answer import Answer
@@ -22,7 +20,7 @@ from sync.errors import (
     RejectedError,
     ServerFaultError,
 )
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator
 
 PAGE = {
     "images": [{"id": str(n), "name": "Bäume", "created_at": f"2024-01-0{n}T00:00:00Z"} for n in (1, 2)],
@@ -32,18 +30,11 @@ BODY = json.dumps(PAGE).encode()
 
 
 def ignore(_: Answer) -> None:
-    """Take an answer and do nothing with it."""
-
-
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
+    """Ignore a page."""
 
 
 def test_a_cut_body_is_never_a_list() -> None:
-    """A body that ends with its connection is cut after each number of bytes: only the whole is a list."""
+    """A body without a length that is cut after any number of bytes is an error; only the whole body is a list."""
     cuts = iter(range(len(BODY) + 1))
 
     def cut(connection: socket.socket, _: Asked) -> None:
@@ -59,17 +50,17 @@ def test_a_cut_body_is_never_a_list() -> None:
 
 @pytest.mark.parametrize("abrupt", [True, False], ids=["reset", "closed"])
 def test_a_connection_that_breaks_is_never_a_list(abrupt: bool) -> None:  # noqa: FBT001 - both ways to end
-    """The same with a length told: the bytes break off anywhere in head and body, by a reset or a close."""
-    answer = reply(PAGE)
-    cuts = iter(range(len(answer)))
+    """A response with a length that breaks off anywhere, by a reset or a close, is an error."""
+    response = reply(PAGE)
+    cuts = iter(range(len(response)))
 
     def broken(connection: socket.socket, _: Asked) -> None:
-        connection.sendall(answer[: next(cuts)])
+        connection.sendall(response[: next(cuts)])
         if abrupt:
             reset(connection)
 
     with HttpServer(broken) as server, Reader(server.url, max_retries=0).images() as images:
-        for _ in range(len(answer)):
+        for _ in range(len(response)):
             with pytest.raises(ConnectionFailedError):
                 images.read(ignore, 1)
 
@@ -96,8 +87,8 @@ def test_a_connection_that_breaks_is_never_a_list(abrupt: bool) -> None:  # noqa
     ],
     ids=lambda effect: effect.name,
 )
-def test_what_broke_once_is_asked_for_again(small: Simulator, effect: effects.Effect) -> None:
-    """One broken answer costs one retry and nothing else."""
+def test_a_broken_response_is_retried(small: Simulator, effect: effects.Effect) -> None:
+    """One broken response costs one retry and nothing else."""
     small.faults.add(effect)
     reader = Reader.of(small)
 
@@ -107,8 +98,8 @@ def test_what_broke_once_is_asked_for_again(small: Simulator, effect: effects.Ef
 
 
 @pytest.mark.parametrize("abrupt", [True, False], ids=["reset", "closed"])
-def test_a_connection_lost_between_pages_is_made_anew(abrupt: bool) -> None:  # noqa: FBT001 - both ways to end
-    """A connection that was kept is gone when the next page is asked for on it; that page comes on a new one."""
+def test_a_connection_lost_between_pages_is_replaced(abrupt: bool) -> None:  # noqa: FBT001 - both ways to end
+    """If a kept connection is gone when the next page is requested, the page comes over a new one."""
     used: set[socket.socket] = set()
 
     def once(connection: socket.socket, _: Asked) -> bool:
@@ -128,8 +119,8 @@ def test_a_connection_lost_between_pages_is_made_anew(abrupt: bool) -> None:  # 
     assert images.stats.retries <= 2
 
 
-def test_silence_ends_by_the_timeout(small: Simulator) -> None:
-    """A server that takes the question and never answers is given up, and told as such."""
+def test_a_silent_server_is_given_up_after_the_timeout(small: Simulator) -> None:
+    """A server that accepts a request and never responds is given up after the timeout, and the error says so."""
     small.faults.add(breakage.black_hole(), times=None)
     error = Reader.of(small, timeout=0.2, max_retries=1).fails(ConnectionFailedError)
 
@@ -137,8 +128,8 @@ def test_silence_ends_by_the_timeout(small: Simulator) -> None:
     assert questions(small) == (2, 0)
 
 
-def test_silence_ends_by_the_deadline(small: Simulator) -> None:
-    """No timeout is as long as that the run could outlive its deadline."""
+def test_a_silent_server_is_given_up_at_the_deadline(small: Simulator) -> None:
+    """Even with a long timeout a run does not outlive its deadline."""
     small.faults.add(breakage.black_hole(), times=None)
     error = Reader.of(small, seconds=0.5).fails(DeadlineError)
 
@@ -146,8 +137,8 @@ def test_silence_ends_by_the_deadline(small: Simulator) -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 1000])
-def test_a_slow_body_ends_by_the_deadline(small: Simulator, rate: int) -> None:
-    """Each byte comes well within the timeout, and would go on for hours; the run ends by its deadline all the same."""
+def test_a_slow_body_ends_at_the_deadline(small: Simulator, rate: int) -> None:
+    """A body of which each byte comes within the timeout still ends at the deadline."""
     small.faults.add(breakage.drip(rate), times=None)
 
     Reader.of(small, seconds=0.7).fails(DeadlineError)
@@ -156,8 +147,8 @@ def test_a_slow_body_ends_by_the_deadline(small: Simulator, rate: int) -> None:
 @pytest.mark.parametrize(
     "start", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"]
 )
-def test_a_slow_answer_ends_by_the_deadline_wherever_it_is_slow(start: bytes) -> None:
-    """The same in the status line, in a header and in the body."""
+def test_a_slow_response_ends_at_the_deadline(start: bytes) -> None:
+    """A response that is slow in its status line, a header or its body ends at the deadline."""
 
     def slow(connection: socket.socket, _: Asked) -> None:
         connection.sendall(start)
@@ -168,8 +159,8 @@ def test_a_slow_answer_ends_by_the_deadline_wherever_it_is_slow(start: bytes) ->
         Reader(server.url, seconds=0.7).fails(DeadlineError)
 
 
-def test_a_slow_error_ends_by_the_deadline(small: Simulator) -> None:
-    """The body of an error is bounded in time as well."""
+def test_a_slow_error_ends_at_the_deadline(small: Simulator) -> None:
+    """The slow body of an error ends at the deadline as well."""
     small.faults.add(breakage.drip(10), times=None)
     small.faults.add(effects.status(403), times=None)
 
@@ -180,7 +171,7 @@ def test_a_slow_error_ends_by_the_deadline(small: Simulator) -> None:
     "effect", [breakage.black_hole(), breakage.drip(10), effects.status(500)], ids=lambda e: e.name
 )
 def test_a_stop_ends_any_wait(small: Simulator, effect: effects.Effect) -> None:
-    """Nothing but the stop can end this reading in time: timeout and deadline are an hour away."""
+    """A stop ends a reading at once, even if timeout and deadline are an hour away."""
     reader = Reader.of(small, max_retries=1000)
     small.faults.add(effect, times=None)
     before_answer(small, 1, reader.stop.set)
@@ -190,8 +181,8 @@ def test_a_stop_ends_any_wait(small: Simulator, effect: effects.Effect) -> None:
     assert questions(small)[0] <= 1
 
 
-def test_a_stop_ends_the_wait_that_a_throttling_cloud_asked_for(small: Simulator) -> None:
-    """An hour's window does not keep a run that is told to stop."""
+def test_a_stop_ends_a_throttling_wait(small: Simulator) -> None:
+    """A stop ends a run that waits for a throttling window of hours."""
     reader = Reader.of(small, seconds=10 * LONG)
     small.faults.add(effects.throttled(1, "2 hour"), times=None)
     before_answer(small, 1, reader.stop.set)
@@ -199,8 +190,8 @@ def test_a_stop_ends_the_wait_that_a_throttling_cloud_asked_for(small: Simulator
     reader.fails(InterruptedRunError)
 
 
-def test_no_server_at_all_is_told() -> None:
-    """Where nothing listens, the message names the endpoint and what to check."""
+def test_no_server_at_all_is_a_clear_error() -> None:
+    """If nothing listens, the error names the endpoint and what to check."""
     with HttpServer(always(b"")) as server:
         url = server.url
     error = Reader(url, max_retries=0).fails(ConnectionFailedError)
@@ -210,31 +201,31 @@ def test_no_server_at_all_is_told() -> None:
 
 
 @pytest.mark.parametrize("host", ["image-sync.invalid", "a..b", "a" * 64 + ".example"])
-def test_a_name_that_is_nowhere_is_told(host: str) -> None:
-    """A host that cannot be found, or that cannot be a name, is an error of ours like any other."""
+def test_an_unknown_host_is_a_clear_error(host: str) -> None:
+    """A host that cannot be resolved, or whose name is invalid, is one of our errors."""
     with pytest.raises((ConnectionFailedError, RejectedError), match=host[:8]):
         Reader(f"http://{host}", max_retries=0).read()
 
 
 def test_the_next_address_of_a_name_is_tried(small: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with a dead IPv6 address and a live IPv4 address is reached."""
-    port, ask = int(small.url.rpartition(":")[2]), socket.getaddrinfo
+    """A host with an unreachable IPv6 address and a reachable IPv4 address is reached."""
+    port, getaddrinfo = int(small.url.rpartition(":")[2]), socket.getaddrinfo
 
-    def both(host: str | bytes | None, *rest: object, **named: object) -> list[tuple[object, ...]]:
+    def two_addresses(host: str | bytes | None, *rest: object, **named: object) -> list[tuple[object, ...]]:
         dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))
         return (
-            [dead, *ask("127.0.0.1", port, type=socket.SOCK_STREAM)]
+            [dead, *getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)]
             if host == "two.test"
-            else ask(host, *rest, **named)
+            else getaddrinfo(host, *rest, **named)
         )  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket, "getaddrinfo", both)
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
     reader = Reader(f"http://two.test:{port}", small.token, max_retries=0)
 
     assert reader.read().verdict.complete
 
 
-def test_a_server_fault_with_no_body_is_told() -> None:
-    """A bare 502 is a fault of the cloud."""
+def test_a_server_fault_without_a_body_is_recognised() -> None:
+    """A 502 without a body is a server fault."""
     with HttpServer(always(reply(status=502))) as server:
         assert Reader(server.url, max_retries=0).fails(ServerFaultError).status == 502

@@ -1,4 +1,4 @@
-"""Answers that are not what they should be are never taken for a list: floods, encodings, garbage, no HTTP at all."""
+"""Invalid responses are never taken for a list: floods, compression, garbage and other protocols."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
 
 import breakage
 import effects
 import pytest
 from checkout import CHECKOUT, TESTS
 from cloud_tools import Reader, questions
-from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply
 from servers import environment, peak
 
@@ -26,22 +24,15 @@ from sync.errors import (
     TooLargeError,
     TransientError,
 )
-from sync.simulator import Simulator, World
+from sync.simulator import Simulator
 
 PAGE = {"images": [{"id": "1", "name": "Bäume", "created_at": "2024-01-01T00:00:00Z"}], "total": 1}
 BODY = json.dumps(PAGE).encode()
 
 
-@pytest.fixture
-def small() -> Iterator[Simulator]:
-    """A cloud of 60 images: one page."""
-    with FaultySimulator(World(seed=2, size=60)) as simulator:
-        yield simulator
-
-
 @pytest.mark.parametrize(("padding", "layers"), [(0, 1), (64, 1), (1, 2)], ids=["plain", "bomb", "twice"])
-def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layers: int) -> None:
-    """What was not asked for is not unpacked: not a byte of it is taken."""
+def test_a_compressed_response_is_refused_unread(small: Simulator, padding: int, layers: int) -> None:
+    """A compressed response, which was not asked for, is refused without reading a byte of its body."""
     small.faults.add(breakage.gzip(padding, layers), times=None)
     reader = Reader.of(small, max_retries=0)
     error = reader.fails(BrokenAnswerError)
@@ -50,8 +41,8 @@ def test_a_packed_answer_is_refused_unread(small: Simulator, padding: int, layer
     assert reader.stats.bytes == 0
 
 
-def test_a_packed_error_is_told_by_its_status() -> None:
-    """A gateway that packs its errors is understood all the same; its words are left unread."""
+def test_a_compressed_error_is_known_by_its_status() -> None:
+    """An error with a compressed body is recognised by its status; the body is not read."""
     with HttpServer(always(reply(b"\x1f\x8b", status=403, headers={"Content-Encoding": "gzip"}))) as server:
         reader = Reader(server.url)
         reader.fails(ForbiddenError)
@@ -60,7 +51,7 @@ def test_a_packed_error_is_told_by_its_status() -> None:
 
 
 def test_a_page_of_too_many_values_is_refused() -> None:
-    """Tiny values take many times their bytes once decoded, so there is a cap on their number as well."""
+    """A page with over a million JSON values is refused, because many tiny values take much memory once decoded."""
     with HttpServer(always(reply(b'{"images":[' + b"{}," * 1_000_001 + b'{}],"total":1}'))) as server:
         reader = Reader(server.url)
 
@@ -68,15 +59,15 @@ def test_a_page_of_too_many_values_is_refused() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, gzip"])
-def test_a_packed_transfer_is_refused(coding: str) -> None:
-    """The other way to pack an answer is refused as well."""
-    answer = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
-    with HttpServer(always(answer)) as server:
+def test_a_compressed_transfer_is_refused(coding: str) -> None:
+    """A response compressed by its transfer encoding is refused as well."""
+    response = reply(BODY, headers={"Transfer-Encoding": coding}, sized=False)
+    with HttpServer(always(response)) as server:
         Reader(server.url, max_retries=0).fails(ContractError)
 
 
-def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
-    """No more than `max_response_bytes` is taken; the message names the setting."""
+def test_an_endless_response_is_cut_off(small: Simulator) -> None:
+    """At most `max_response_bytes` are read, and the error names the setting."""
     small.faults.add(breakage.endless(), times=None)
     reader = Reader.of(small, max_response_bytes=1 << 20)
     error = reader.fails(TooLargeError)
@@ -86,7 +77,7 @@ def test_an_endless_answer_is_cut_off(small: Simulator) -> None:
 
 
 def test_an_endless_error_is_cut_off(small: Simulator) -> None:
-    """Of an error no more is read than is worth telling; its status still counts."""
+    """Only the start of an endless error body is read, and its status still counts."""
     small.faults.add(effects.status(403), times=None)
     small.faults.add(breakage.endless(), times=None)
 
@@ -94,7 +85,7 @@ def test_an_endless_error_is_cut_off(small: Simulator) -> None:
 
 
 def test_no_flood_takes_much_memory(small: Simulator) -> None:
-    """With the usual limits a process stays under 200 MB, whatever comes: an endless body on four connections."""
+    """With the default limits a process stays under 200 MB, even with an endless body on each of its connections."""
     small.faults.add(breakage.endless(), times=None, nth=3)
     small.listing.page_cap = 11
     program = (
@@ -126,7 +117,7 @@ def test_no_flood_takes_much_memory(small: Simulator) -> None:
     ],
 )
 def test_garbage_with_200_is_never_a_list(small: Simulator, kind: str, error: type[CloudError]) -> None:
-    """Each kind of garbage is an error that says what came; what may have broken on the way is asked for again."""
+    """Each kind of garbage is an error that names it; only what may have broken on the way is retried."""
     small.faults.add(effects.garbage(kind), times=None)
     reader = Reader.of(small, max_retries=1)
     reader.fails(error)
@@ -158,7 +149,7 @@ def test_garbage_with_200_is_never_a_list(small: Simulator, kind: str, error: ty
     ids=lambda body: body.decode("latin-1"),
 )
 def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
-    """A body that a lenient reader would take for an empty list is refused."""
+    """A body that a lenient parser would take for an empty list is refused."""
     with HttpServer(always(reply(body))) as server, pytest.raises(CloudError) as caught:
         Reader(server.url, max_retries=0).read()
 
@@ -166,35 +157,37 @@ def test_bad_json_is_never_an_empty_list(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "error_type"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n", ConnectionFailedError),  # as far as it goes, a head that was cut short
+        (b"SSH-2.0-OpenSSH_9.6\r\n", ConnectionFailedError),  # so far, it is the start of a response that was cut short
         (b"\x16\x03\x01\x02\x00", ContractError),
         (b"HTTP/1.1 2000 OK\r\n\r\n", ContractError),
     ],
 )
-def test_what_is_no_http_is_told(answer: bytes, kind: type[ConnectionFailedError | ContractError]) -> None:
-    """Another protocol on the port is an error that names the endpoint."""
+def test_another_protocol_is_a_clear_error(
+    response: bytes, error_type: type[ConnectionFailedError | ContractError]
+) -> None:
+    """If the server speaks another protocol, the error names the endpoint."""
 
-    def other(connection: socket.socket, _: Asked) -> None:
-        connection.sendall(answer)
+    def respond(connection: socket.socket, _: Asked) -> None:
+        connection.sendall(response)
 
-    with HttpServer(other) as server:
-        error = Reader(server.url, max_retries=0).fails(kind)
+    with HttpServer(respond) as server:
+        error = Reader(server.url, max_retries=0).fails(error_type)
 
     assert server.url in str(error)
 
 
 @pytest.mark.parametrize("extra", [b"A: b\r\n" * 100_000, b"A: " + b"b" * 200_000 + b"\r\n"], ids=["many", "long"])
 def test_endless_headers_are_cut_off(extra: bytes) -> None:
-    """A head of more than some 100 kB is refused."""
-    answer = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
-    with HttpServer(always(answer)) as server:
+    """Headers of more than about 100 kB are refused."""
+    response = b"HTTP/1.1 200 OK\r\n" + extra + b"Content-Length: 24\r\n\r\n" + b'{"images":[],"total":0}\n'
+    with HttpServer(always(response)) as server:
         Reader(server.url, max_retries=0).fails(ContractError)
 
 
-def test_an_early_hint_is_passed_over() -> None:
-    """Interim answers (1xx) before the real one do no harm."""
+def test_an_early_hint_is_ignored() -> None:
+    """Interim responses (1xx) before the real one are ignored."""
 
     def hinting(connection: socket.socket, _: Asked) -> None:
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + reply(PAGE))
@@ -203,8 +196,8 @@ def test_an_early_hint_is_passed_over() -> None:
         assert Reader(server.url, max_retries=0).read().verdict.complete
 
 
-def test_a_body_in_chunks_is_read(small: Simulator) -> None:
-    """A gateway may send the body in chunks; cut between two of them, it is no list."""
+def test_a_chunked_body_is_read(small: Simulator) -> None:
+    """A chunked body is read, but not one that is cut between two chunks."""
     chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (BODY[:9], BODY[9:50], BODY[50:]))
     head = reply(b"", headers={"Transfer-Encoding": "chunked"}, sized=False)
     with HttpServer(always(head + chunks + b"0\r\n\r\n")) as server:

@@ -1,4 +1,4 @@
-"""Answers that break HTTP itself: no network fault, asked for once, and no word of them is shown anywhere."""
+"""Responses that break HTTP itself are not retried, and nothing of their content is shown anywhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HEADS = ILLEGAL | UNUSABLE
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    """All that is logged, at level debug; the HTTP library too has been talked into it."""
+    """Everything that is logged at level debug, even by the HTTP library."""
     root, library = logging.getLogger(), logging.getLogger("httpcore.http11")
     before = root.handlers[:], root.level
     stream = io.StringIO()
@@ -62,15 +62,15 @@ def logged() -> Iterator[io.StringIO]:
     logging.captureWarnings(capture=False)
 
 
-def answer(head: bytes) -> bytes:
-    """A good login, but for its headers."""
+def login_response(head: bytes) -> bytes:
+    """A successful login response with these headers."""
     return b"HTTP/1.1 201 Created\r\n" + head + b"\r\nContent-Length: 13\r\n\r\n" + b'{"token": {}}'
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_login_whose_answer_is_broken_is_made_once(head: str, logged: io.StringIO) -> None:
-    """The run ends with a sentence, after one login; the new token is in no error, note or log."""
-    with HttpServer(always(answer(HEADS[head]))) as iam, Simulator(World(1, 3)) as cloud:
+def test_a_login_with_a_broken_response_is_not_retried(head: str, logged: io.StringIO) -> None:
+    """A broken login response ends the run after one login, and the new token is in no error or log."""
+    with HttpServer(always(login_response(HEADS[head]))) as iam, Simulator(World(1, 3)) as cloud:
         run = Run()
         credential = run.token(cloud, user=IamUser(iam.url, "reader", LOGIN.password, "acme"))
         with run.client(cloud, credential) as client:
@@ -91,10 +91,14 @@ def test_a_login_whose_answer_is_broken_is_made_once(head: str, logged: io.Strin
 
 
 @pytest.mark.parametrize("head", ["CR", "NUL", "chunk", "folded", "escape"])
-def test_no_command_shows_a_token_of_a_broken_answer(head: str, server: Server, tmp_path: Path) -> None:
-    """Standard output and error, every table, and the notice of the failed run are without it."""
+def test_no_output_shows_a_token_of_a_broken_response(head: str, server: Server, tmp_path: Path) -> None:
+    """The token of a broken response is not in the output, the tables or the notice of the failed run."""
     login = {"USERNAME": "reader", "PASSWORD": LOGIN.password, "DOMAIN": "acme", "LOG_LEVEL": "debug"}
-    with HttpServer(always(answer(HEADS[head]))) as iam, Simulator(World(1, 3)) as cloud, Receiver() as receiver:
+    with (
+        HttpServer(always(login_response(HEADS[head]))) as iam,
+        Simulator(World(1, 3)) as cloud,
+        Receiver() as receiver,
+    ):
         hook = {"NOTICE_URL": f"{receiver.url}/", "NOTIFY_AFTER_FAILURES": "1", "IAM_ENDPOINT": iam.url}
         settings = {f"IMAGE_SYNC_{name}": value for name, value in (login | hook).items()}
         job = Job(tmp_path, server.migrated(), cloud, **settings)
@@ -120,8 +124,8 @@ def test_no_command_shows_a_token_of_a_broken_answer(head: str, server: Server, 
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}canary",
     ],
 )
-def test_a_list_whose_answer_is_broken_is_asked_for_once(broken: bytes) -> None:
-    """It would come again as it is, so no retry is spent on it."""
+def test_a_list_with_a_broken_response_is_not_retried(broken: bytes) -> None:
+    """A response that is not valid HTTP would come again, so it is not retried."""
     with HttpServer(always(broken)) as server:
         reader = Reader(server.url)
         error = reader.fails(ContractError)
@@ -141,8 +145,8 @@ def test_a_list_whose_answer_is_broken_is_asked_for_once(broken: bytes) -> None:
     ],
     ids=["nothing", "head", "body", "chunk"],
 )
-def test_an_answer_that_is_cut_short_is_asked_for_again(start: bytes) -> None:
-    """A connection that ends too early is a fault of the network, in whatever part it ends."""
+def test_a_response_that_is_cut_short_is_retried(start: bytes) -> None:
+    """A connection that ends too early, in whatever part of the response, is a network fault."""
     with HttpServer(lambda connection, _: connection.sendall(start)) as server:
         reader = Reader(server.url, max_retries=1)
         error = reader.fails(ConnectionFailedError)
@@ -152,8 +156,8 @@ def test_an_answer_that_is_cut_short_is_asked_for_again(start: bytes) -> None:
     assert "canary" not in all_text(error)
 
 
-def test_a_redirect_to_no_address_is_a_redirect() -> None:
-    """The HTTP library takes offence at the address and quotes it; ours says what any redirect means."""
+def test_a_redirect_to_an_invalid_address_is_a_redirect() -> None:
+    """A redirect to an invalid address gets the same error as any other, without the address."""
     location = "http://canary.example.org:canary/"
     with HttpServer(always(reply(status=302, headers={"Location": location}))) as server:
         reader = Reader(server.url)
@@ -165,7 +169,7 @@ def test_a_redirect_to_no_address_is_a_redirect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "words"),
+    ("response", "error_type", "message"),
     [
         (b"HTTP/1.1 407 canary of the proxy\r\n\r\n", ConnectionFailedError, "the proxy answers with status 407"),
         (b"HTTP/1.1 502 \r\nX: canary\r\n\r\n", ConnectionFailedError, "the proxy answers with status 502"),
@@ -173,13 +177,16 @@ def test_a_redirect_to_no_address_is_a_redirect() -> None:
     ],
     ids=["phrase", "no phrase", "illegal"],
 )
-def test_the_words_of_a_proxy_are_not_shown(
-    said: bytes, kind: type[ConnectionFailedError | ContractError], words: str, monkeypatch: pytest.MonkeyPatch
+def test_the_text_of_a_proxy_is_not_shown(
+    response: bytes,
+    error_type: type[ConnectionFailedError | ContractError],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the status of its answer is shown."""
-    with HttpServer(always(said)) as proxy:
+    """Of a proxy's response only the status is shown."""
+    with HttpServer(always(response)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        error = Reader("https://iecs.invalid", max_retries=0).fails(kind)
+        error = Reader("https://iecs.invalid", max_retries=0).fails(error_type)
 
-    assert words in str(error)
+    assert message in str(error)
     assert "canary" not in all_text(error)

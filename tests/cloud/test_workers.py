@@ -1,4 +1,4 @@
-"""A few threads answer questions at the same time, and none of them can keep a run or its process."""
+"""A few threads run requests at the same time, and none of them can block a run or its process."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from servers import environment
 from sync.cloud.workers import Workers
 from sync.errors import DeadlineError
 
-PATIENCE = 30  # seconds; only a test that fails waits so long
+PATIENCE = 30  # seconds; only a failing test waits this long
 
 
 def no_check() -> None:
-    """There is no deadline."""
+    """A check that always passes, as without a deadline."""
 
 
-def test_each_question_gets_its_own_answer() -> None:
-    """Whatever the order of the answers, each comes with its question, and each once."""
+def test_each_argument_gets_its_own_result() -> None:
+    """Results come in any order, each once and together with its argument."""
     with Workers(lambda number: number * number, 4, no_check) as workers:
-        told, waiting = {}, list(range(50))
+        results, waiting = {}, list(range(50))
         while waiting or workers.busy:
             while waiting and workers.free:
                 workers.ask(waiting.pop())
-            question, answer = workers.next()
-            told[question] = answer
+            argument, result = workers.next()
+            results[argument] = result
 
-    assert told == {number: number * number for number in range(50)}
+    assert results == {number: number * number for number in range(50)}
 
 
-def test_so_many_questions_are_answered_at_the_same_time() -> None:
-    """Three threads meet at a barrier; then all three answers come."""
-    together = Barrier(3, timeout=PATIENCE)
-    with Workers(lambda _: together.wait() >= 0, 3, no_check) as workers:
+def test_as_many_calls_run_at_the_same_time_as_there_are_threads() -> None:
+    """Three threads meet at a barrier, so three calls run at the same time."""
+    barrier = Barrier(3, timeout=PATIENCE)
+    with Workers(lambda _: barrier.wait() >= 0, 3, no_check) as workers:
         for number in range(3):
             assert workers.free
             workers.ask(number)
         assert not workers.free
-        answers = [workers.next()[1] for _ in range(3)]
+        results = [workers.next()[1] for _ in range(3)]
 
-    assert answers == [True, True, True]
+    assert results == [True, True, True]
 
 
-def test_no_more_threads_than_questions_are_started() -> None:
-    """One question at a time takes one thread, however many there may be."""
+def test_no_more_threads_than_needed_are_started() -> None:
+    """One call at a time needs one thread, however many are allowed."""
     names = set()
 
     def name(_: int) -> None:
@@ -61,13 +61,13 @@ def test_no_more_threads_than_questions_are_started() -> None:
     assert len(names) == 1
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
-def test_an_exception_is_an_answer(kind: type[BaseException]) -> None:
-    """What a thread raises comes where the answer is awaited; the thread goes on."""
+@pytest.mark.parametrize("error_type", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_an_exception_is_a_result(error_type: type[BaseException]) -> None:
+    """An exception in a thread is handed to the caller as a result, and the thread goes on."""
 
     def fails(number: int) -> int:
         if number == 1:
-            raise kind
+            raise error_type
         return number
 
     with Workers(fails, 1, no_check) as workers:
@@ -76,12 +76,12 @@ def test_an_exception_is_an_answer(kind: type[BaseException]) -> None:
         workers.ask(2)
         _, second = workers.next()
 
-    assert isinstance(first, kind)
+    assert isinstance(first, error_type)
     assert second == 2
 
 
-def test_a_wait_without_an_answer_is_checked() -> None:
-    """While nothing comes, the check is made again and again; what it raises ends the waiting."""
+def test_the_check_can_end_a_wait() -> None:
+    """While no result comes, the check is called repeatedly, and its exception ends the wait."""
     never, checks = Event(), iter(range(3))
 
     def check() -> None:
@@ -96,7 +96,7 @@ def test_a_wait_without_an_answer_is_checked() -> None:
 
 
 def test_the_threads_end_with_the_block() -> None:
-    """After the block no thread is left that has nothing to do."""
+    """After the block no idle thread is left."""
     with Workers(lambda number: number, 4, no_check) as workers:
         for number in range(4):
             workers.ask(number)
@@ -110,7 +110,7 @@ def test_the_threads_end_with_the_block() -> None:
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process() -> None:
-    """A process ends although an answer never comes."""
+    """A process ends even if a call never returns."""
     program = (
         "from threading import Event\n"
         "from sync.cloud.workers import Workers\n"

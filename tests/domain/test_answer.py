@@ -1,4 +1,4 @@
-"""One answer is cut into images without reading more of them than the proof needs; what is no answer is named."""
+"""A response is split into images without decoding more than the proof needs; anything else is a named error."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from sync.errors import BrokenAnswerError, ContractError
 
 
 def test_images_keep_their_bytes() -> None:
-    """Each image is the bytes that came, blanks, order and all; a page knows where it stands."""
-    odd = b'{ "name" :"\\u0078",\n "id":"b"}'
+    """Each image keeps its exact bytes, and the page its offset, count and total."""
+    spaced = b'{ "name" :"\\u0078",\n "id":"b"}'
 
-    found = answer(SAMPLE, odd, offset=490, total=700)
+    page = answer(SAMPLE, spaced, offset=490, total=700)
 
-    assert [bytes(raw) for raw in found.images] == [encoded(SAMPLE), odd]
-    assert [row.id for row in found.rows] == [SAMPLE["id"], "b"]
-    assert (found.offset, found.count, found.total) == (490, 2, 700)
-    assert found.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
+    assert [bytes(raw) for raw in page.images] == [encoded(SAMPLE), spaced]
+    assert [row.id for row in page.rows] == [SAMPLE["id"], "b"]
+    assert (page.offset, page.count, page.total) == (490, 2, 700)
+    assert page.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
 
 
-def test_an_empty_list_is_an_answer() -> None:
-    """No image matches: that is an answer, and total says so."""
-    found = answer()
+def test_an_empty_list_is_valid() -> None:
+    """An empty list with total 0 is valid."""
+    page = answer()
 
-    assert found.images == []
-    assert (found.count, found.total, found.first_id, found.last_id) == (0, 0, None, None)
+    assert page.images == []
+    assert (page.count, page.total, page.first_id, page.last_id) == (0, 0, None, None)
 
 
 @pytest.mark.parametrize("total", ["1", -1, 1.0, True, [1], {"n": 1}])
-def test_total_is_a_number_or_nothing(total: Any) -> None:
-    """A10: what is no count is taken as no total."""
+def test_an_invalid_total_is_ignored(total: Any) -> None:
+    """A10: a total that is not a count is read as missing."""
     assert answer(SAMPLE, total=total).total is None
 
 
 def test_total_may_be_missing() -> None:
-    """A10: an answer without total is an answer."""
+    """A10: a page without a total is valid."""
     assert read_answer(b'{"images":[]}', 0).total is None
     assert read_answer(b'{"images":[],"total":null}', 0).total is None
 
@@ -63,8 +63,8 @@ def test_total_may_be_missing() -> None:
         b'{"Images":[]}',
     ],
 )
-def test_no_list_is_never_an_empty_list(raw: bytes) -> None:
-    """B06: without a list of images there is no answer, whatever the status was."""
+def test_a_missing_list_is_never_an_empty_list(raw: bytes) -> None:
+    """B06: a body without a list of images is an error, whatever the status."""
     with pytest.raises(ContractError, match="no list of images"):
         read_answer(raw, 0)
 
@@ -82,22 +82,22 @@ def test_no_list_is_never_an_empty_list(raw: bytes) -> None:
         b'{"images":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     ],
 )
-def test_no_json_is_broken(raw: bytes) -> None:
-    """F05, B07: what is not complete JSON is worth another try, and never half an answer."""
+def test_incomplete_json_is_an_error(raw: bytes) -> None:
+    """F05, B07: JSON that is incomplete or invalid is an error, so no part of it is used."""
     with pytest.raises((BrokenAnswerError, ContractError)):
         read_answer(raw, 0)
 
 
 @pytest.mark.parametrize("start", [b"<html>", b"\n <!DOCTYPE html>", b"<?xml version='1.0'?>", b"<HTML>"])
 def test_a_web_page_is_named(start: bytes) -> None:
-    """A portal or proxy in between is told apart from a cut answer."""
+    """An HTML page, as from a proxy or portal, is called a web page and not a cut response."""
     with pytest.raises(BrokenAnswerError, match="web page"):
         read_answer(start + b"please log in", 0)
 
 
 @pytest.mark.parametrize("size", range(0, 1400, 7))
-def test_a_cut_answer_is_never_taken(size: int) -> None:
-    """B07: cut anywhere, it is no answer."""
+def test_a_cut_response_is_an_error(size: int) -> None:
+    """B07: a response cut at any byte is an error."""
     whole = body(SAMPLE, image("b"))
 
     with pytest.raises(BrokenAnswerError):
@@ -112,60 +112,60 @@ def test_a_cut_answer_is_never_taken(size: int) -> None:
         b'{"images":[],"total":0,"total":1}',
     ],
 )
-def test_no_key_of_an_answer_comes_twice(raw: bytes) -> None:
-    """F05: of two lists, or two totals, none is believed."""
+def test_a_duplicate_key_is_an_error(raw: bytes) -> None:
+    """F05: a response with two lists or two totals is an error."""
     with pytest.raises(ContractError, match="twice"):
         read_answer(raw, 0)
 
 
-def test_a_word_in_a_text_is_no_key() -> None:
-    """An image may be called images, or total."""
-    found = answer(image("a", name='"images"'), image("b", total="x", images="y"))
+def test_a_value_is_not_a_key() -> None:
+    """An image may have the name "images" or fields named total and images."""
+    page = answer(image("a", name='"images"'), image("b", total="x", images="y"))
 
-    assert [row.id for row in found.rows] == ["a", "b"]
+    assert [row.id for row in page.rows] == ["a", "b"]
 
 
-@pytest.mark.parametrize("odd", [b"null", b"7", b'"a"', b"[]", b"true", b'[{"id":"b"}]'])
-def test_what_is_no_image_is_one_row(odd: bytes) -> None:
-    """Something else among the images is handed on as it came, with no id; the others are read."""
-    found = answer(image("a"), odd, image("c"))
+@pytest.mark.parametrize("raw", [b"null", b"7", b'"a"', b"[]", b"true", b'[{"id":"b"}]'])
+def test_a_row_that_is_no_image_is_kept(raw: bytes) -> None:
+    """A row that is not an image is kept as it came, without an id, and the other rows are read."""
+    page = answer(image("a"), raw, image("c"))
 
-    assert [row.id for row in found.rows] == ["a", "", "c"]
-    assert bytes(found.images[1]) == odd
+    assert [row.id for row in page.rows] == ["a", "", "c"]
+    assert bytes(page.images[1]) == raw
 
 
 @pytest.mark.parametrize("name", [None, 7, ["a"], {"a": 1}, True])
 def test_an_id_that_is_no_text_is_no_id(name: Any) -> None:
-    """F06: the row counts as a row and names nothing."""
+    """F06: a row whose id is not text counts as a row without an id."""
     assert answer(image(name)).rows[0].id == ""
 
 
-def test_half_a_pair_spoils_one_image() -> None:
-    """F02: an escape that is no character keeps its image out, and no other; its id is still read."""
-    found = answer(image("a"), b'{"id":"b","name":"\\ud83d"}', image("c"), total=3)
+def test_a_lone_surrogate_affects_one_image() -> None:
+    """F02: a lone surrogate affects only its own image, whose id is still read."""
+    page = answer(image("a"), b'{"id":"b","name":"\\ud83d"}', image("c"), total=3)
 
-    assert [row.id for row in found.rows] == ["a", "b", "c"]
-    assert json.loads(bytes(found.images[1])) == {"id": "b", "name": "\ud83d"}
-    assert json.loads(bytes(found.images[0])) == image("a")
-    assert found.total == 3
+    assert [row.id for row in page.rows] == ["a", "b", "c"]
+    assert json.loads(bytes(page.images[1])) == {"id": "b", "name": "\ud83d"}
+    assert json.loads(bytes(page.images[0])) == image("a")
+    assert page.total == 3
 
 
 @pytest.mark.parametrize("number", [b"0.1", b"1e400", b"0.1000000000000000055511151231257827", b"1.50", b"9" * 30])
-def test_half_a_pair_leaves_other_images_alone(number: bytes) -> None:
-    """F02: the images beside the spoilt one say what they said, to the last digit."""
+def test_a_lone_surrogate_leaves_other_images_exact(number: bytes) -> None:
+    """F02: the images next to a lone surrogate keep their values to the last digit."""
     beside = b'{"id":"c","new":%s}' % number
 
-    found = answer(b'{"id":"b","name":"\\ud83d"}', beside)
+    page = answer(b'{"id":"b","name":"\\ud83d"}', beside)
 
-    assert read(bytes(found.images[1])).content == read(beside).content
+    assert read(bytes(page.images[1])).content == read(beside).content
 
 
 @given(st.binary(max_size=80))
-def test_no_body_ends_in_anything_else(raw: bytes) -> None:
-    """Whatever comes is an answer or one of two errors."""
+def test_any_body_is_a_page_or_an_error(raw: bytes) -> None:
+    """Any bytes are a valid page or one of two errors."""
     for text in (raw, b'{"images":[' + raw + b"]}", b'{"images":[{"id":"' + raw + b'"}],"total":1}'):
         try:
-            found = read_answer(text, 0)
+            page = read_answer(text, 0)
         except (BrokenAnswerError, ContractError):
             continue
-        assert len(found.images) == found.count
+        assert len(page.images) == page.count

@@ -1,4 +1,4 @@
-"""A listing held against what is stored: every row is counted once, and nothing changed passes for unchanged."""
+"""A list compared with the stored images: every row is counted once, and no change passes as unchanged."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from sync.store.runs.spool import FileSpool
 
 Record = dict[str, Any] | bytes
 NAMES = "abcdef"
-MOST = 10**6
+MAX_IMAGES = 10**6
 
 
 def known(*stored: Record) -> StoredDigests:
-    """The digests of some stored images."""
+    """The digests of these stored images."""
     texts = [record if isinstance(record, bytes) else encoded(record) for record in stored]
     return StoredDigests(b"".join(map(raw_digest, texts)), b"".join(read(text).content for text in texts))
 
 
 def compared(
-    pages: Sequence[Sequence[Record]], *stored: Record, ignore: tuple[str, ...] = (), most: int = MOST
+    pages: Sequence[Sequence[Record]], *stored: Record, ignore: tuple[str, ...] = (), max_images: int = MAX_IMAGES
 ) -> Comparison:
-    """A listing of these pages, held against these stored images."""
-    comparison = Comparison(known(*stored), FileSpool(), Reader(ignore), most)
+    """The comparison of these pages with these stored images."""
+    comparison = Comparison(known(*stored), FileSpool(), Reader(ignore), max_images)
     for page in pages:
         comparison.add_page(answer(*page))
     return comparison
 
 
 def spooled(comparison: Comparison) -> list[str]:
-    """The ids that went to the spool, in order."""
+    """The ids in the spool, in order."""
     with closing(comparison.spool) as spool:
         return [row[1] for row in spool.rows()]
 
@@ -63,7 +63,7 @@ stores = st.sets(st.sampled_from(NAMES)).map(lambda names: [image(name, name="ol
 
 @given(listings, stores)
 def test_every_row_is_counted_once(pages: list[list[Record]], stored: list[Record]) -> None:
-    """Received = unchanged + changed + duplicates + unreadable, whatever comes, in whatever order, how often ever."""
+    """Every received row is unchanged, changed, a duplicate or unreadable, in any order."""
     comparison = compared(pages, *stored)
     counts = comparison.counts
 
@@ -73,17 +73,17 @@ def test_every_row_is_counted_once(pages: list[list[Record]], stored: list[Recor
 
 @given(listings, stores)
 def test_ids_are_counted_once(pages: list[list[Record]], stored: list[Record]) -> None:
-    """The distinct ids are those of the records that can be read; each is listed, and no other."""
+    """The distinct ids are those of the readable records, and `contains` knows every id of the list and no other."""
     comparison = compared(pages, *stored)
     came = {_id(record) for page in pages for record in page} - {""}
 
     assert comparison.distinct == len(came)
-    assert all(comparison.contains(name) == (name in came | _borne(comparison)) for name in NAMES)
+    assert all(comparison.contains(name) == (name in came | _unreadable_ids(comparison)) for name in NAMES)
 
 
 @given(listings, stores)
-def test_what_is_unlisted_was_not_there(pages: list[list[Record]], stored: list[Record]) -> None:
-    """A stored image is unlisted exactly if it did not come as it is stored."""
+def test_unlisted_images_did_not_come_as_stored(pages: list[list[Record]], stored: list[Record]) -> None:
+    """A stored image is unlisted exactly if no record came that equals it."""
     comparison = compared(pages, *stored)
     same = {_id(record) for page in pages for record in page if _name(record) == "old"}
 
@@ -94,35 +94,35 @@ def test_what_is_unlisted_was_not_there(pages: list[list[Record]], stored: list[
 
 @given(listings, stores)
 def test_contradictions_are_ids_with_two_contents(pages: list[list[Record]], stored: list[Record]) -> None:
-    """An id that came with more than one content is told, and no other."""
+    """An id is contradicted exactly if it came with more than one content."""
     comparison = compared(pages, *stored)
     contents: dict[str, set[str]] = {}
     for record in (record for page in pages for record in page if _id(record)):
         contents.setdefault(_id(record), set()).add(_name(record))
 
-    assert comparison.contradicted == {name for name, found in contents.items() if len(found) > 1}
+    assert comparison.contradicted == {name for name, versions in contents.items() if len(versions) > 1}
     old = {_id(one) for one in stored}
     assert comparison.as_stored == {name for name in comparison.contradicted & old if "old" in contents[name]}
 
 
 @given(listings, stores, st.randoms(use_true_random=False))
-def test_the_order_of_pages_is_no_matter(pages: list[list[Record]], stored: list[Record], rng: Any) -> None:
-    """Pages come in any order: the counts that are told, and the set of ids, are the same."""
-    mixed = rng.sample(pages, len(pages))
+def test_the_order_of_pages_does_not_matter(pages: list[list[Record]], stored: list[Record], rng: Any) -> None:
+    """In any order of the pages, the ids, contradictions and unreadable records are the same."""
+    mixed_pages = rng.sample(pages, len(pages))
 
-    one, other = compared(pages, *stored), compared(mixed, *stored)
+    in_order, mixed_order = compared(pages, *stored), compared(mixed_pages, *stored)
 
-    assert one.fingerprint() == other.fingerprint()
-    assert one.distinct == other.distinct
-    assert one.contradicted == other.contradicted
-    assert one.unreadable.keys() == other.unreadable.keys()
+    assert in_order.fingerprint() == mixed_order.fingerprint()
+    assert in_order.distinct == mixed_order.distinct
+    assert in_order.contradicted == mixed_order.contradicted
+    assert in_order.unreadable.keys() == mixed_order.unreadable.keys()
 
 
 def test_known_bytes_are_not_parsed() -> None:
-    """An image whose bytes are stored is unchanged, even if it could not be read as one."""
+    """An image whose bytes are stored is unchanged, without being parsed."""
     raw = encoded(image("a"))
     store = StoredDigests(raw_digest(raw), bytes(DIGEST_BYTES))
-    comparison = Comparison(store, FileSpool(), Reader(), MOST)
+    comparison = Comparison(store, FileSpool(), Reader(), MAX_IMAGES)
 
     comparison.add_page(answer(raw))
 
@@ -131,7 +131,7 @@ def test_known_bytes_are_not_parsed() -> None:
 
 
 def test_other_bytes_of_the_same_content_are_unchanged() -> None:
-    """F12: written in another way, an image is still the stored one."""
+    """F12: an image in another format is unchanged."""
     comparison = compared([[encoded(image("a")).replace(b'":', b'" :')]], image("a"), image("b"))
 
     assert (comparison.counts.unchanged, comparison.counts.changed) == (1, 0)
@@ -139,7 +139,7 @@ def test_other_bytes_of_the_same_content_are_unchanged() -> None:
 
 
 def test_changes_and_news_go_to_the_spool_once() -> None:
-    """What pages share is kept once; what is unchanged is not kept at all."""
+    """New and changed images go to the spool once, even if pages share them; unchanged ones do not."""
     pages = [[image("a"), image("b", name="new")], [image("b", name="new"), image("c")]]
 
     comparison = compared(pages, image("a"), image("b"))
@@ -149,7 +149,7 @@ def test_changes_and_news_go_to_the_spool_once() -> None:
 
 
 def test_a_contradiction_keeps_all_its_contents() -> None:
-    """A12: both contents go to the spool, for the database to settle; the stored one stays where it is."""
+    """A12: all new contents of an id go to the spool, and the database decides; the stored one is not repeated."""
     pages = [[image("a"), image("a", name="new"), image("b", name="x"), image("b", name="y")]]
 
     comparison = compared(pages, image("a"))
@@ -160,7 +160,7 @@ def test_a_contradiction_keeps_all_its_contents() -> None:
 
 
 def test_unreadable_records_are_kept_raw_and_once() -> None:
-    """A record that is no image is kept by its bytes; the same again is a duplicate."""
+    """An unreadable record is kept with its raw bytes; the same bytes again are a duplicate."""
     raw = b'{"name":"nameless"}'
 
     comparison = compared([[raw, raw], [raw]])
@@ -170,7 +170,7 @@ def test_unreadable_records_are_kept_raw_and_once() -> None:
 
 
 def test_garbage_without_end_is_refused() -> None:
-    """What waits in memory for the quarantine is bounded; more than that is no list of images."""
+    """Unreadable records of more than 64 MiB together are an error."""
     big = (json.dumps({"name": str(n), "filler": "x" * 1_000_000}).encode() for n in range(100))
 
     with pytest.raises(ContractError, match="68 records are not images, together more than 64 MiB: no id"):
@@ -178,7 +178,7 @@ def test_garbage_without_end_is_refused() -> None:
 
 
 def test_an_unreadable_record_still_lists_its_id() -> None:
-    """An image that can't be read is not missing."""
+    """An image that cannot be read is not missing."""
     comparison = compared([[b'{"id":"a","name":"\\u0000"}']])
 
     assert comparison.contains("a")
@@ -187,22 +187,22 @@ def test_an_unreadable_record_still_lists_its_id() -> None:
 
 
 def test_a_list_that_is_far_too_long_is_refused() -> None:
-    """One image more than may be is too many; the same one again is none more."""
+    """One image more than allowed is an error; duplicates do not count."""
     images = [image(str(n)) for n in range(6)]
 
-    assert compared([images[:5], images[:5]], most=5).distinct == 5
+    assert compared([images[:5], images[:5]], max_images=5).distinct == 5
     with pytest.raises(TooLargeError, match="more than 5 images, while 0 are live; nothing was written"):
-        compared([images[:5], images[5:]], most=5)
+        compared([images[:5], images[5:]], max_images=5)
 
 
-@pytest.mark.parametrize(("live", "most"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
-def test_how_long_a_list_may_be(live: int, most: int) -> None:
-    """A hundred times what is live, but small ones may grow as they like, and none beyond the limit."""
-    assert Source("s", "https://cloud.invalid", max_images=300_000).max_list_length(live) == most
+@pytest.mark.parametrize(("live", "max_length"), [(0, 300_000), (10, 10_000), (1000, 100_000), (100_000, 300_000)])
+def test_how_long_a_list_may_be(live: int, max_length: int) -> None:
+    """A first list may have `max_images`, a later one a hundred times the live images, but at least 10,000."""
+    assert Source("s", "https://cloud.invalid", max_images=300_000).max_list_length(live) == max_length
 
 
-def test_unknown_fields_are_told() -> None:
-    """F07: names of fields that the document does not have, of what is new or changed; type_mismatches are no such fields."""
+def test_unknown_fields_are_reported() -> None:
+    """F07: fields of new or changed images that the API document lacks are reported; wrong types do not count."""
     comparison = compared([[image("a", new=1, min_disk="x"), image("b", other="")]])
 
     assert comparison.unknown == {"new", "other"}
@@ -210,20 +210,20 @@ def test_unknown_fields_are_told() -> None:
 
 
 def test_an_ignored_change_is_no_change() -> None:
-    """What differs in an ignored field alone is unchanged."""
+    """An image that differs in an ignored field alone is unchanged."""
     raw = encoded(image("a"))
     store = StoredDigests(raw_digest(raw), read(raw, ("updated_at",)).content)
-    comparison = Comparison(store, FileSpool(), Reader(("updated_at",)), MOST)
+    comparison = Comparison(store, FileSpool(), Reader(("updated_at",)), MAX_IMAGES)
 
     comparison.add_page(answer(image("a", updated_at="2026-01-01T00:00:00Z")))
 
     assert comparison.counts.unchanged == 1
 
 
-def test_a_fresh_reading_marks_afresh() -> None:
-    """What one reading saw says nothing of the next."""
+def test_a_new_reading_starts_without_marks() -> None:
+    """Which images one reading listed does not affect the next."""
     store = known(image("a"))
-    comparison = Comparison(store, FileSpool(), Reader(), MOST)
+    comparison = Comparison(store, FileSpool(), Reader(), MAX_IMAGES)
     comparison.add_page(answer(image("a")))
 
     assert list(store.unlisted()) == []
@@ -231,7 +231,7 @@ def test_a_fresh_reading_marks_afresh() -> None:
 
 
 def test_digests_that_begin_alike_are_told_apart() -> None:
-    """The first halves are only an index: digests that share one are held against each other whole."""
+    """Digests with the same first half, which is only an index, are compared completely."""
     half = b"\x01" * 8
     digests = [half + bytes([n]) * 8 for n in range(5)]
     store = StoredDigests(b"".join(reversed(digests)), bytes(DIGEST_BYTES) * 5)
@@ -243,7 +243,7 @@ def test_digests_that_begin_alike_are_told_apart() -> None:
 
 @given(st.sets(st.binary(min_size=16, max_size=16) | st.integers(0, 9).map(lambda n: b"\7" * 15 + bytes([n]))))
 def test_every_digest_is_found_where_it_is(digests: set[bytes]) -> None:
-    """Each of any set of digests, and none that is not in it."""
+    """Every stored digest is found at its position, and no other digest is found."""
     order = list(digests)
     store = StoredDigests(b"".join(order), b"".join(order))
 
@@ -253,7 +253,7 @@ def test_every_digest_is_found_where_it_is(digests: set[bytes]) -> None:
 
 
 def test_nothing_is_known_of_a_new_source() -> None:
-    """No digests, no finds, nothing unlisted."""
+    """A new source has no digests, so nothing is found or unlisted."""
     store = StoredDigests()
 
     assert (len(store), store.find(bytes(16)), store.find_content(bytes(16)), [*store.unlisted()]) == (
@@ -265,25 +265,25 @@ def test_nothing_is_known_of_a_new_source() -> None:
 
 
 def test_a_million_digests_are_small() -> None:
-    """What a run keeps of a stored image is under 60 bytes, both indexes built: under 60 MB of a million."""
+    """A stored image takes under 60 bytes of memory, indexes included."""
     count = 200_000
     raws, contents = os.urandom(count * DIGEST_BYTES), os.urandom(count * DIGEST_BYTES)
 
     tracemalloc.start()
     store = StoredDigests(bytes(bytearray(raws)), bytes(bytearray(contents)))
     store.find_content(bytes(DIGEST_BYTES))
-    kept, peak = tracemalloc.get_traced_memory()
+    current, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert len(store) == count
-    assert kept < 60 * count
+    assert current < 60 * count
     assert peak < 160 * count
 
 
 def _id(record: Record) -> str:
     """The id of a record that can be read, else ""."""
-    found = Reader().read(record if isinstance(record, bytes) else encoded(record))
-    return getattr(found, "id", None) or "" if not hasattr(found, "reason") else ""
+    result = Reader().read(record if isinstance(record, bytes) else encoded(record))
+    return getattr(result, "id", None) or "" if not hasattr(result, "reason") else ""
 
 
 def _name(record: Record) -> str:
@@ -292,5 +292,5 @@ def _name(record: Record) -> str:
     return str(read(record).values[1])
 
 
-def _borne(comparison: Comparison) -> set[str | None]:
+def _unreadable_ids(comparison: Comparison) -> set[str | None]:
     return {record.id for record in comparison.unreadable.values()}

@@ -1,4 +1,4 @@
-"""The table of fields is the API's document, field by field, and gives the columns the design names."""
+"""The table of fields matches the API document field by field, and gives the columns."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ TYPES = {
 
 
 def test_the_fields_are_those_of_the_document() -> None:
-    """Thirty response fields, in the document's order, each with the type it has there."""
+    """The thirty response fields are those of the API document, in its order and with its types."""
     assert {field.api: TYPES[field.kind] for field in FIELDS} == DOCUMENT["response"]
     assert [field.api for field in FIELDS] == list(DOCUMENT["response"])
     assert len(FIELDS) == 30
 
 
 def test_the_parameters_are_those_of_the_document() -> None:
-    """Twenty query parameters, in the document's order."""
+    """The twenty query parameters are those of the API document, in its order."""
     assert [parameter.name for parameter in PARAMETERS] == DOCUMENT["query"]
     assert len(PARAMETERS) == 20
 
 
 def test_the_sample_has_no_other_fields() -> None:
-    """What the document shows as an example is made of its fields."""
+    """The example of the API document has only known fields."""
     assert SAMPLE.keys() <= BY_API.keys()
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.api)
 def test_columns_are_named_after_the_api(field: Field) -> None:
-    """The API's name without its leading underscores, but for the three that would mislead."""
+    """A column has the API's name without leading underscores, except three that would mislead."""
     assert field.column == RENAMED.get(field.api, field.api.lstrip("_"))
     assert field.column.isidentifier()
 
 
 def test_no_two_fields_share_a_column() -> None:
-    """Each field has a column of its own; none is called as our own moment of deletion."""
+    """Each field has its own column, and none is named `deleted_at`, our own time of deletion."""
     assert len(set(COLUMNS)) == len(FIELDS)
     assert "deleted_at" not in COLUMNS
     assert COLUMNS[0] == "id"
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.api)
-def test_comments_say_what_where_from_and_in_what_unit(field: Field) -> None:
-    """A column comment holds the meaning, the API's name, and for a number that has one its unit."""
+def test_comments_give_meaning_name_and_unit(field: Field) -> None:
+    """A column's comment has its meaning, its name in the API and, for a number, its unit."""
     assert field.meaning in field.comment
     assert f"(API: {field.api})" in field.comment
     assert bool(field.unit) == (field.kind is Kind.INTEGER)
     assert field.unit in field.comment
 
 
-def test_filters_name_a_field_that_exists() -> None:
-    """A filter narrows the list by a response field; paging and sorting are no filters."""
+def test_filters_are_the_query_parameters_without_paging() -> None:
+    """Filters are the query parameters without those for paging and sorting."""
     assert DOCUMENT["query"] == [*filter(lambda name: name in FILTERS or name in _PAGING, DOCUMENT["query"])]
     assert not FILTERS.keys() & _PAGING
 

@@ -1,4 +1,4 @@
-"""The guard holds back what looks like a fault, exactly from where it says on."""
+"""The guard holds deletions that look like a fault, from exactly the limits on."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ USUAL = Limits()
     ],
 )
 def test_more_than_ten_and_more_than_a_fifth_is_held(live: int, gone: int, held: bool) -> None:  # noqa: FBT001 - a table
-    """A17: both limits must be passed; at a limit nothing is held."""
+    """A17: deletions are held only above both limits, not at a limit."""
     assert bool(guard(Candidates(live, gone, listed=max(live - gone, 1)), USUAL)) is held
 
 
 @pytest.mark.parametrize(
     ("limits", "live", "gone", "held"),
     [
-        (Limits(0, 0, 0, 0), 100, 1, True),  # nothing goes without a person's word
+        (Limits(0, 0, 0, 0), 100, 1, True),  # no deletion without approval
         (Limits(0, 0, 0, 0), 100, 0, False),
         (Limits(0, 20, 0, 20), 100, 20, False),
         (Limits(0, 20, 0, 20), 100, 21, True),
@@ -56,7 +56,7 @@ def test_more_than_ten_and_more_than_a_fifth_is_held(live: int, gone: int, held:
     ],
 )
 def test_both_limits_can_be_set(limits: Limits, live: int, gone: int, held: bool) -> None:  # noqa: FBT001 - a table
-    """A17: thresholds of 0 and of 100 % mean what they say."""
+    """A17: limits of 0 and of 100 % mean exactly that."""
     assert bool(guard(Candidates(live, gone, listed=1), limits)) is held
 
 
@@ -76,12 +76,12 @@ def test_both_limits_can_be_set(limits: Limits, live: int, gone: int, held: bool
     ],
 )
 def test_a_slow_drain_is_held(live: int, gone: int, day: int, held: bool) -> None:  # noqa: FBT001 - a table
-    """A16: the deletions of 24 hours count together, against what was live before them."""
+    """A16: the deletions of 24 hours count together, compared with what was live before them."""
     assert bool(guard(Candidates(live, gone, day=day, listed=live), USUAL)) is held
 
 
-def test_the_day_has_limits_of_its_own() -> None:
-    """The budget of a day may be larger, or smaller, than that of a run."""
+def test_the_day_has_its_own_limits() -> None:
+    """The limits per day may be larger or smaller than those per run."""
     wide = Limits(10, 20, day_images=100, day_percent=100)
     narrow = Limits(10, 20, day_images=0, day_percent=0)
 
@@ -91,19 +91,19 @@ def test_the_day_has_limits_of_its_own() -> None:
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 100), st.integers(0, 10**6))
 def test_an_empty_list_is_never_believed(live: int, gone: int, percent: int, images: int) -> None:
-    """A01: whatever the limits, however small the source."""
+    """A01: an empty list never deletes anything, whatever the limits and however small the source."""
     limits = Limits(images, percent, images, percent)
 
     assert "empty" in guard(Candidates(live, min(live, gone), listed=0), limits)
 
 
-def test_an_empty_list_of_an_empty_source_is_nothing() -> None:
-    """There is nothing to delete, and nothing to hold."""
+def test_an_empty_list_of_an_empty_source_holds_nothing() -> None:
+    """If no image is live, an empty list holds nothing."""
     assert guard(Candidates(0, 0, listed=0), USUAL) == ""
 
 
-def test_approved_deletions_are_not_the_guards() -> None:
-    """What a person released counts neither for the run nor against the others."""
+def test_approved_deletions_do_not_count() -> None:
+    """Approved deletions count neither for the run nor against the other deletions."""
     assert guard(Candidates(100, 0, approved=100, listed=1), USUAL) == ""
     assert guard(Candidates(100, 10, approved=90, listed=1), USUAL) == ""
 
@@ -115,7 +115,7 @@ def test_approved_deletions_are_not_the_guards() -> None:
     st.builds(Limits, st.integers(0, 50), st.integers(0, 100), st.integers(0, 50), st.integers(0, 100)),
 )
 def test_more_deletions_are_never_easier(live: int, gone: int, day: int, limits: Limits) -> None:
-    """If some are held, more of them, or after more on the same day, are held too."""
+    """If some deletions are held, more of them are held too, and so are those after more on the same day."""
     gone = min(gone, live)
     if guard(Candidates(live, gone, day=day, listed=1), limits):
         if gone < live:
@@ -124,15 +124,15 @@ def test_more_deletions_are_never_easier(live: int, gone: int, day: int, limits:
             assert guard(Candidates(live, gone, day=day + 1, listed=1), limits)
 
 
-def test_the_reason_tells_the_numbers() -> None:
-    """A person who is to decide reads how many of how many, and which limit."""
+def test_the_reason_gives_the_numbers() -> None:
+    """The reason says how many of how many images are gone, and which limits that exceeds."""
     reason = guard(Candidates(50, 30, listed=20), Limits(10, 12.5, 10, 20))
 
     assert reason == "30 of 50 images are gone: more than 10 and more than 12.5 %"
 
 
 def test_deletions_that_wait_for_approval_stay_held() -> None:
-    """If the guard lets the deletions pass, those that an earlier run withheld are held all the same, and no others."""
+    """If the guard lets all deletions pass, only those that an earlier run withheld stay held."""
     one, two, none = (withhold(Candidates(100, 3, waiting=n, listed=97), USUAL) for n in (1, 2, 0))
 
     assert one == (1, "1 deletion that was withheld waits for approval")
@@ -141,7 +141,7 @@ def test_deletions_that_wait_for_approval_stay_held() -> None:
 
 
 def test_changes_are_what_is_written() -> None:
-    """What is held or quarantined changes no image."""
+    """Held and quarantined images do not count as changes."""
     assert Plan(created=1, updated=2, restored=3, deleted=4, held=5, quarantined=6).changes == 10
 
 
@@ -156,6 +156,6 @@ def test_changes_are_what_is_written() -> None:
         (SystemExit(), Status.FAILED),
     ],
 )
-def test_every_error_is_an_end(error: BaseException, status: Status) -> None:
-    """How a run ended is told for any error, also for one that is not ours."""
+def test_every_error_has_a_status(error: BaseException, status: Status) -> None:
+    """Any error that ends a run has a status, even if it is not one of ours."""
     assert status_of(error) is status

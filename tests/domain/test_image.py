@@ -1,4 +1,4 @@
-"""One image: what is read as equal has one digest, what is not has another, and nothing the cloud sent is lost."""
+"""One image: equal content has one digest, other content another, and nothing that the cloud sent is lost."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
 from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
 from sync.errors import ContractError
 
-# --- what a test needs ----------------------------------------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------------------------------------
 
 
 def columns(document: dict[str, Any] | bytes) -> dict[str, Any]:
-    """The typed columns of an image, by name."""
+    """The values of an image's columns, by column name."""
     return dict(zip(COLUMNS, read(document).values, strict=True))
 
 
-def back(document: dict[str, Any] | bytes) -> dict[str, Any]:
-    """The image as JSON again."""
-    found = read(document)
-    return to_json(dict(zip(COLUMNS, found.values, strict=True)), found.extra)
+def round_trip(document: dict[str, Any] | bytes) -> dict[str, Any]:
+    """An image written as JSON again."""
+    parsed = read(document)
+    return to_json(dict(zip(COLUMNS, parsed.values, strict=True)), parsed.extra)
 
 
 def digest(document: dict[str, Any] | bytes, *ignore: str) -> bytes:
-    """The digest of the content."""
+    """The digest of an image's content."""
     return read(document, ignore).content
 
 
 def unreadable(raw: bytes) -> Unreadable:
-    """A record that is no image."""
-    found = Reader().read(raw)
-    assert isinstance(found, Unreadable), found
-    assert found.raw == raw
-    return found
+    """What the reader makes of a record that is not an image."""
+    record = Reader().read(raw)
+    assert isinstance(record, Unreadable), record
+    assert record.raw == raw
+    return record
 
 
 names = st.sampled_from([*BY_API, "related_job_id", "new_field", "%s", "{}", "'); drop table images --"])
@@ -66,7 +66,7 @@ documents = st.builds(lambda rest, name: rest | {"id": name}, st.dictionaries(na
 
 
 def test_the_sample_fills_its_columns() -> None:
-    """Every column of the example, with its type."""
+    """Every column of the example has the right value and type."""
     assert {name: value for name, value in columns(SAMPLE).items() if value is not None} == {
         "id": "633724a7-4a4e-11eb-8f73-fa1640aee23e",
         "name": "ces",
@@ -95,13 +95,13 @@ def test_the_sample_fills_its_columns() -> None:
 
 
 def test_the_sample_comes_back_exactly() -> None:
-    """Columns to JSON gives the example, letter by letter, with nothing in extra."""
-    found = read(SAMPLE)
+    """The example is written as JSON again letter by letter, and nothing of it is in `extra`."""
+    sample = read(SAMPLE)
 
-    assert back(SAMPLE) == SAMPLE
-    assert json.dumps(back(SAMPLE), sort_keys=True) == json.dumps(SAMPLE, sort_keys=True)
-    assert found.extra == {}
-    assert found.type_mismatches == 0
+    assert round_trip(SAMPLE) == SAMPLE
+    assert json.dumps(round_trip(SAMPLE), sort_keys=True) == json.dumps(SAMPLE, sort_keys=True)
+    assert sample.extra == {}
+    assert sample.type_mismatches == 0
 
 
 # --- nothing is lost ------------------------------------------------------------------------------------------------
@@ -109,22 +109,22 @@ def test_the_sample_comes_back_exactly() -> None:
 
 @given(documents)
 def test_any_image_comes_back(document: dict[str, Any]) -> None:
-    """Whatever fields an image has, known or not, of the right type or not: its JSON is given back."""
-    found = back(document)
+    """The JSON of any image can be restored, whatever its fields and types."""
+    restored = round_trip(document)
 
-    assert canonical(_through_json(found)) == canonical(_through_json(document))
+    assert canonical(_through_json(restored)) == canonical(_through_json(document))
 
 
 @given(documents)
-def test_misfits_are_counted_and_kept_as_they_came(document: dict[str, Any]) -> None:
-    """A value is in its column or in extra under the API's name, never in both."""
-    found = read(document)
-    typed = dict(zip((field.api for field in FIELDS), found.values, strict=True))
+def test_type_mismatches_are_counted_and_kept(document: dict[str, Any]) -> None:
+    """A value is either in its column or in `extra` under the API's name, never in both."""
+    parsed = read(document)
+    typed = dict(zip((field.api for field in FIELDS), parsed.values, strict=True))
 
-    assert found.type_mismatches == len(found.extra.keys() & BY_API.keys())
-    for name in found.extra:
+    assert parsed.type_mismatches == len(parsed.extra.keys() & BY_API.keys())
+    for name in parsed.extra:
         assert typed.get(name) is None
-        assert _through_json(found.extra)[name] == _through_json(document)[name]
+        assert _through_json(parsed.extra)[name] == _through_json(document)[name]
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_misfits_are_counted_and_kept_as_they_came(document: dict[str, Any]) -> 
         ("updated_at", "10000-01-01T00:00:00Z"),
     ],
 )
-def test_what_does_not_fit_goes_to_extra(api: str, value: Any) -> None:
-    """F04, F10: the column stays empty, the value is kept as it came, and the run counts it."""
-    found = read(image(**{api: value}))
+def test_a_value_of_another_type_goes_to_extra(api: str, value: Any) -> None:
+    """F04, F10: a value that does not fit its column is kept in `extra` and counted, and the column is empty."""
+    parsed = read(image(**{api: value}))
 
-    assert dict(zip(COLUMNS, found.values, strict=True))[BY_API[api].column] is None
-    assert _through_json(found.extra) == _through_json({api: value})
-    assert found.type_mismatches == 1
+    assert dict(zip(COLUMNS, parsed.values, strict=True))[BY_API[api].column] is None
+    assert _through_json(parsed.extra) == _through_json({api: value})
+    assert parsed.type_mismatches == 1
 
 
 @pytest.mark.parametrize(
@@ -188,32 +188,32 @@ def test_what_does_not_fit_goes_to_extra(api: str, value: Any) -> None:
 )
 def test_numbers_keep_every_digit(text: bytes, expected: str) -> None:
     """F04: no number of the cloud passes through a float."""
-    found = read(b'{"id":"a","new":%s,"min_disk":%s}' % (text, text))
+    parsed = read(b'{"id":"a","new":%s,"min_disk":%s}' % (text, text))
 
-    assert str(found.extra["new"]) == expected
-    assert not isinstance(found.extra["new"], float)
+    assert str(parsed.extra["new"]) == expected
+    assert not isinstance(parsed.extra["new"], float)
 
 
 @pytest.mark.parametrize("value", ["'); drop table inventory.images; --", "%s %(x)s", "{}", "=1+1", "\t\r\n", "\\"])
-def test_texts_are_taken_as_they_are(value: str) -> None:
-    """F13: nothing in a name means anything."""
+def test_text_is_stored_unchanged(value: str) -> None:
+    """F13: text with SQL, placeholders or formulas is stored unchanged."""
     assert columns(image(name=value))["name"] == value
-    assert back(image(name=value))["name"] == value
+    assert round_trip(image(name=value))["name"] == value
 
 
 @pytest.mark.parametrize("value", ["", None, ...])
 @pytest.mark.parametrize("field", FIELDS[1:], ids=lambda field: field.api)
 def test_a_value_may_be_missing(field: Any, value: Any) -> None:
-    """Absent, null and "" are no type_mismatches in any field; the vendor's deleted_at comes back as the API writes it."""
-    found = read(image(**{field.api: value}))
-    given_back = back(image(**{field.api: value}))
+    """Absent, null and "" count as no type mismatch in any field, and `deleted_at` comes back as the API writes it."""
+    parsed = read(image(**{field.api: value}))
+    restored = round_trip(image(**{field.api: value}))
 
-    assert found.type_mismatches == 0
-    assert given_back.get(field.api, "") == ""
-    assert (field.api in given_back) == (field.blank or (field.kind is Kind.TEXT and value == ""))
+    assert parsed.type_mismatches == 0
+    assert restored.get(field.api, "") == ""
+    assert (field.api in restored) == (field.blank or (field.kind is Kind.TEXT and value == ""))
 
 
-# --- what is read as equal, and what is not ---------------------------------------------------------------------------
+# --- equal and different content --------------------------------------------------------------------------------------
 
 
 def _shuffled(document: dict[str, Any]) -> bytes:
@@ -249,7 +249,7 @@ def _shuffled(document: dict[str, Any]) -> bytes:
     ],
 )
 def test_the_same_content_has_the_same_digest(same: dict[str, Any] | bytes) -> None:
-    """F09, F10, F12: another way of writing is no change, though the bytes differ."""
+    """F09, F10, F12: the same content in another format has the same digest, though its bytes differ."""
     raw = same if isinstance(same, bytes) else encoded(same)
 
     assert digest(same) == digest(SAMPLE)
@@ -283,31 +283,31 @@ def test_the_same_content_has_the_same_digest(same: dict[str, Any] | bytes) -> N
     ],
 )
 def test_other_content_has_another_digest(other: dict[str, Any]) -> None:
-    """Every real change is seen."""
+    """Every real change changes the digest."""
     assert digest(image(**({"id": SAMPLE["id"]} | other))) != digest(SAMPLE)
 
 
 @given(documents, documents)
 def test_digests_are_equal_exactly_for_equal_content(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Two images have one digest if and only if the columns and extra say the same."""
+    """Two images have the same digest if and only if their columns and `extra` are equal."""
     other = other | {"id": one["id"]}
 
     assert (digest(one) == digest(other)) == (_meaning(one) == _meaning(other))
 
 
 @given(documents, st.randoms(use_true_random=False))
-def test_the_order_of_keys_is_no_content(document: dict[str, Any], rng: Random) -> None:
-    """At no depth; the order of a list is."""
-    assert digest(json.dumps(_mixed(document, rng)).encode()) == digest(document)
+def test_the_order_of_keys_does_not_matter(document: dict[str, Any], rng: Random) -> None:
+    """The order of keys does not change the digest at any depth."""
+    assert digest(json.dumps(_shuffled_keys(document, rng)).encode()) == digest(document)
 
 
-def test_the_order_of_a_list_is_content() -> None:
-    """Tags in another order are another value: only the cloud knows whether order matters to it."""
+def test_the_order_of_a_list_matters() -> None:
+    """The order of a list changes the digest, because only the cloud knows whether it matters."""
     assert digest(image(tags=["a", "b"])) != digest(image(tags=["b", "a"]))
 
 
 def test_a_field_may_be_ignored() -> None:
-    """A change of ignored fields alone, known or not, leaves the digest; they are stored all the same."""
+    """A change of ignored fields alone does not change the digest, but the fields are stored."""
     changed = image(updated_at="2026-01-01T00:00:00Z", new="b")
 
     assert digest(changed, "updated_at", "new") == digest(image(new="a"), "updated_at", "new")
@@ -316,12 +316,12 @@ def test_a_field_may_be_ignored() -> None:
     assert read(changed, ("updated_at", "new")).extra == {"new": "b"}
 
 
-def test_two_images_are_never_the_same_image() -> None:
-    """Even if the id is among the ignored fields."""
+def test_two_images_never_have_the_same_digest() -> None:
+    """Images with different ids have different digests, even if the id is an ignored field."""
     assert digest(image("a"), "id", "self") != digest(image("b"), "id", "self")
 
 
-# --- what is no image -------------------------------------------------------------------------------------------------
+# --- unreadable records -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -346,15 +346,15 @@ def test_two_images_are_never_the_same_image() -> None:
     ],
 )
 def test_a_record_needs_an_id(value: Any, reason: str) -> None:
-    """F06, F03: without an id that can be trusted a record is no image, and bears no id."""
-    found = unreadable(encoded(image(id=value)) if value is not ... else b'{"name":"nameless"}')
+    """F06, F03: a record without a valid id is unreadable and has no id."""
+    record = unreadable(encoded(image(id=value)) if value is not ... else b'{"name":"nameless"}')
 
-    assert reason in found.reason
-    assert found.id is None
+    assert reason in record.reason
+    assert record.id is None
 
 
-def test_the_longest_id_is_taken() -> None:
-    """255 characters are an id, whatever script they are of."""
+def test_the_longest_id_is_accepted() -> None:
+    """An id may have 255 characters of any script."""
     assert read(image("\u6587" * MAX_ID)).id == "\u6587" * MAX_ID
 
 
@@ -375,7 +375,7 @@ def test_the_longest_id_is_taken() -> None:
     ],
 )
 def test_a_record_that_cannot_be_stored_keeps_its_id(raw: bytes) -> None:
-    """F01, F02, F04: the record is set aside, and the image it is of is not taken to be missing."""
+    """F01, F02, F04: a record that cannot be stored keeps its id, so its image is not missing."""
     assert unreadable(raw).id == "a"
 
 
@@ -395,14 +395,14 @@ def test_a_record_that_cannot_be_stored_keeps_its_id(raw: bytes) -> None:
         b'{"id":"a","n":01}',
     ],
 )
-def test_what_is_no_object_is_no_image(raw: bytes) -> None:
-    """Something else than a JSON object is set aside."""
+def test_only_an_object_is_an_image(raw: bytes) -> None:
+    """A record that is not a JSON object is unreadable."""
     assert unreadable(raw).id is None
 
 
 @pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity", b"nul", b"True"])
-def test_words_that_are_no_json_are_refused(word: bytes) -> None:
-    """F05: NaN and its like never reach a column."""
+def test_invalid_json_words_are_refused(word: bytes) -> None:
+    """F05: NaN and similar words never reach a column."""
     assert "JSON" in unreadable(b'{"id":"a","min_disk":%s}' % word).reason
 
 
@@ -416,14 +416,14 @@ def test_words_that_are_no_json_are_refused(word: bytes) -> None:
         b'"id":"a","\\u0069d":"b"',
     ],
 )
-def test_no_key_comes_twice(pairs: bytes, spacing: bytes) -> None:
-    """F05: two values under one key, and no one can say which holds."""
+def test_a_duplicate_key_is_an_error(pairs: bytes, spacing: bytes) -> None:
+    """F05: of two values under one key, neither can be trusted, so the response is an error."""
     with pytest.raises(ContractError, match="same key twice"):
         Reader().read(b"{" + pairs.replace(b'":', b'"' + spacing + b":") + b"}")
 
 
-def test_a_record_has_a_size() -> None:
-    """F03: one MiB is taken, a byte more is set aside."""
+def test_a_record_has_a_maximum_size() -> None:
+    """F03: a record of exactly one MiB is read, and one byte more is unreadable."""
     empty = len(encoded(image(name="")))
 
     assert read(image(name="x" * (MAX_RECORD - empty))).type_mismatches == 0
@@ -432,24 +432,24 @@ def test_a_record_has_a_size() -> None:
 
 @pytest.mark.parametrize("depth", [300, 600, 2_000, 200_000])
 @pytest.mark.parametrize("core", [b'"x"', b'"\\u0000"', b'{"a":1,"b":2}'])
-def test_nesting_ends_nothing(depth: int, core: bytes) -> None:
-    """F05: a record of any depth is an image or is set aside; it never ends the run."""
+def test_deep_nesting_does_not_end_a_run(depth: int, core: bytes) -> None:
+    """F05: a record of any depth is an image or unreadable, but never an exception."""
     raw = b'{"id":"a","new":' + b"[" * depth + core + b"]" * depth + b"}"
 
-    found = Reader().read(raw)
+    record = Reader().read(raw)
 
-    assert isinstance(found, Unreadable) or found.id == "a"
+    assert isinstance(record, Unreadable) or record.id == "a"
 
 
 @given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_no_bytes_end_the_reading(raw: bytes) -> None:
-    """Whatever stands where an image should be, it is an image or is set aside."""
+def test_any_bytes_are_an_image_or_unreadable(raw: bytes) -> None:
+    """Any bytes in the place of an image are an image, unreadable or a contract error."""
     for record in (raw, b'{"id":"a","name":"' + raw + b'"}', b'{"id":' + raw + b"}"):
         try:
-            found = Reader().read(record)
+            result = Reader().read(record)
         except ContractError:
             continue
-        assert isinstance(found, Unreadable) or found.id
+        assert isinstance(result, Unreadable) or result.id
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
@@ -466,20 +466,20 @@ usual_images = st.fixed_dictionaries({"id": ids}, optional={f.api: USUAL[f.kind]
 
 
 @given(usual_images, st.sampled_from([(), ("name", "updated_at")]))
-def test_the_shortcut_and_the_careful_way_agree(record: dict[str, Any], ignore: tuple[str, ...]) -> None:
-    """What is decoded in one step is what is read field by field, where blanks before the colons force that."""
+def test_fast_and_careful_decoding_agree(record: dict[str, Any], ignore: tuple[str, ...]) -> None:
+    """The fast decoder gives the same image as the careful one, which spaces before the colons force."""
     short, careful = (json.dumps(record, ensure_ascii=False, separators=(",", colon)).encode() for colon in (":", " :"))
 
     assert decode_usual(careful, bytearray()) is None
     assert Reader(ignore).read(short) == Reader(ignore).read(careful)
 
 
-def test_most_images_take_the_shortcut() -> None:
-    """The document's own example, written as a cloud does, is usual; with a key twice, nulls or an odd value it is not."""
+def test_ordinary_images_are_decoded_fast() -> None:
+    """An ordinary image takes the fast decoder; one with a duplicate key, a null or an odd value does not."""
     raw = encoded(SAMPLE)
     moment = b',"deleted_at":"2020-12-30T03:23:29Z"'
-    twins = b',"name" :"x","name" :"y","owner":":"'
-    odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, twins)]
+    duplicates = b',"name" :"x","name" :"y","owner":":"'
+    odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, duplicates)]
 
     assert decode_usual(raw, bytearray())
     assert [decode_usual(each, bytearray()) for each in odd] == [None] * len(odd)
@@ -487,7 +487,7 @@ def test_most_images_take_the_shortcut() -> None:
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_time_is_an_instant(moment: datetime) -> None:
-    """Written in any zone, an instant is read as itself, to the microsecond."""
+    """A time in any zone is read as the same instant, to the microsecond."""
     try:
         expected = moment.astimezone(UTC)
     except OverflowError:
@@ -501,28 +501,28 @@ def test_a_time_is_an_instant(moment: datetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59Z"])
-def test_far_times_are_times(text: str) -> None:
-    """The first and the last moment that a timestamp has come back as they were."""
-    assert back(image(created_at=text))["created_at"] == text
+def test_the_earliest_and_latest_times_are_read(text: str) -> None:
+    """The first and last time that a timestamp can hold come back unchanged."""
+    assert round_trip(image(created_at=text))["created_at"] == text
 
 
 @pytest.mark.parametrize("text", ["٢٠٢٠-12-30T03:23:29Z", "2020-12-30T03:23:29.٥Z", "２０２０-12-30T03:23:29Z"])
 def test_times_are_written_in_ascii(text: str) -> None:
-    """Digits of other scripts are kept as they came."""
+    """A time with digits of another script is kept in `extra`."""
     assert read(image(created_at=text)).extra == {"created_at": text}
 
 
 @pytest.mark.parametrize("text", ["1٢", "４0"])
 def test_numbers_are_written_in_ascii(text: str) -> None:
-    """Digits of other scripts are kept as they came."""
+    """A number with digits of another script is kept in `extra`."""
     assert read(image(min_disk=text)).extra == {"min_disk": text}
 
 
-# --- below ------------------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _through_json(document: Any) -> Any:
-    """The same after JSON: numbers exactly, so that 1 and 1.0 are told apart by their text."""
+    """A document after a pass through JSON, with numbers as text so that 1 and 1.0 differ."""
     return json.loads(json.dumps(document, default=_number_text), parse_float=str, parse_int=str)
 
 
@@ -532,27 +532,27 @@ def _number_text(number: Any) -> Any:
 
 
 def _meaning(document: dict[str, Any]) -> Any:
-    """What columns and extra say; whatever is read as equal is equal here."""
-    found = read(document)
-    typed = tuple(None if value == "" else (type(value), value) for value in found.values)
-    return typed, _told({name: _loose(value) for name, value in found.extra.items()})
+    """The content of columns and `extra`, in which values that are read as equal are equal."""
+    parsed = read(document)
+    typed = tuple(None if value == "" else (type(value), value) for value in parsed.values)
+    return typed, _extra_text({name: _loose(value) for name, value in parsed.extra.items()})
 
 
 def _loose(value: Any) -> Any:
     return {"": None, "true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-def _told(extra: dict[str, Any]) -> str:
-    kept = {name: value for name, value in extra.items() if value is not None}
-    return json.dumps(kept, sort_keys=True, default=lambda number: {"decimal": str(number)})
+def _extra_text(extra: dict[str, Any]) -> str:
+    present = {name: value for name, value in extra.items() if value is not None}
+    return json.dumps(present, sort_keys=True, default=lambda number: {"decimal": str(number)})
 
 
-def _mixed(value: Any, rng: Random) -> Any:
+def _shuffled_keys(value: Any, rng: Random) -> Any:
     if isinstance(value, dict):
-        pairs = [(name, _mixed(item, rng)) for name, item in value.items()]
+        pairs = [(name, _shuffled_keys(item, rng)) for name, item in value.items()]
         rng.shuffle(pairs)
         return dict(pairs)
     if isinstance(value, list):
-        return [_mixed(item, rng) for item in value]
+        return [_shuffled_keys(item, rng) for item in value]
     assert not isinstance(value, float) or math.isfinite(value)
     return value

@@ -1,4 +1,4 @@
-"""Logs: one event a line, for programs or people, and never with a secret."""
+"""Logs have one event per line, as JSON or text, and never contain a secret."""
 
 import io
 import json
@@ -23,16 +23,16 @@ Lines = Callable[[], list[dict[str, object]]]
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """Logging of the process is put back after each test."""
+def restore_logging() -> Iterator[None]:
+    """Restore the logging of the process after each test."""
     root = logging.getLogger()
     handlers, level, protected = root.handlers[:], root.level, redaction._protected
     yield
@@ -43,19 +43,19 @@ def as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def stream() -> io.StringIO:
-    """Where the lines go."""
+    """The stream that is logged to."""
     return io.StringIO()
 
 
 @pytest.fixture
 def lines(stream: io.StringIO) -> Lines:
-    """The lines so far, as JSON."""
+    """The JSON lines so far."""
     logs.configure("debug", "json", stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_line_for_programs(lines: Lines) -> None:
-    """An event is one JSON object with its UTC time, level, logger and fields."""
+def test_a_json_line(lines: Lines) -> None:
+    """An event is one JSON object with its time in UTC, level, logger and fields."""
     logs.get("sync.some").info("page\nread", offset=490, names=["a", None], share=0.5, whole=True)
 
     line = lines()[0]
@@ -67,7 +67,7 @@ def test_a_line_for_programs(lines: Lines) -> None:
 
 
 def test_format_by_stream() -> None:
-    """Without a choice, a terminal gets text and everything else JSON."""
+    """By default, a terminal gets text and everything else JSON."""
     terminal, pipe = Terminal(), io.StringIO()
 
     for target in (terminal, pipe):
@@ -79,7 +79,7 @@ def test_format_by_stream() -> None:
 
 
 def test_level(stream: io.StringIO) -> None:
-    """What is below the level is not logged."""
+    """Events below the level are not logged."""
     logs.configure("warning", "json", stream)
 
     logs.get("sync").info("quiet")
@@ -89,7 +89,7 @@ def test_level(stream: io.StringIO) -> None:
 
 
 def test_configured_twice(lines: Lines, stream: io.StringIO) -> None:
-    """A second setup replaces the first; no line comes twice."""
+    """Configuring twice replaces the first configuration, so no line is logged twice."""
     logs.configure("info", "json", stream)
 
     logs.get("sync").error("once")
@@ -98,7 +98,7 @@ def test_configured_twice(lines: Lines, stream: io.StringIO) -> None:
 
 
 def test_bound_fields(lines: Lines) -> None:
-    """Run and source are on every line of their block, also on those of other libraries, and not after it."""
+    """Bound fields are on every line within their block, even of other libraries, and not after it."""
     with logs.bind(run=7), logs.bind(source="prod"):
         logs.get("sync").info("in")
         logging.getLogger("other").warning("in, %s", "too", extra={"more": 1})
@@ -112,7 +112,7 @@ def test_bound_fields(lines: Lines) -> None:
 
 
 def test_fields_named_as_our_own(lines: Lines) -> None:
-    """A field that is called like a part of the line stands beside it."""
+    """A field with the name of a part of the line gets an underscore."""
     logs.get("sync").info("really", event="other", level="x", name="n", args=1, time=2)
 
     line = lines()[0]
@@ -121,7 +121,7 @@ def test_fields_named_as_our_own(lines: Lines) -> None:
 
 
 def fail_with(message: str, hidden: str) -> None:
-    """Raise with a note and a cause that say the same, beside a variable that nobody may see."""
+    """Raise an error with a note and a cause, next to a variable whose value must not be logged."""
     failure = ValueError(message)
     failure.add_note(message)
     raise failure from KeyError(message, len(hidden))
@@ -132,7 +132,7 @@ HEADERS = ["X-Auth-Token", "x-subject-token", "Authorization", "X-Security-Token
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_secrets_by_name(lines: Lines, name: str) -> None:
-    """A field, header or part of a message with a secret's name shows no value, even if nobody registered it."""
+    """A value with the name of a secret is masked in fields, headers and messages without being registered."""
     log = logs.get("sync")
 
     log.info(
@@ -151,7 +151,7 @@ def test_secrets_by_name(lines: Lines, name: str) -> None:
 
 
 def test_signature_and_url(lines: Lines) -> None:
-    """A signed header is masked to its end, and the password of a URL before its host."""
+    """A signature is masked to the end of its header, and a password in a URL up to the host."""
     log = logs.get("sync")
 
     log.info("Authorization: SDK-HMAC-SHA256 Access=AKs3cret, SignedHeaders=x, Signature=s3cret\nHost: a")
@@ -162,18 +162,18 @@ def test_signature_and_url(lines: Lines) -> None:
     assert url == "connect to postgresql://user:***@db:5432/inventory?password=***&sslmode=require"
 
 
-def test_plain_words_stay(lines: Lines) -> None:
-    """The cloud's own words about tokens and passwords stay readable."""
-    said = "x-auth-token not found; token expires, expires_at: 2026-01-01; the password is wrong; read https://a.b/c@d"
+def test_harmless_text_is_not_masked(lines: Lines) -> None:
+    """The cloud's texts about tokens and passwords are not masked."""
+    text = "x-auth-token not found; token expires, expires_at: 2026-01-01; the password is wrong; read https://a.b/c@d"
 
-    logs.get("sync").info(said)
+    logs.get("sync").info(text)
 
-    assert lines()[0]["event"] == said
+    assert lines()[0]["event"] == text
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_registered_secrets(stream: io.StringIO, style: str) -> None:
-    """A registered value is masked in messages, fields, keys, numbers and objects, in every usual escape."""
+    """A registered secret is masked in messages, fields, keys, numbers and objects, in every common encoding."""
     logs.configure("debug", style, stream)
     logs.protect(CANARY)
     logs.protect("424242")
@@ -192,7 +192,7 @@ def test_registered_secrets(stream: io.StringIO, style: str) -> None:
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_secrets_in_tracebacks(stream: io.StringIO, style: str) -> None:
-    """Exceptions, their causes and notes are logged without secrets, and without the values of variables."""
+    """Exceptions, their causes and notes are logged without secrets and without the values of variables."""
     logs.configure("debug", style, stream)
     logs.protect(CANARY)
 
@@ -208,7 +208,7 @@ def test_secrets_in_tracebacks(stream: io.StringIO, style: str) -> None:
 
 
 def test_secret_of_several_lines(lines: Lines) -> None:
-    """Of a secret of several lines, each line is masked too, and blank ones mask nothing."""
+    """Each line of a multi-line secret is masked, and empty lines mask nothing."""
     logs.protect("-----BEGIN-----\n\nabcdefgh\n")
     logs.protect("")
 
@@ -218,7 +218,7 @@ def test_secret_of_several_lines(lines: Lines) -> None:
 
 
 def test_longer_secret_first(lines: Lines) -> None:
-    """Where one secret is part of another, nothing of the longer one is left."""
+    """If one secret is part of another, the longer one is masked completely."""
     logs.protect("abcd")
     logs.protect("abcd-long")
 
@@ -229,7 +229,7 @@ def test_longer_secret_first(lines: Lines) -> None:
 
 @pytest.mark.parametrize("name", ["httpx", "httpcore", "httpcore.http11", "urllib3.connectionpool", "psycopg.pool"])
 def test_talkative_libraries(lines: Lines, name: str) -> None:
-    """Libraries that print headers stay silent below warnings, even if someone set their level to debug."""
+    """Libraries that log headers log only warnings, even if someone sets their level to debug."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.DEBUG)
@@ -242,8 +242,8 @@ def test_talkative_libraries(lines: Lines, name: str) -> None:
     assert [line["event"] for line in lines()] == ["trouble"]
 
 
-def test_broken_call_shows_no_arguments(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
-    """A log call that cannot be formatted is reported without its arguments, and stops nothing."""
+def test_an_invalid_log_call_shows_no_arguments(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log call that cannot be formatted is reported without its arguments, and raises nothing."""
     logs.configure("info", "json", stream)  # the test runner's own handler would fail first
 
     logging.getLogger("other").info("%d", CANARY)
@@ -253,8 +253,8 @@ def test_broken_call_shows_no_arguments(stream: io.StringIO, capsys: pytest.Capt
     assert "c4n4ry" not in captured.err + captured.out
 
 
-def test_broken_stream(stream: io.StringIO) -> None:
-    """A stream that is gone stops nothing."""
+def test_a_closed_stream_raises_nothing(stream: io.StringIO) -> None:
+    """Logging to a closed stream raises nothing."""
     logs.configure("info", "json", stream)
     stream.close()
 
@@ -263,8 +263,8 @@ def test_broken_stream(stream: io.StringIO) -> None:
     assert stream.closed
 
 
-def test_broken_object(lines: Lines) -> None:
-    """An object that cannot say what it is, and a list within itself, are still one line."""
+def test_an_object_without_text_is_logged(lines: Lines) -> None:
+    """An object whose text cannot be made, or a list within itself, is still logged."""
 
     class Mute:
         def __str__(self) -> str:
@@ -278,8 +278,8 @@ def test_broken_object(lines: Lines) -> None:
     assert lines()[0]["mute"] == "<Mute>"
 
 
-def test_warnings_are_lines(lines: Lines, stream: io.StringIO) -> None:
-    """Warnings of Python are log lines too."""
+def test_warnings_are_logged(lines: Lines, stream: io.StringIO) -> None:
+    """Python's warnings are logged."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logs.configure("info", "json", stream)
@@ -292,7 +292,7 @@ ODD = "\x1b[31mred\x07 \u202eturned\u2066 line\nfake 2026 error\r\u2028 \x9b0m �
 
 
 def test_terminal_is_safe() -> None:
-    """Text shows control characters, terminal sequences and turning marks, and obeys none; letters stay."""
+    """Control characters, escape sequences and bidirectional marks are shown, not sent; letters are unchanged."""
     terminal = Terminal()
     logs.configure("info", "auto", terminal)
 
@@ -306,7 +306,7 @@ def test_terminal_is_safe() -> None:
     assert "Ω 镜像" in text
 
 
-def test_traceback_looks_like_no_line() -> None:
+def test_a_traceback_cannot_imitate_a_line() -> None:
     """In text, every line of a traceback is indented, whatever the exception says."""
     terminal = Terminal()
     logs.configure("info", "auto", terminal)
@@ -322,7 +322,7 @@ def test_traceback_looks_like_no_line() -> None:
 
 
 def test_json_is_ascii(lines: Lines, stream: io.StringIO) -> None:
-    """JSON lines hold visible ASCII only, and give the text back as it was."""
+    """JSON lines contain only visible ASCII, and their text can be restored exactly."""
     logs.get("sync").info(ODD, lone="\udc80")
 
     assert lines()[0]["event"] == ODD
@@ -330,7 +330,7 @@ def test_json_is_ascii(lines: Lines, stream: io.StringIO) -> None:
 
 
 def test_import_is_light() -> None:
-    """Logs and settings, also once logging is set up and used, bring along nothing but Python's own library."""
+    """Importing and using logs and settings loads nothing but the standard library."""
     code = (
         "import sys; before = set(sys.modules)\n"
         "from sync import logs, settings; logs.configure(); logs.get('sync').info('hello', a=1)\n"
@@ -343,7 +343,7 @@ def test_import_is_light() -> None:
 
 
 def test_stack_and_no_exception(lines: Lines) -> None:
-    """The stack of a call is a field; an exception that is asked for where there is none is none."""
+    """The stack of a call is a field; `exception` without an exception adds none."""
     logging.getLogger("other").info("stack", stack_info=True, extra={"fields": [1]})
     logs.get("sync").exception("failed", stack="mine")
 

@@ -1,4 +1,4 @@
-"""What is said of a pushgateway that does not take the metrics: this machine's words, and none of its own."""
+"""The log line about metrics that could not be pushed gives the reason, without any text of the other side."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NO_HTTP = "no valid answer came (RemoteProtocolError); is there a proxy in betwe
 
 
 def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
-    """Why a push to this address came to nothing, after a look that the whole line shows no secret."""
+    """The logged reason why a push failed, after a check that the line shows no secret."""
     push(MetricsCollector([], ProcessMetrics(), up=True), address, {})
-    (record,) = [one for one in caplog.records if one.getMessage() == "metrics not pushed"]
+    (record,) = [entry for entry in caplog.records if entry.getMessage() == "metrics not pushed"]
     fields = record.__dict__[FIELDS]
     assert "canary" not in str(fields)
     assert LOGIN not in str(fields)
@@ -32,7 +32,7 @@ def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("response", "expected"),
     [
         (reply(b"canary", status=500), "HTTP 500"),
         (b"HTTP/1.1 401 canary\r\n\r\n", "HTTP 401"),
@@ -45,24 +45,24 @@ def reason(caplog: pytest.LogCaptureFixture, address: str) -> str:
     ],
     ids=["fault", "phrase", "redirect", "no HTTP", "version", "status", "long header", "hangs up"],
 )
-def test_the_words_of_a_gateway_are_not_shown(answer: bytes, said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The status of its answer is shown; for an answer that is not HTTP, the kind of fault."""
-    with HttpServer(lambda connection, _: connection.sendall(answer)) as gateway:
+def test_the_text_of_a_gateway_is_not_shown(response: bytes, expected: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The status of a response is shown, or the kind of fault if it is not HTTP."""
+    with HttpServer(lambda connection, _: connection.sendall(response)) as gateway:
         address = gateway.url.replace("://", "://user:canary@")
 
-        assert reason(caplog, address) == said
+        assert reason(caplog, address) == expected
 
 
-def test_the_words_of_a_proxy_are_not_shown(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor are those of a proxy that refuses to carry the metrics."""
+def test_the_text_of_a_proxy_is_not_shown(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a proxy that refuses, only the status is shown."""
     with HttpServer(always(b"HTTP/1.1 407 canary\r\n\r\n")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
 
         assert reason(caplog, "https://user:canary@gateway.invalid") == "the proxy answers with status 407"
 
 
-def test_a_gateway_that_drips_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """Each of its bytes is in time, and the whole is not: that is told, and the connection ends."""
+def test_a_slow_gateway_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A response that arrives byte by byte is given up after 3 seconds, and the connection is closed."""
     ended = Event()
 
     def drip(connection: socket.socket, _: Asked) -> None:
@@ -78,13 +78,13 @@ def test_a_gateway_that_drips_is_not_waited_for(caplog: pytest.LogCaptureFixture
         assert ended.wait(20)
 
 
-def test_why_a_gateway_is_out_of_reach_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody listens there: the system's own words are shown."""
+def test_the_reason_of_a_failed_connection_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """If nothing listens there, the text of the operating system is shown."""
     assert reason(caplog, "http://127.0.0.1:1") == "Connection refused"
 
 
-def test_a_certificate_that_is_not_trusted_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """The reason says that TLS failed, and nothing that stands in the certificate."""
+def test_an_untrusted_certificate_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The reason is that TLS failed, without any content of the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1", common_name="canary").configure_cert(context)
     with HttpServer(lambda *_: None, context) as gateway:

@@ -1,4 +1,4 @@
-"""How notices reach their receiver, or do not: real HTTP, a receiver that does as it likes, and bounded time."""
+"""How notices are delivered over real HTTP, whatever the receiver does, and in bounded time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from cli_tools import until
 from http_server import Asked, HttpServer, reply, reset
 from receiver import SECRET, Receiver, assert_signed, elsewhere
 
@@ -23,47 +24,49 @@ from sync.logs.formatter import FIELDS
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 
-SOON = 0.6  # seconds of a test's patience with what never comes
+SOON = 0.6  # seconds: the timeout of a try in these tests
 GONE = {301: "redirects", 302: "redirects", 307: "redirects", 400: "notice_style", 401: "notice_url", 404: "notice_url"}
 
 
-def notice(number: int = 1, **known: Any) -> Notice:
+def notice(number: int = 1, **options: Any) -> Notice:
     """A notice of a run."""
-    usual = {"sentence": "something came about", "examples": ()}
-    return Notice(f"evt_{number:032x}", "unproven", "east", number, datetime(2026, 11, 24, tzinfo=UTC), **usual | known)
+    defaults = {"sentence": "something came about", "examples": ()}
+    return Notice(
+        f"evt_{number:032x}", "unproven", "east", number, datetime(2026, 11, 24, tzinfo=UTC), **defaults | options
+    )
 
 
 def derive(run: int) -> list[Notice]:
-    """Each run has one thing to tell."""
+    """The one notice of a run."""
     return [notice(run)]
 
 
 def silence(connection: socket.socket, _: Asked) -> None:
-    """Never answer; the connection stays open until the other side closes it."""
+    """Never respond; the connection stays open until the other side closes it."""
     connection.recv(1)
 
 
 def drip(connection: socket.socket, _: Asked) -> None:
-    """Send an answer's head, a byte each tenth of a second, that never ends."""
+    """Respond with an endless header, one byte every tenth of a second."""
     while True:
         connection.sendall(b"x")
         time.sleep(0.1)
 
 
 def endless(connection: socket.socket, _: Asked) -> None:
-    """Answer well, with a body that never ends."""
+    """Respond well, but with an endless body."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         connection.sendall(b"x" * 65_536)
 
 
 def hang_up(connection: socket.socket, _: Asked) -> None:
-    """Close the connection instead of an answer."""
+    """Close the connection without a response."""
     reset(connection)
 
 
 class Logged:
-    """What is logged meanwhile."""
+    """The log lines of a test."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
@@ -80,39 +83,41 @@ class Logged:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Logged:
-    """What the test logs."""
+    """The log lines of the test."""
     caplog.set_level("DEBUG")
     return Logged(caplog)
 
 
 def webhook(receiver: Receiver, **options: Any) -> Webhook:
-    """A webhook of short patience."""
+    """A webhook with a short timeout."""
     return Webhook(receiver.address, SECRET, options.pop("style", "json"), **{"seconds": SOON} | options)
 
 
-def told(receiver: Receiver, runs: Sequence[int] = (1,), *, budget: float = 5.0) -> float:
-    """Tell of runs, and end; how long the end took."""
+def send_notices(receiver: Receiver, runs: Sequence[int] = (1,), *, budget: float = 5.0) -> float:
+    """Send the notices of some runs and close the outbox; the seconds that closing took."""
     outbox = Outbox(derive, webhook(receiver), budget=budget)
     for run in runs:
         outbox(run)
-    began = time.monotonic()
+    started = time.monotonic()
     outbox.close(threading.Event())
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 def test_each_notice_is_one_signed_request() -> None:
-    """With its own id, its JSON as the schema has it, and nothing said of what follows."""
+    """Each notice is one signed request with its own id and JSON as in the schema."""
     with Receiver() as receiver:
-        told(receiver, (1, 2, 3))
+        send_notices(receiver, (1, 2, 3))
 
-        assert [each["run"] for each in receiver.notices] == [1, 2, 3]
+        assert [request["run"] for request in receiver.notices] == [1, 2, 3]
         assert_signed(receiver.asked)
-        assert {each.line for each in receiver.asked} == {"POST /services/T000/B000/canary-of-the-address HTTP/1.1"}
-        assert {each.headers["content-type"] for each in receiver.asked} == {"application/json"}
+        assert {request.line for request in receiver.asked} == {
+            "POST /services/T000/B000/canary-of-the-address HTTP/1.1"
+        }
+        assert {request.headers["content-type"] for request in receiver.asked} == {"application/json"}
 
 
 def test_chat_gets_one_message() -> None:
-    """Slack's form: all that waits in one request."""
+    """In Slack's format all waiting notices are one message."""
     with Receiver() as receiver:
         count = webhook(receiver, style="slack").send([notice(1), notice(2)])
 
@@ -134,25 +139,25 @@ AWAY: dict[str, bytes | Callable[[socket.socket, Asked], None]] = {
 }
 
 
-@pytest.mark.parametrize("answer", AWAY.values(), ids=AWAY)
-def test_receiver_that_is_away_is_tried_again(answer: Any, logged: Logged) -> None:
-    """With the same id, so that it can drop doubles, and a signature of the new moment; and nothing is said."""
-    with Receiver(answer) as receiver:
-        told(receiver)
+@pytest.mark.parametrize("response", AWAY.values(), ids=AWAY)
+def test_an_unavailable_receiver_is_tried_again(response: Any, logged: Logged) -> None:
+    """The retry has the same id, so that duplicates can be dropped, and a new signature; nothing is logged."""
+    with Receiver(response) as receiver:
+        send_notices(receiver)
 
         assert len(receiver.asked) == 2
-        assert len({each.headers["webhook-id"] for each in receiver.asked}) == 1
+        assert len({request.headers["webhook-id"] for request in receiver.asked}) == 1
         assert_signed(receiver.asked)
     assert logged.lines == []
 
 
-@pytest.mark.parametrize("answer", AWAY.values(), ids=AWAY)
-def test_receiver_that_stays_away_costs_a_bounded_time(answer: Any, logged: Logged) -> None:
-    """A few tries, then one warning that says why, which runs, and what to do; and no part of the address."""
-    with Receiver(*[answer] * 20) as receiver:
-        took = told(receiver, (1, 2), budget=0.8)
+@pytest.mark.parametrize("response", AWAY.values(), ids=AWAY)
+def test_a_receiver_that_stays_unavailable_costs_bounded_time(response: Any, logged: Logged) -> None:
+    """After a few tries one warning gives the reason, the runs and what to do, without any part of the URL."""
+    with Receiver(*[response] * 20) as receiver:
+        seconds = send_notices(receiver, (1, 2), budget=0.8)
 
-        assert took < 0.8 + SOON
+        assert seconds < 0.8 + SOON
         assert 1 <= len(receiver.asked) < 6
     ((event, fields),) = logged.lines
     assert (event, fields["runs"]) == ("notices not sent", [1, 2])
@@ -162,23 +167,23 @@ def test_receiver_that_stays_away_costs_a_bounded_time(answer: Any, logged: Logg
 
 
 def test_one_try_ends_whatever_the_receiver_does() -> None:
-    """The limit holds for the whole try, for a head that drips too; of a body nothing is read."""
+    """One try ends in time even if the header arrives byte by byte, and the body is not read."""
     with Receiver(drip, endless) as receiver:
-        hook, began = webhook(receiver, seconds=0.3), time.monotonic()
+        hook, started = webhook(receiver, seconds=0.3), time.monotonic()
         with pytest.raises(ReceiverAwayError):
             hook.send([notice()])
 
         assert hook.send([notice()]) == 1
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(("status", "advice"), GONE.items())
-def test_what_is_refused_is_not_tried_again(status: int, advice: str, logged: Logged) -> None:
-    """Nor is a redirect followed; one warning, and the next notice goes its way."""
+def test_a_refused_notice_is_not_tried_again(status: int, advice: str, logged: Logged) -> None:
+    """A refusal is not retried, nor a redirect followed; it is logged once, and the next notice is sent."""
     with elsewhere() as other, Receiver(reply(status=status, headers={"Location": other.address})) as receiver:
-        told(receiver, (1, 2))
+        send_notices(receiver, (1, 2))
 
-        assert [each["run"] for each in receiver.notices] == [1, 2]
+        assert [sent["run"] for sent in receiver.notices] == [1, 2]
     ((event, fields),) = logged.lines
     assert (event, fields["run"]) == ("notice refused", 1)
     assert str(status) in fields["reason"]
@@ -187,65 +192,65 @@ def test_what_is_refused_is_not_tried_again(status: int, advice: str, logged: Lo
 
 
 @pytest.mark.parametrize("header", ["1", "0", "-5", "soon", "Wed, 21 Oct 2065 07:28:00 GMT", ""])
-def test_a_wait_that_is_asked_for_is_kept(header: str) -> None:
-    """A second is waited for; what makes no sense is as if nothing were asked."""
+def test_a_sensible_retry_after_is_kept(header: str) -> None:
+    """A Retry-After of one second is kept, and one that makes no sense is ignored."""
     with Receiver(reply(status=429, headers={"Retry-After": header})) as receiver:
-        outbox, began = Outbox(derive, webhook(receiver)), time.monotonic()
+        outbox, started = Outbox(derive, webhook(receiver)), time.monotonic()
         outbox(1)
         outbox.close(threading.Event())
-        took = time.monotonic() - began
+        seconds = time.monotonic() - started
 
         assert len(receiver.asked) == 2
-        assert (took >= 1.0) == (header == "1")
+        assert (seconds >= 1.0) == (header == "1")
 
 
-def test_a_wait_beyond_the_end_is_not_begun(logged: Logged) -> None:
-    """Asked to wait an hour, the program ends at once, and says what was not sent."""
+def test_a_wait_beyond_the_end_is_not_started(logged: Logged) -> None:
+    """If the receiver asks for an hour, the program ends at once and logs what was not sent."""
     with Receiver(*[reply(status=503, headers={"Retry-After": "3600"})] * 9) as receiver:
-        took = told(receiver)
+        seconds = send_notices(receiver)
 
         assert len(receiver.asked) == 1
-        assert took < SOON * 2
+        assert seconds < SOON * 2
     assert [event for event, _ in logged.lines] == ["notices not sent"]
 
 
-def test_a_stop_from_outside_makes_the_end_short() -> None:
-    """Told to stop, the program waits two seconds, not ten."""
+def test_a_stop_shortens_the_end() -> None:
+    """After a stop the program waits two seconds for its notices, not ten."""
     stop = threading.Event()
     stop.set()
     with Receiver(*[silence] * 9) as receiver:
         outbox = Outbox(derive, webhook(receiver, seconds=60))
         outbox(1)
-        began = time.monotonic()
+        started = time.monotonic()
         outbox.close(stop)
 
-        assert 1.5 < time.monotonic() - began < 4
+        assert 1.5 < time.monotonic() - started < 4
 
 
 def test_a_run_does_not_wait() -> None:
-    """Telling returns at once, whatever the receiver does, and however many runs there are."""
+    """Handing over a run returns at once, whatever the receiver does and however many runs there are."""
     with Receiver(*[silence] * 9) as receiver:
-        outbox, began = Outbox(derive, webhook(receiver), budget=0.1), time.monotonic()
+        outbox, started = Outbox(derive, webhook(receiver), budget=0.1), time.monotonic()
         for run in range(100):
             outbox(run)
-        took = time.monotonic() - began
+        seconds = time.monotonic() - started
         waited_for = [not thread.daemon for thread in threading.enumerate() if thread.name == "notices"]
         outbox.close(threading.Event())
 
-    assert took < SOON / 2
+    assert seconds < SOON / 2
     assert waited_for == [False]
 
 
-def test_runs_that_no_one_got_to_are_told_as_lost(logged: Logged) -> None:
-    """The database does not answer: the end comes all the same, and names them all."""
+def test_runs_without_their_notices_are_logged(logged: Logged) -> None:
+    """If the database does not respond, the program still ends and logs the runs without notices."""
     gate = threading.Event()
 
-    def waits(_: int) -> list[Notice]:
+    def derive_slowly(_: int) -> list[Notice]:
         gate.wait(20)
         return []
 
     with Receiver() as receiver:
-        outbox = Outbox(waits, webhook(receiver), budget=0.2)
+        outbox = Outbox(derive_slowly, webhook(receiver), budget=0.2)
         for run in (1, 2, 3):
             outbox(run)
         outbox.close(threading.Event())
@@ -255,8 +260,8 @@ def test_runs_that_no_one_got_to_are_told_as_lost(logged: Logged) -> None:
     assert (event, fields["runs"]) == ("notices not sent", [1, 2, 3])
 
 
-def test_what_waits_is_sent_when_the_receiver_is_back(logged: Logged) -> None:
-    """While the program goes on: nothing is lost, in the order in which it came about."""
+def test_waiting_notices_are_sent_when_the_receiver_is_back(logged: Logged) -> None:
+    """While the program runs, no notice is lost, and their order is kept."""
     with Receiver(*[reply(status=503)] * 3) as receiver:
         outbox = Outbox(derive, webhook(receiver), budget=0.2)
         outbox(1)
@@ -264,12 +269,12 @@ def test_what_waits_is_sent_when_the_receiver_is_back(logged: Logged) -> None:
         until(lambda: len(receiver.asked) == 5)
         outbox.close(threading.Event())
 
-        assert [each["run"] for each in receiver.notices] == [1, 1, 1, 1, 2]
+        assert [sent["run"] for sent in receiver.notices] == [1, 1, 1, 1, 2]
     assert [event for event, _ in logged.lines] == ["notices wait"]
 
 
-def test_fault_of_one_run_does_not_silence_the_next(logged: Logged) -> None:
-    """The database could not be asked, or worse: a warning each, and the others are told."""
+def test_an_error_of_one_run_does_not_affect_the_next(logged: Logged) -> None:
+    """If the notices of a run can't be made, that is logged, and those of other runs are sent."""
 
     def fails_first(run: int) -> list[Notice]:
         if run < 3:
@@ -282,15 +287,15 @@ def test_fault_of_one_run_does_not_silence_the_next(logged: Logged) -> None:
             outbox(run)
         outbox.close(threading.Event())
 
-        assert [each["run"] for each in receiver.notices] == [3]
+        assert [sent["run"] for sent in receiver.notices] == [3]
     assert [(event, fields["run"]) for event, fields in logged.lines] == [
         ("notices not made", 1),
         ("notices not made", 2),
     ]
 
 
-def test_nothing_to_tell_starts_nothing() -> None:
-    """No thread, no connection, no wait."""
+def test_without_a_run_nothing_is_started() -> None:
+    """Without a run there is no thread, connection or wait."""
     with Receiver() as receiver:
         outbox = Outbox(derive, webhook(receiver))
         outbox(None)
@@ -300,8 +305,8 @@ def test_nothing_to_tell_starts_nothing() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "notices"]
 
 
-def test_names_of_hosts_are_not_told() -> None:
-    """No such name, nobody listens, a certificate of another: the reason says what, and not where."""
+def test_names_of_hosts_are_not_shown() -> None:
+    """An error says what went wrong, but shows no part of the URL or of a certificate."""
     reasons = []
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -318,8 +323,8 @@ def test_names_of_hosts_are_not_told() -> None:
     assert "certificate" in reasons[2]
 
 
-def test_webhook_does_not_show_its_address() -> None:
-    """Nor does the error of a refusal."""
+def test_a_webhook_does_not_show_its_url() -> None:
+    """Neither the repr of a webhook nor the error of a refusal shows the URL or the response."""
     with Receiver(reply(b"canary", status=404)) as receiver:
         hook = webhook(receiver)
         with pytest.raises(ReceiverRefusesError) as caught:
@@ -330,15 +335,7 @@ def test_webhook_does_not_show_its_address() -> None:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """What a test started ends with it."""
+    """A test leaves no thread behind."""
     yield
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "notices"])
     assert logs.mask("nothing") == "nothing"
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something that must come about."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""How long a receiver of notices is left alone, and that none of its words are shown."""
+"""How long the outbox waits between tries, and that nothing of a receiver's text is shown."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 
-OWN = (0.25, 0.5)  # seconds that the first two waits of ours take at least
+OWN = (0.25, 0.5)  # seconds: the least of our first two waits
 
 
 class Away:
-    """A carrier whose receiver is away for a few tries, and says how long it wants to be left alone."""
+    """A sender whose receiver is unavailable for some tries and asks for a wait."""
 
     def __init__(self, wait: float | None, tries: int) -> None:
         self._wait, self._left = wait, tries
         self.moments: list[float] = []
 
     def send(self, notices: Sequence[Notice]) -> int:
-        """Note the moment, and fail as long as the receiver is away."""
+        """Record the time, and fail as long as the receiver is unavailable."""
         self.moments.append(time.monotonic())
         self._left -= 1
         if self._left >= 0:
@@ -41,49 +41,49 @@ class Away:
 
 
 def notice(run: int) -> list[Notice]:
-    """Each run has one thing to tell."""
+    """The one notice of a run."""
     moment = datetime(2026, 11, 24, tzinfo=UTC)
     return [Notice(f"evt_{run:032x}", "unproven", "east", run, moment, sentence="something came about")]
 
 
 def send(carrier: Away | Webhook) -> None:
-    """Tell of one run, and wait for it."""
+    """Send the notice of one run, and wait for it."""
     outbox = Outbox(notice, carrier, budget=8.0)
     outbox(1)
     outbox.close(threading.Event())
 
 
-@pytest.mark.parametrize("asked", [None, 0.0, 0.01])
-def test_a_shorter_wait_that_is_asked_for_is_not_kept(asked: float | None) -> None:
-    """A receiver that wants to be tried at once gets our own waits all the same, and they grow."""
-    carrier = Away(asked, 2)
-    send(carrier)
+@pytest.mark.parametrize("wait", [None, 0.0, 0.01])
+def test_a_wait_shorter_than_ours_is_ignored(wait: float | None) -> None:
+    """If a receiver asks for a short wait, our own growing waits are kept."""
+    sender = Away(wait, 2)
+    send(sender)
 
-    assert len(carrier.gaps) == 2
-    assert all(gap >= least for gap, least in zip(carrier.gaps, OWN, strict=True))
-
-
-def test_a_longer_wait_that_is_asked_for_is_kept() -> None:
-    """Longer than ours of the first time (0.5 s at most) and the second (1 s at most): each try waits for it."""
-    carrier = Away(1.2, 2)
-    send(carrier)
-
-    assert len(carrier.gaps) == 2
-    assert all(1.2 <= gap < 3 for gap in carrier.gaps)
+    assert len(sender.gaps) == 2
+    assert all(gap >= least for gap, least in zip(sender.gaps, OWN, strict=True))
 
 
-def test_a_receiver_that_says_at_once_is_not_pressed() -> None:
-    """The same over HTTP: ``Retry-After: 0`` does not make two tries out of one moment."""
+def test_a_wait_longer_than_ours_is_kept() -> None:
+    """If a receiver asks for a longer wait than ours, every try waits that long."""
+    sender = Away(1.2, 2)
+    send(sender)
+
+    assert len(sender.gaps) == 2
+    assert all(1.2 <= gap < 3 for gap in sender.gaps)
+
+
+def test_retry_after_0_does_not_shorten_our_waits() -> None:
+    """Over HTTP too, ``Retry-After: 0`` does not shorten our waits."""
     with Receiver(*[reply(status=503, headers={"Retry-After": "0"})] * 2) as receiver:
-        began = time.monotonic()
+        started = time.monotonic()
         send(Webhook(receiver.address, None, "json"))
 
         assert len(receiver.asked) == 3
-        assert time.monotonic() - began >= sum(OWN)
+        assert time.monotonic() - started >= sum(OWN)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("response", "error_type"),
     [
         (b"canary\r\n\r\n", ReceiverAwayError),
         (b"HTTP/1.1 200 canary\0\r\n\r\n", ReceiverAwayError),
@@ -93,10 +93,10 @@ def test_a_receiver_that_says_at_once_is_not_pressed() -> None:
     ],
     ids=["no HTTP", "phrase", "header", "address", "good"],
 )
-def test_the_words_of_a_receiver_are_not_shown(answer: bytes, kind: type[NoticeError]) -> None:
-    """Of its answer only the status counts, and of one that is no HTTP only what kind of fault it is."""
-    with Receiver(lambda connection, _: connection.sendall(answer)) as receiver:
-        with pytest.raises(kind) as caught:
+def test_the_text_of_a_receiver_is_not_shown(response: bytes, error_type: type[NoticeError]) -> None:
+    """Of a response only the status is shown, or the kind of fault if it is not HTTP."""
+    with Receiver(lambda connection, _: connection.sendall(response)) as receiver:
+        with pytest.raises(error_type) as caught:
             Webhook(receiver.address, None, "json").send(notice(1))
 
         assert "canary" not in f"{caught.value!r} {vars(caught.value)}"
@@ -104,8 +104,8 @@ def test_the_words_of_a_receiver_are_not_shown(answer: bytes, kind: type[NoticeE
 
 
 @pytest.mark.parametrize("phrase", [b"canary", b"Proxy Authentication Required: canary"])
-def test_the_words_of_a_proxy_are_not_shown(phrase: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is the phrase with which a proxy refuses to carry a notice."""
+def test_the_text_of_a_proxy_is_not_shown(phrase: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason phrase of a proxy that refuses is not shown."""
     with Receiver(lambda connection, _: connection.sendall(b"HTTP/1.1 407 " + phrase + b"\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(ReceiverAwayError, match="the proxy answers with status 407") as caught:

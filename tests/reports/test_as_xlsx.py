@@ -1,4 +1,4 @@
-"""The workbook: all sheets, dates that are dates, and nothing that would be computed."""
+"""The workbook: its sheets, dates with their type, and no formulas."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 
 @pytest.fixture
 def file(edge: Edge, tmp_path: Path) -> Path:
-    """A workbook."""
-    return made(edge, tmp_path / "report.xlsx")
+    """A workbook on everything after the first run."""
+    return make_workbook(edge, tmp_path / "report.xlsx")
 
 
-def made(edge: Edge, file: Path, *arguments: str) -> Path:
-    """The workbook, on everything after the first run if nothing else is asked for."""
+def make_workbook(edge: Edge, file: Path, *arguments: str) -> Path:
+    """Write a workbook, by default on everything after the first run."""
     done = report(edge, file.parent, *(arguments or ("--from", "1")), "--format", "xlsx", "--output", str(file))
     assert done.code == 0, done.err
     return file
 
 
 def test_sheets_and_their_numbers(edge: Edge, file: Path, tmp_path: Path) -> None:
-    """Five sheets, with a frozen header and filters, and as many rows as the JSON has of each."""
-    told, book = as_json(edge, tmp_path, "--from", "1"), openpyxl.load_workbook(file)
+    """The five sheets have a frozen header, filters and as many rows as the JSON."""
+    data, workbook = as_json(edge, tmp_path, "--from", "1"), openpyxl.load_workbook(file)
 
-    assert book.sheetnames == ["Summary", "Changes", "Images", "Findings", "Runs"]
-    for sheet in book:
+    assert workbook.sheetnames == ["Summary", "Changes", "Images", "Findings", "Runs"]
+    for sheet in workbook:
         assert (sheet.freeze_panes, bool(sheet.auto_filter.ref)) == ("A2", True)
-    rows = {sheet.title: [dict(zip(*pair, strict=True)) for pair in _pairs(sheet)] for sheet in book}
-    fields = [(one["id"], field["field"]) for one in told["changes"] for field in one["fields"]]
+    rows = {sheet.title: [dict(zip(*pair, strict=True)) for pair in _pairs(sheet)] for sheet in workbook}
+    fields = [(one["id"], field["field"]) for one in data["changes"] for field in one["fields"]]
     assert [(row["id"], row["field"]) for row in rows["Changes"] if row["field"]] == fields
-    assert len(rows["Images"]) == sum(told["images"]["to"].values())
-    assert len(rows["Findings"]) == len(told["findings"])
-    assert [row["digest"] for row in rows["Runs"]] == [run["digest"] for run in told["runs"]]
+    assert len(rows["Images"]) == sum(data["images"]["to"].values())
+    assert len(rows["Findings"]) == len(data["findings"])
+    assert [row["digest"] for row in rows["Runs"]] == [run["digest"] for run in data["runs"]]
 
 
 def _pairs(sheet: openpyxl.worksheet.worksheet.Worksheet) -> list[tuple[list[str], list[object]]]:
@@ -55,31 +55,31 @@ def _pairs(sheet: openpyxl.worksheet.worksheet.Worksheet) -> list[tuple[list[str
 
 
 def test_text_stays_text_and_dates_are_dates(file: Path) -> None:
-    """No cell is a formula or a link, whatever a name looks like; moments are dates, to the second."""
-    book = openpyxl.load_workbook(file)
-    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    """No cell is a formula or a link, whatever its text, and times are dates."""
+    workbook = openpyxl.load_workbook(file)
+    cells = [cell for sheet in workbook for row in sheet.iter_rows() for cell in row]
 
     assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
     assert not any(cell.hyperlink for cell in cells)
-    names = {row[2] for row in book["Images"].iter_rows(values_only=True)}
+    names = {row[2] for row in workbook["Images"].iter_rows(values_only=True)}
     assert NASTY.replace("\x1b", "_x001B_") in {str(name).replace("\x1b", "_x001B_") for name in names}
-    dates = [row[4] for row in book["Runs"].iter_rows(min_row=2, values_only=True)]
+    dates = [row[4] for row in workbook["Runs"].iter_rows(min_row=2, values_only=True)]
     assert dates
     assert all(isinstance(date, datetime) for date in dates)
 
 
-def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
-    """Byte for byte."""
+def test_a_workbook_made_twice_is_the_same(edge: Edge, tmp_path: Path) -> None:
+    """A workbook on the same moments is the same byte for byte."""
     moments = ("--from", "1", "--to", "3")
 
-    one, other = (made(edge, tmp_path / name, *moments).read_bytes() for name in ("one.xlsx", "other.xlsx"))
+    one, other = (make_workbook(edge, tmp_path / name, *moments).read_bytes() for name in ("one.xlsx", "other.xlsx"))
 
     assert one == other
 
 
 @pytest.mark.long
-def test_in_an_office_program(file: Path, tmp_path: Path) -> None:
-    """LibreOffice reads it: no formula anywhere, and dates with their type."""
+def test_libreoffice_reads_the_workbook(file: Path, tmp_path: Path) -> None:
+    """LibreOffice finds no formula, and dates with their type."""
     if OFFICE is None and "CI" not in os.environ:
         pytest.skip("no LibreOffice here; `apt-get install libreoffice-calc-nogui` brings one")
     assert OFFICE is not None

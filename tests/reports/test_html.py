@@ -1,4 +1,4 @@
-"""The page: complete, inert, the same each time, and with the numbers of every other format."""
+"""The HTML report is complete, inert, the same each time, and has the numbers of the other formats."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ INERT = {
 
 
 class Page(HTMLParser):
-    """A page, as tags with their attributes, and the text of each element that is asked about."""
+    """A parsed page: its tags with their attributes, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember it."""
+        """Store the tag and its attributes."""
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        """Remember it."""
-        self.words.append(data)
+        """Store the text."""
+        self.texts.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of all elements of a name."""
+        """The attributes of all elements with this tag."""
         return [attributes for name, attributes in self.tags if name == tag]
 
 
@@ -54,24 +54,24 @@ def page(edge: Edge, tmp_path: Path) -> Page:
 
 
 def html(edge: Edge, folder: Path, *arguments: str) -> str:
-    """The text of a page."""
+    """The text of an HTML report, by default on everything after the first run."""
     done = report(edge, folder, "--format", "html", *(arguments or ("--from", "1")))
     assert done.code == 0, done.err
     return done.out
 
 
-def test_nothing_in_it_acts_or_asks(page: Page) -> None:
-    """No script, no handler, no address but those of its own sections; a policy that allows nothing but its style."""
+def test_the_page_is_inert(page: Page) -> None:
+    """The page has no script, no handler and no external link, and its policy allows only its own style."""
     assert {tag for tag, _ in page.tags} <= INERT
     for tag, attributes in page.tags:
         assert not any(name.startswith("on") or name in ("src", "style", "action") for name in attributes), tag
         assert (attributes.get("href") or "#").startswith(("#", "data:,"))
-    (policy,) = (one["content"] or "" for one in page.all("meta") if one.get("http-equiv"))
+    (policy,) = (meta["content"] or "" for meta in page.all("meta") if meta.get("http-equiv"))
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
 
 
-def test_its_style_is_the_one_that_its_policy_allows(edge: Edge, tmp_path: Path) -> None:
-    """The digest in the policy is that of the style, to the byte."""
+def test_the_policy_allows_the_style(edge: Edge, tmp_path: Path) -> None:
+    """The digest in the policy is that of the page's style."""
     text = html(edge, tmp_path)
 
     style = text[text.index("<style>") + 7 : text.index("</style>")]
@@ -79,8 +79,8 @@ def test_its_style_is_the_one_that_its_policy_allows(edge: Edge, tmp_path: Path)
     assert f"style-src 'sha256-{digest}'" in text
 
 
-def test_each_picture_can_be_read_without_seeing_it(edge: Edge, tmp_path: Path) -> None:
-    """A title, a description and a table for each."""
+def test_each_chart_is_accessible(edge: Edge, tmp_path: Path) -> None:
+    """Each chart has a title, a description and a table."""
     text = html(edge, tmp_path)
     figures = re.findall(r"<figure>(.*?)</figure>", text, re.DOTALL)
 
@@ -95,17 +95,17 @@ def test_each_picture_can_be_read_without_seeing_it(edge: Edge, tmp_path: Path) 
 
 
 def test_names_stay_text(page: Page, edge: Edge) -> None:
-    """Markup, escapes and turned text in a name are shown, not obeyed."""
+    """Markup, escapes and bidirectional marks in a name are shown as text."""
     assert edge.value("SELECT name FROM inventory.images WHERE id = 'nasty'") == NASTY
-    words = " ".join(page.words)
+    text = " ".join(page.texts)
 
-    assert "</b><script>x</script>" in words
-    assert "\\x1b[31m\\u202e\\n" in words
-    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", words)
+    assert "</b><script>x</script>" in text
+    assert "\\x1b[31m\\u202e\\n" in text
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", text)
 
 
-def test_a_name_of_megabytes_is_cut(edge: Edge, tmp_path: Path) -> None:
-    """With its length; the page stays small."""
+def test_a_huge_name_is_cut(edge: Edge, tmp_path: Path) -> None:
+    """A huge name is cut and shown with its length, so the page stays small."""
     edge.world.put(image("long", name="x" * 900_000))
     edge.run()
 
@@ -115,29 +115,29 @@ def test_a_name_of_megabytes_is_cut(edge: Edge, tmp_path: Path) -> None:
     assert len(text) < 300_000
 
 
-def test_it_tells_what_the_others_tell(edge: Edge, tmp_path: Path) -> None:
-    """Verdict, digests, numbers and each changed image of the JSON are on the page."""
+def test_the_page_has_the_content_of_the_json(edge: Edge, tmp_path: Path) -> None:
+    """The page has the verdict, digests, counts, held deletions and changed images of the JSON."""
     edge.world.delete(40)
     edge.run()
-    told, text = as_json(edge, tmp_path, "--from", "1"), html(edge, tmp_path)
+    data, text = as_json(edge, tmp_path, "--from", "1"), html(edge, tmp_path)
 
-    words = "".join(Page(text).words)
-    for sentence in told["verdict"]:
-        assert sentence in words
-    for change in told["changes"]:
-        assert change["id"] in words
-    for one in told["evidence"]:
-        assert (one["digest"] or "none") in words
-    for kind, count in told["counts"].items():
+    page_text = "".join(Page(text).texts)
+    for sentence in data["verdict"]:
+        assert sentence in page_text
+    for change in data["changes"]:
+        assert change["id"] in page_text
+    for one in data["evidence"]:
+        assert (one["digest"] or "none") in page_text
+    for kind, count in data["counts"].items():
         assert f'<div class="{kind}"><b>{count:,}</b>' in text
-    assert all(row["id"] in words for row in told["held"])
+    assert all(row["id"] in page_text for row in data["held"])
 
 
 def test_its_queries_give_its_numbers(edge: Edge, tmp_path: Path) -> None:
-    """Each query on the page can be carried out as it stands, and gives what the JSON has."""
+    """Each query on the page runs as it is, and gives the numbers of the JSON."""
     edge.world.put(image("quoted", name="it's; -- \\"))
     edge.run()
-    told = as_json(edge, tmp_path, "--from", "1", "--to", "3")
+    data = as_json(edge, tmp_path, "--from", "1", "--to", "3")
     text = html(edge, tmp_path, "--from", "1", "--to", "3", "--source", edge.inventory.source.name)
     unescaped = re.findall(r"<summary>([^<]+)</summary><pre>(.*?)</pre>", text, re.DOTALL)
 
@@ -147,17 +147,19 @@ def test_its_queries_give_its_numbers(edge: Edge, tmp_path: Path) -> None:
             for mark, char in (("&lt;", "<"), ("&gt;", ">"), ("&#39;", "'"), ("&#34;", '"'), ("&amp;", "&")):
                 query = query.replace(mark, char)  # noqa: PLW2901 - step by step
             results[about] = connection.execute(query.encode()).fetchall()
-    assert {row["source"]: row["images"] for row in results["Images at the end, by source"]} == told["images"]["to"]
-    fields = [(change["id"], field["field"]) for change in told["changes"] for field in change["fields"]]
+    assert {row["source"]: row["images"] for row in results["Images at the end, by source"]} == data["images"]["to"]
+    fields = [(change["id"], field["field"]) for change in data["changes"] for field in change["fields"]]
     assert sorted((row["id"], row["field"]) for row in results["Changes"] if row["field"]) == sorted(fields)
-    assert [row["run"] for row in results["Runs"]] == [run["run"] for run in told["runs"]]
-    assert results["Evidence at the end"][0]["digest"] == told["evidence"][-1]["digest"]
-    found = {about.removeprefix("Check "): len(rows) for about, rows in results.items() if about.startswith("Check ")}
-    assert sum(found.values()) == len(told["findings"]) > 0
+    assert [row["run"] for row in results["Runs"]] == [run["run"] for run in data["runs"]]
+    assert results["Evidence at the end"][0]["digest"] == data["evidence"][-1]["digest"]
+    rows_by_check = {
+        about.removeprefix("Check "): len(rows) for about, rows in results.items() if about.startswith("Check ")
+    }
+    assert sum(rows_by_check.values()) == len(data["findings"]) > 0
 
 
-def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
-    """Byte for byte, whatever comes later."""
+def test_a_page_made_twice_is_the_same(edge: Edge, tmp_path: Path) -> None:
+    """A page on the same moments is the same byte for byte, whatever runs follow."""
     moments = ("--from", "1", "--to", "3")
     before = html(edge, tmp_path, *moments)
     edge.world.churn(20)
@@ -167,8 +169,8 @@ def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
     assert html(edge, tmp_path, *moments) == before
 
 
-def test_ten_thousand_changes_stay_a_page(edge: Edge, tmp_path: Path) -> None:
-    """What is too much is told by its number; the page stays under two megabytes."""
+def test_ten_thousand_changes_fit_a_page(edge: Edge, tmp_path: Path) -> None:
+    """Of too many changes the page shows some and their number, and stays under two megabytes."""
     for n in range(10_000):
         edge.world.put(image(f"many-{n}"))
     edge.run(max_growth=1000)
@@ -180,7 +182,7 @@ def test_ten_thousand_changes_stay_a_page(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_a_time_without_runs(edge: Edge, tmp_path: Path) -> None:
-    """Before the first run, and after the last: the page says so at its top, and its pictures are there."""
+    """Without a run in the time, the page says so at its top and still has its charts."""
     early = html(edge, tmp_path, "--from", "2020-01-01", "--to", "2020-02-01")
     last = edge.value("SELECT max(effective_at) FROM inventory.runs")
     late = html(edge, tmp_path, "--from", iso(last))

@@ -1,4 +1,4 @@
-"""The page in a real browser: no word in the console, no request, pictures that can be read, and paper with numbers."""
+"""The HTML report in a real browser: no console message, no request, accessible charts, and print."""
 
 from __future__ import annotations
 
@@ -26,57 +26,57 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium here; `apt-get install chromium` brings one")
     assert CHROMIUM is not None
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield made
-        made.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
 def file(edge: Edge, tmp_path: Path) -> Path:
     """A report in a file."""
-    made = tmp_path / "report.html"
-    done = report(edge, tmp_path, "--from", "1", "--format", "html", "--output", str(made))
+    path = tmp_path / "report.html"
+    done = report(edge, tmp_path, "--from", "1", "--format", "html", "--output", str(path))
     assert done.code == 0, done.err
-    return made
+    return path
 
 
-def opened(browser: Browser, file: Path, said: list[str], **options: object) -> Page:
-    """The page, with all that the browser says and asks for."""
+def opened(browser: Browser, file: Path, messages: list[str], **options: object) -> Page:
+    """The open page; its messages and requests are added to a list."""
     page = browser.new_context(**options).new_page()  # type: ignore[arg-type] # the library's own names
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: messages.append(request.url))
     page.goto(file.as_uri())
     return page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1100, 360])
-def test_it_opens_in_silence_and_fits(browser: Browser, file: Path, scheme: str, width: int) -> None:
-    """Nothing is asked for but the file, nothing is complained of, and no page is wider than its window."""
-    said: list[str] = []
+def test_the_page_opens_without_messages_and_fits(browser: Browser, file: Path, scheme: str, width: int) -> None:
+    """Only the file is requested, the console is empty, and the page fits its window."""
+    messages: list[str] = []
 
-    page = opened(browser, file, said, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = opened(browser, file, messages, color_scheme=scheme, viewport={"width": width, "height": 800})
 
-    assert said == [file.as_uri()]
+    assert messages == [file.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_its_style_holds(browser: Browser, file: Path) -> None:
-    """The policy lets its own style through: light and dark differ, and text stands out from its ground."""
-    grounds = set()
+def test_the_style_is_applied(browser: Browser, file: Path) -> None:
+    """The policy allows the page's style: light and dark differ, and text has a high contrast."""
+    backgrounds = set()
     for scheme in ("light", "dark"):
         page = opened(browser, file, [], color_scheme=scheme)
-        ground, ink = page.evaluate(
+        background, color = page.evaluate(
             "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
         )
-        assert _contrast(ground, ink) > 7
-        grounds.add(ground)
-    assert len(grounds) == 2
+        assert _contrast(background, color) > 7
+        backgrounds.add(background)
+    assert len(backgrounds) == 2
 
 
-def test_each_picture_has_its_table(browser: Browser, file: Path) -> None:
-    """By its role and name, as a screen reader finds it; its table opens without a script."""
+def test_each_chart_has_its_table(browser: Browser, file: Path) -> None:
+    """Each chart has a role and a name, and its table opens without a script."""
     page = opened(browser, file, [])
     figures = page.locator("figure")
 
@@ -91,8 +91,8 @@ def test_each_picture_has_its_table(browser: Browser, file: Path) -> None:
         assert table.locator("tbody tr").count() > 0
 
 
-def test_on_paper(browser: Browser, file: Path) -> None:
-    """Findings and queries are open, tables of pictures are not, and there are pages."""
+def test_the_printed_page(browser: Browser, file: Path) -> None:
+    """In print, queries are visible, the charts' tables and the navigation are not, and there are several pages."""
     page = opened(browser, file, [])
     page.emulate_media(media="print")
 
@@ -102,11 +102,11 @@ def test_on_paper(browser: Browser, file: Path) -> None:
     assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") > 1
 
 
-def _contrast(one: str, other: str) -> float:
+def _contrast(first: str, second: str) -> float:
     """Ratio of luminances. Source: WCAG 2.2, relative luminance."""
     brightness = []
-    for color in (one, other):
-        parts = [int(part) / 255 for part in color.removeprefix("rgb(").removesuffix(")").split(",")]
+    for rgb in (first, second):
+        parts = [int(part) / 255 for part in rgb.removeprefix("rgb(").removesuffix(")").split(",")]
         linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         brightness.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
     dark, light = sorted(brightness)

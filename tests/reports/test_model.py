@@ -1,4 +1,4 @@
-"""Reports: the same numbers in every format, the same bytes for the same moments, and nothing that could do harm."""
+"""Reports have the same numbers in every format, the same bytes for the same times, and can do no harm."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ pytest_plugins = ["report_fixtures"]
 
 
 def test_numbers_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
-    """Counts of changes are the sums over the runs, and lead from the first number of images to the last."""
-    told = as_json(edge, tmp_path, "--from", "1")
+    """The counts of changes are the sums over the runs, and lead from the first number of images to the last."""
+    data = as_json(edge, tmp_path, "--from", "1")
     sums = edge.rows(
         "SELECT sum(created), sum(updated), sum(restored), sum(deleted) FROM inventory.runs WHERE run > 1"
     )[0]
     name = edge.inventory.source.name
 
-    assert tuple(told["counts"].values()) == sums
-    assert told["images"]["to"][name] - told["images"]["from"][name] == sums[0] + sums[2] - sums[3]
-    assert sum(sum(day.values()) for day in told["days"].values()) == len(told["changes"]) == sum(sums)
-    assert told["images"]["to"][name] == edge.value("SELECT count(*) FROM inventory.live_images")
-    assert all(sum(share.values()) == told["images"]["to"][name] for share in told["shares"].values())
-    assert (told["complete"], len(told["runs"])) == (True, 3)
+    assert tuple(data["counts"].values()) == sums
+    assert data["images"]["to"][name] - data["images"]["from"][name] == sums[0] + sums[2] - sums[3]
+    assert sum(sum(day.values()) for day in data["days"].values()) == len(data["changes"]) == sum(sums)
+    assert data["images"]["to"][name] == edge.value("SELECT count(*) FROM inventory.live_images")
+    assert all(sum(share.values()) == data["images"]["to"][name] for share in data["shares"].values())
+    assert (data["complete"], len(data["runs"])) == (True, 3)
 
 
-def test_every_format_tells_the_same(edge: Edge, tmp_path: Path) -> None:
-    """CSV has the changes of JSON, field by field; Markdown begins with its verdict."""
-    told = as_json(edge, tmp_path, "--from", "1")
+def test_every_format_has_the_same_changes(edge: Edge, tmp_path: Path) -> None:
+    """CSV has the changes of the JSON, field by field, and Markdown begins with the verdict."""
+    data = as_json(edge, tmp_path, "--from", "1")
     rows = list(csv.DictReader(io.StringIO(report(edge, tmp_path, "--from", "1", "--format", "csv").out)))
     text = report(edge, tmp_path, "--from", "1").out
 
-    parts = {(one["id"], one["run"], field["field"]) for one in told["changes"] for field in one["fields"]}
+    parts = {(one["id"], one["run"], field["field"]) for one in data["changes"] for field in one["fields"]}
     assert {(row["id"], int(row["run"]), row["field"]) for row in rows if row["field"]} == parts
-    assert {(row["id"], row["kind"]) for row in rows} == {(one["id"], one["kind"]) for one in told["changes"]}
-    assert text.splitlines()[1] == told["verdict"][0]
+    assert {(row["id"], row["kind"]) for row in rows} == {(one["id"], one["kind"]) for one in data["changes"]}
+    assert text.splitlines()[1] == data["verdict"][0]
     assert "became public" in text
 
 
-def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
-    """Byte for byte, whatever runs come later, proven or not."""
+def test_a_report_made_twice_is_the_same(edge: Edge, tmp_path: Path) -> None:
+    """A report on the same moments is the same byte for byte, whatever runs follow."""
     moments = ["--from", "1", "--to", "3"]
     before = [report(edge, tmp_path, *moments, "--format", style).out for style in ("md", "json", "csv")]
     edge.world.churn(20)
@@ -63,8 +63,8 @@ def test_made_twice_it_is_the_same(edge: Edge, tmp_path: Path) -> None:
     assert after == before
 
 
-def test_what_is_not_known_stands_at_the_top(edge: Edge, tmp_path: Path) -> None:
-    """No run in the time, a time before the first run, a run that proved nothing: the verdict says so."""
+def test_the_verdict_says_what_is_not_known(edge: Edge, tmp_path: Path) -> None:
+    """The verdict says so if there was no run, no run yet or no proven run in the time."""
     proven = edge.value("SELECT max(effective_at) FROM inventory.runs")
     between = (proven + timedelta(microseconds=1)).isoformat()
     nothing = as_json(edge, tmp_path, "--from", between)
@@ -79,18 +79,18 @@ def test_what_is_not_known_stands_at_the_top(edge: Edge, tmp_path: Path) -> None
     assert any("could not prove" in sentence for sentence in unproven["verdict"])
 
 
-def test_held_deletions_are_told(edge: Edge, tmp_path: Path) -> None:
-    """As long as they wait, and not once the images came back."""
+def test_held_deletions_are_listed(edge: Edge, tmp_path: Path) -> None:
+    """Held deletions are in the report and in its verdict."""
     gone = edge.world.delete(40)
     held = edge.run()
 
-    told = as_json(edge, tmp_path, "--from", "1")
-    assert len(told["held"]) == held.plan.held == len(gone)
-    assert any("withheld" in sentence for sentence in told["verdict"])
+    data = as_json(edge, tmp_path, "--from", "1")
+    assert len(data["held"]) == held.plan.held == len(gone)
+    assert any("withheld" in sentence for sentence in data["verdict"])
 
 
 def test_names_do_no_harm(edge: Edge, tmp_path: Path) -> None:
-    """Markup, mentions, formulas, escapes and line breaks are text in every format."""
+    """Markup, mentions, formulas, escapes and line breaks in names stay plain text in every format."""
     text = report(edge, tmp_path, "--from", "1").out
     rows = list(csv.DictReader(io.StringIO(report(edge, tmp_path, "--from", "1", "--format", "csv").out)))
 
@@ -101,16 +101,16 @@ def test_names_do_no_harm(edge: Edge, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("style", ["md", "html", "csv", "json"])
-def test_a_terminal_obeys_no_name(edge: Edge, tmp_path: Path, style: str) -> None:
-    """No escape sequence and no mark that turns text around gets to it, in any format."""
+def test_names_cannot_control_a_terminal(edge: Edge, tmp_path: Path, style: str) -> None:
+    """No escape sequence or bidirectional mark reaches the terminal in any format."""
     code, shown = Job(tmp_path, edge.url).on_terminal("report", "--from", "1", "--format", style)
 
     assert (code, bool(re.search(r"1b\\?\[31m", shown))) == (0, True)
     assert not re.search("[\x1b\u202e]", shown)
 
 
-def test_output_goes_to_a_file_as_a_whole(edge: Edge, tmp_path: Path) -> None:
-    """Written at once; a place that can't be written is told with exit code 1, before any work; an old report stays."""
+def test_output_is_written_to_a_file_atomically(edge: Edge, tmp_path: Path) -> None:
+    """--output writes the complete file; an unwritable path fails with exit code 1 before any work."""
     path = tmp_path / "report.md"
 
     assert report(edge, tmp_path, "--from", "1", "--output", str(path)).code == 0
@@ -122,7 +122,7 @@ def test_output_goes_to_a_file_as_a_whole(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_if_nothing_changed(edge: Edge, tmp_path: Path) -> None:
-    """With --if-changed: exit code 0, and no file."""
+    """With --if-changed and no change, the exit code is 0 and no file is written."""
     path = tmp_path / "report.md"
 
     quiet = report(edge, tmp_path, "--from", "3", "--if-changed", "--output", str(path))
@@ -131,15 +131,15 @@ def test_nothing_is_written_if_nothing_changed(edge: Edge, tmp_path: Path) -> No
     assert path.exists()
 
 
-def test_moments_that_can_not_be(edge: Edge, tmp_path: Path) -> None:
-    """Upside down, or not to be understood: exit code 2."""
+def test_invalid_moments_are_refused(edge: Edge, tmp_path: Path) -> None:
+    """Moments in the wrong order or that can't be parsed fail with exit code 2."""
     assert report(edge, tmp_path, "--from", "3", "--to", "1").code == 2
     assert report(edge, tmp_path, "--from", "whenever").code == 2
     assert datetime.fromisoformat(as_json(edge, tmp_path)["from"])
 
 
 def test_since_the_last_report_of_a_name(edge: Edge, tmp_path: Path) -> None:
-    """Each change is told once to each reader, whatever is committed meanwhile; nothing is lost if writing fails."""
+    """--since-last reports each change once per name, and a report that can't be written loses none."""
     first = as_json(edge, tmp_path, "--since-last", "ann")
     edge.world.create(2)
     edge.run()
@@ -156,8 +156,8 @@ def test_since_the_last_report_of_a_name(edge: Edge, tmp_path: Path) -> None:
     assert report(edge, tmp_path, "--since-last", "ann", "--from", "1").code == 2
 
 
-def test_a_reader_who_may_not_write_is_told(edge: Edge, tmp_path: Path) -> None:
-    """The report is there all the same; exit code 1 and the reason."""
+def test_a_reader_without_the_right_to_write_gets_the_report(edge: Edge, tmp_path: Path) -> None:
+    """The report is printed, and the exit code is 1 because the bookmark can't be stored."""
     edge.do("DO $$ BEGIN CREATE ROLE ann LOGIN IN ROLE inventory_reader; EXCEPTION WHEN OTHERS THEN NULL; END $$")
 
     done = Job(tmp_path, edge.url.replace("owner@", "ann@"))("report", "--since-last", "ann")
@@ -169,24 +169,24 @@ def test_a_reader_who_may_not_write_is_told(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_a_run_under_way_is_left_for_the_next_report(edge: Edge, tmp_path: Path) -> None:
-    """A report ends before the first run that may still change something began; so what that finds is not missed."""
-    begun = edge.rows(
+    """A report ends before the start of the first run under way, so that the next report has its changes."""
+    started_at = edge.rows(
         "INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host) "
         "SELECT source, 'running', 'command', clock_timestamp() + interval '1 hour', epoch + 1, version, host "
         "FROM inventory.runs ORDER BY run DESC LIMIT 1 RETURNING started_at"
     )[0][0]
 
-    told = as_json(edge, tmp_path, "--from", "1")
-    asked = report(edge, tmp_path, "--from", "1", "--to", begun.isoformat())
+    data = as_json(edge, tmp_path, "--from", "1")
+    with_end = report(edge, tmp_path, "--from", "1", "--to", started_at.isoformat())
 
-    assert datetime.fromisoformat(told["to"]) == begun
-    assert asked.code == 0
+    assert datetime.fromisoformat(data["to"]) == started_at
+    assert with_end.code == 0
     edge.do("UPDATE inventory.runs SET deadline_at = clock_timestamp() - interval '1 hour' WHERE status = 'running'")
-    assert datetime.fromisoformat(as_json(edge, tmp_path, "--from", "1")["to"]) > begun
+    assert datetime.fromisoformat(as_json(edge, tmp_path, "--from", "1")["to"]) > started_at
 
 
 def test_findings_are_those_of_the_end(edge: Edge, tmp_path: Path) -> None:
-    """What the checks found in the images as they were then, and a check that is off is not carried out."""
+    """The findings are those of the images at the end of the report; a disabled check is left out."""
     then, now = (as_json(edge, tmp_path, "--from", "1", "--to", end) for end in ("1", "last"))
     off = Job(tmp_path, edge.url)("report", "--format", "json", IMAGE_SYNC_CHECKS_DISABLED="exposure-widened")
 
@@ -197,15 +197,15 @@ def test_findings_are_those_of_the_end(edge: Edge, tmp_path: Path) -> None:
 
 
 def test_digests_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
-    """At both moments the digest of the last committed run by then."""
-    told = as_json(edge, tmp_path, "--from", "1", "--to", "3")
+    """The digest at each moment is that of the last committed run before it."""
+    data = as_json(edge, tmp_path, "--from", "1", "--to", "3")
     digests = dict(edge.rows("SELECT run, encode(digest, 'hex') FROM inventory.runs"))
 
-    assert [(one["last_run"], one["digest"]) for one in told["evidence"]] == [(1, digests[1]), (3, digests[3])]
+    assert [(one["last_run"], one["digest"]) for one in data["evidence"]] == [(1, digests[1]), (3, digests[3])]
 
 
-def test_where_no_one_looked_the_evidence_is_not_complete(edge: Edge, tmp_path: Path) -> None:
-    """No run in the time, or a source whose list none proved: the verdict names it."""
+def test_without_a_proven_run_the_evidence_is_incomplete(edge: Edge, tmp_path: Path) -> None:
+    """If there was no run, or no proven run of a source, the verdict says so."""
     last = iso(edge.value("SELECT max(effective_at) FROM inventory.runs"))
     nothing = as_json(edge, tmp_path, "--from", last)
     edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('silent', '', '')")
@@ -221,27 +221,27 @@ def test_where_no_one_looked_the_evidence_is_not_complete(edge: Edge, tmp_path: 
 
 
 def test_a_source_that_comes_later_changes_no_report(edge: Edge, tmp_path: Path) -> None:
-    """It did not exist then, and says nothing about that time."""
+    """A source that is added later does not change an earlier report."""
     before = report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out
     edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('later', '', '')")
 
     assert report(edge, tmp_path, "--from", "1", "--to", "3", "--format", "json").out == before
 
 
-def test_approved_deletions_wait_for_no_one(edge: Edge, tmp_path: Path) -> None:
-    """From then on they are not among those that a person has to look at."""
+def test_approved_deletions_are_not_listed_as_held(edge: Edge, tmp_path: Path) -> None:
+    """Approved deletions are no longer listed as held."""
     edge.world.delete(40)
     held = edge.run()
     approve(edge.target, held.run or 0, "me")
 
-    told = as_json(edge, tmp_path, "--from", "1")
+    data = as_json(edge, tmp_path, "--from", "1")
 
-    assert told["held"] == []
-    assert not any("withheld" in sentence for sentence in told["verdict"])
+    assert data["held"] == []
+    assert not any("withheld" in sentence for sentence in data["verdict"])
 
 
 def test_a_run_that_was_given_up_writes_nothing(edge: Edge) -> None:
-    """It went on past its deadline for so long that reports no longer waited for it: it may not take effect any more."""
+    """A run so long past its deadline that reports no longer wait for it cannot take effect."""
     edge.world.create(1)
     edge.do(
         "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS "
@@ -254,8 +254,8 @@ def test_a_run_that_was_given_up_writes_nothing(edge: Edge) -> None:
     assert "it was abandoned" in str(error)
 
 
-def test_a_reader_is_never_past_what_is_still_to_come(edge: Edge, tmp_path: Path) -> None:
-    """The clock was set back after a report: a run takes effect later than that report's end all the same."""
+def test_a_run_takes_effect_after_every_bookmark(edge: Edge, tmp_path: Path) -> None:
+    """Even if the clock is set back, a run takes effect later than the end of every report."""
     as_json(edge, tmp_path, "--since-last", "ann")
     edge.do("UPDATE inventory.report_bookmarks SET read_to = read_to + interval '1 hour'")
     edge.world.create(1)

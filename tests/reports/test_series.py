@@ -1,4 +1,4 @@
-"""What the pictures show, as numbers: sums, widths, gaps."""
+"""The numbers behind the charts: sums, column widths and gaps."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ HOUR = timedelta(hours=1)
 
 
 def run(number: int, at: datetime, **facts: Any) -> dict[str, Any]:
-    """A proven run that changed nothing, but for the facts."""
-    usual = {"run": number, "source": "one", "status": "done", "proven": True, "started_at": at, "finished_at": at}
+    """A proven run without changes, except for the given facts."""
+    defaults = {"run": number, "source": "one", "status": "done", "proven": True, "started_at": at, "finished_at": at}
     counts = dict.fromkeys(("created", "updated", "restored", "deleted", "held", "quarantined"), 0)
-    return {**usual, "effective_at": at, "reason": "", "proof": "", **counts, **facts}
+    return {**defaults, "effective_at": at, "reason": "", "proof": "", **counts, **facts}
 
 
 def report(runs: Sequence[dict[str, Any]], hours: float, changes: Sequence[Change] = (), before: int = 10) -> Report:
-    """A report on so many hours."""
+    """A report on a number of hours."""
     end = BEGIN + hours * HOUR
-    delta = sum(one["created"] - one["deleted"] for one in runs if one["effective_at"])
+    delta = sum(row["created"] - row["deleted"] for row in runs if row["effective_at"])
     counts = {"one": before} if before else {}
     evidence = [
         Evidence("one", moment, 1, BEGIN - HOUR, pruned=False, failed=0, last_run=1, digest=None)
@@ -39,12 +39,12 @@ def report(runs: Sequence[dict[str, Any]], hours: float, changes: Sequence[Chang
 
 
 def hourly(hours: Sequence[float], **facts: Any) -> list[dict[str, Any]]:
-    """Runs at these hours."""
+    """One run at each of these hours."""
     return [run(n, BEGIN + hour * HOUR, **facts) for n, hour in enumerate(hours, 1)]
 
 
 def test_a_gap_is_what_took_longer_than_usual() -> None:
-    """Three times the usual time, between two proven runs, before the first, or after the last; not every delay."""
+    """A gap is more than three times the usual time between, before or after proven runs, not every delay."""
     regular = report(hourly([1, 2, 3.5, 4.5]), 5)
     early, late, between = (
         report(hourly([5, 6, 7, 8]), 8.5),
@@ -60,20 +60,20 @@ def test_a_gap_is_what_took_longer_than_usual() -> None:
 
 
 def test_runs_that_prove_nothing_fill_no_gap() -> None:
-    """Failed and unproven ones are no look at the cloud that counts."""
+    """Failed and unproven runs do not end a gap."""
     runs = [*hourly([1, 2, 3, 9]), run(9, BEGIN + 6 * HOUR, status="failed", effective_at=None)]
     runs.append(run(10, BEGIN + 7 * HOUR, status="withheld", proven=False))
 
     assert len(gaps(runs, BEGIN, BEGIN + 9.5 * HOUR, {})) == 1
 
 
-def test_where_nothing_is_usual_there_is_no_gap() -> None:
-    """Two runs have one distance; that says nothing."""
+def test_two_runs_show_no_usual_interval() -> None:
+    """Two runs have only one interval, which shows nothing unusual."""
     assert gaps(hourly([1, 20]), BEGIN, BEGIN + 100 * HOUR, {}) == []
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "shown"),
     [
         ({}, "proven"),
         ({"status": "withheld"}, "withheld"),
@@ -84,20 +84,20 @@ def test_where_nothing_is_usual_there_is_no_gap() -> None:
         ({"status": "superseded", "effective_at": None}, "other"),
     ],
 )
-def test_states(facts: dict[str, Any], told: str) -> None:
-    """Each way to end is one of four."""
-    assert state(run(1, BEGIN, **facts)) == told
+def test_states_of_runs(facts: dict[str, Any], shown: str) -> None:
+    """A run is shown as proven, withheld, failed or other."""
+    assert state(run(1, BEGIN, **facts)) == shown
 
 
 @given(st.floats(min_value=0, max_value=24 * 400))
 def test_columns_are_few_and_cover_the_time(hours: float) -> None:
-    """Never more than fit, never days cut into hours where a week is told, and each change is in one of them."""
+    """There are at most 64 columns, none shorter than a day from two days on, and each change is in one of them."""
     moments = [BEGIN + hours * HOUR * part / 7 for part in range(1, 8)]
     changes = [Change("one", str(n), None, "created", at, None, 1, ()) for n, at in enumerate(moments)]
-    made = report([], hours, changes)
-    seconds, _name = series.width(made)
+    long_report = report([], hours, changes)
+    seconds, _name = series.width(long_report)
 
-    columns = series.columns(made)
+    columns = series.columns(long_report)
 
     assert len(columns) <= 64
     assert sum(column.counts["created"] for column in columns) == 7
@@ -106,7 +106,7 @@ def test_columns_are_few_and_cover_the_time(hours: float) -> None:
 
 
 def test_images_follow_the_runs() -> None:
-    """From the number before to the number after, up with what came and down with what went; thinned, it still ends there."""
+    """The line of images follows the changes of each run, and ends at the last number even when thinned."""
     few = report(hourly([1], created=3) + hourly([2], deleted=1), 5)
     many = report([run(n, BEGIN + n * HOUR / 100, created=1) for n in range(1, 5_000)], 50)
 
@@ -116,16 +116,16 @@ def test_images_follow_the_runs() -> None:
 
 
 def test_the_time_before_the_first_run_is_not_drawn() -> None:
-    """A report from the year one begins its pictures with what is known."""
-    made = report(hourly([90], created=1), 100, before=0)
+    """The charts of a report begin with the first run."""
+    late_report = report(hourly([90], created=1), 100, before=0)
 
-    assert series.span(made).begin == BEGIN + 90 * HOUR
+    assert series.span(late_report).begin == BEGIN + 90 * HOUR
 
 
 @given(st.integers(min_value=0, max_value=10**12))
-def test_scales_are_easy_to_read(most: int) -> None:
-    """At least as much as there is, not more than twice that, and its quarters are whole."""
-    top = nice(most)
+def test_scales_are_easy_to_read(maximum: int) -> None:
+    """The top of a scale is at least the maximum, at most twice that, and divisible by 4."""
+    top = nice(maximum)
 
-    assert max(most, 4) <= top <= max(2 * most, 4)
+    assert max(maximum, 4) <= top <= max(2 * maximum, 4)
     assert top % 4 == 0

@@ -1,4 +1,4 @@
-"""The scheduler: when something is due, never twice at once, nothing missed in silence, and a clean end."""
+"""The scheduler: when a job is due, that it never runs twice at once, skipped turns, and a clean end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sync.scheduler.schedule import Schedule, parse_schedule
 from sync.scheduler.scheduler import BUSY, Job, Scheduler
 from sync.scheduler.skip_recorder import SkipRecorder
 
-WAIT = 30.0  # seconds; only a test that fails waits so long
+WAIT = 30.0  # seconds; only a failing test waits this long
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 SECOND = Schedule("1s", 1.0)
 
 
 class Counted:
-    """A job that counts its runs, and how many of them there ever were at once; may wait to be let go on."""
+    """A job that counts its runs and the most of them at once; it may wait for a gate."""
 
     def __init__(self, stop_after: int, stop: threading.Event, gate: threading.Event | None = None) -> None:
         self.runs = self.ended = self.most = self._now = 0
@@ -28,7 +28,7 @@ class Counted:
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
-        """Run once; the last one sets the stop."""
+        """Run once; the last run sets the stop."""
         with self._lock:
             self.runs += 1
             self._now += 1
@@ -42,23 +42,23 @@ class Counted:
             self._stop.set()
 
 
-class Watch:
-    """A clock that is set by hand, and runs besides."""
+class Clock:
+    """A running clock with an offset that tests set."""
 
     def __init__(self) -> None:
         self.offset, self._began = timedelta(0), datetime.now(UTC)
 
     def now(self) -> datetime:
-        """What it shows."""
+        """The time that the clock shows."""
         return datetime.now(UTC) + self.offset
 
 
 def ignore(_name: str, _due: datetime, _reason: str) -> None:
-    """Nobody is told of what was skipped."""
+    """Ignore a skipped turn."""
 
 
 def give_up(stop: threading.Event) -> None:
-    """End what does not end by itself; only a test that fails waits so long."""
+    """Stop a test that would not end by itself; only a failing test waits this long."""
     timer = threading.Timer(WAIT, stop.set)
     timer.daemon = True
     timer.start()
@@ -73,7 +73,7 @@ def run(
     grace: float = WAIT,
     skipped: Callable[[str, datetime, str], None] = ignore,
 ) -> Scheduler:
-    """Run jobs until the stop is set, and those that run then to their end."""
+    """Run jobs until the stop is set, then let those under way end."""
     loop = Scheduler(skipped)
     loop.set({name: Job(turn, job) for name, job in jobs.items()}, at_once=at_once)
     loop.run(stop)
@@ -81,15 +81,15 @@ def run(
     return loop
 
 
-def coming(text: str, count: int, after: datetime = MONDAY, seconds: float | None = None) -> list[str]:
-    """The next turns."""
-    trigger, moment, found = parse_schedule(text, seconds).trigger(), after, []
+def next_turns(text: str, count: int, after: datetime = MONDAY, seconds: float | None = None) -> list[str]:
+    """The next turns of a schedule."""
+    trigger, moment, turns = parse_schedule(text, seconds).trigger(), after, []
     for _ in range(count):
         due = trigger.get_next_fire_time(None, moment)
         assert due is not None
-        found.append(f"{due:%a %m-%d %H:%M}")
+        turns.append(f"{due:%a %m-%d %H:%M}")
         moment = due + timedelta(seconds=1)
-    return found
+    return turns
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def coming(text: str, count: int, after: datetime = MONDAY, seconds: float | Non
         ("0 0 29 2 *", ["Tue 02-29 00:00"]),
     ],
 )
-def test_cron_is_what_crontab_means(text: str, expected: list[str]) -> None:
-    """Sunday is 0 and 7, a week is round, and a day that is given twice over fits either. Source: crontab(5)."""
-    assert coming(text, len(expected)) == expected
+def test_cron_has_the_meaning_of_crontab(text: str, expected: list[str]) -> None:
+    """Sunday is 0 and 7, days may wrap around the week, and either kind of day may match. Source: crontab(5)."""
+    assert next_turns(text, len(expected)) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("0 0 31 2 *", "never comes"),
         ("0 0 30 feb *", "never comes"),
@@ -136,9 +136,9 @@ def test_cron_is_what_crontab_means(text: str, expected: list[str]) -> None:
         ("@often", "@hourly"),
     ],
 )
-def test_what_never_comes_or_is_none_is_told(text: str, said: str) -> None:
-    """At once, by name, with what to give instead."""
-    with pytest.raises(UsageError, match=said):
+def test_an_invalid_schedule_is_an_error(text: str, message: str) -> None:
+    """A schedule that is invalid or never due is an error that names the part and what to give instead."""
+    with pytest.raises(UsageError, match=message):
         parse_schedule(text, None)
 
 
@@ -158,7 +158,7 @@ def test_what_never_comes_or_is_none_is_told(text: str, said: str) -> None:
 def test_time_between_the_last_turn_and_the_next(
     text: str, seconds: float | None, days: float, expected: float
 ) -> None:
-    """As the schedule has it at this hour, whenever the process began: over a weekend, an alert must not sound, and by day it must not wait for days."""
+    """The gap is the time between the turns around a moment, so that alerts fit both nights and days."""
     due = parse_schedule(text, seconds).trigger(MONDAY)
 
     assert due.gap(MONDAY + timedelta(days=days)) == expected
@@ -167,7 +167,7 @@ def test_time_between_the_last_turn_and_the_next(
 
 @pytest.mark.parametrize(("text", "seconds"), [("*/15 8-18 * * mon-fri", None), ("10m", 600.0)])
 def test_time_between_turns_at_every_moment_of_a_week(text: str, seconds: float | None) -> None:
-    """Every few minutes, and exactly at each turn, it is what the turns themselves say."""
+    """At any moment of a week, the gap is the time between the last turn and the next."""
     trigger = parse_schedule(text, seconds).trigger(MONDAY)
     turns = [MONDAY - timedelta(days=4)]
     while turns[-1] < MONDAY + timedelta(days=8):
@@ -175,26 +175,26 @@ def test_time_between_turns_at_every_moment_of_a_week(text: str, seconds: float 
     moments = [MONDAY + timedelta(minutes=7 * n) for n in range(1440)] + [turn for turn in turns if turn >= MONDAY][:-1]
 
     for moment in moments:
-        place = bisect_right(turns, moment)
-        assert trigger.gap(moment) == (turns[place] - turns[place - 1]).total_seconds()
+        index = bisect_right(turns, moment)
+        assert trigger.gap(moment) == (turns[index] - turns[index - 1]).total_seconds()
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("15m", 900.0), ("*/15 * * * *", None)])
 @pytest.mark.parametrize("jitter", [60.0, 900.0, 5000.0])
 def test_jitter_does_not_add_up(text: str, seconds: float | None, jitter: float) -> None:
-    """Each turn is late at random and none is left out: after a day there were as many as without, each before the next."""
+    """Each turn is late by a random time, but no turn is left out and the delays do not add up."""
     due = parse_schedule(text, seconds, jitter).trigger(MONDAY)
     moments = [MONDAY]
     for _ in range(96):
         moments.append(due.get_next_fire_time(moments[-1], moments[-1]))
-    late = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
+    delays = [(moment - MONDAY).total_seconds() - 900 * n for n, moment in enumerate(moments)]
 
-    assert all(0 <= each <= min(jitter, 900) for each in late)
-    assert len(set(late)) > 90
+    assert all(0 <= delay <= min(jitter, 900) for delay in delays)
+    assert len(set(delays)) > 90
 
 
-def test_what_waits_when_the_end_comes_does_not_begin() -> None:
-    """With more jobs due than may run at once, those that still wait for their turn are left, and counted."""
+def test_jobs_that_wait_at_the_end_do_not_start() -> None:
+    """Jobs that still wait for a free worker at the end are not started, and are counted."""
     stop, gate = threading.Event(), threading.Event()
     jobs = [Counted(99, stop, gate) for _ in range(5)]
     loop = Scheduler(ignore, at_a_time=2)
@@ -206,8 +206,8 @@ def test_what_waits_when_the_end_comes_does_not_begin() -> None:
     assert (sum(job.runs for job in jobs), loop.left) == (2, 3)
 
 
-def test_a_scheduler_that_breaks_ends_instead_of_falling_silent() -> None:
-    """No job would ever begin again: the error ends the command, so that whatever watches it can start it anew."""
+def test_an_error_of_the_scheduler_ends_it() -> None:
+    """An error in the scheduler itself is raised, so that a supervisor can restart the command."""
     stop = threading.Event()
     loop = Scheduler(ignore)
     loop.set({"job": Job(SECOND, Counted(1, stop))})
@@ -222,8 +222,8 @@ def test_a_scheduler_that_breaks_ends_instead_of_falling_silent() -> None:
         loop.run(stop)
 
 
-def test_the_gap_is_that_of_this_hour() -> None:
-    """It is known at once, follows each turn, and goes with its job."""
+def test_gaps_follow_the_turns() -> None:
+    """The gap of a job is known at once, is updated at each turn and goes away with the job."""
     stop = threading.Event()
     loop = Scheduler(ignore)
     loop.set({"job": Job(SECOND, Counted(1, stop)), "other": Job(Schedule("1h", 3600.0), print)})
@@ -239,8 +239,8 @@ def test_the_gap_is_that_of_this_hour() -> None:
     assert loop.gaps() == {"job": 1.0}
 
 
-def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
-    """A clock that a sleeping machine stops makes no turn late: what is due is seen at the next beat."""
+def test_a_turn_is_noticed_after_a_jump_of_the_clock() -> None:
+    """After the clock jumps, as on a machine that slept, a turn that is due starts at the next beat."""
     stop = threading.Event()
     job = Counted(1, stop)
     loop = Scheduler(ignore)
@@ -248,9 +248,9 @@ def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
     give_up(stop)
 
     def jump() -> None:
-        if loop._scheduler.state and (found := loop._scheduler.get_job("daily")) and not job.runs:
-            found._modify(next_run_time=datetime.now(UTC))  # as if it were a day later, without waking anyone
-            loop._scheduler._lookup_jobstore("default").update_job(found)
+        if loop._scheduler.state and (daily := loop._scheduler.get_job("daily")) and not job.runs:
+            daily._modify(next_run_time=datetime.now(UTC))  # as if it were a day later, without waking the scheduler
+            loop._scheduler._lookup_jobstore("default").update_job(daily)
 
     loop.run(stop, jump)
     loop.end(WAIT, threading.Event(), lambda: None)
@@ -258,8 +258,8 @@ def test_a_turn_that_time_jumps_over_is_taken_soon() -> None:
     assert job.runs >= 1
 
 
-def test_what_is_skipped_is_recorded_without_holding_up_anyone() -> None:
-    """A database that hangs keeps the record waiting, and nothing else; an error of one keeps the next from nothing."""
+def test_recording_skipped_turns_blocks_nothing() -> None:
+    """A database that hangs delays only the records, and an error in one record does not affect the next."""
     gate, recorded = threading.Event(), []
 
     def record(name: str, _due: datetime, _reason: str) -> None:
@@ -281,7 +281,7 @@ def test_what_is_skipped_is_recorded_without_holding_up_anyone() -> None:
 
 
 def test_runs_at_once_and_again() -> None:
-    """The first run starts at once, the others follow, and the end comes when the event is set."""
+    """The first run starts at once, the next ones on schedule, until the stop is set."""
     stop = threading.Event()
     job = Counted(2, stop)
     run({"job": job}, stop)
@@ -290,8 +290,8 @@ def test_runs_at_once_and_again() -> None:
 
 
 def test_first_run_may_wait_for_its_turn() -> None:
-    """With ``at_once`` off, the first run comes one interval after the start."""
-    stop, began = threading.Event(), datetime.now(UTC)
+    """Without ``at_once``, the first run starts one interval after the start."""
+    stop, started = threading.Event(), datetime.now(UTC)
     times: list[datetime] = []
 
     def job() -> None:
@@ -301,28 +301,28 @@ def test_first_run_may_wait_for_its_turn() -> None:
     run({"job": job}, stop, at_once=False)
 
     assert len(times) == 1
-    assert (times[0] - began).total_seconds() >= 1
+    assert (times[0] - started).total_seconds() >= 1
 
 
-def test_never_twice_at_once_and_what_is_skipped_is_told() -> None:
-    """While a run goes on past its next turn, that turn is skipped, and told by name, time in UTC, and reason."""
-    stop, gate, began = threading.Event(), threading.Event(), datetime.now(UTC)
+def test_a_job_never_runs_twice_at_once() -> None:
+    """A turn during a run is skipped and reported with its name, its time in UTC and the reason."""
+    stop, gate, started = threading.Event(), threading.Event(), datetime.now(UTC)
     job, skipped = Counted(1, stop, gate), []
 
-    def tell(name: str, due: datetime, reason: str) -> None:
+    def record(name: str, due: datetime, reason: str) -> None:
         skipped.append((name, due, reason))
         gate.set()
 
-    run({"slow": job}, stop, skipped=tell)
+    run({"slow": job}, stop, skipped=record)
     name, due, reason = skipped[0]
 
     assert job.most == 1
     assert (name, due.utcoffset(), reason) == ("slow", timedelta(0), BUSY)
-    assert timedelta(seconds=1) <= due - began < timedelta(seconds=2)  # its very next turn, as the schedule has it
+    assert timedelta(seconds=1) <= due - started < timedelta(seconds=2)  # the next turn of the schedule
 
 
 def test_one_job_does_not_wait_for_another() -> None:
-    """Each source has its own turn: a slow one does not keep the others waiting."""
+    """A slow job does not delay the others."""
     stop, gate = threading.Event(), threading.Event()
     slow, quick = Counted(1, stop, gate), Counted(1, gate)
     run({"slow": slow, "quick": quick}, stop, Schedule("1m", 60.0))
@@ -330,8 +330,8 @@ def test_one_job_does_not_wait_for_another() -> None:
     assert (slow.ended, quick.ended) == (1, 1)
 
 
-def test_job_that_raises_gets_its_next_turn() -> None:
-    """An error that nobody foresaw does not end the schedule."""
+def test_a_job_that_raises_gets_its_next_turn() -> None:
+    """An unexpected error in a job does not end the schedule."""
     stop = threading.Event()
     errors = [RuntimeError("unforeseen")]
 
@@ -347,7 +347,7 @@ def test_job_that_raises_gets_its_next_turn() -> None:
 
 
 def test_grace_lets_a_run_end() -> None:
-    """What runs when the end comes goes on, and no other begins; only after the grace, or in a hurry, is it ended."""
+    """At the end no job starts, and a run under way may end by itself within the grace period."""
     stop, gate = threading.Event(), threading.Event()
     job = Counted(99, stop, gate)
     quick = Counted(99, threading.Event())
@@ -355,19 +355,19 @@ def test_grace_lets_a_run_end() -> None:
     loop.set({"slow": Job(Schedule("1m", 60.0), job), "quick": Job(SECOND, quick)}, at_once=True)
     threading.Timer(0.5, stop.set).start()
     loop.run(stop)
-    begun = quick.runs
+    runs_at_the_stop = quick.runs
     threading.Timer(2.5, gate.set).start()
     interrupted: list[int] = []
 
     loop.end(WAIT, threading.Event(), lambda: interrupted.append(job.ended))
 
     assert (job.runs, job.ended, interrupted) == (1, 1, [1])
-    assert quick.runs == begun
+    assert quick.runs == runs_at_the_stop
 
 
 @pytest.mark.parametrize(("grace", "hurry"), [(0.0, False), (WAIT, True)])
-def test_a_run_that_does_not_end_is_ended(grace: float, hurry: bool) -> None:  # noqa: FBT001 - a case
-    """At once where there is no grace, or the signal comes a second time."""
+def test_a_run_is_interrupted_without_grace(grace: float, hurry: bool) -> None:  # noqa: FBT001 - a case
+    """A run is interrupted at once without a grace period or after a second signal."""
     stop, gate, hurried = threading.Event(), threading.Event(), threading.Event()
     job = Counted(99, stop, gate)
     loop = Scheduler(ignore)
@@ -382,43 +382,43 @@ def test_a_run_that_does_not_end_is_ended(grace: float, hurry: bool) -> None:  #
     assert (job.runs, job.ended) == (1, 1)
 
 
-def test_other_jobs_may_be_set_meanwhile() -> None:
-    """New ones begin, those that are gone do not, and those that are as they were keep their turns."""
+def test_jobs_can_be_replaced() -> None:
+    """When jobs are replaced, new ones start, removed ones do not, and unchanged ones keep their turns."""
     stop = threading.Event()
-    kept, gone, new = Counted(99, stop), Counted(99, stop), Counted(1, stop)
+    unchanged, removed, new = Counted(99, stop), Counted(99, stop), Counted(1, stop)
     loop = Scheduler(ignore)
     hourly = Schedule("1h", 3600.0)
-    loop.set({"kept": Job(hourly, kept), "gone": Job(SECOND, gone)}, at_once=True)
+    loop.set({"kept": Job(hourly, unchanged), "gone": Job(SECOND, removed)}, at_once=True)
 
-    turns_of_kept = []
+    turns_of_unchanged = []
 
     def change() -> None:
-        if kept.runs and gone.runs and not new.runs:
-            turns_of_kept.append(loop._scheduler.get_job("kept").next_run_time)
-            loop.set({"kept": Job(hourly, kept), "new": Job(hourly, new)}, at_once=True)
-            turns_of_kept.append(loop._scheduler.get_job("kept").next_run_time)
+        if unchanged.runs and removed.runs and not new.runs:
+            turns_of_unchanged.append(loop._scheduler.get_job("kept").next_run_time)
+            loop.set({"kept": Job(hourly, unchanged), "new": Job(hourly, new)}, at_once=True)
+            turns_of_unchanged.append(loop._scheduler.get_job("kept").next_run_time)
 
     loop.run(stop, change)
-    before = gone.runs
+    before = removed.runs
     loop.end(WAIT, threading.Event(), lambda: None)
 
-    assert (kept.runs, new.runs) == (1, 1)
-    assert len(set(turns_of_kept)) == 1
-    assert gone.runs == before <= 2
+    assert (unchanged.runs, new.runs) == (1, 1)
+    assert len(set(turns_of_unchanged)) == 1
+    assert removed.runs == before <= 2
 
 
 def sleep(loop: Scheduler, schedule: Schedule, time: timedelta) -> None:
-    """As if the machine had slept for this time, from just before a turn of its job."""
+    """Set the last turn of the job into the past, as if the machine had slept for this time."""
     since = datetime.now(UTC) - time
     loop._scheduler.modify_job("job", trigger=schedule.trigger(since), next_run_time=since)
 
 
 @pytest.mark.parametrize("jitter", [0.0, 9.0])
-def test_a_scheduler_that_is_late_makes_up_once_and_tells(jitter: float) -> None:
-    """Minutes after a turn, as on a machine that slept: one run makes up for all, and the others' number is told."""
+def test_a_late_scheduler_runs_once_and_reports_missed_turns(jitter: float) -> None:
+    """After several missed turns, as on a machine that slept, one run starts and the others are reported."""
     stop = threading.Event()
-    told: list[str] = []
-    loop, job = Scheduler(lambda _name, _due, reason: told.append(reason)), Counted(99, stop)
+    reasons: list[str] = []
+    loop, job = Scheduler(lambda _name, _due, reason: reasons.append(reason)), Counted(99, stop)
     hourly = Schedule("1h", 3600.0, jitter)
     loop.set({"job": Job(hourly, job)})
     sleep(loop, hourly, timedelta(hours=5, minutes=30))
@@ -428,20 +428,20 @@ def test_a_scheduler_that_is_late_makes_up_once_and_tells(jitter: float) -> None
     loop.end(WAIT, threading.Event(), lambda: None)
 
     assert job.runs == 1
-    assert told == ["5 turns before it were missed: the scheduler stood still"]
+    assert reasons == ["5 turns before it were missed: the scheduler stood still"]
 
 
-def test_turns_missed_while_a_run_goes_on_are_told() -> None:
-    """The last of them because of the run, the others because no one was there."""
+def test_turns_missed_during_a_run_are_reported() -> None:
+    """The last missed turn is reported as skipped because of the run, the others as missed."""
     stop, gate = threading.Event(), threading.Event()
-    told: list[str] = []
-    loop = Scheduler(lambda _name, _due, reason: told.append(reason))
+    reasons: list[str] = []
+    loop = Scheduler(lambda _name, _due, reason: reasons.append(reason))
     hourly = Schedule("1h", 3600.0)
     loop.set({"job": Job(hourly, Counted(99, threading.Event(), gate))}, at_once=True)
     give_up(stop)
 
     def each_beat() -> None:
-        if told:
+        if reasons:
             stop.set()
         elif loop.running:
             sleep(loop, hourly, timedelta(hours=2, minutes=30))
@@ -450,21 +450,21 @@ def test_turns_missed_while_a_run_goes_on_are_told() -> None:
     gate.set()
     loop.end(WAIT, threading.Event(), lambda: None)
 
-    assert told == [BUSY, "2 turns before it were missed: the scheduler stood still"]
+    assert reasons == [BUSY, "2 turns before it were missed: the scheduler stood still"]
 
 
-def test_a_clock_that_is_set_back_stops_nothing() -> None:
-    """Turns are reckoned afresh, instead of waiting for an hour that was there already."""
-    watch = Watch()
-    watch.offset = timedelta(hours=1)
-    loop = Scheduler(ignore, now=watch.now)
+def test_a_clock_that_is_set_back_delays_nothing() -> None:
+    """If the clock is set back, the turns are computed again, so no run waits for the old time."""
+    clock = Clock()
+    clock.offset = timedelta(hours=1)
+    loop = Scheduler(ignore, now=clock.now)
     stop = threading.Event()
     job = Counted(1, stop)
     threading.Timer(WAIT, stop.set).start()
-    # Its next turn is where the clock stood before: an hour from now.
+    # By the old time, its next turn is an hour from now.
     loop.set({"job": Job(SECOND, job)})
-    loop._scheduler.modify_job("job", next_run_time=watch.now())
-    watch.offset = timedelta(0)
+    loop._scheduler.modify_job("job", next_run_time=clock.now())
+    clock.offset = timedelta(0)
 
     loop.run(stop)
     loop.end(WAIT, threading.Event(), lambda: None)
@@ -473,7 +473,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
 
 
 def test_a_loop_that_stands_still_is_not_alive() -> None:
-    """Whoever asks is told within half a minute."""
+    """A scheduler without a beat for half a minute is not alive."""
     passed = [0.0]
     loop = Scheduler(ignore, passed=lambda: passed[0])
     loop.beat()

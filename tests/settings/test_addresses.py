@@ -1,4 +1,4 @@
-"""Plain http is for this machine only: which hosts are this machine, wherever an address is taken."""
+"""Plain http is allowed only to this machine, in every setting that takes a URL."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ PLACES = {
 }
 
 
-def mistakes(place: str, host: str) -> tuple[str, ...]:
-    """What is wrong with settings that have plain http to this host in one place."""
+def errors_of(place: str, host: str) -> tuple[str, ...]:
+    """The errors in settings in which one URL is plain http to this host."""
     name, address, others = PLACES[place]
-    filters = {found: parameter.choices for found, parameter in FILTERS.items()}
+    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
     try:
         load(others | {name: address.format(host)}, file=None, filters=filters, fields=BY_API)
     except SettingsError as error:
@@ -73,16 +73,16 @@ def mistakes(place: str, host: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("host", HERE)
 def test_plain_http_to_this_machine_is_allowed(host: str, place: str) -> None:
-    """Nothing leaves the machine, so nothing is in the way."""
-    assert mistakes(place, host) == ()
+    """Plain http to this machine never leaves it, so it is allowed."""
+    assert errors_of(place, host) == ()
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("host", ELSEWHERE)
-def test_plain_http_to_another_machine_is_a_mistake(host: str, place: str) -> None:
-    """A host that only looks like this machine may be any; one mistake names the setting, and says to use https."""
-    (mistake,) = mistakes(place, host)
+def test_plain_http_to_another_machine_is_an_error(host: str, place: str) -> None:
+    """A host that only looks like this machine is one error, which names the setting and suggests https."""
+    (error,) = errors_of(place, host)
 
-    assert mistake.startswith(PLACES[place][0])
-    assert "to the network" in mistake
-    assert "https" in mistake
+    assert error.startswith(PLACES[place][0])
+    assert "to the network" in error
+    assert "https" in error

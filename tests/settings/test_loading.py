@@ -1,4 +1,4 @@
-"""Settings: what is taken, where it comes from, and that all mistakes are told at once."""
+"""Settings: valid values, the places they come from, and that all errors are reported at once."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ Write = Callable[[str], Path]
 
 
 def read(environ: dict[str, str], file: Path | None = None) -> Settings:
-    """Settings of this environment and file, with the real API's names."""
+    """The settings of this environment and file, with the names of the real API."""
     filters = {name: parameter.choices for name, parameter in FILTERS.items()}
     return load(environ, file=file, filters=filters, fields=BY_API)
 
 
-def mistakes(environ: dict[str, str], file: Path | None = None) -> tuple[str, ...]:
-    """What is said to be wrong."""
+def errors_of(environ: dict[str, str], file: Path | None = None) -> tuple[str, ...]:
+    """The errors in these settings."""
     with pytest.raises(SettingsError) as caught:
         read(environ, file)
     return caught.value.mistakes
@@ -43,7 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a settings file that only its owner may read."""
+    """A function that writes a settings file which only its owner may read."""
 
     def to_file(text: str) -> Path:
         path = tmp_path / "some.toml"
@@ -55,7 +55,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_nothing_set() -> None:
-    """Without any setting there are defaults and no source, and choosing a source says how to set one."""
+    """Without settings there are defaults and no source, and choosing a source says how to set one."""
     settings = read({})
 
     assert (settings.database_url, settings.sources, settings.warnings) == (None, (), ())
@@ -64,7 +64,7 @@ def test_nothing_set() -> None:
 
 
 def test_one_source_of_the_environment() -> None:
-    """Two variables make a source, everything else has its default."""
+    """Two variables make a source with defaults for everything else."""
     source = read(ONE).choose()[0]
 
     assert (source.name, source.endpoint, source.filter, source.concurrency) == ("default", ENDPOINT, (), 4)
@@ -74,7 +74,7 @@ def test_one_source_of_the_environment() -> None:
 
 
 def test_values_as_text() -> None:
-    """Numbers, durations, sizes, lists, truths and the filter are read from text."""
+    """Numbers, durations, sizes, lists, booleans and the filter are read from text."""
     environ = {
         "CONCURRENCY": "8", "TIMEOUT": "1500ms", "DEADLINE": "15m", "MAX_RESPONSE_BYTES": "8 MiB", "MAX_IMAGES": "1_000",
         "MAX_DELETIONS_PERCENT": "2.5%", "IGNORE_FIELDS": "updated_at, __platform,", "ALLOW_HTTP": "Yes", "SOURCE": "prod",
@@ -90,7 +90,7 @@ def test_values_as_text() -> None:
 
 
 def test_values_as_toml(write: Write) -> None:
-    """Numbers, durations, lists, truths and the filter are read from TOML values."""
+    """Numbers, durations, lists, booleans and the filter are read from TOML values."""
     file = write(f"""
         lock_timeout = 2
         [[sources]]
@@ -114,7 +114,7 @@ def test_values_as_toml(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "right"),
+    ("name", "value", "valid"),
     [
         ("CONCURRENCY", "0", "from 1 to 32"),
         ("CONCURRENCY", "33", "from 1 to 32"),
@@ -145,21 +145,21 @@ def test_values_as_toml(write: Write) -> None:
         ("DATABASE_URL", "", "is empty"),
     ],
 )
-def test_wrong_value(name: str, value: str, right: str) -> None:
-    """A value out of its range or shape is one mistake that names the variable and what would be right."""
-    found = mistakes(ONE | {f"IMAGE_SYNC_{name}": value})
+def test_invalid_value(name: str, value: str, valid: str) -> None:
+    """An invalid value is one error, which names the variable and what would be valid."""
+    errors = errors_of(ONE | {f"IMAGE_SYNC_{name}": value})
 
-    assert len(found) == 1
-    assert found[0].startswith(f"IMAGE_SYNC_{name} (environment): ")
-    assert right in found[0]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"IMAGE_SYNC_{name} (environment): ")
+    assert valid in errors[0]
 
 
 @pytest.mark.parametrize(("name", "new"), RENAMED.items())
-def test_an_old_name_is_told_the_new_one(write: Write, name: str, new: str) -> None:
-    """A setting that was renamed is refused with its new name, in the environment, in a file, and as name of a file."""
-    env = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}": "1"})
-    suffixed = mistakes(ONE | {f"IMAGE_SYNC_{name.upper()}_FILE": "x"})
-    table = mistakes({}, write(f"{name} = 1\n[defaults]\n{name}_file = '1'"))
+def test_an_old_name_is_refused_with_the_new_one(write: Write, name: str, new: str) -> None:
+    """A renamed setting is refused with its new name, in the environment, in a file and with the suffix _FILE."""
+    env = errors_of(ONE | {f"IMAGE_SYNC_{name.upper()}": "1"})
+    suffixed = errors_of(ONE | {f"IMAGE_SYNC_{name.upper()}_FILE": "x"})
+    table = errors_of({}, write(f"{name} = 1\n[defaults]\n{name}_file = '1'"))
 
     assert new in {option.key for option in (*GENERAL, *PER_SOURCE)}
     assert env == (f"IMAGE_SYNC_{name.upper()} (environment): is now IMAGE_SYNC_{new.upper()}",)
@@ -169,7 +169,7 @@ def test_an_old_name_is_told_the_new_one(write: Write, name: str, new: str) -> N
 
 
 def test_wrong_types_of_toml(write: Write) -> None:
-    """A TOML value of another type is a mistake, never an accident: true is no number, 1 is no truth."""
+    """A TOML value of another type is an error: true is not a number, and 1 is not a boolean."""
     file = write(f"""
         log_level = 1
         [[sources]]
@@ -182,15 +182,15 @@ def test_wrong_types_of_toml(write: Write) -> None:
         ignore_fields = [1]
     """)
 
-    found = mistakes({}, file)
+    errors = errors_of({}, file)
 
     keys = ("log_level", "filter", "concurrency", "timeout", "ignore_fields", "allow_http", "token")
-    assert len(found) == len(keys)
-    assert all(any(mistake.startswith(f"{key} (some.toml") for mistake in found) for key in keys)
+    assert len(errors) == len(keys)
+    assert all(any(error.startswith(f"{key} (some.toml") for error in errors) for key in keys)
 
 
-def test_all_mistakes_at_once(write: Write) -> None:
-    """Mistakes of the environment, of the file and of each of its sources stand in one error."""
+def test_all_errors_at_once(write: Write) -> None:
+    """The errors of the environment, the file and each of its sources are reported together."""
     file = write("""
         log_levle = "info"
         [defaults]
@@ -207,9 +207,9 @@ def test_all_mistakes_at_once(write: Write) -> None:
         token = "bad token"
     """)
 
-    found = mistakes({"IMAGE_SYNC_LOG_LEVEL": "loud", "IMAGE_SYNC_TOKNE": "x"}, file)
+    errors = errors_of({"IMAGE_SYNC_LOG_LEVEL": "loud", "IMAGE_SYNC_TOKNE": "x"}, file)
 
-    message = str(SettingsError(list(found)))
+    message = str(SettingsError(list(errors)))
     parts = (
         "IMAGE_SYNC_LOG_LEVEL (environment): takes",
         "IMAGE_SYNC_TOKNE (environment): there is no such setting (did you mean IMAGE_SYNC_TOKEN?)",
@@ -223,7 +223,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         "token (some.toml, [[sources]] b): takes",
     )
     assert [part for part in parts if part not in message] == []
-    assert len(found) == len(parts)
+    assert len(errors) == len(parts)
 
 
 @pytest.mark.parametrize(
@@ -243,27 +243,27 @@ def test_all_mistakes_at_once(write: Write) -> None:
         ("lock_timeout = 1" + "0" * 400, "a time from"),
     ],
 )
-def test_wrong_file(write: Write, text: str, hint: str) -> None:
-    """A key that does not belong, a table of the wrong shape and broken TOML say where they are and what to do."""
-    found = mistakes({}, write(text))
+def test_invalid_file(write: Write, text: str, hint: str) -> None:
+    """A misplaced key, a table of the wrong type and invalid TOML are errors that say where and what to do."""
+    errors = errors_of({}, write(text))
 
-    assert len(found) == 1
-    assert "some.toml" in found[0]
-    assert hint in found[0]
+    assert len(errors) == 1
+    assert "some.toml" in errors[0]
+    assert hint in errors[0]
 
 
-def test_broken_file_hides_nothing_and_invents_nothing(write: Write) -> None:
-    """With a broken file, mistakes of the environment are told too, but not what may stand in the file."""
-    found = mistakes({"IMAGE_SYNC_TOKEN": "two words"}, write("[[sources]"))
+def test_an_invalid_file_causes_no_further_errors(write: Write) -> None:
+    """With an invalid file, errors of the environment are reported too, but nothing counts as missing."""
+    errors = errors_of({"IMAGE_SYNC_TOKEN": "two words"}, write("[[sources]"))
 
-    assert [mistake.partition(":")[0].rpartition("/")[2] for mistake in found] == [
+    assert [error.partition(":")[0].rpartition("/")[2] for error in errors] == [
         "some.toml",
         "IMAGE_SYNC_TOKEN (environment)",
     ]
 
 
 def test_which_file(here: Path, write: Write) -> None:
-    """The given file wins over IMAGE_SYNC_CONFIG, which wins over image-sync.toml in the current directory."""
+    """The file given wins over IMAGE_SYNC_CONFIG, which wins over image-sync.toml in the current directory."""
     (here / "image-sync.toml").write_text("log_level = 'error'")
     (here / "named.toml").write_text("log_level = 'warning'")
     named = {"IMAGE_SYNC_CONFIG": "named.toml"}
@@ -271,7 +271,7 @@ def test_which_file(here: Path, write: Write) -> None:
     levels = [settings.log_level for settings in (read({}), read(named), read(named, write("log_level = 'debug'")))]
 
     assert levels == ["error", "warning", "debug"]
-    assert "No such file" in mistakes({"IMAGE_SYNC_CONFIG": "absent.toml"})[0]
+    assert "No such file" in errors_of({"IMAGE_SYNC_CONFIG": "absent.toml"})[0]
 
 
 def test_precedence(write: Write) -> None:
@@ -307,34 +307,34 @@ TWO = f"""
 
 
 def test_environment_of_one_source_among_several(write: Write) -> None:
-    """IMAGE_SYNC_SOURCE says which source of the file the variables change; the others stay."""
+    """IMAGE_SYNC_SOURCE says which source of the file the variables change."""
     sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_MAX_READ_ATTEMPTS": "9"}, write(TWO)).sources
 
     assert [(source.name, source.max_read_attempts) for source in sources] == [("a", 3), ("b", 9)]
 
 
 def test_environment_of_no_source(write: Write) -> None:
-    """Variables that no source of the file can be meant by are a mistake, not a guess."""
+    """Variables that may be meant for any source of the file are an error, not a guess."""
     file = write(TWO)
 
-    unsaid = mistakes({"IMAGE_SYNC_MAX_READ_ATTEMPTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
-    unknown = mistakes({"IMAGE_SYNC_SOURCE": "bb"}, file)
+    unspecified = errors_of({"IMAGE_SYNC_MAX_READ_ATTEMPTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
+    unknown = errors_of({"IMAGE_SYNC_SOURCE": "bb"}, file)
 
-    assert "set IMAGE_SYNC_SOURCE to one of a, b" in unsaid[0]
-    assert "IMAGE_SYNC_MAX_RETRIES (environment): takes" in unsaid[1]
+    assert "set IMAGE_SYNC_SOURCE to one of a, b" in unspecified[0]
+    assert "IMAGE_SYNC_MAX_RETRIES (environment): takes" in unspecified[1]
     assert len(unknown) == 1
     assert "did you mean b?" in unknown[0]
 
 
 def test_same_name_twice(write: Write) -> None:
-    """Two sources cannot have one name."""
-    found = mistakes({}, write(TWO.replace('"b"', '"a"')))
+    """Two sources cannot have the same name."""
+    errors = errors_of({}, write(TWO.replace('"b"', '"a"')))
 
-    assert found == ("[[sources]]: 'a' is the name of 2 of them; give each a name of its own",)
+    assert errors == ("[[sources]]: 'a' is the name of 2 of them; give each a name of its own",)
 
 
 def test_choose(write: Write) -> None:
-    """Sources are chosen by name, once each; an unknown name is told with the nearest one."""
+    """Sources are chosen by name, once each; an unknown name is an error that suggests the nearest one."""
     settings = read({}, write(TWO.replace('"b"', '"private"')))
 
     assert [source.name for source in settings.choose(["private", "private"])] == ["private"]
@@ -344,7 +344,7 @@ def test_choose(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "held"),
+    ("text", "normalised"),
     [
         ("https://IECS.example.com:443/", "https://iecs.example.com"),
         ("https://iecs.example.com:8443", "https://iecs.example.com:8443"),
@@ -354,13 +354,13 @@ def test_choose(write: Write) -> None:
         ("http://[::1]:9", "http://[::1]:9"),
     ],
 )
-def test_endpoint(given: str, held: str) -> None:
-    """An endpoint is https, or http to this machine; it is held in one form."""
-    assert read(ONE | {"IMAGE_SYNC_ENDPOINT": given}).sources[0].endpoint == held
+def test_endpoint(text: str, normalised: str) -> None:
+    """An endpoint is https, or http to this machine, and is normalised."""
+    assert read(ONE | {"IMAGE_SYNC_ENDPOINT": text}).sources[0].endpoint == normalised
 
 
 @pytest.mark.parametrize(
-    "given",
+    "text",
     [
         "iecs.example.com",
         "ftp://iecs.example.com",
@@ -381,17 +381,17 @@ def test_endpoint(given: str, held: str) -> None:
         "http://2130706433",
     ],
 )
-def test_endpoint_not_taken(given: str) -> None:
-    """Anything but a bare https address, or http to this machine, is one mistake; it is never quoted."""
-    found = mistakes(ONE | {"IMAGE_SYNC_ENDPOINT": given})
+def test_invalid_endpoint(text: str) -> None:
+    """Anything but a bare https URL, or http to this machine, is one error, which never quotes it."""
+    errors = errors_of(ONE | {"IMAGE_SYNC_ENDPOINT": text})
 
-    assert len(found) == 1
-    assert found[0].startswith("IMAGE_SYNC_ENDPOINT (environment): ")
-    assert "canary" not in found[0]
+    assert len(errors) == 1
+    assert errors[0].startswith("IMAGE_SYNC_ENDPOINT (environment): ")
+    assert "canary" not in errors[0]
 
 
 def test_allow_http() -> None:
-    """Plain http to another machine needs allow_http, and then comes with a warning."""
+    """Plain http to another machine needs allow_http, and then causes a warning."""
     settings = read(ONE | {"IMAGE_SYNC_ENDPOINT": "http://iecs.example.com", "IMAGE_SYNC_ALLOW_HTTP": "true"})
 
     assert settings.sources[0].endpoint == "http://iecs.example.com"
@@ -410,7 +410,7 @@ VENDOR = {"HUAWEICLOUD_SDK_AK": "vak", "HUAWEICLOUD_SDK_SK": "vsk", "HUAWEICLOUD
 
 
 def test_kinds_of_credentials() -> None:
-    """A token, a user of IAM and a key pair are each taken whole."""
+    """A token, an IAM user and a key pair are each accepted."""
     kinds = [type(read(environ).sources[0].credentials) for environ in (ONE, PASSWORD, KEYS)]
 
     assert kinds == [Token, Password, Keys]
@@ -418,31 +418,31 @@ def test_kinds_of_credentials() -> None:
 
 @pytest.mark.parametrize("missing", sorted({*PASSWORD} - {"IMAGE_SYNC_ENDPOINT"}))
 def test_part_of_credentials(missing: str) -> None:
-    """A missing part of credentials is one mistake that says how to set it."""
-    found = mistakes({name: value for name, value in PASSWORD.items() if name != missing})
+    """A missing part of credentials is one error that says how to set it."""
+    errors = errors_of({name: value for name, value in PASSWORD.items() if name != missing})
 
-    assert len(found) == 1
-    assert f"set {missing}, or" in found[0]
+    assert len(errors) == 1
+    assert f"set {missing}, or" in errors[0]
 
 
 def test_no_credentials() -> None:
-    """A source without credentials says what kinds there are."""
-    found = mistakes({"IMAGE_SYNC_ENDPOINT": ENDPOINT})
+    """A source without credentials is an error that lists the kinds."""
+    errors = errors_of({"IMAGE_SYNC_ENDPOINT": ENDPOINT})
 
-    assert len(found) == 1
-    assert "token; or iam_endpoint, username, password and domain; or access_key and secret_key" in found[0]
+    assert len(errors) == 1
+    assert "token; or iam_endpoint, username, password and domain; or access_key and secret_key" in errors[0]
 
 
-def test_iam_endpoint_is_no_plain_http() -> None:
-    """A password is not sent over plain http to another machine either."""
-    found = mistakes(PASSWORD | {"IMAGE_SYNC_IAM_ENDPOINT": "http://iam.example.com"})
+def test_a_password_is_not_sent_over_plain_http() -> None:
+    """The IAM endpoint may not be plain http to another machine either."""
+    errors = errors_of(PASSWORD | {"IMAGE_SYNC_IAM_ENDPOINT": "http://iam.example.com"})
 
-    assert len(found) == 1
-    assert found[0].startswith("IMAGE_SYNC_IAM_ENDPOINT (environment): plain http")
+    assert len(errors) == 1
+    assert errors[0].startswith("IMAGE_SYNC_IAM_ENDPOINT (environment): plain http")
 
 
 def test_vendor_names_are_the_last_resort() -> None:
-    """The vendor's variables count where no credentials are given otherwise, and never mix with given ones."""
+    """The vendor's variables count only if no other credentials are set, and are never mixed with others."""
     bare = read({"IMAGE_SYNC_ENDPOINT": ENDPOINT} | VENDOR).sources[0].credentials
     own = read(KEYS | VENDOR).sources[0].credentials
     token = read(ONE | VENDOR).sources[0].credentials
@@ -456,15 +456,15 @@ def test_vendor_names_are_the_last_resort() -> None:
 
 
 def test_vendor_names_complete_nothing() -> None:
-    """Half a key pair is a mistake; the vendor's variables do not fill it up."""
-    found = mistakes({name: value for name, value in KEYS.items() if not name.endswith("SECRET_KEY")} | VENDOR)
+    """Half a key pair is an error, even if the vendor's variables have the other half."""
+    errors = errors_of({name: value for name, value in KEYS.items() if not name.endswith("SECRET_KEY")} | VENDOR)
 
-    assert len(found) == 1
-    assert "secret_key is missing" in found[0]
+    assert len(errors) == 1
+    assert "secret_key is missing" in errors[0]
 
 
 def test_credentials_of_several_places(write: Write) -> None:
-    """The nearest place decides on the kind; parts of that kind may come from farther ones."""
+    """The nearest place determines the kind of credentials; other parts of that kind may come from further away."""
     file = write(f"""
         [defaults]
         iam_endpoint = "https://iam.myhuaweicloud.com"
@@ -483,7 +483,7 @@ def test_credentials_of_several_places(write: Write) -> None:
 
 
 def test_security_token_goes_with_its_key(write: Write) -> None:
-    """A key pair of the environment does not inherit the security token of the file's pair."""
+    """A key pair of the environment does not inherit the security token of the file's key pair."""
     file = write('[[sources]]\naccess_key = "fak"\nsecret_key = "fsk"\nsecurity_token = "fst"')
 
     credentials = read(KEYS, file).sources[0].credentials
@@ -493,7 +493,7 @@ def test_security_token_goes_with_its_key(write: Write) -> None:
 
 
 def test_variables_of_the_cluster() -> None:
-    """What Kubernetes adds for a service named image-sync is no mistake."""
+    """The variables that Kubernetes adds for a service named image-sync are no error."""
     names = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR")
 
     settings = read({f"IMAGE_SYNC_{name}": "tcp://10.0.0.1:80" for name in names})
@@ -503,7 +503,7 @@ def test_variables_of_the_cluster() -> None:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_database_url(scheme: str) -> None:
-    """A database URL is held with the scheme that every user of it knows."""
+    """The scheme of a database URL is normalised to `postgresql`."""
     settings = read({"IMAGE_SYNC_DATABASE_URL": f"{scheme}://u:p%40ss@h:5432/d?sslmode=require"})
 
     assert settings.database_url is not None
@@ -511,7 +511,7 @@ def test_database_url(scheme: str) -> None:
 
 
 def test_data_folder(here: Path, write: Write) -> None:
-    """A relative folder starts at the settings file, or at the current directory; beside a URL it is warned of."""
+    """A relative data folder starts at the settings file or the current directory; with a URL it is warned of."""
     (here / "sub").mkdir()
     file = write("data_folder = 'data'").rename(here / "sub" / "some.toml")
 
@@ -525,13 +525,13 @@ def test_settings_do_not_change() -> None:
     settings = read(ONE)
 
     with pytest.raises(AttributeError):
-        settings.log_level = "debug"  # type: ignore[misc] # that is the point
+        settings.log_level = "debug"  # type: ignore[misc] # the error is expected
     with pytest.raises(AttributeError):
-        settings.sources[0].max_retries = 0  # type: ignore[misc] # that is the point
+        settings.sources[0].max_retries = 0  # type: ignore[misc] # the error is expected
 
 
-def test_page_is_fresh() -> None:
-    """docs/settings.md is what the classes say."""
+def test_page_is_up_to_date() -> None:
+    """docs/settings.md is up to date."""
     script = [sys.executable, str(CHECKOUT / "docs" / "make_settings_page.py"), "--check"]
 
     done = subprocess.run(script, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}, capture_output=True, check=False)
@@ -539,8 +539,8 @@ def test_page_is_fresh() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_page_shows_a_right_file(here: Path) -> None:
-    """The example of the page can be used as it stands."""
+def test_the_example_of_the_page_is_valid(here: Path) -> None:
+    """The example on the page is a valid settings file."""
     page = (CHECKOUT / "docs" / "settings.md").read_text()
     (here / "image-sync.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
     (here / "secrets").mkdir()

@@ -1,4 +1,4 @@
-"""Secrets of the settings: read from files, never shown."""
+"""Secrets in settings can come from files and are never shown."""
 
 import copy
 import dataclasses
@@ -17,12 +17,12 @@ ENDPOINT = {"IMAGE_SYNC_ENDPOINT": "https://iecs.myhuaweicloud.com"}
 
 
 def read(environ: dict[str, str], file: Path | None = None) -> Settings:
-    """Settings of this environment and file."""
+    """The settings of this environment and file."""
     return load(environ, file=file, filters={}, fields=())
 
 
 def message(environ: dict[str, str], file: Path | None = None) -> str:
-    """The whole traceback of the mistakes, causes included."""
+    """The complete traceback of the errors in these settings."""
     with pytest.raises(SettingsError) as caught:
         read(environ, file)
     return "".join(traceback.format_exception(caught.value))
@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_reveal_shows_a_secret() -> None:
-    """Printing, formatting, copying into other shapes and JSON never show the value."""
+    """No way to print, format, copy or serialize a secret shows its value, except `reveal`."""
     secret = Secret(CANARY)
 
     shown = [repr(secret), str(secret), f"{secret:>40} {secret!r} {secret!s}", repr([secret]), str({"a": secret})]
@@ -48,8 +48,8 @@ def test_only_reveal_shows_a_secret() -> None:
 
 
 @pytest.mark.parametrize("store", [pickle.dumps, json.dumps, lambda secret: secret.__getstate__()])
-def test_a_secret_is_not_stored(store: object) -> None:
-    """Pickle and plain JSON refuse a secret without naming its value."""
+def test_a_secret_cannot_be_serialized(store: object) -> None:
+    """Pickle and JSON refuse a secret without naming its value."""
     with pytest.raises(TypeError) as caught:
         store(Secret(CANARY))  # type: ignore[operator] # each of them is called
 
@@ -57,7 +57,7 @@ def test_a_secret_is_not_stored(store: object) -> None:
 
 
 def test_settings_show_no_secret() -> None:
-    """Neither settings nor their sources show a secret, however they are turned into text."""
+    """No text form of settings or their sources shows a secret."""
     settings = read(
         ENDPOINT
         | {
@@ -74,42 +74,42 @@ def test_settings_show_no_secret() -> None:
 
 @pytest.mark.parametrize("name", ["TOKEN", "PASSWORD", "ACCESS_KEY", "SECRET_KEY", "SECURITY_TOKEN", "DATABASE_URL"])
 @pytest.mark.parametrize("value", [f"{CANARY}\n{CANARY}", f"http://u:{CANARY}/{CANARY}#@[::1"])
-def test_mistakes_show_no_secret(name: str, value: str) -> None:
-    """A secret that is not taken is told without its value, with every other mistake beside it."""
-    told = message(
+def test_errors_show_no_secret(name: str, value: str) -> None:
+    """The error for an invalid secret does not show its value and comes with all other errors."""
+    traceback_text = message(
         ENDPOINT | {f"IMAGE_SYNC_{name}": value, "IMAGE_SYNC_MAX_READ_ATTEMPTS": "x", "IMAGE_SYNC_USERNAME": "u"}
     )
 
-    assert "IMAGE_SYNC_MAX_READ_ATTEMPTS" in told
-    assert CANARY not in told
+    assert "IMAGE_SYNC_MAX_READ_ATTEMPTS" in traceback_text
+    assert CANARY not in traceback_text
 
 
 @pytest.mark.parametrize("name", ["TOKEN", "PASSWORD", "SECRET_KEY", "DATABASE_URL"])
 def test_a_secret_given_as_path_is_not_shown(name: str) -> None:
-    """Who puts the secret itself where its file belongs is told so, and the secret stays out of the message."""
-    told = message(ENDPOINT | {f"IMAGE_SYNC_{name}_FILE": CANARY})
+    """A secret in place of the path of its file is an error that does not show it."""
+    traceback_text = message(ENDPOINT | {f"IMAGE_SYNC_{name}_FILE": CANARY})
 
-    assert f"IMAGE_SYNC_{name}_FILE (environment): the file cannot be read" in told
-    assert "give the path of a file" in told
-    assert CANARY not in told
+    assert f"IMAGE_SYNC_{name}_FILE (environment): the file cannot be read" in traceback_text
+    assert "give the path of a file" in traceback_text
+    assert CANARY not in traceback_text
 
 
 def test_broken_toml_shows_no_secret(here: Path) -> None:
-    """A file that is no TOML, or no text, is told by its line and without its content."""
+    """The error for invalid TOML gives the line and not its content."""
     file = here / "some.toml"
 
     file.write_text(f"a = 1\ntoken = {CANARY}\n")
-    told = message({}, file)
+    toml_error = message({}, file)
     file.write_bytes(f"token = '{CANARY}'".encode() + b"\xff")
-    told_of_bytes = message({}, file)
+    encoding_error = message({}, file)
 
-    assert "line 2" in told
-    assert "UTF-8" in told_of_bytes
-    assert CANARY not in told + told_of_bytes
+    assert "line 2" in toml_error
+    assert "UTF-8" in encoding_error
+    assert CANARY not in toml_error + encoding_error
 
 
-def test_toml_mistakes_show_no_secret(here: Path) -> None:
-    """Secrets of the wrong type, or with a wrong character, are not quoted from the file either."""
+def test_toml_errors_show_no_secret(here: Path) -> None:
+    """Secrets with a wrong type or character are not quoted from the file either."""
     file = here / "some.toml"
     file.write_text(f"""
         database_url = ["{CANARY}"]
@@ -120,17 +120,17 @@ def test_toml_mistakes_show_no_secret(here: Path) -> None:
         secret_key = "{CANARY} "
     """)
 
-    told = message({}, file)
+    traceback_text = message({}, file)
 
-    assert told.count("is not shown") == 3
-    assert CANARY not in told
+    assert traceback_text.count("is not shown") == 3
+    assert CANARY not in traceback_text
 
 
 @pytest.mark.parametrize(
     ("content", "value"), [(b"abc", "abc"), (b"abc\n", "abc"), (b"abc\r\n", "abc"), (b"  a\n\n", None), (b"a b", None)]
 )
-def test_secret_of_a_file(here: Path, content: bytes, value: str | None) -> None:
-    """One line break at the end of a secret's file is dropped; what does not fit a header is a mistake."""
+def test_secret_from_a_file(here: Path, content: bytes, value: str | None) -> None:
+    """One line break at the end of a secret's file is dropped; a value that does not fit a header is an error."""
     (here / "token").write_bytes(content)
     environ = ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": "token"}
 
@@ -140,8 +140,8 @@ def test_secret_of_a_file(here: Path, content: bytes, value: str | None) -> None
         assert read(environ).sources[0].credentials == Token(token=Secret(value))
 
 
-def test_every_setting_of_a_file(here: Path) -> None:
-    """Settings that are no secrets can come from files too, in the environment and in TOML."""
+def test_any_setting_may_come_from_a_file(here: Path) -> None:
+    """Any setting can come from a file, in the environment and in TOML."""
     (here / "endpoint").write_text("https://iecs.example.com\n")
     (here / "number").write_text("7\n")
     file = here / "image-sync.toml"
@@ -154,8 +154,8 @@ def test_every_setting_of_a_file(here: Path) -> None:
     assert (source.endpoint, source.max_read_attempts, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
 
 
-def test_path_of_the_file_of_a_secret(here: Path) -> None:
-    """A relative path in the settings file starts at that file's folder."""
+def test_relative_path_of_a_secret(here: Path) -> None:
+    """A relative path in the settings file is relative to the folder of that file."""
     (here / "sub").mkdir()
     (here / "sub" / "token").write_text("abc")
     (here / "sub" / "some.toml").write_text("[[sources]]\nendpoint = 'https://a.example'\ntoken_file = 'token'")
@@ -165,23 +165,23 @@ def test_path_of_the_file_of_a_secret(here: Path) -> None:
     assert settings.sources[0].credentials == Token(token=Secret("abc"))
 
 
-def test_files_that_do_not_work(here: Path) -> None:
-    """An empty, binary, large or absent file, and a folder, are mistakes that show no content."""
+def test_unusable_files_of_secrets(here: Path) -> None:
+    """A file that is empty, binary, too large, missing or a folder is an error that shows no content."""
     (here / "empty").write_text("\n")
     (here / "binary").write_bytes(CANARY.encode() + b"\xff")
     (here / "large").write_text(CANARY * 10_000)
     (here / "folder").mkdir()
     reasons = {"empty": "empty", "binary": "UTF-8", "large": "larger", "absent": "No such", "folder": "directory"}
 
-    told = {name: message(ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": name}) for name in reasons}
+    errors = {name: message(ENDPOINT | {"IMAGE_SYNC_TOKEN_FILE": name}) for name in reasons}
 
-    assert all(reason in told[name] for name, reason in reasons.items())
-    assert all("1 setting is invalid" in text for text in told.values())
-    assert CANARY not in "".join(told.values())
+    assert all(reason in errors[name] for name, reason in reasons.items())
+    assert all("1 setting is invalid" in text for text in errors.values())
+    assert CANARY not in "".join(errors.values())
 
 
 def test_value_and_file_together(here: Path) -> None:
-    """A value and its file at one place are a mistake; at two places the nearer one wins."""
+    """A value and its file in the same place are an error; in two places the nearer one wins."""
     (here / "token").write_text("file")
     file = here / "some.toml"
     file.write_text("[[sources]]\nendpoint = 'https://a.example'\ntoken_file = 'token'")
@@ -205,8 +205,8 @@ def test_value_and_file_together(here: Path) -> None:
         ("log_level = 'info'", 0o644, False),
     ],
 )
-def test_file_that_everyone_may_read(here: Path, line: str, mode: int, *, warned: bool) -> None:
-    """A settings file with a secret in it that everyone may read comes with a warning."""
+def test_a_readable_file_with_secrets_is_warned_of(here: Path, line: str, mode: int, *, warned: bool) -> None:
+    """A settings file with a secret that everyone may read causes a warning."""
     (here / "token").write_text("t")
     file = here / "some.toml"
     file.write_text(line)

@@ -1,4 +1,4 @@
-"""Commands over HTTP, the server's own life, and ``image-sync simulate`` as a process."""
+"""Commands over HTTP, the server's lifetime, and ``image-sync simulate`` as a process."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ START_COMMAND = [sys.executable, "-c", "from sync.cli.simulate import simulate; 
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """A cloud of 20 images that takes commands."""
+    """A cloud of 20 images that accepts commands."""
     with Simulator(World(1, 20), control=True) as simulator:
         yield simulator
 
 
-def look(simulator: Simulator, name: str) -> object:
+def get(simulator: Simulator, name: str) -> object:
     """GET something under ``/_simulator/``."""
     return send(simulator.url, "GET", f"/_simulator/{name}", {}).json
 
 
 def test_commands_change_the_world(simulator: Simulator) -> None:
-    """What another process can do to the world over HTTP is what the methods do."""
+    """The commands over HTTP do the same as the methods of the world."""
     created = command(simulator.url, "create", count=2).json
     assert created == ids(ask(simulator, limit=2))[::-1]
     deleted = command(simulator.url, "delete", count=3).json
     assert command(simulator.url, "restore", count=1).json[0] in deleted
     assert len(command(simulator.url, "change", count=4).json) == 4
     assert command(simulator.url, "put", image={"id": "x", "created_at": "2001-01-01T00:00:00Z"}).json == "x"
-    assert look(simulator, "truth")["x"] == {"id": "x", "created_at": "2001-01-01T00:00:00Z"}
+    assert get(simulator, "truth")["x"] == {"id": "x", "created_at": "2001-01-01T00:00:00Z"}
     command(simulator.url, "remove", key="x")
     assert command(simulator.url, "churn", percent=50).json.keys() == {"changed", "created", "restored", "deleted"}
-    assert look(simulator, "truth") == simulator.world.truth()
+    assert get(simulator, "truth") == simulator.world.truth()
     before = simulator.world.now
     assert command(simulator.url, "advance", seconds=3600).json == stamp(simulator.world.now)
     assert (simulator.world.now - before).total_seconds() == 3600
 
 
 def test_commands_break_things(simulator: Simulator) -> None:
-    """Requests fail as often as asked for, images are hidden until cleared, ties and tokens are reached too."""
+    """Commands make requests fail, hide images until cleared, shuffle ties and revoke tokens."""
     command(simulator.url, "fail", status=429, times=2, retry_after="1")
     login = send(simulator.url, "POST", TOKENS, {}, b"{}")
     replies = [ask(simulator) for _ in range(3)]
@@ -86,7 +86,7 @@ def test_commands_break_things(simulator: Simulator) -> None:
 
 
 def test_the_page_has_every_command(simulator: Simulator) -> None:
-    """docs/simulator.md names each command in a row of its own, with its method, and no other."""
+    """docs/simulator.md has one row for each command with its method, and no other."""
     control = Control(simulator.world, simulator.faults, simulator.identity, simulator.listing)
     page = (CHECKOUT / "docs" / "simulator.md").read_text()
 
@@ -95,10 +95,10 @@ def test_the_page_has_every_command(simulator: Simulator) -> None:
 
 
 def test_the_journal_can_be_read(simulator: Simulator) -> None:
-    """Journal and statistics tell what happened, from a number on, without a secret."""
+    """Journal and statistics report what happened, from any number on, without a secret."""
     command(simulator.url, "delete", count=1)
     ask(simulator, limit=2)
-    events, facts = look(simulator, "journal?since=1"), look(simulator, "statistics")
+    events, facts = get(simulator, "journal?since=1"), get(simulator, "statistics")
 
     assert [(event["seq"], event["kind"]) for event in events] == [(2, "deleted"), (3, "answer")]
     assert (events[1]["status"], events[1]["rows"], events[1]["total"], events[1]["query"]) == (200, 2, 19, "limit=2")
@@ -123,8 +123,10 @@ def test_the_journal_can_be_read(simulator: Simulator) -> None:
         ("change", {"count": -1}, 400),
     ],
 )
-def test_mistakes_are_told(simulator: Simulator, name: str, arguments: dict[str, object], status: int) -> None:
-    """A command that is not there or cannot be understood changes nothing and says why."""
+def test_invalid_commands_are_refused(
+    simulator: Simulator, name: str, arguments: dict[str, object], status: int
+) -> None:
+    """An unknown or invalid command changes nothing and says why."""
     before = simulator.world.truth()
     reply = command(simulator.url, name, **arguments)
 
@@ -135,22 +137,22 @@ def test_mistakes_are_told(simulator: Simulator, name: str, arguments: dict[str,
 
 
 def test_commands_are_off_by_default() -> None:
-    """Without control, the paths do not exist."""
+    """Without control, the paths of the commands do not exist."""
     with Simulator(World(1, 1)) as simulator:
         assert command(simulator.url, "delete").json["error_code"] == "APIGW.0101"
         assert len(simulator.world.truth()) == 1
 
 
-@pytest.mark.parametrize(("client", "heard"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
-def test_commands_come_from_this_machine_only(simulator: Simulator, client: str, *, heard: bool) -> None:
-    """Commands of other machines are none; for them the path does not exist."""
+@pytest.mark.parametrize(("client", "accepted"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
+def test_commands_come_from_this_machine_only(simulator: Simulator, client: str, *, accepted: bool) -> None:
+    """Commands are accepted only from this machine."""
     control = Control(simulator.world, simulator.faults, simulator.identity, simulator.listing)
 
-    assert control.concerns(Request("1", "POST", "/_simulator/delete", client=client)) is heard
+    assert control.concerns(Request("1", "POST", "/_simulator/delete", client=client)) is accepted
 
 
 def test_closing_ends_idle_connections_and_frees_the_port(simulator: Simulator) -> None:
-    """A kept connection ends when the simulator does, and the port can be used again at once; closing twice is fine."""
+    """Closing ends kept connections and frees the port at once, and may be repeated."""
     connection = dial(simulator)
     connection.recv(1)
     port = int(simulator.url.rsplit(":", 1)[1])
@@ -162,16 +164,16 @@ def test_closing_ends_idle_connections_and_frees_the_port(simulator: Simulator) 
         assert ask(again).json["total"] == 2
 
 
-def test_a_taken_port_is_told(simulator: Simulator) -> None:
-    """A port that is taken is named in a sentence of our own."""
+def test_a_port_in_use_is_a_clear_error(simulator: Simulator) -> None:
+    """A port that is in use is named in one of our errors."""
     port = int(simulator.url.rsplit(":", 1)[1])
     with pytest.raises(UsageError, match=f"port {port}"):
         Simulator(World(1, 0), port=port)
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999"])
-def test_lengths_that_lie_end_the_connection(simulator: Simulator, length: str) -> None:
-    """A Content-Length that is none, or far too large, is refused and the connection closed."""
+def test_an_invalid_content_length_ends_the_connection(simulator: Simulator, length: str) -> None:
+    """An invalid or far too large Content-Length is refused and the connection closed."""
     parts = simulator.url.removeprefix("http://").split(":")
     with socket.create_connection((parts[0], int(parts[1])), timeout=30) as connection:
         connection.sendall(f"POST {TOKENS} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
@@ -183,7 +185,7 @@ def test_lengths_that_lie_end_the_connection(simulator: Simulator, length: str) 
 
 @contextmanager
 def running(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``image-sync simulate`` as a process, and the line it says; ended whatever happens."""
+    """A process of ``image-sync simulate`` and the first line of its output; it is killed at the end."""
     environ = {**os.environ, **environment}
     with subprocess.Popen(
         [*START_COMMAND, *options], cwd=CHECKOUT, env=environ, stderr=subprocess.PIPE, text=True
@@ -195,18 +197,18 @@ def running(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
             process.kill()
 
 
-def told(line: str, name: str) -> str:
+def exported(line: str, name: str) -> str:
     """A variable of the export line."""
     return re.search(rf"{name}=(\S+)", line)[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
-    """One line says how to point the job at it, with a token that works; a signal ends it with status 0."""
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_a_signal(signal_number: signal.Signals) -> None:
+    """One line says how to use the simulator, with a valid token, and a signal ends it with exit code 0."""
     with running("--images", "123", "--page-cap", "50") as (process, line):
-        headers = {"X-Auth-Token": told(line, "IMAGE_SYNC_TOKEN")}
-        reply = send(told(line, "IMAGE_SYNC_ENDPOINT"), "GET", "/v1/images", headers)
-        process.send_signal(number)
+        headers = {"X-Auth-Token": exported(line, "IMAGE_SYNC_TOKEN")}
+        reply = send(exported(line, "IMAGE_SYNC_ENDPOINT"), "GET", "/v1/images", headers)
+        process.send_signal(signal_number)
         rest = process.communicate(timeout=30)[1]
 
     assert (reply.json["total"], len(reply.json["images"])) == (123, 50)
@@ -215,10 +217,10 @@ def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
 
 
 def test_the_command_shows_no_given_secret() -> None:
-    """A given token and a password are good, and said nowhere."""
+    """A token and a password that are set are accepted and never shown."""
     secret = {"IMAGE_SYNC_SIMULATOR_PASSWORD": "p4ssw0rd"}
     with running("--token", "t0ken", "--user", "reader", "--domain", "acme", **secret) as (_, line):
-        url = told(line, "IMAGE_SYNC_IAM_ENDPOINT")
+        url = exported(line, "IMAGE_SYNC_IAM_ENDPOINT")
         user = {"name": "reader", "password": "p4ssw0rd", "domain": {"name": "acme"}}
         identity = {"methods": ["password"], "password": {"user": user}}
         auth = {"auth": {"identity": identity, "scope": {"domain": {"name": "acme"}}}}
@@ -235,7 +237,7 @@ def test_the_command_shows_no_given_secret() -> None:
 def test_the_command_lets_days_pass() -> None:
     """With --churn-every, the world changes by itself."""
     with running("--churn-every", "0.05", "--churn", "50", "--control", "--images", "10") as (_, line):
-        url = told(line, "IMAGE_SYNC_ENDPOINT")
+        url = exported(line, "IMAGE_SYNC_ENDPOINT")
         first = last = send(url, "GET", "/_simulator/statistics", {}).json
         while last["revision"] == first["revision"]:
             last = send(url, "GET", "/_simulator/statistics", {}).json
@@ -243,8 +245,8 @@ def test_the_command_lets_days_pass() -> None:
     assert last["world_time"] > stamp(START)
 
 
-def test_mistakes_on_the_command_line() -> None:
-    """A missing secret and a duration nobody understands are told before anything is served."""
+def test_invalid_options_are_refused() -> None:
+    """A missing secret and an invalid duration are errors before anything is served."""
     runner = CliRunner()
     missing = runner.invoke(simulate, ["--user", "x"], env={"IMAGE_SYNC_SIMULATOR_PASSWORD": ""})
     wrong = runner.invoke(simulate, ["--churn-every", "soon"])
@@ -257,10 +259,10 @@ def test_mistakes_on_the_command_line() -> None:
 
 
 def test_secrets_come_from_files(tmp_path: Path) -> None:
-    """A key pair whose secret stands in a file is offered, and its secret not said."""
+    """The secret of a key pair can come from a file, and is not shown."""
     file = tmp_path / "secret"
     file.write_text("sk-in-file\n")
     with running("--access-key", "AK1", "--secret-key-file", str(file)) as (_, line):
-        assert told(line, "IMAGE_SYNC_ACCESS_KEY") == "AK1"
+        assert exported(line, "IMAGE_SYNC_ACCESS_KEY") == "AK1"
 
     assert "sk-in-file" not in line

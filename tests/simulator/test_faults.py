@@ -1,4 +1,4 @@
-"""Faults of the simulated cloud: what they make of an answer, and which answers they find."""
+"""Faults of the simulated cloud: how they change a response, and which requests they affect."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.mark.parametrize("retry_after", [None, "7", "-1", "Wed, 21 Oct 2037 07:28:00 GMT", "soon"])
-def test_throttling_is_told_in_the_gateways_words(simulator: Simulator, retry_after: str | None) -> None:
-    """429 names its window in the text; Retry-After comes exactly as given, or not at all; the next answer is good."""
+def test_throttling_has_the_gateways_text(simulator: Simulator, retry_after: str | None) -> None:
+    """A 429 names its window in the text; Retry-After is exactly the given one; the next response is good."""
     simulator.faults.add(throttled(200, "5 minute", retry_after=retry_after))
     reply = ask(simulator)
 
@@ -47,7 +47,7 @@ def test_throttling_is_told_in_the_gateways_words(simulator: Simulator, retry_af
 
 
 @pytest.mark.parametrize(
-    ("number", "code"),
+    ("http_status", "code"),
     [
         (400, "IEC.000000"),
         (401, "APIGW.0301"),
@@ -59,15 +59,15 @@ def test_throttling_is_told_in_the_gateways_words(simulator: Simulator, retry_af
         (504, "APIGW.0201"),
     ],
 )
-def test_statuses_have_the_vendors_shape(simulator: Simulator, number: int, code: str) -> None:
-    """Each status comes with the error code the vendor gives it; code, text and style can be others."""
-    simulator.faults.add(status(number))
-    simulator.faults.add(status(number, code="X.1", message="no", style="iec"))
-    simulator.faults.add(status(number, style="html"))
-    simulator.faults.add(status(number, style="iam", message="no"))
+def test_statuses_have_the_vendors_format(simulator: Simulator, http_status: int, code: str) -> None:
+    """Each status has the vendor's error code by default; code, text and format can be set."""
+    simulator.faults.add(status(http_status))
+    simulator.faults.add(status(http_status, code="X.1", message="no", style="iec"))
+    simulator.faults.add(status(http_status, style="html"))
+    simulator.faults.add(status(http_status, style="iam", message="no"))
     usual, own, page, iam = (ask(simulator) for _ in range(4))
 
-    assert {reply.status for reply in (usual, own, page, iam)} == {number}
+    assert {reply.status for reply in (usual, own, page, iam)} == {http_status}
     assert usual.json["error_code"] == code
     assert own.json == {"error_msg": "no", "error_code": "X.1"}
     assert page.headers["Content-Type"] == "text/html"
@@ -75,8 +75,8 @@ def test_statuses_have_the_vendors_shape(simulator: Simulator, number: int, code
     assert iam.json["error"]["message"] == "no"
 
 
-def test_a_redirect_says_where_to(simulator: Simulator) -> None:
-    """302 carries the Location given."""
+def test_a_redirect_has_a_location(simulator: Simulator) -> None:
+    """A 302 has the given Location."""
     simulator.faults.add(status(302, location="http://127.0.0.1:9/"))
     reply = ask(simulator)
 
@@ -85,7 +85,7 @@ def test_a_redirect_says_where_to(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("kind", ["html", "nan", "duplicate_keys", "deep", "empty", "error", "list", "text"])
 def test_garbage_comes_as_a_success(simulator: Simulator, kind: str) -> None:
-    """Each kind of garbage comes with 200, as JSON, and is no page with an image this world has."""
+    """Each kind of garbage comes with status 200 as JSON and contains no image of this world."""
     simulator.faults.add(garbage(kind))
     reply = ask(simulator)
 
@@ -95,7 +95,7 @@ def test_garbage_comes_as_a_success(simulator: Simulator, kind: str) -> None:
 
 
 def test_bodies_come_byte_for_byte(simulator: Simulator) -> None:
-    """A given body is served as it is."""
+    """A given body is served unchanged."""
     simulator.faults.add(body(b"\xff\x00"))
     simulator.faults.add(body("[1]", "text/plain"))
 
@@ -104,7 +104,7 @@ def test_bodies_come_byte_for_byte(simulator: Simulator) -> None:
 
 
 def test_images_and_total_can_be_anything(simulator: Simulator) -> None:
-    """``images`` and ``total`` take each of the wrong forms; the other member stays."""
+    """``images`` and ``total`` can have each of the wrong forms; the other member is unchanged."""
     wrong = [images("null"), images("missing"), images("object"), images("empty")]
     wrong += [total(-1), total("20"), total(None), total(1.5), total_off(3), total_off(-1), total_missing()]
     for effect in wrong:
@@ -123,15 +123,15 @@ def test_images_and_total_can_be_anything(simulator: Simulator) -> None:
 
 
 def test_offset_can_be_ignored(simulator: Simulator) -> None:
-    """The first page comes for every offset."""
+    """The first page is returned for every offset."""
     simulator.faults.add(offset_ignored(), times=None)
     first = ids(ask(simulator, limit=5))
 
     assert all(ids(ask(simulator, limit=5, offset=offset)) == first for offset in (5, 10, 100))
 
 
-def test_a_replica_may_not_know_all(simulator: Simulator) -> None:
-    """Hidden images are missing from list and total, where the rule says so, and found elsewhere."""
+def test_images_can_be_hidden(simulator: Simulator) -> None:
+    """Hidden images are missing from list and total in the requests of the rule only."""
     name = ids(ask(simulator))[3]
     simulator.faults.add(hidden([name]), times=None, offset=0)
 
@@ -141,7 +141,7 @@ def test_a_replica_may_not_know_all(simulator: Simulator) -> None:
 
 
 def test_reformatted_is_the_same_in_other_bytes(simulator: Simulator) -> None:
-    """The same content comes in new bytes each time."""
+    """Reformatted pages have the same content in new bytes each time."""
     plain = ask(simulator)
     simulator.faults.add(reformatted(), times=None)
     replies = [ask(simulator) for _ in range(3)]
@@ -151,7 +151,7 @@ def test_reformatted_is_the_same_in_other_bytes(simulator: Simulator) -> None:
 
 
 def test_faults_queue_up_and_constant_ones_stay(simulator: Simulator) -> None:
-    """Counted faults hit one request each in their order; a constant one hits all of them as well; clear ends both."""
+    """Counted faults hit one request each in their order, a constant one hits all, and clear ends both."""
     simulator.faults.add(total_off(1), times=None)
     simulator.faults.add(status(500), times=2)
     simulator.faults.add(status(503))
@@ -165,7 +165,7 @@ def test_faults_queue_up_and_constant_ones_stay(simulator: Simulator) -> None:
 
 
 def test_faults_find_their_request(simulator: Simulator) -> None:
-    """A fault can wait for the n-th request, an offset, an id or another path."""
+    """A fault can be limited to the n-th request, an offset, an id or another path."""
     name = ids(ask(simulator))[0]
     simulator.faults.add(status(500), nth=3, times=2)
     assert [ask(simulator).status for _ in range(5)] == [200, 200, 500, 500, 200]
@@ -180,18 +180,18 @@ def test_faults_find_their_request(simulator: Simulator) -> None:
     assert send(simulator.url, "POST", TOKENS, {}, b"{}").status == 429
 
 
-def test_the_world_may_change_between_two_answers(simulator: Simulator) -> None:
-    """The hook runs before each answer is looked up, with the request, and its changes are in that answer."""
-    asked = []
-    simulator.faults.before_answer = lambda request: (asked.append(request.query), simulator.world.delete())
+def test_the_world_may_change_between_responses(simulator: Simulator) -> None:
+    """The hook runs before each response with its request, and its changes are in that response."""
+    queries = []
+    simulator.faults.before_answer = lambda request: (queries.append(request.query), simulator.world.delete())
     totals = [ask(simulator, limit=limit).json["total"] for limit in (1, 2, 3)]
 
     assert totals == [19, 18, 17]
-    assert asked == ["limit=1", "limit=2", "limit=3"]
+    assert queries == ["limit=1", "limit=2", "limit=3"]
 
 
-def test_effects_that_do_not_exist_are_named() -> None:
-    """A mistake in an effect is a sentence of our own, when it is made."""
+def test_invalid_effects_are_refused() -> None:
+    """An invalid effect is a clear error when it is created."""
     for wrong in (
         lambda: garbage("x"),
         lambda: images("x"),

@@ -1,4 +1,4 @@
-"""Credentials of the simulated cloud: each is really checked, and wrong ones are refused in the vendor's words."""
+"""The simulated cloud really checks credentials, and refuses wrong ones with the vendor's texts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from sync.simulator import TOKENS, Keys, Login, Simulator, World
 
 LOGIN = Login("reader", "p4ss wörd", domain="acme", project="cn-north-4")
 KEYS = Keys("AKSIMULATED", "sk-simulated")
-# The vendor's own signer calls datetime.utcnow, which newer Pythons frown on.
+# The vendor's own signer calls datetime.utcnow, which is deprecated in newer Pythons.
 VENDOR = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """A cloud of three images that knows a user and a key pair."""
+    """A cloud of three images with a user and a key pair."""
     with Simulator(World(1, 3), login=LOGIN, keys=KEYS) as simulator:
         yield simulator
 
 
 def login(simulator: Simulator, *, scope: object = None, **changes: str) -> Reply:
-    """Ask for a token as Keystone v3 has it, with some parts changed."""
+    """Request a token from Keystone v3 with some parts changed."""
     parts = {"user": LOGIN.user, "password": LOGIN.password, "domain": LOGIN.domain} | changes
     user = {"name": parts["user"], "password": parts["password"], "domain": {"name": parts["domain"]}}
     identity = {"methods": ["password"], "password": {"user": user}}
@@ -41,7 +41,7 @@ def login(simulator: Simulator, *, scope: object = None, **changes: str) -> Repl
 
 
 def sign(simulator: Simulator, keys: Keys, query: list[tuple[str, str]], date: float | None = None) -> SdkRequest:
-    """A request for images, signed by the vendor's own code."""
+    """A request for images signed by the vendor's own code."""
     headers = {"Content-Type": "application/json", "User-Agent": "vendor"}
     if date is not None:
         headers["X-Sdk-Date"] = datetime.fromtimestamp(date, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -54,12 +54,12 @@ def sign(simulator: Simulator, keys: Keys, query: list[tuple[str, str]], date: f
 
 
 def send_signed(simulator: Simulator, request: SdkRequest) -> Reply:
-    """Send what was signed."""
+    """Send a signed request."""
     return send(simulator.url, "GET", request.uri, request.header_params)
 
 
 def test_a_token_is_needed(simulator: Simulator) -> None:
-    """Without a token, with a wrong one, and with a good one: 401, 401, 200."""
+    """A request without a token or with a wrong one gets 401, with a valid one 200."""
     none = send(simulator.url, "GET", "/v1/images", {})
     wrong = ask(simulator, token="wrong")
 
@@ -70,8 +70,8 @@ def test_a_token_is_needed(simulator: Simulator) -> None:
     assert none.json["request_id"] == none.headers["X-Request-Id"]
 
 
-def test_a_given_token_is_the_token() -> None:
-    """The token given is the one that is good; without one, each simulator makes up its own."""
+def test_the_token_can_be_set() -> None:
+    """A token that is set is valid; by default each simulator creates its own."""
     with Simulator(World(1, 0), token="mine") as simulator, Simulator(World(1, 0)) as other:
         assert ask(simulator, token="mine").status == 200
         assert ask(other, token="mine").status == 401
@@ -82,7 +82,7 @@ def test_a_given_token_is_the_token() -> None:
     "scope", [{"domain": {"name": "acme"}}, {"project": {"name": "cn-north-4"}}, {"domain": {"id": "1" * 32}}]
 )
 def test_a_password_gives_a_token(simulator: Simulator, scope: object) -> None:
-    """The right password gives 201, a token in the header that is good, its times in the body; calls are counted."""
+    """The right password gives 201, a valid token and its lifetime; logins are counted."""
     reply = login(simulator, scope=scope)
     token = reply.json["token"]
     life = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["issued_at"])
@@ -98,8 +98,8 @@ def test_a_password_gives_a_token(simulator: Simulator, scope: object) -> None:
 @pytest.mark.parametrize(
     "changes", [{"user": "x"}, {"password": "x"}, {"domain": "x"}, {"scope": {"domain": {"name": "x"}}}]
 )
-def test_a_wrong_login_gives_none(simulator: Simulator, changes: dict[str, str]) -> None:
-    """Each wrong part is refused, in the identity service's own shape, without a token."""
+def test_a_wrong_login_gives_no_token(simulator: Simulator, changes: dict[str, str]) -> None:
+    """Each wrong part is refused in the identity service's format, without a token."""
     reply = login(simulator, **changes)
 
     assert reply.status == 401
@@ -108,15 +108,15 @@ def test_a_wrong_login_gives_none(simulator: Simulator, changes: dict[str, str])
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"auth": 1}', b"\xff", b"[" * 100_000])
-def test_what_is_no_login_is_a_bad_request(simulator: Simulator, body: bytes) -> None:
-    """A body that is no login is answered with 400."""
+def test_an_invalid_login_is_a_bad_request(simulator: Simulator, body: bytes) -> None:
+    """An invalid body of a login gets status 400."""
     reply = send(simulator.url, "POST", TOKENS, {}, body)
 
     assert (reply.status, reply.json["error"]["code"]) == (400, 400)
 
 
 def test_tokens_expire() -> None:
-    """A token is good until its time is over, by the server's clock, and is then refused with that time."""
+    """A token is valid until it expires by the server's clock, and is then refused with that time."""
     with Simulator(World(1, 0), login=LOGIN, token_lifetime=60) as simulator:
         reply = login(simulator)
         token = reply.headers["X-Subject-Token"]
@@ -129,7 +129,7 @@ def test_tokens_expire() -> None:
 
 
 def test_tokens_can_be_revoked(simulator: Simulator) -> None:
-    """After revoking, no token is good, the fixed one included; a new one is."""
+    """Revoking ends every token, even a fixed one; new tokens are valid."""
     old = login(simulator).headers["X-Subject-Token"]
     simulator.identity.revoke()
 
@@ -148,8 +148,8 @@ def test_tokens_can_be_revoked(simulator: Simulator) -> None:
         [("sort_key", "name"), ("offset", "0"), ("__os_type", "Linux"), ("id", "a-b_c.d")],
     ],
 )
-def test_the_vendors_signature_is_right(simulator: Simulator, query: list[tuple[str, str]]) -> None:
-    """What the vendor's own signer signed passes; the same with another query, path or header does not."""
+def test_the_vendors_signature_is_accepted(simulator: Simulator, query: list[tuple[str, str]]) -> None:
+    """A request signed by the vendor's code is accepted; with another query or header it is refused."""
     request = sign(simulator, KEYS, query)
     headers = dict(request.header_params)
 
@@ -164,8 +164,8 @@ def test_the_vendors_signature_is_right(simulator: Simulator, query: list[tuple[
 
 
 @VENDOR
-def test_other_keys_do_not_pass(simulator: Simulator) -> None:
-    """A wrong secret, an unknown access key and an uncalled-for security token are refused; the journal says why."""
+def test_other_keys_are_refused(simulator: Simulator) -> None:
+    """A wrong secret, an unknown access key and an unexpected security token are refused, and the journal says why."""
     wrong = [Keys(KEYS.access, "x"), Keys("AKOTHER", KEYS.secret), Keys(KEYS.access, KEYS.secret, "sts")]
     replies = [send_signed(simulator, sign(simulator, keys, [])) for keys in wrong]
     reasons = [str(event.detail["signature"]) for event in simulator.journal.events(kind="note")]
@@ -176,7 +176,7 @@ def test_other_keys_do_not_pass(simulator: Simulator) -> None:
 
 @VENDOR
 def test_temporary_keys_need_their_token() -> None:
-    """Keys with a security token pass only with it."""
+    """Keys with a security token are accepted only with it."""
     keys = Keys("AKTEMP", "sk", "sts")
     with Simulator(World(1, 0), keys=keys) as simulator:
         assert send_signed(simulator, sign(simulator, keys, [])).status == 200
@@ -186,7 +186,7 @@ def test_temporary_keys_need_their_token() -> None:
 @VENDOR
 @pytest.mark.parametrize(("minutes", "status"), [(-16, 401), (-14, 200), (14, 200), (16, 401)])
 def test_clocks_may_be_a_quarter_of_an_hour_off(minutes: int, status: int) -> None:
-    """A signature is good within 15 minutes of the server's clock, which the Date header shows."""
+    """A signature is valid within 15 minutes of the server's clock, which the Date header shows."""
     with Simulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         reply = send_signed(simulator, sign(simulator, KEYS, []))
         again = send_signed(simulator, sign(simulator, KEYS, [], time.time() + minutes * 60))
@@ -198,7 +198,7 @@ def test_clocks_may_be_a_quarter_of_an_hour_off(minutes: int, status: int) -> No
 
 @VENDOR
 def test_a_key_is_locked_after_too_many_failures(simulator: Simulator) -> None:
-    """After more than five wrong signatures in a row a good one is refused too, for five minutes."""
+    """After more than five wrong signatures in a row, the key is locked for five minutes."""
     bad = Keys(KEYS.access, "x")
     for _ in range(5):
         send_signed(simulator, sign(simulator, bad, []))
@@ -213,7 +213,7 @@ def test_a_key_is_locked_after_too_many_failures(simulator: Simulator) -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    """Login and keys can be printed."""
+    """The repr of a login or of keys shows no secret."""
     assert "p4ss" not in repr(LOGIN)
     assert "sk-simulated" not in repr(KEYS)
     assert "sts" not in repr(Keys("a", "b", "sts"))

@@ -1,4 +1,4 @@
-"""``GET /v1/images`` of the simulated cloud, asked over HTTP and compared with the plainest possible reference."""
+"""``GET /v1/images`` of the simulated cloud over HTTP, compared with a simple reference."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FILTERS = [parameter for name, parameter in fields.FILTERS.items() if name not i
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """A cloud of 700 images, some of them deleted."""
+    """A cloud of 700 images and 50 deleted ones."""
     world = World(5, 750)
     world.delete(50)
     with Simulator(world) as simulator:
@@ -59,7 +59,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def reference(world: World, query: dict[str, str]) -> list[Document]:
-    """All matching images in order, by the document, one step after the other."""
+    """All matching images in order, according to the API document."""
     images = [entry.document for entry in world.entries(deleted=query.get("status") == "deleted")]
     for parameter in PARAMETERS:
         if parameter.name in fields.FILTERS and parameter.name in query:
@@ -68,18 +68,18 @@ def reference(world: World, query: dict[str, str]) -> list[Document]:
     return sorted(images, key=lambda image: str(image[query.get("sort_key", "created_at")]), reverse=descending)
 
 
-def matches(image: Document, name: str, wanted: str) -> bool:
-    """One filter on one image."""
+def matches(image: Document, name: str, expected: str) -> bool:
+    """Whether an image passes one filter."""
     if name == "__isregistered" and image["visibility"] == "public":
         return True
-    if name.startswith("__support") and wanted == "false":
+    if name.startswith("__support") and expected == "false":
         return image.get(name, "false") == "false"
     value = image.get(name)
-    return (json.dumps(value) if isinstance(value, bool) else value) == wanted
+    return (json.dumps(value) if isinstance(value, bool) else value) == expected
 
 
 def some_query(rng: Random) -> dict[str, str]:
-    """Up to three filters, an order and a page, by chance."""
+    """A random query with up to three filters, an order and a page."""
     query = {filter_.name: rng.choice(filter_.choices) for filter_ in rng.sample(FILTERS, rng.randrange(4))}
     for parameter in PARAMETERS:
         if parameter.name in {"sort_key", "sort_dir"} and rng.random() < 0.7:
@@ -90,7 +90,7 @@ def some_query(rng: Random) -> dict[str, str]:
 
 
 def test_pages_are_those_of_the_reference(simulator: Simulator) -> None:
-    """150 queries of filters, orders and pages by chance give the very rows and total of the plain reference."""
+    """150 random queries give the same rows and total as the reference."""
     rng, rows = Random(1), 0
     for _ in range(150):
         query = some_query(rng)
@@ -104,8 +104,8 @@ def test_pages_are_those_of_the_reference(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("name", [filter_.name for filter_ in FILTERS])
-def test_every_filter_lets_some_pass_and_holds_some_back(simulator: Simulator, name: str) -> None:
-    """Each of the filters, alone, has an effect, for each value the document names."""
+def test_every_filter_has_an_effect(simulator: Simulator, name: str) -> None:
+    """Each filter alone has an effect, for each value in the document."""
     choices = next(filter_.choices for filter_ in FILTERS if filter_.name == name)
     totals = [ask(simulator, **{name: choice}).json["total"] for choice in choices]
 
@@ -117,18 +117,18 @@ def test_every_filter_lets_some_pass_and_holds_some_back(simulator: Simulator, n
 
 
 def test_id_and_name_match_exactly(simulator: Simulator) -> None:
-    """``id`` and ``name`` find what is called so, not what begins so; Chinese names and blanks too."""
+    """``id`` and ``name`` match the whole value, even with Chinese characters and spaces."""
     image = next(image for image in simulator.world.truth().values() if not str(image["name"]).isascii())
     name = str(image["name"])
 
     assert ids(ask(simulator, id=image["id"])) == [image["id"]]
     assert ask(simulator, id=str(image["id"])[:-1]).json == {"images": [], "total": 0}
-    assert {found["name"] for found in ask(simulator, name=name).json["images"]} == {name}
+    assert {match["name"] for match in ask(simulator, name=name).json["images"]} == {name}
     assert ask(simulator, name=name[:-1]).json["total"] == 0
 
 
-def test_deleted_ones_only_for_those_who_ask(simulator: Simulator) -> None:
-    """A deleted image is not in the list and not found by id, but by ``status=deleted``, also together with its id."""
+def test_deleted_images_need_their_status(simulator: Simulator) -> None:
+    """A deleted image is found only by ``status=deleted``, also together with its id."""
     gone = ask(simulator, status="deleted").json["images"]
     name = gone[0]["id"]
 
@@ -140,7 +140,7 @@ def test_deleted_ones_only_for_those_who_ask(simulator: Simulator) -> None:
 
 
 def test_defaults_are_the_documents(simulator: Simulator) -> None:
-    """Without parameters: 500 rows, newest first; an offset beyond the end gives none, and the total all the same."""
+    """By default there are 500 rows, newest first; an offset beyond the end gives none, and the total."""
     reply = ask(simulator)
     created = [image["created_at"] for image in reply.json["images"]]
 
@@ -170,7 +170,7 @@ def test_defaults_are_the_documents(simulator: Simulator) -> None:
     ],
 )
 def test_bad_parameters_are_refused(simulator: Simulator, query: dict[str, object]) -> None:
-    """What the API does not take is answered with 400 and its code for that."""
+    """Invalid parameters get status 400 and the API's error code."""
     reply = ask(simulator, **query)
 
     assert reply.status == 400
@@ -179,15 +179,15 @@ def test_bad_parameters_are_refused(simulator: Simulator, query: dict[str, objec
 
 
 def test_unknown_paths_are_the_gateways(simulator: Simulator) -> None:
-    """Another path or method is answered by the gateway, with the id of the request in header and body."""
+    """The gateway answers any other path or method, with the request id in header and body."""
     for reply in (ask(simulator, "/v2/images"), send(simulator.url, "POST", "/v1/images", {}, b"{}")):
         assert reply.status == 404
         assert reply.json["error_code"] == "APIGW.0101"
         assert reply.json["request_id"] == reply.headers["X-Request-Id"]
 
 
-def test_every_answer_has_an_id_and_a_date(simulator: Simulator) -> None:
-    """X-Request-Id is new in every answer, Date is there, and the journal knows the answer by that id."""
+def test_every_response_has_an_id_and_a_date(simulator: Simulator) -> None:
+    """Each response has a new X-Request-Id, which is in the journal, and a Date."""
     replies = [ask(simulator, limit=1) for _ in range(3)]
     noted = [event.detail["request_id"] for event in simulator.journal.answers()][-3:]
 
@@ -196,8 +196,8 @@ def test_every_answer_has_an_id_and_a_date(simulator: Simulator) -> None:
     assert all(reply.headers["Date"].endswith("GMT") for reply in replies)
 
 
-def test_one_connection_serves_many(simulator: Simulator) -> None:
-    """Questions and refusals follow each other on one connection."""
+def test_one_connection_serves_several_requests(simulator: Simulator) -> None:
+    """Pages and errors can follow each other on one connection."""
     connection = http.client.HTTPConnection(simulator.url.removeprefix("http://"), timeout=30)
     statuses, sockets = [], set()
     for target in ("/v1/images?limit=1", "/nowhere", "/v1/images?limit=0", "/v1/images?limit=500"):
@@ -213,35 +213,35 @@ def test_one_connection_serves_many(simulator: Simulator) -> None:
 
 
 def test_ties_keep_their_order_or_change_it() -> None:
-    """Equal created_at come in one order by default; with unstable ties in a new one each time, others stay put."""
+    """Images with equal created_at keep their order, or with unstable ties change only theirs in each response."""
     world = World(1, 0)
     for number in range(90):
         world.put({"id": f"{number:02}", "created_at": f"2024-01-01T00:00:{(number + 30) // 40:02}Z"})
     with Simulator(world) as simulator:
         query = {"sort_dir": "asc", "offset": 5, "limit": 50}
-        calm = {tuple(ids(ask(simulator, **query))) for _ in range(5)}
+        stable = {tuple(ids(ask(simulator, **query))) for _ in range(5)}
         simulator.listing.unstable_ties = True
-        wild = [ask(simulator, **query) for _ in range(5)]
+        shuffled = [ask(simulator, **query) for _ in range(5)]
 
-    assert calm == {tuple(f"{number:02}" for number in range(5, 55))}
-    assert len({tuple(ids(reply)) for reply in wild}) == 5
-    for reply in wild:
-        found = ids(reply)
-        assert sorted(set(found)) == sorted(found)
+    assert stable == {tuple(f"{number:02}" for number in range(5, 55))}
+    assert len({tuple(ids(reply)) for reply in shuffled}) == 5
+    for reply in shuffled:
+        names = ids(reply)
+        assert sorted(set(names)) == sorted(names)
         assert [image["created_at"][-3:-1] for image in reply.json["images"]] == ["00"] * 5 + ["01"] * 40 + ["02"] * 5
-        assert set(found[5:45]) == {f"{number:02}" for number in range(10, 50)}
-    assert len({name for reply in wild for name in ids(reply)}) > 50
+        assert set(names[5:45]) == {f"{number:02}" for number in range(10, 50)}
+    assert len({name for reply in shuffled for name in ids(reply)}) > 50
 
 
 def test_the_server_may_cap_pages() -> None:
-    """With a cap, pages are shorter than asked for and the total says nothing of it."""
+    """With a cap, pages are shorter than requested, and the total does not show it."""
     with Simulator(World(1, 30), page_cap=10) as simulator:
         assert [len(ids(ask(simulator, limit=limit))) for limit in (500, 10, 3)] == [10, 10, 3]
         assert ask(simulator).json["total"] == 30
 
 
-def test_moments_sort_as_moments() -> None:
-    """created_at is sorted as a moment, however it is written; what is none comes first."""
+def test_created_at_is_sorted_as_a_time() -> None:
+    """created_at is sorted as a time in any format; invalid ones come first."""
     world = World(1, 0)
     written = ["2024-01-01T00:00:00.5Z", "2024-01-01T00:00:00Z", "2024-01-01T08:00:01+08:00", "2023-12-31T23:59:59"]
     for number, text in enumerate([*written, "once upon a time"]):
@@ -251,7 +251,7 @@ def test_moments_sort_as_moments() -> None:
 
 
 def test_the_documents_sample_is_served_as_printed() -> None:
-    """The sample of the vendor's document comes back byte for byte, and is the sample's answer."""
+    """The example of the API document is served byte for byte."""
     world = World(1, 0)
     world.put(SAMPLE)
     with Simulator(world) as simulator:
@@ -261,27 +261,27 @@ def test_the_documents_sample_is_served_as_printed() -> None:
     assert reply.json == {"images": [json.loads(SAMPLE)], "total": 1}
 
 
-def live(world: World, enough: Event) -> int:
-    """Images go and come back until it is enough; returns how many days that took."""
+def churn_until(world: World, stop: Event) -> int:
+    """Delete and restore images until an event is set; the number of days that took."""
     days = 0
-    while not enough.is_set():
+    while not stop.is_set():
         world.churn(5, created=0, deleted=0.5, restored=0.5)
         days += 1
     return days
 
 
-def test_answers_and_changes_have_one_order() -> None:
-    """While images come and go all the time, every full answer shows exactly what its place in the journal says."""
-    world, enough, answers = World(1, 120), Event(), []
-    with Simulator(world) as simulator, ThreadPoolExecutor(1) as other:
-        living = other.submit(live, world, enough)
+def test_responses_and_changes_have_one_order() -> None:
+    """While images come and go, each full response shows exactly the images at its place in the journal."""
+    world, stop, answers = World(1, 120), Event(), []
+    with Simulator(world) as simulator, ThreadPoolExecutor(1) as executor:
+        days = executor.submit(churn_until, world, stop)
         for _ in range(60):
             before = world.journal.seq
             ask(simulator)
             answers += world.journal.answers(before)  # at once: the journal keeps the newest events only
-        enough.set()
+        stop.set()
 
-    assert living.result() > 10
+    assert days.result() > 10
     for event in answers:
         assert set(event.ids) == world.journal.present_throughout(event.seq, event.seq)
         assert event.detail["total"] == len(event.ids)

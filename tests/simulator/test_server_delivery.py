@@ -1,4 +1,4 @@
-"""What happens to answers of the simulated cloud on their way, seen on bare connections."""
+"""What happens to responses of the simulated cloud on their way, seen on plain sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulator_client import PATIENCE, ask, dial, receive, send
 
 from sync.simulator import TOKENS, Login, Simulator, World
 
-HOLD = 3600.0  # seconds; a fault that would last so long has to end with the server
+HOLD = 3600.0  # seconds; a fault of this length must end with the server
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.mark.parametrize(("part", "after"), [("head", 0), ("head", 1), ("head", 40), ("body", 0), ("body", 1000)])
 @pytest.mark.parametrize("reset", [True, False])
-def test_connections_break_where_told(simulator: Simulator, part: str, after: int, *, reset: bool) -> None:
-    """Exactly so many bytes come, and then a reset, or an orderly end."""
+def test_connections_break_after_the_given_bytes(simulator: Simulator, part: str, after: int, *, reset: bool) -> None:
+    """After exactly the given number of bytes the connection is reset or closed."""
     simulator.faults.add(drop(part, after, reset=reset))
     received, how = receive(dial(simulator))
     head, _, content = received.partition(b"\r\n\r\n")
@@ -39,7 +39,7 @@ def test_connections_break_where_told(simulator: Simulator, part: str, after: in
 
 
 def test_truncation_looks_like_an_end(simulator: Simulator) -> None:
-    """A truncated body has no length and ends in order; nothing but its content tells."""
+    """A truncated body has no length and ends in order, so that only its content shows it."""
     simulator.faults.add(truncate(500))
     received, how = receive(dial(simulator))
     head, _, content = received.partition(b"\r\n\r\n")
@@ -50,7 +50,7 @@ def test_truncation_looks_like_an_end(simulator: Simulator) -> None:
 
 
 def first_bytes(connection: socket.socket, count: int) -> bytes:
-    """So many bytes, or fewer if the connection ends."""
+    """The given number of bytes, or fewer if the connection ends."""
     received = b""
     while len(received) < count and (piece := connection.recv(count)):
         received += piece
@@ -58,8 +58,8 @@ def first_bytes(connection: socket.socket, count: int) -> bytes:
 
 
 @pytest.mark.parametrize("fault", [black_hole(), delay(HOLD), drip(0.001)], ids=["black hole", "delay", "drip"])
-def test_what_hangs_ends_with_the_server(simulator: Simulator, fault: object) -> None:
-    """Nothing (or next to nothing) comes while the fault lasts, and closing the simulator ends it at once."""
+def test_a_hanging_response_ends_with_the_server(simulator: Simulator, fault: object) -> None:
+    """At most one byte comes while the fault lasts, and closing the simulator ends it at once."""
     others = set(threading.enumerate())
     simulator.faults.add(fault)
     with dial(simulator) as connection:
@@ -76,7 +76,7 @@ def test_what_hangs_ends_with_the_server(simulator: Simulator, fault: object) ->
 
 
 def test_endless_bodies_end_with_the_server(simulator: Simulator) -> None:
-    """An endless body goes far beyond the page, and ends when the server does."""
+    """An endless body is longer than any page and ends with the server."""
     simulator.faults.add(endless())
     count = 0
     with dial(simulator) as connection:
@@ -89,7 +89,7 @@ def test_endless_bodies_end_with_the_server(simulator: Simulator) -> None:
 
 
 def test_drips_come_in_small_pieces(simulator: Simulator) -> None:
-    """A slow answer comes bit by bit and is whole in the end."""
+    """A slow response comes in small pieces and is complete in the end."""
     whole = ask(simulator, limit=1).body
     simulator.faults.add(drip(4000))
     with dial(simulator, "/v1/images?limit=1") as connection:
@@ -102,7 +102,7 @@ def test_drips_come_in_small_pieces(simulator: Simulator) -> None:
 
 
 def test_gzip_is_gzip(simulator: Simulator) -> None:
-    """The body unpacks to the page, layer by layer; a bomb is small on the wire and large unpacked."""
+    """The body unpacks to the page, layer by layer; a bomb is small in transit and large unpacked."""
     plain = ask(simulator).body
     simulator.faults.add(packed())
     simulator.faults.add(packed(layers=2))
@@ -117,8 +117,8 @@ def test_gzip_is_gzip(simulator: Simulator) -> None:
     assert len(gzip.decompress(bomb.body)) > 20_000_000
 
 
-def test_latency_is_in_every_answer_about_images() -> None:
-    """With latency, images come late and the rest at once: closing ends what waits, while a token is given."""
+def test_latency_affects_only_images() -> None:
+    """With latency, images come late, but a token at once, and closing ends the wait."""
     login = Login("u", "p")
     with FaultySimulator(World(1, 1), latency=HOLD, login=login) as simulator, dial(simulator) as connection:
         assert send(simulator.url, "POST", TOKENS, {}, b"{}").status == 400

@@ -13,7 +13,7 @@ from sync.domain.fields import FIELDS
 from sync.simulator import Keys, Simulator, World
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what the vendor's code does at import is not ours to mend
+    warnings.simplefilter("ignore")  # warnings at the import of the vendor's code are not ours to fix
     from huaweicloudsdkcore.auth.credentials import GlobalCredentials
     from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
     from huaweicloudsdkiec.v1 import IecClient, ListImagesRequest
@@ -30,22 +30,22 @@ def simulator() -> Iterator[Simulator]:
 
 
 def client(simulator: Simulator, keys: Keys = KEYS) -> IecClient:
-    """The vendor's client, pointed here."""
+    """The vendor's client for this simulator."""
     credentials = GlobalCredentials(keys.access, keys.secret, "domain")
     return IecClient.new_builder().with_credentials(credentials).with_endpoint(simulator.url).build()
 
 
 def test_the_sdk_reads_the_whole_list(simulator: Simulator) -> None:
-    """Page by page, the vendor's SDK gets exactly the images there are, with all 30 fields under its names."""
-    vendor, found = client(simulator), []
+    """Page by page, the vendor's SDK gets exactly the images of the world, with all 30 fields."""
+    vendor, images = client(simulator), []
     while True:
-        request = ListImagesRequest(limit=500, offset=len(found), sort_key="created_at", sort_dir="asc")
-        answer = vendor.list_images(request)
-        found += answer.images
-        if len(found) >= answer.total:
+        request = ListImagesRequest(limit=500, offset=len(images), sort_key="created_at", sort_dir="asc")
+        page = vendor.list_images(request)
+        images += page.images
+        if len(images) >= page.total:
             break
-    names = found[0].attribute_map
-    read = {image.id: {names[name]: getattr(image, name) for name in names} for image in found}
+    names = images[0].attribute_map
+    read = {image.id: {names[name]: getattr(image, name) for name in names} for image in images}
     truth = simulator.world.truth()
 
     assert set(names.values()) == {field.api for field in FIELDS}
@@ -53,18 +53,18 @@ def test_the_sdk_reads_the_whole_list(simulator: Simulator) -> None:
 
 
 def test_the_sdk_filters(simulator: Simulator) -> None:
-    """Parameters of the vendor's SDK arrive as what they are."""
+    """Query parameters of the vendor's SDK take effect."""
     request = ListImagesRequest(os_type="Windows", visibility="private", support_kvm="true")
-    answer = client(simulator).list_images(request)
+    page = client(simulator).list_images(request)
 
-    assert answer.images
-    assert {(image.os_type, image.visibility, image.support_kvm) for image in answer.images} == {
+    assert page.images
+    assert {(image.os_type, image.visibility, image.support_kvm) for image in page.images} == {
         ("Windows", "private", "true")
     }
 
 
-def test_the_sdk_understands_the_refusals(simulator: Simulator) -> None:
-    """The vendor's SDK reads code, text and request id out of the simulated cloud's refusals."""
+def test_the_sdk_understands_errors(simulator: Simulator) -> None:
+    """The vendor's SDK finds code, text and request id in the simulated cloud's errors."""
     with pytest.raises(ClientRequestException) as refused:
         client(simulator, Keys(KEYS.access, "wrong")).list_images(ListImagesRequest())
     simulator.faults.add(status(403))

@@ -1,4 +1,4 @@
-"""The images of the simulated cloud and what happens to them."""
+"""The images of the simulated cloud and the operations on them."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from checkout import CHECKOUT
 from sync.domain.fields import FIELDS, GPU_TYPES, STATUSES, Kind
 from sync.simulator import START, World
 
-STORY = (
+PROGRAM = (
     "import hashlib; from sync.simulator import World; w = World(7, 300); w.churn(20); w.churn(20);"
     "print(hashlib.sha256(b''.join(e.body for e in w.entries())).hexdigest(), w.now)"
 )
 
 
-def told(hash_seed: str) -> str:
-    """What another process, with its own order of sets, says of the same world."""
+def digest_of_a_process(hash_seed: str) -> str:
+    """The digest of the world in another process, with this seed for its hashes."""
     environment = {"PYTHONHASHSEED": hash_seed}
     return subprocess.run(
-        [sys.executable, "-c", STORY], cwd=CHECKOUT, env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", PROGRAM], cwd=CHECKOUT, env=environment, check=True, capture_output=True, text=True
     ).stdout
 
 
-def test_same_seed_same_story_in_every_process() -> None:
-    """Two processes make the same bytes of the same seed, also after two days of changes."""
-    stories = {told("1"), told("2")}
+def test_a_seed_gives_the_same_world_in_every_process() -> None:
+    """Two processes make the same bytes from the same seed, even after two days of changes."""
+    digests = {digest_of_a_process("1"), digest_of_a_process("2")}
 
-    assert len(stories) == 1
-    assert all(stories)
+    assert len(digests) == 1
+    assert all(digests)
 
 
-def test_another_seed_tells_another_story() -> None:
+def test_another_seed_gives_another_world() -> None:
     """Another seed gives other images."""
     assert not World(1, 50).truth().keys() & World(2, 50).truth().keys()
 
 
 def test_every_field_occurs_in_its_kind() -> None:
-    """All 30 fields occur, none besides, each in the form the API gives it."""
+    """All 30 fields and no others occur, each with the type that the API gives it."""
     forms = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.FLAG: str, Kind.TIME: str}
     images = list(World(3, 2000).truth().values())
 
@@ -58,7 +58,7 @@ def test_every_field_occurs_in_its_kind() -> None:
 
 
 def test_images_are_consistent() -> None:
-    """System and platform, gold and public, dates and states fit each other in every image."""
+    """System and platform, gold and public, dates and states match in every image."""
     for image in World(4, 2000).truth().values():
         assert image["status"] in STATUSES
         assert (image["visibility"] == "public") == (image["__imagetype"] == "gold")
@@ -71,15 +71,15 @@ def test_images_are_consistent() -> None:
         assert (image["deleted"], image["deleted_at"]) == (False, "")
 
 
-def test_some_share_a_moment_but_few() -> None:
-    """Some created_at occur more than once, most only once, so that ties are met and do not rule."""
+def test_few_images_share_a_created_at() -> None:
+    """Some images share their created_at, but most do not."""
     moments = Counter(image["created_at"] for image in World(1, 1000).truth().values())
 
     assert 10 < sum(count for count in moments.values() if count > 1) < 150
 
 
 def test_names_are_chinese_too() -> None:
-    """Some names are not ASCII, some look like ``web-frontend-2024.06``."""
+    """Some names are not ASCII, and some look like ``web-frontend-2024.06``."""
     names = [str(image["name"]) for image in World(1, 500).truth().values()]
 
     assert any(not name.isascii() for name in names)
@@ -87,7 +87,7 @@ def test_names_are_chinese_too() -> None:
 
 
 def test_operations_do_what_they_say() -> None:
-    """Create, change, delete and restore return exactly the ids whose images came, changed, went and returned."""
+    """Create, change, delete and restore return exactly the ids of the images they affected."""
     world = World(1, 100)
     start = world.truth()
 
@@ -106,7 +106,7 @@ def test_operations_do_what_they_say() -> None:
 
 
 def test_uploads_end() -> None:
-    """A queued image becomes saving and then active and registered, never the other way."""
+    """A queued image becomes saving and then active, never the other way."""
     world = World(1, 0)
     world.create(30)
     seen: dict[str, list[object]] = {name: [image["status"]] for name, image in world.truth().items()}
@@ -122,7 +122,7 @@ def test_uploads_end() -> None:
 
 
 def test_a_day_takes_a_day() -> None:
-    """Churn touches about the share asked for, and the clock shows the next day; advance moves it alone."""
+    """Churn changes about the given share and advances the clock by a day; advance moves only the clock."""
     world = World(1, 1000)
     day = world.churn(10)
     after = world.now
@@ -133,8 +133,8 @@ def test_a_day_takes_a_day() -> None:
     assert world.churn(0) == {"changed": [], "created": [], "restored": [], "deleted": []}
 
 
-def test_deleted_images_stay_listed_if_so_set() -> None:
-    """With show_deleted a deleted image stays, with the vendor's word for it; without, it is gone."""
+def test_show_deleted_keeps_deleted_images() -> None:
+    """With show_deleted, a deleted image stays in the list and is marked as deleted."""
     world = World(1, 10, show_deleted=True)
     (name,) = world.delete()
 
@@ -144,8 +144,8 @@ def test_deleted_images_stay_listed_if_so_set() -> None:
     assert name in world.journal.present_throughout(1, world.journal.seq)
 
 
-def test_what_is_put_stays_as_it_is() -> None:
-    """An image that was put is served byte for byte and is not touched by chance, whatever is wrong with it."""
+def test_an_image_that_was_put_is_never_changed() -> None:
+    """An image that was put is served byte for byte and never changed at random, even if it is invalid."""
     world = World(1, 5)
     bodies = [b'{"id" : "x" , "name":"\xff\xfe"}', b'{"name":"no id"}', b"not json", b"[" * 100_000, b'{"id":17}']
     keys = [world.put(body) for body in bodies]
@@ -162,7 +162,7 @@ def test_what_is_put_stays_as_it_is() -> None:
 
 
 def test_one_id_twice() -> None:
-    """An id can be listed twice; it is gone only when both are."""
+    """An id can be listed twice, and is gone only when both are removed."""
     world = World(1, 0)
     world.put({"id": "a", "name": "one"})
     second = world.put({"id": "a", "name": "two"}, twice=True)
@@ -180,12 +180,12 @@ def test_one_id_twice() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_present_throughout_is_what_every_moment_had(seed: int) -> None:
-    """For every interval, exactly those ids are present throughout that each single moment had."""
+    """In any interval, exactly those ids are present throughout that are present at each of its moments."""
     world, rng = World(seed, 12), Random(seed)
     moments = {world.journal.seq: set(world.truth())}
     for _ in range(30):
-        happens = rng.choice((world.create, world.change, world.delete, world.delete, world.restore))
-        happens(rng.randrange(1, 4))
+        operation = rng.choice((world.create, world.change, world.delete, world.delete, world.restore))
+        operation(rng.randrange(1, 4))
         moments[world.journal.seq] = set(world.truth())
 
     for first in moments:
@@ -194,8 +194,8 @@ def test_present_throughout_is_what_every_moment_had(seed: int) -> None:
             assert world.journal.present_throughout(first, last) == always
 
 
-def test_journal_forgets_events_not_lives() -> None:
-    """Only the latest events are kept, but how many there were, and who was there when, stays known."""
+def test_the_journal_keeps_counts_and_lifetimes() -> None:
+    """Only the latest events are kept, but all are counted, and the lifetime of each image stays known."""
     world = World(1, 3)
     (name,) = world.delete()
     for _ in range(20_100):

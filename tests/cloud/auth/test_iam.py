@@ -1,4 +1,4 @@
-"""Tokens that the run fetches itself: one login for all, renewed in time, at most twice a run, never a loop."""
+"""Tokens that a run requests itself: one login for all requests, renewed in time, at most two logins per run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DAY = 86_400.0
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """A cloud of three images that knows a user."""
+    """A cloud of three images with one user."""
     with FaultySimulator(World(1, 3), login=LOGIN) as simulator:
         yield simulator
 
 
 def read(simulator: Simulator, cache: TokenCache, pages: int = 1, *, seconds: float = SECONDS) -> None:
-    """One run that reads so many pages."""
+    """Read some pages in one run."""
     run = Run(seconds)
     with run.client(simulator, run.token(simulator, cache)) as client:
         for _ in range(pages):
@@ -36,7 +36,7 @@ def read(simulator: Simulator, cache: TokenCache, pages: int = 1, *, seconds: fl
 
 @pytest.mark.parametrize("project", [None, LOGIN.project])
 def test_one_login_serves_all_pages(simulator: Simulator, project: str | None) -> None:
-    """A password gives a token, for the domain or for a project, and all pages are read with that one."""
+    """One login with a password, for a domain or a project, gives the token that reads all pages."""
     run = Run()
     with run.client(simulator, run.token(simulator, user=reader(simulator, project=project))) as client:
         pages = [page(client) for _ in range(3)]
@@ -53,26 +53,26 @@ def test_one_login_serves_all_pages(simulator: Simulator, project: str | None) -
         ("cn-north-4", {"project": {"name": "cn-north-4", "domain": {"name": "acme"}}}),
     ],
 )
-def test_what_is_asked_is_keystone_v3(project: str | None, scope: object) -> None:
-    """The login is the password method of Keystone v3, uncompressed, without the catalog, with no token."""
+def test_the_login_request_is_keystone_v3(project: str | None, scope: object) -> None:
+    """The login uses the password method of Keystone v3, uncompressed, without the catalog and without a token."""
     with Recorder(201, {"X-Subject-Token": "some-token"}, b'{"token": {}}') as iam:
         user = IamUser(iam.url, "reader", "p4ss wörd", "acme", project)
         with FaultySimulator(World(1, 0)) as simulator:
             Run().token(simulator, user=user).headers("GET", simulator.url)
     method, target, headers, body = iam.asked[0]
-    who = {"name": "reader", "password": "p4ss wörd", "domain": {"name": "acme"}}
+    user_json = {"name": "reader", "password": "p4ss wörd", "domain": {"name": "acme"}}
 
     assert (method, target) == ("POST", "/v3/auth/tokens?nocatalog=true")
     assert headers["accept-encoding"] == "identity"
     assert "x-auth-token" not in headers
     assert json.loads(body)["auth"] == {
-        "identity": {"methods": ["password"], "password": {"user": who}},
+        "identity": {"methods": ["password"], "password": {"user": user_json}},
         "scope": scope,
     }
 
 
 def test_runs_of_one_process_share_a_token(simulator: Simulator) -> None:
-    """A schedule does not log in each time: ten runs, one login."""
+    """Ten runs of one process, as in a schedule, log in once."""
     cache = TokenCache()
     for _ in range(10):
         read(simulator, cache)
@@ -81,7 +81,7 @@ def test_runs_of_one_process_share_a_token(simulator: Simulator) -> None:
 
 
 def test_eight_threads_log_in_once(simulator: Simulator) -> None:
-    """Eight readers that start together share one login, though it takes its time."""
+    """Eight threads that start together share one login, even if it is slow."""
     simulator.faults.add(breakage.delay(0.3), path=TOKENS)
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
@@ -91,8 +91,8 @@ def test_eight_threads_log_in_once(simulator: Simulator) -> None:
     assert simulator.identity.token_calls == 1
 
 
-def test_eight_refused_threads_log_in_once(simulator: Simulator) -> None:
-    """Eight readers whose token is refused at the same time share one renewal, and each gets its page."""
+def test_eight_threads_renew_a_token_once(simulator: Simulator) -> None:
+    """Eight threads whose token is refused at the same time share one renewal, and each gets its page."""
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
         page(client)
@@ -104,7 +104,7 @@ def test_eight_refused_threads_log_in_once(simulator: Simulator) -> None:
 
 
 def test_a_token_that_expires_between_pages_is_renewed_once(simulator: Simulator) -> None:
-    """The page that was refused is asked for again with a new token, and the next ones use that."""
+    """A page refused for an expired token is requested again with a new token, which the next pages use too."""
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
         page(client)
@@ -116,8 +116,8 @@ def test_a_token_that_expires_between_pages_is_renewed_once(simulator: Simulator
     assert simulator.identity.token_calls == 2
 
 
-def test_a_token_is_renewed_before_it_runs_out(simulator: Simulator) -> None:
-    """A run does not start with a token that ends before its deadline, so nothing is ever refused."""
+def test_a_token_is_renewed_before_it_expires(simulator: Simulator) -> None:
+    """A token that would expire before the run's deadline is renewed first, so no request is refused."""
     clock = Clock()
     cache = TokenCache(clock)
     read(simulator, cache, seconds=900)
@@ -131,8 +131,8 @@ def test_a_token_is_renewed_before_it_runs_out(simulator: Simulator) -> None:
     assert set(statuses(simulator)) == {200}
 
 
-def test_a_token_is_not_renewed_early_for_a_dead_identity_service(simulator: Simulator) -> None:
-    """Where the renewal ahead of time fails, one try is made and the old token is used as long as it lives."""
+def test_an_early_renewal_that_fails_keeps_the_old_token(simulator: Simulator) -> None:
+    """If an early renewal fails, it is not tried again, and the old token is used until it expires."""
     clock = Clock()
     cache = TokenCache(clock)
     read(simulator, cache, seconds=900)
@@ -145,7 +145,7 @@ def test_a_token_is_not_renewed_early_for_a_dead_identity_service(simulator: Sim
 
 
 def read_on(simulator: Simulator, client: Client, clock: Clock, step: int) -> None:
-    """Read five more pages, one a second by the cloud's clock; ours goes on by ``step``."""
+    """Read five pages, one per second of the cloud's clock and one per ``step`` seconds of ours."""
     for _ in range(5):
         page(client)
         simulator.identity.skew += 1
@@ -153,8 +153,8 @@ def read_on(simulator: Simulator, client: Client, clock: Clock, step: int) -> No
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_short_tokens_make_no_loop(step: int) -> None:
-    """With tokens of 3 seconds a long run logs in twice, is then refused, and says why; also if our clock stops."""
+def test_short_lived_tokens_cause_no_endless_logins(step: int) -> None:
+    """With tokens of 3 seconds a long run logs in twice and then fails with the reason, even if our clock stops."""
     clock = Clock()
     with FaultySimulator(World(1, 3), login=LOGIN, token_lifetime=3) as simulator:
         run = Run()
@@ -169,8 +169,8 @@ def test_short_tokens_make_no_loop(step: int) -> None:
     assert statuses(simulator).count(401) == 1
 
 
-def test_short_tokens_serve_short_runs() -> None:
-    """A token shorter than the deadline is used while it lives: one login for two runs of three pages."""
+def test_a_short_lived_token_serves_short_runs() -> None:
+    """A token that lives shorter than the deadline is used while it lives: one login for two short runs."""
     with FaultySimulator(World(1, 3), login=LOGIN, token_lifetime=30) as simulator:
         cache = TokenCache(Clock())
         read(simulator, cache, 3, seconds=900)
@@ -179,8 +179,8 @@ def test_short_tokens_serve_short_runs() -> None:
         assert simulator.identity.token_calls == 1
 
 
-def test_refused_for_ever(simulator: Simulator) -> None:
-    """Where every token is refused, a run logs in twice at most, and the next one only once more."""
+def test_a_run_that_is_always_refused_logs_in_twice(simulator: Simulator) -> None:
+    """If every token is refused, a run logs in at most twice, and the next run only once."""
     simulator.faults.add(effects.status(401), times=None)
     cache = TokenCache()
     with pytest.raises(UnauthorizedError, match="the run logged in 2 times"):
@@ -192,8 +192,8 @@ def test_refused_for_ever(simulator: Simulator) -> None:
     assert (simulator.identity.token_calls, statuses(simulator)) == (3, [401] * 4)
 
 
-def test_eight_threads_refused_for_ever(simulator: Simulator) -> None:
-    """However many readers a run has, it logs in twice at most."""
+def test_eight_threads_that_are_always_refused_log_in_twice(simulator: Simulator) -> None:
+    """A run logs in at most twice, however many threads it has."""
     simulator.faults.add(effects.status(401), times=None)
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
@@ -204,7 +204,7 @@ def test_eight_threads_refused_for_ever(simulator: Simulator) -> None:
 
 
 def test_a_wrong_password_is_tried_once(simulator: Simulator) -> None:
-    """A refused login is not repeated: not by other readers, not by the next runs, until half an hour is over."""
+    """A refused login is not repeated for half an hour, neither by other threads nor by the next runs."""
     clock = Clock()
     cache = TokenCache(clock)
     wrong = reader(simulator, password="wrong")
@@ -223,13 +223,17 @@ def test_a_wrong_password_is_tried_once(simulator: Simulator) -> None:
 
     assert simulator.identity.token_calls == 2
     assert statuses(simulator) == []
-    for errors, word in ((first, "refuses the login"), (second, "refused this login 30 min"), (third, "refuses the")):
+    for errors, message in (
+        (first, "refuses the login"),
+        (second, "refused this login 30 min"),
+        (third, "refuses the"),
+    ):
         assert isinstance(errors, list)
-        assert all(isinstance(error, UnauthorizedError) and word in str(error) for error in errors)
+        assert all(isinstance(error, UnauthorizedError) and message in str(error) for error in errors)
 
 
 def test_a_password_changed_in_the_middle_of_a_run(simulator: Simulator) -> None:
-    """The token dies, the new login is refused, and that is what the run ends with."""
+    """If the password changes during a run, the run fails with the error of the new login."""
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
         page(client)
@@ -244,7 +248,7 @@ def test_a_password_changed_in_the_middle_of_a_run(simulator: Simulator) -> None
 
 
 def test_a_throttled_login_waits(simulator: Simulator) -> None:
-    """The identity service's limit is kept like any other: one wait for all readers, then one login."""
+    """A throttled login makes all threads wait once and then log in once."""
     simulator.faults.add(effects.throttled(5, "1 second", who="ip"), path=TOKENS)
     run = Run()
     with run.client(simulator, run.token(simulator)) as client:
@@ -257,7 +261,7 @@ def test_a_throttled_login_waits(simulator: Simulator) -> None:
 
 
 def test_a_dead_identity_service_uses_up_the_retries(simulator: Simulator) -> None:
-    """Faults of the identity service are tried again within the run's budget, and by no other reader afterwards."""
+    """Faults of the identity service are retried within the run's budget and not again by other threads."""
     simulator.faults.add(effects.status(503), times=None, path=TOKENS)
     run = Run(max_retries=1)
     with run.client(simulator, run.token(simulator)) as client:
@@ -268,7 +272,7 @@ def test_a_dead_identity_service_uses_up_the_retries(simulator: Simulator) -> No
 
 
 def test_users_do_not_share_tokens(simulator: Simulator) -> None:
-    """Another password or scope is another account in the cache."""
+    """Users that differ in password or project have their own tokens in the cache."""
     cache = TokenCache()
     users = [reader(simulator), reader(simulator, project=LOGIN.project)]
     tokens = {Run().token(simulator, cache, user).headers("GET", simulator.url)["X-Auth-Token"] for user in users}

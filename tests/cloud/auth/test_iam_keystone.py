@@ -1,4 +1,4 @@
-"""The login against a real Keystone v3, the service whose interface the cloud's identity service has."""
+"""Logging in to a real Keystone v3, whose interface the cloud's identity service has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "canary p4sswörd"
 
 @pytest.fixture(scope="module")
 def keystone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
-    """A running Keystone with a domain, a project and a reader; its environment is made once and kept."""
+    """A running Keystone with a domain, a project and a reader; its environment is installed once and kept."""
     cache = request.config.cache
     assert cache is not None
     server = Keystone(installed(cache.mkdir("keystone")), tmp_path_factory.mktemp("keystone"))
@@ -36,31 +36,31 @@ def keystone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         server.stop()
 
 
-def person(keystone: Keystone, name: str) -> str:
-    """One more reader of the same domain; its id."""
+def create_user(keystone: Keystone, name: str) -> str:
+    """Create another reader in the same domain; its id."""
     domain = keystone.ask("GET", "/v3/domains?name=acme")["domains"][0]["id"]
     return keystone.user(name, PASSWORD, domain, f"domains/{domain}")
 
 
 def user(keystone: Keystone, name: str = "reader", password: str = PASSWORD, project: str | None = None) -> IamUser:
-    """Somebody who asks for a token."""
+    """A user who requests tokens."""
     return IamUser(keystone.url, name, password, "acme", project)
 
 
-def token(who: IamUser, cache: TokenCache | None = None) -> str:
-    """The token that a run of its own uses."""
+def request_token(iam_user: IamUser, cache: TokenCache | None = None) -> str:
+    """The token that a new run uses."""
     run = Run(max_retries=0)
-    credential = IamToken(who, cache or TokenCache(), run.policy)
+    credential = IamToken(iam_user, cache or TokenCache(), run.policy)
     return credential.headers("GET", "https://iecs.myhuaweicloud.com/v1/images")["X-Auth-Token"]
 
 
 @pytest.mark.parametrize(("project", "scope"), [(None, "domain"), ("cn-north-4", "project")])
-def test_a_run_reads_with_a_token_of_keystone(keystone: Keystone, project: str | None, scope: str) -> None:
-    """Keystone gives a token for the domain or the project, knows it, and a run reads its pages with it."""
-    who, cache = user(keystone, project=project), TokenCache()
+def test_a_run_reads_with_a_keystone_token(keystone: Keystone, project: str | None, scope: str) -> None:
+    """Keystone issues a valid token for the domain or the project, and a run reads its pages with it."""
+    reader, cache = user(keystone, project=project), TokenCache()
     run = Run()
-    credential = IamToken(who, cache, run.policy)
-    known = keystone.look_up(value := token(who, cache))
+    credential = IamToken(reader, cache, run.policy)
+    details = keystone.look_up(value := request_token(reader, cache))
     with Simulator(World(1, 3)) as simulator:
         simulator.identity.revoke()
         simulator.identity.accept(value)
@@ -68,42 +68,42 @@ def test_a_run_reads_with_a_token_of_keystone(keystone: Keystone, project: str |
             images = json.loads(page(client))["images"]
 
     assert len(images) == 3
-    assert known[scope]["name"] == (project or "acme")
-    assert known["user"]["name"] == "reader"
+    assert details[scope]["name"] == (project or "acme")
+    assert details["user"]["name"] == "reader"
     assert run.stats.requests == 1
 
 
-def test_expiry_is_read_right(keystone: Keystone) -> None:
-    """The life of the token that is kept is the one Keystone itself tells of it."""
-    who, cache = user(keystone), TokenCache()
-    known = keystone.look_up(token(who, cache))
-    kept = cache.account(who).token
-    life = datetime.fromisoformat(known["expires_at"]) - datetime.fromisoformat(known["issued_at"])
+def test_the_lifetime_of_a_token_is_exact(keystone: Keystone) -> None:
+    """The lifetime of the cached token is the one that Keystone reports."""
+    reader, cache = user(keystone), TokenCache()
+    details = keystone.look_up(request_token(reader, cache))
+    cached = cache.account(reader).token
+    lifetime = datetime.fromisoformat(details["expires_at"]) - datetime.fromisoformat(details["issued_at"])
 
-    assert isinstance(kept, Token)
-    assert life.total_seconds() == LIFETIME
-    assert LIFETIME - 2 <= kept.life <= LIFETIME
+    assert isinstance(cached, Token)
+    assert lifetime.total_seconds() == LIFETIME
+    assert LIFETIME - 2 <= cached.life <= LIFETIME
 
 
 def test_a_wrong_password_does_not_lock_the_user(keystone: Keystone) -> None:
-    """Many runs with a wrong password fail, and the user is not locked; had each asked, it would be."""
-    person(keystone, "careful")
-    person(keystone, "careless")
+    """Many runs with a wrong password do not lock the user, because they share one refused login."""
+    create_user(keystone, "careful")
+    create_user(keystone, "careless")
     cache = TokenCache()
     for _ in range(2 * ATTEMPTS):
-        for name, kept in (("careful", cache), ("careless", TokenCache())):
+        for name, attempt_cache in (("careful", cache), ("careless", TokenCache())):
             with pytest.raises(UnauthorizedError) as caught:
-                token(user(keystone, name, "wrong"), kept)
+                request_token(user(keystone, name, "wrong"), attempt_cache)
             assert "canary" not in str(caught.value)
 
-    assert keystone.look_up(token(user(keystone, "careful")))
+    assert keystone.look_up(request_token(user(keystone, "careful")))
     with pytest.raises(UnauthorizedError, match="refuses the login"):
-        token(user(keystone, "careless"))
+        request_token(user(keystone, "careless"))
 
 
 def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
-    """When the password changes in the middle of a run, its token is dead, one renewal is tried and refused."""
-    changing = person(keystone, "changing")
+    """When the password changes during a run, its token is revoked, and one renewal is tried and refused."""
+    changing = create_user(keystone, "changing")
     run = Run(max_retries=0)
     credential = IamToken(user(keystone, "changing"), TokenCache(), run.policy)
     old = credential.headers("GET", keystone.url)
@@ -113,13 +113,13 @@ def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
     assert not keystone.look_up(old["X-Auth-Token"])
     with pytest.raises(UnauthorizedError, match="refuses the login"):
         credential.renew(old)
-    time.sleep(1.1)  # Keystone revokes by the second: a token of the very second of the change is dead as well
-    assert keystone.look_up(token(user(keystone, "changing", "another")))
+    time.sleep(1.1)  # Keystone revokes by the second: a token of the second of the change is revoked too
+    assert keystone.look_up(request_token(user(keystone, "changing", "another")))
 
 
-def test_a_user_without_a_role_is_told_so(keystone: Keystone) -> None:
-    """A right password for a scope in which the user has no role is refused, and the error speaks of the role."""
-    person(keystone, "outsider")
+def test_a_user_without_a_role_is_refused(keystone: Keystone) -> None:
+    """A user with the right password but no role in the project is refused, and the error mentions the role."""
+    create_user(keystone, "outsider")
 
     with pytest.raises(UnauthorizedError, match="has a role there"):
-        token(user(keystone, "outsider", project="cn-north-4"))
+        request_token(user(keystone, "outsider", project="cn-north-4"))

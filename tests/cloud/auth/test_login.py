@@ -1,4 +1,4 @@
-"""What an identity service can answer besides a token: each is one of our errors, bounded, and shows no secret."""
+"""Every failed login is one of our errors, bounded in size and time, and shows no secret."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 GOOD = b'{"token": {"expires_at": "2026-11-25T12:00:00.000000Z", "issued_at": "2026-11-24T12:00:00.000000Z"}}'
 
 
-def life(body: bytes, headers: dict[str, str] | None = None) -> float:
-    """Seconds that a token lives which comes with this body and these headers."""
+def lifetime(body: bytes, headers: dict[str, str] | None = None) -> float:
+    """Seconds that a token lives, according to a login response with this body and these headers."""
     with Recorder(201, {"X-Subject-Token": TOKEN, **(headers or {})}, body) as iam:
         run, user = Run(), IamUser(iam.url, "reader", PASSWORD, "acme")
         return log_in(user, run.policy, timeout=10, clock=Clock(5.0)).life
@@ -66,7 +66,7 @@ def life(body: bytes, headers: dict[str, str] | None = None) -> float:
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_login_that_fails_shows_no_secret(error: type[CloudError], effect: effects.Effect) -> None:
-    """Neither the error nor anything it came from shows the password or a token, even where the service echoes it."""
+    """No error of a failed login, nor its causes, contains the password or a token, even if the service echoes it."""
     protect(PASSWORD)
     with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         simulator.faults.add(effect, times=None, path=TOKENS)
@@ -77,17 +77,17 @@ def test_a_login_that_fails_shows_no_secret(error: type[CloudError], effect: eff
 
     shown = all_text(caught.value)
     assert "canary" not in shown
-    assert "httpx." not in "".join(f"{type(part).__module__}." for part in chain(caught.value))
+    assert "httpx." not in "".join(f"{type(part).__module__}." for part in causes(caught.value))
 
 
-def chain(error: BaseException | None) -> list[BaseException]:
-    """An error and all it came from."""
-    return [error, *chain(error.__cause__ or error.__context__)] if error else []
+def causes(error: BaseException | None) -> list[BaseException]:
+    """An error and all its causes."""
+    return [error, *causes(error.__cause__ or error.__context__)] if error else []
 
 
 @pytest.mark.parametrize("value", ["", "canary token", "canary-tokén", "canary\ttoken"])
-def test_a_token_that_is_none_is_refused(value: str) -> None:
-    """What can't travel in a header is refused before the HTTP library would quote it in an error."""
+def test_an_invalid_token_is_refused(value: str) -> None:
+    """A token that can't be sent in a header is refused before the HTTP library would quote it in an error."""
     with Recorder(201, {"X-Subject-Token": value}, GOOD) as iam, FaultySimulator(World(1, 0)) as simulator:
         run = Run()
         credential = run.token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
@@ -98,8 +98,8 @@ def test_a_token_that_is_none_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["canary\ntoken", "canary-tokén"])
-def test_a_given_token_that_can_not_be_sent_is_not_quoted(token: str) -> None:
-    """The HTTP library's error quotes such a header; ours does not."""
+def test_a_given_token_that_cannot_be_sent_is_not_quoted(token: str) -> None:
+    """A configured token that can't be sent in a header is an error that does not contain it."""
     with FaultySimulator(World(1, 0)) as simulator:
         run = Run(max_retries=0)
         with run.client(simulator, GivenToken(token)) as client, pytest.raises(RejectedError) as caught:
@@ -108,8 +108,8 @@ def test_a_given_token_that_can_not_be_sent_is_not_quoted(token: str) -> None:
     assert "canary" not in all_text(caught.value)
 
 
-def test_a_redirect_is_not_followed() -> None:
-    """Neither password nor token goes where an answer points to."""
+def test_a_redirect_of_a_login_is_not_followed() -> None:
+    """A redirect is an error, and neither password nor token is sent to its address."""
     with Recorder(201, {"X-Subject-Token": TOKEN}, GOOD) as elsewhere:
         moved = {"Location": f"{elsewhere.url}/v3/auth/tokens"}
         with Recorder(307, moved) as iam, FaultySimulator(World(1, 0)) as simulator:
@@ -129,7 +129,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_no_repr_shows_a_secret() -> None:
-    """Credentials, users, tokens and the cache can be printed; the logs mask a token from the moment it is there."""
+    """Credentials, users, tokens and the cache show no secret in their repr, and logs mask each new token."""
     with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         cache, run = TokenCache(), Run()
         credential = run.token(simulator, cache)
@@ -141,8 +141,8 @@ def test_no_repr_shows_a_secret() -> None:
     assert mask(f"got {token}") == "got ***"
 
 
-def test_who_waits_gives_up_with_its_run() -> None:
-    """Who waits for another's login still ends at the deadline of its own run, and asks nothing."""
+def test_waiting_for_another_login_ends_at_the_deadline() -> None:
+    """A run that waits for another run's login ends at its own deadline without a request."""
     with FaultySimulator(World(1, 0), login=LOGIN) as simulator:
         cache = TokenCache()
         with cache.account(reader(simulator)).turn, pytest.raises(DeadlineError):
@@ -151,8 +151,8 @@ def test_who_waits_gives_up_with_its_run() -> None:
         assert simulator.identity.token_calls == 0
 
 
-def test_a_login_that_drips_ends_with_its_run() -> None:
-    """The head of an answer that never ends, each byte of it in time, holds up no one beyond the deadline."""
+def test_a_slow_login_ends_at_the_deadline() -> None:
+    """A login whose response arrives byte by byte ends at the run's deadline."""
 
     def drip(connection: socket.socket, _: Asked) -> None:
         while True:
@@ -178,8 +178,8 @@ def test_a_login_that_drips_ends_with_its_run() -> None:
         (b'{"token": {}}', NOW, math.inf),
     ],
 )
-def test_life_is_told_by_the_services_own_clock(body: bytes, date: datetime | None, seconds: float) -> None:
-    """Seconds to live come from the service's own times, whatever this machine's clock says; or they are not known."""
+def test_the_lifetime_comes_from_the_services_clock(body: bytes, date: datetime | None, seconds: float) -> None:
+    """The lifetime of a token comes from the service's own times, not from our clock; without them it is unknown."""
     headers = {"Date": format_datetime(date, usegmt=True)} if date else {}
 
-    assert life(body, headers) == seconds
+    assert lifetime(body, headers) == seconds

@@ -1,4 +1,4 @@
-"""Request signatures are the vendor's, cover what is really sent, are never repeated, and a wrong clock is named."""
+"""Request signatures equal the vendor's and cover the request as it is sent; a wrong clock is named."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SEGMENT = TEXT.filter(lambda text: text not in {".", ".."} and "/" not in text)
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """A cloud of three images that knows a key pair."""
+    """A cloud of three images with one key pair."""
     with FaultySimulator(World(1, 3), keys=KEYS) as simulator:
         yield simulator
 
 
-def vendor(host: str, path: str, query: list[tuple[str, str]], date: str, keys: Keys) -> str:
-    """What the vendor's own signer puts into ``Authorization``."""
+def vendor_signature(host: str, path: str, query: list[tuple[str, str]], date: str, keys: Keys) -> str:
+    """The ``Authorization`` header of the vendor's own signer."""
     request = SdkRequest("GET", "https", host, path, None, query, {"X-Sdk-Date": date}, "")
     credentials = GlobalCredentials(keys.access, keys.secret, "account-id")
     if keys.security_token:
@@ -54,23 +54,23 @@ def vendor(host: str, path: str, query: list[tuple[str, str]], date: str, keys: 
     moment=st.integers(0, 4_000_000_000),
     keys=st.builds(Keys, WORD, WORD, st.none() | WORD),
 )
-def test_signatures_are_the_vendors(
+def test_signatures_equal_the_vendors(
     host: str, path: list[str], query: list[tuple[str, str]], moment: int, keys: Keys
 ) -> None:
-    """Any host, path, query, moment and keys are signed as the vendor's own code signs them."""
+    """Any host, path, query, time and keys are signed exactly as the vendor's own code signs them."""
     resource = "/v1" + "".join(f"/{quote(part, safe='')}" for part in path)
     url = f"https://{host}{resource}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
     signer = SignedRequests(keys.access, keys.secret, keys.security_token, domain_id="account-id", clock=Clock(moment))
     headers = signer.headers("GET", url)
 
-    expected = vendor(headers["Host"], resource, query, headers["X-Sdk-Date"], keys)
+    expected = vendor_signature(headers["Host"], resource, query, headers["X-Sdk-Date"], keys)
     assert headers["Authorization"] == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(host=HOST, query=st.dictionaries(TEXT.filter(bool), TEXT, max_size=5))
-def test_what_is_signed_is_what_is_sent(host: str, query: dict[str, str]) -> None:
-    """The HTTP library sends the signed Host header once, and a query that decodes to the parameters meant."""
+def test_the_signed_request_is_the_one_sent(host: str, query: dict[str, str]) -> None:
+    """The HTTP library sends the signed Host header once, and a query that decodes to the same parameters."""
     url = f"https://{host}/v1/images?{urlencode(query, quote_via=quote)}"
     headers = SignedRequests("ak", "sk").headers("GET", url)
     sent = httpx.Request("GET", url, headers=dict(headers))
@@ -82,15 +82,15 @@ def test_what_is_signed_is_what_is_sent(host: str, query: dict[str, str]) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(query=st.fixed_dictionaries({"name": TEXT, "id": TEXT}))
-def test_any_filter_passes_the_gate(simulator: Simulator, query: dict[str, str]) -> None:
-    """Whatever the values of a filter, the signature of the request that arrives is right."""
+def test_any_filter_is_signed_correctly(simulator: Simulator, query: dict[str, str]) -> None:
+    """Whatever the values of a filter, the cloud accepts the signature."""
     run = Run()
     with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
         assert json.loads(page(client, **query)) == {"images": [], "total": 0}
 
 
-def test_a_blank_is_sent_as_a_signature_reads_it() -> None:
-    """A blank in a filter goes out as %20: a + would be signed as a plus."""
+def test_a_space_is_sent_as_percent_20() -> None:
+    """A space in a filter is sent as %20, because a + would be signed as a plus sign."""
     with Recorder(200, {}, b"{}") as api:
         with Run().client(api, SignedRequests("ak", "sk")) as client:
             page(client, name="a b+c")
@@ -98,8 +98,8 @@ def test_a_blank_is_sent_as_a_signature_reads_it() -> None:
         assert api.asked[0][1] == "/v1/images?name=a%20b%2Bc"
 
 
-def test_temporary_keys_bring_their_token() -> None:
-    """The security token of temporary keys is sent and signed, and so is the account where it is given."""
+def test_temporary_keys_send_their_security_token() -> None:
+    """The security token of temporary keys is sent and signed, and so is the account if it is set."""
     keys = Keys("AKTEMP", "sk", "sts")
     with FaultySimulator(World(1, 3), keys=keys) as simulator:
         run = Run()
@@ -115,7 +115,7 @@ def test_temporary_keys_bring_their_token() -> None:
 
 
 def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
-    """A refused signature is not repeated, even when the clock has moved on, since failures lock the key."""
+    """A refused signature is not retried, even if the clock has moved on, since failures lock the key."""
     moments = iter(range(1_000))
 
     def ticking() -> float:
@@ -135,10 +135,10 @@ def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "words"), [(16, "16 minutes behind the cloud's"), (-16, "16 minutes ahead of the cloud's")]
+    ("minutes", "message"), [(16, "16 minutes behind the cloud's"), (-16, "16 minutes ahead of the cloud's")]
 )
-def test_a_wrong_clock_is_named(minutes: int, words: str) -> None:
-    """Where the two clocks are too far apart, the error says by how much, which way, and what to do."""
+def test_a_wrong_clock_is_named(minutes: int, message: str) -> None:
+    """If our clock and the cloud's are too far apart, the error says by how much, in which direction and what to do."""
     with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         credential = SignedRequests(KEYS.access, KEYS.secret)
         with Run().client(simulator, credential) as client, pytest.raises(UnauthorizedError) as caught:
@@ -146,21 +146,21 @@ def test_a_wrong_clock_is_named(minutes: int, words: str) -> None:
 
         assert statuses(simulator) == [401]
     assert "clock skew" in str(caught.value)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert "set the clock (NTP)" in str(caught.value)
 
 
 @pytest.mark.parametrize("minutes", [-14, 14])
-def test_a_clock_within_the_window_will_do(minutes: int) -> None:
-    """Fourteen minutes either way are accepted."""
+def test_a_clock_within_the_window_is_accepted(minutes: int) -> None:
+    """A clock that is fourteen minutes off is accepted."""
     with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         run = Run()
         with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
             assert page(client)
 
 
-def test_only_a_date_that_can_be_read_says_something() -> None:
-    """No date, no sentence; nor from one that is no date, or is near."""
+def test_an_unreadable_date_explains_nothing() -> None:
+    """A date that is missing, invalid or close to our own time adds nothing to the error."""
     credential = SignedRequests("ak", "sk", clock=Clock(1_000_000_000))
     near = format_datetime(datetime.fromtimestamp(1_000_000_100, UTC), usegmt=True)
 
@@ -168,8 +168,8 @@ def test_only_a_date_that_can_be_read_says_something() -> None:
         assert credential.explain(date) == ""
 
 
-def test_a_page_repeated_is_signed_again(simulator: Simulator) -> None:
-    """A request that broke on the way is sent again with a signature of its own moment."""
+def test_a_retry_is_signed_again(simulator: Simulator) -> None:
+    """A request that is retried gets a new signature with the time of the retry."""
     stamps: list[float] = []
 
     def clock() -> float:

@@ -1,4 +1,4 @@
-"""One reading: what is asked for, when it ends, and what is proven of it."""
+"""One reading of a list: which pages it requests, when it ends, and what is proven by it."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from sync.domain.proof.scan import Page, Row, Scan
 from sync.errors import ContractError
 
 
-def fewest(count: int, limit: int, overlap: int) -> int:
-    """Return the least number of overlapping pages of which the last is shorter than the limit."""
+def fewest_pages(count: int, limit: int, overlap: int) -> int:
+    """The least number of overlapping pages of which the last is shorter than the limit."""
     return 1 + max(0, (count - overlap) // (limit - overlap))
 
 
 @pytest.mark.parametrize("window", [1, 4])
 @pytest.mark.parametrize("count", [*range(130), 2000])
 def test_a_quiet_list_is_proven_with_the_fewest_requests(count: int, window: int) -> None:
-    """A quiet list of any length is complete, and takes no request more than its pages."""
+    """An unchanging list of any length is complete after one request per page."""
     cloud = Cloud(range(count))
 
     verdict, seen = read(cloud, limit=50, overlap=10, window=window, max_images=10_000)
 
     assert verdict.complete
     assert seen == set(cloud.rows)
-    assert cloud.requests == fewest(count, 50, 10)
+    assert cloud.requests == fewest_pages(count, 50, 10)
     assert (verdict.total, verdict.doubts, verdict.repaired) == (count, (), 0)
 
 
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (490, 1), (499, 1), (500, 2), (989, 2), (990, 3), (9_810, 21)])
 def test_each_490_images_cost_one_request(count: int, requests: int) -> None:
-    """With the limit of the API a page brings 490 images, and none is asked for what the one before it showed."""
+    """With the API's limit of 500 and an overlap of 10, each page brings 490 new images."""
     cloud = Cloud(range(count))
 
     verdict, _ = read(cloud, limit=500, overlap=10, window=4, max_images=100_000)
@@ -42,7 +42,7 @@ def test_each_490_images_cost_one_request(count: int, requests: int) -> None:
 
 
 def test_an_empty_list_with_total_0_is_complete() -> None:
-    """Nothing listed and nothing announced is a complete listing."""
+    """An empty list with total 0 is complete."""
     verdict, seen = read(Cloud([]), limit=5, overlap=2)
 
     assert verdict.complete
@@ -51,7 +51,7 @@ def test_an_empty_list_with_total_0_is_complete() -> None:
 
 @pytest.mark.parametrize("total", [3, None])
 def test_an_empty_list_without_total_0_is_not_complete(total: int | None) -> None:
-    """Nothing listed proves nothing unless total says so too."""
+    """An empty list proves nothing unless its total is 0."""
     verdict, _ = read(Cloud([], claim=lambda _true: total), limit=5, overlap=2)
 
     assert not verdict.complete
@@ -61,7 +61,7 @@ def test_an_empty_list_without_total_0_is_not_complete(total: int | None) -> Non
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("count", [4, 10, 11, 12, 40, 49, 50, 51, 59, 60, 90, 91, 129, 450, 1001])
 def test_a_wrong_total_is_named_and_does_not_stop_the_proof(count: int, claim: str) -> None:
-    """A quiet list is read to its end and proven whatever total says; the doubt is told."""
+    """An unchanging list is proven whatever `total` says, and a wrong total is reported as a doubt."""
     cloud = Cloud(range(count), claim=CLAIMS[claim])
 
     verdict, seen = read(cloud, limit=50, overlap=10, window=4)
@@ -70,12 +70,12 @@ def test_a_wrong_total_is_named_and_does_not_stop_the_proof(count: int, claim: s
     assert seen == set(cloud.rows)
     assert bool(verdict.doubts) == (CLAIMS[claim](count) != count)
     assert verdict.total == (None if verdict.doubts else count)
-    assert cloud.requests <= fewest(count, 50, 10) + 5
+    assert cloud.requests <= fewest_pages(count, 50, 10) + 5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_few_images_and_a_total_too_large_are_not_proven(count: int) -> None:
-    """Up to three images leave no room for an anchor; where total says there are more, it may be right."""
+    """Up to three images leave no room for an anchor, so a larger total may be right."""
     verdict, _ = read(Cloud(range(count), claim=CLAIMS["one more"]), limit=50, overlap=10)
 
     assert not verdict.complete
@@ -84,19 +84,19 @@ def test_a_few_images_and_a_total_too_large_are_not_proven(count: int) -> None:
 
 @pytest.mark.parametrize("cap", [11, 12, 20, 30, 49])
 @pytest.mark.parametrize("count", [1, 10, 11, 12, 19, 20, 21, 48, 49, 50, 51, 60, 100, 317])
-def test_a_cut_page_is_not_the_end(count: int, cap: int) -> None:
-    """A cloud that gives fewer rows than asked is read to its end, stepping by what came."""
+def test_a_short_page_is_not_the_end(count: int, cap: int) -> None:
+    """If the cloud returns fewer rows than requested, the list is read to its end in steps of what came."""
     cloud = Cloud(range(count), cap=lambda: cap)
 
     verdict, seen = read(cloud, limit=50, overlap=10, window=4)
 
     assert verdict.complete
     assert seen == set(cloud.rows)
-    assert cloud.requests <= fewest(count, cap, min(10, cap // 2)) + 2
+    assert cloud.requests <= fewest_pages(count, cap, min(10, cap // 2)) + 2
 
 
-def test_a_doubt_undoes_an_end_believed_before_it() -> None:
-    """A page that passed for the end is asked beyond once another answer shows that total cannot be trusted."""
+def test_a_doubt_about_total_extends_the_reading() -> None:
+    """If a later page shows that `total` is wrong, the reading continues after the page that seemed the last."""
     scan = Scan(limit=6, overlap=2)
     letters = rows("a0 b1 c2 d3 e4 f5 g6 h7 i8 j9 k10 l11")
     assert scan.ask() == 0
@@ -104,14 +104,14 @@ def test_a_doubt_undoes_an_end_believed_before_it() -> None:
     assert (scan.ask(), scan.ask()) == (4, 8)
 
     scan.answer(Page(8, letters[8:11], 11))
-    believed = scan.ask()
+    next_before_the_doubt = scan.ask()
     scan.answer(Page(4, letters[4:10], None))
 
-    assert (believed, scan.ask()) == (None, 9)
+    assert (next_before_the_doubt, scan.ask()) == (None, 9)
 
 
 def test_a_cloud_that_stops_heeding_the_offset_is_recognised() -> None:
-    """Also after some good pages, the first page again and again is an error, soon."""
+    """If the cloud starts to ignore the offset after some good pages, the scan soon fails."""
     cloud = Cloud(range(5000))
     scan = Scan(limit=50, overlap=10)
 
@@ -125,8 +125,8 @@ def test_a_cloud_that_stops_heeding_the_offset_is_recognised() -> None:
     assert cloud.requests == 3 + 10
 
 
-def test_nothing_is_complete_while_a_question_is_open() -> None:
-    """An answer still to come may undo what the others say, so the verdict waits for it."""
+def test_nothing_is_complete_while_a_page_is_open() -> None:
+    """The verdict waits for every requested page, since it may contradict the others."""
     scan = Scan(limit=6, overlap=2)
     letters = rows("a0 b1 c2 d3 e4 f5 g6 h7 i8")
     assert scan.ask() == 0
@@ -142,7 +142,7 @@ def test_nothing_is_complete_while_a_question_is_open() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_pages_cut_at_random_leave_no_gap(seed: int) -> None:
-    """A cloud that cuts each page elsewhere, and answers in any order, is read without a gap."""
+    """Pages of random size in random order are joined without a gap."""
     rng = chance(seed)
     cloud = Cloud(range(300), cap=lambda: rng.randint(11, 50))
 
@@ -155,7 +155,7 @@ def test_pages_cut_at_random_leave_no_gap(seed: int) -> None:
 @pytest.mark.parametrize("window", [1, 4])
 @pytest.mark.parametrize("claim", ["missing", "one less", "one more", "huge"])
 def test_a_cloud_that_ignores_the_offset_is_recognised_in_two_more_requests(claim: str, window: int) -> None:
-    """The first page again and again is an error, not an endless list."""
+    """If the cloud always returns the first page, the scan fails after two more requests."""
     cloud = Cloud(range(120), claim=CLAIMS[claim], heeds_offset=False)
 
     with pytest.raises(ContractError, match="ignores the offset"):
@@ -165,7 +165,7 @@ def test_a_cloud_that_ignores_the_offset_is_recognised_in_two_more_requests(clai
 
 
 def test_an_endless_list_is_given_up() -> None:
-    """A cloud that always has one more full page is read up to the number of images allowed, and no further."""
+    """A list that always has one more full page is read up to `max_images` and no further."""
     scan = Scan(limit=50, overlap=10, max_images=1000)
     requests = 0
 
@@ -179,7 +179,7 @@ def test_an_endless_list_is_given_up() -> None:
 
 
 def test_pages_that_make_no_headway_are_bounded() -> None:
-    """A cloud that cuts every page to two rows of one time gets no more than twice the pages that are due."""
+    """Pages of only two rows of one time cost at most about twice as many requests as full ones."""
     cloud = Cloud([0] * 1000, cap=lambda: 2)
 
     verdict, _ = read(cloud, limit=50, overlap=10, max_images=1000)
@@ -189,8 +189,8 @@ def test_pages_that_make_no_headway_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("order", ["desc", "id", "shuffled"])
-def test_a_cloud_that_does_not_sort_as_asked_proves_nothing(order: str) -> None:
-    """Where a page is out of order there are no anchors, and the reason says so."""
+def test_a_list_in_another_order_proves_nothing(order: str) -> None:
+    """A page in another order has no anchors, and the reason says so."""
     cloud = Cloud(range(120), rng=chance(1), order=order)
 
     verdict, _ = read(cloud, limit=50, overlap=10, window=4)
@@ -201,7 +201,7 @@ def test_a_cloud_that_does_not_sort_as_asked_proves_nothing(order: str) -> None:
 
 
 def test_ties_across_a_seam_are_repaired_by_one_page() -> None:
-    """A run of equal times as long as the overlap costs one page more, and the listing is proven."""
+    """Equal times across the whole overlap of two pages cost one more page, and the list is proven."""
     cloud = Cloud([*range(30), *[35] * 25, *range(40, 90)], rng=chance(1))
 
     verdict, seen = read(cloud, limit=50, overlap=10)
@@ -209,38 +209,38 @@ def test_ties_across_a_seam_are_repaired_by_one_page() -> None:
     assert verdict.complete
     assert seen == set(cloud.rows)
     assert verdict.repaired == 1
-    assert cloud.requests == fewest(105, 50, 10) + 1
+    assert cloud.requests == fewest_pages(105, 50, 10) + 1
 
 
 def test_ties_over_more_than_a_page_are_not_proven_and_repaired_once() -> None:
-    """Where the repair fails the proof is off, and no further page is spent on it."""
+    """If a repair fails, the list is not proven, and no further page is requested for it."""
     cloud = Cloud([0] * 400, rng=chance(1))
 
     verdict, _ = read(cloud, limit=50, overlap=10)
 
     assert not verdict.complete
     assert "no image joins the pages" in verdict.reason
-    assert cloud.requests == fewest(400, 50, 10) + 1
+    assert cloud.requests == fewest_pages(400, 50, 10) + 1
 
 
 def test_rows_are_forgotten_once_their_seams_are_decided() -> None:
-    """However long the list, the scan holds the rows of a handful of pages."""
+    """However long the list is, the scan keeps the rows of at most three pages."""
     scan = Scan(limit=50, overlap=10)
     alive: weakref.WeakSet[Rows] = weakref.WeakSet()
-    most = 0
+    most_alive = 0
 
     while (offset := scan.ask()) is not None:
         page = Rows(Row(str(place), at(place)) for place in range(offset, min(offset + 50, 20_000)))
         alive.add(page)
         scan.answer(Page(offset, page, 20_000))
-        most = max(most, len(alive))
+        most_alive = max(most_alive, len(alive))
     del page
 
     assert scan.verdict().complete
-    assert most <= 3
+    assert most_alive <= 3
 
 
 class Rows(list[Row]):
-    """A list that can be watched for being forgotten."""
+    """A list that supports weak references."""
 
     __hash__ = object.__hash__

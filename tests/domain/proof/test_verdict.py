@@ -1,4 +1,4 @@
-"""What joins two pages, and when two readings together prove a listing."""
+"""Which rows join two pages, and when two readings together prove a list."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sync.domain.proof.scan import Page, Scan, ScanSummary, Verdict, prove
     ],
 )
 def test_a_repairing_page_must_join_both_sides(first: str, repair: str, second: str) -> None:
-    """A page centred on a seam that shares an anchor with one side only proves nothing."""
-    verdict = read_written({0: first, 4: second, 2: repair, 8: "i9 j9 k10"})
+    """A page centred on a seam proves nothing if it shares an anchor with one side only."""
+    verdict = read_pages({0: first, 4: second, 2: repair, 8: "i9 j9 k10"})
 
     assert not verdict.complete
     assert verdict.repaired == 1
@@ -38,14 +38,14 @@ def test_a_repairing_page_must_join_both_sides(first: str, repair: str, second: 
     ],
 )
 def test_an_anchor_stands_strictly_between_its_neighbours(first: str, second: str, joined: bool) -> None:  # noqa: FBT001 - a table
-    """Two pages are joined by a row that one of them shows between two readable, different times, and by no other."""
+    """Two pages are joined only by a row that one of them shows between rows of different, readable times."""
     left, right = rows(first), rows(second)
 
     assert (anchor(left, right, 4) is not None) == joined
 
 
 def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
-    """A list of one time, longer than a page, is proven by two readings that saw the same as total says."""
+    """A list longer than a page whose times are all equal is proven by two equal readings with the right total."""
     cloud = Cloud([0] * 120)
     first, seen = read(cloud, limit=50, overlap=10, window=4)
     again, seen_again = read(cloud, limit=50, overlap=10, window=4)
@@ -69,10 +69,10 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
         (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "not a steady total"),
     ],
 )
-def test_what_a_proof_by_count_lacks_is_said(
+def test_the_reason_names_what_a_proof_by_count_lacks(
     total: int | None, distinct: int, before: ScanSummary | None, reason: str
 ) -> None:
-    """Anything short of two steady readings of the same images is no proof, and the reason names it."""
+    """Anything less than two steady readings of the same images is no proof, and the reason says why."""
     verdict = Verdict(complete=False, reason="no anchor", anchors={}, repaired=0, total=total, doubts=())
 
     proof, _ = prove(verdict, distinct, 1, before)
@@ -83,7 +83,7 @@ def test_what_a_proof_by_count_lacks_is_said(
 
 @pytest.mark.parametrize("claim", ["missing", "one less", "one more", "never above a page"])
 def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
-    """Where total was seen to be wrong, no number of ids makes it steady."""
+    """If `total` was seen to be wrong, no number of ids makes it steady."""
     verdict, seen = read(Cloud([0] * 120, claim=CLAIMS[claim]), limit=50, overlap=10)
 
     tallies = [prove(verdict, distinct, 0)[1] for distinct in range(len(seen) + 3)]
@@ -92,15 +92,15 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
 
 
 def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
-    """Where rows came from behind the total, the list ending there later does not make up for it."""
-    verdict = read_written({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
+    """If rows came from beyond `total`, it is not steady, even if the list later ends there."""
+    verdict = read_pages({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
 
     assert max(verdict.anchors) + 1 == 9  # the last page holds one row
     assert verdict.total is None
 
 
-def read_written(pages: dict[int, str], total: int = 11) -> Verdict:
-    """Read a list from written answers of up to six rows."""
+def read_pages(pages: dict[int, str], total: int = 11) -> Verdict:
+    """Read a list from pages in short notation, of up to six rows each."""
     scan = Scan(limit=6, overlap=2)
     while (offset := scan.ask()) is not None:
         scan.answer(Page(offset, rows(pages[offset]), total))
