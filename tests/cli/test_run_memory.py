@@ -1,4 +1,4 @@
-"""What a run holds in memory: digests and hashes, never the images themselves."""
+"""A run holds digests and hashes in memory, never the images themselves."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MOST = 700  # bytes an image: as many as its JSON text alone has
 
 
 def held_by(job: Job, *arguments: str) -> int:
-    """The most bytes that a command held, with success; a run if none is given."""
+    """The peak memory in bytes of a successful command; of a run by default."""
     return peak([sys.executable, "-m", "sync", *(arguments or ["run"])], job.environ(), job.folder)
 
 
 @pytest.mark.long
 def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) -> None:
-    """A first load, a run without changes and one that changes all images hold less of each than its text.
+    """First load, unchanged run and full change each hold less per image than its JSON text.
 
     What is read back is streamed: hardly anything of it is held.
     """
