@@ -1,4 +1,4 @@
-"""Puts an answer on a connection, byte for byte, as broken as a test wants it."""
+"""Sends an answer on a connection byte by byte, as broken as a test wants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLANKS = b" " * 65_536
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer travels; the default is whole. A simulated cloud's answer takes it as ``send``.
+    """How an answer is sent, complete by default; an answer of the simulated cloud takes it as ``send``.
 
     Attributes:
         drip: bytes a second, or None for all at once.
@@ -36,7 +36,7 @@ class Delivery:
     endless: bool = False
 
     def __call__(self, head: bytes, body: bytes, connection: socket.socket, closing: Event) -> bool:
-        """Send it; True if the connection can be used again."""
+        """Send the answer; return True if the connection can be used again."""
         if self.silent:
             closing.wait()
             return False

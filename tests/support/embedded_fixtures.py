@@ -1,4 +1,4 @@
-"""Folders for the tests of the embedded PostgreSQL; a plugin of theirs."""
+"""A plugin with folders for the tests of the embedded PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    """A folder every account can enter; no server may be left in it."""
+    """A folder that every account can enter; no server may be left in it."""
     made = new_shelf()
     yield made
     made.clear()
@@ -25,7 +25,7 @@ def shelf() -> Iterator[Shelf]:
 
 @pytest.fixture(scope="session")
 def finished_folder() -> Iterator[Path]:
-    """A data folder whose first start is over."""
+    """A data folder after its first start."""
     made = new_shelf()
     with embedded(made.path / "data"):
         pass
@@ -36,7 +36,7 @@ def finished_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(shelf: Shelf, finished_folder: Path) -> Path:
-    """A data folder of this test's own, whose first start is over: half a second less than a first start."""
+    """This test's own data folder after its first start, which saves half a second."""
     subprocess.run(["cp", "-a", finished_folder, shelf.path / "data"], check=True)
     return shelf.path / "data"
 

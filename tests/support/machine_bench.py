@@ -1,4 +1,4 @@
-"""Two sources with a cloud each, one database behind a proxy, and the judgement on every run that is made there."""
+"""Two sources with a cloud each, one database behind a proxy, and the checks of every run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "sh
 
 
 class Bench:
-    """Where runs are made, disturbed and judged.
+    """Makes, disturbs and checks runs.
 
     Args:
         server: where the database will be.
@@ -83,13 +83,13 @@ class Bench:
         self.tables = read_tables(self.admin)
 
     def change(self, who: str, *changes: Change) -> None:
-        """Have something happen to the images of a source."""
+        """Change the images of a source."""
         for kind, number in changes:
             CHANGES[kind](self.accounts[who], number)
         self.accounts[who].look()
 
     def strike(self, nth: int, lose: Lose, *, only: str | None = None) -> None:
-        """Break the next run's connection to the database at its n-th message, or the n-th of this statement."""
+        """Break the next run's database connection at its n-th message, or the n-th of this statement."""
         self._proxy.before = Strike(nth, lose, only=only)
 
     def run(
@@ -101,7 +101,7 @@ class Bench:
         fault: Callable[[Account], object] | None = None,
         store: Callable[[Target], Database] = Database,
     ) -> Told:
-        """Run the job for one source, and judge it.
+        """Run the job for one source, and check it.
 
         Args:
             who: the source.
@@ -126,7 +126,7 @@ class Bench:
         return told
 
     def run_child(self, who: str, nth: int, *, at_question: bool) -> None:
-        """Run the real program, and kill it at the n-th question to the cloud or message to the database."""
+        """Run the real program, and kill it at the n-th request to the cloud or message to the database."""
         self.tables = read_tables(self.admin)
         child = Child(self.accounts[who], self.target.url)
         midway = {nth: child.kill} if at_question else {}
@@ -148,7 +148,7 @@ class Bench:
     def sync(
         self, account: Account, store: Callable[[Target], Database]
     ) -> tuple[Outcome | None, ImageSyncError | None]:
-        """The job as the command line runs it: what it returned, or raised."""
+        """Run the job as the command line does; return its outcome or error."""
         try:
             with store(self.target) as database:
                 database.prepare()
@@ -158,7 +158,7 @@ class Bench:
             return None, error
 
     def close(self) -> None:
-        """The past is told as it was, and no secret is in any table; then everything ends."""
+        """Check that the past is unchanged and no secret is in a table; then end everything."""
         try:
             text = repr(read_tables(self.admin).rows)
             flaws = [f"I15: {secret} is stored" for secret in SECRETS if secret in text]
@@ -176,7 +176,7 @@ class Bench:
         return account
 
     def _settled(self) -> Tables:
-        """The tables when no message is lost any more, and no session is busy whose client is gone."""
+        """Read the tables once no message is lost any more and all sessions of ended clients are over."""
         self._proxy.before = _nothing
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'image-sync'"
         around = sum(account.watching for account in self.accounts.values())

@@ -1,4 +1,4 @@
-"""What is stored after an undisturbed and proven run of a cloud that stood still: exactly what it showed."""
+"""After an undisturbed, proven run on an unchanged cloud, exactly what the cloud showed is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from machine_told import Told
 
 
 def exact(told: Told) -> Iterator[str]:
-    """I1: everything is as the cloud showed it."""
+    """I1: every image is stored as the cloud showed it."""
     shows, before = told.watch.states[-1], told.before.live(told.source)
     after = told.after.live(told.source)
     record = told.record
@@ -28,7 +28,7 @@ def exact(told: Told) -> Iterator[str]:
 
 
 def returned(told: Told) -> Iterator[str]:
-    """I8: what came back does not wait to be deleted."""
+    """I8: an image that returned has no waiting deletion."""
     shows = told.watch.states[-1]
     for name in told.after.open_cases(told.source):
         shown = shows.get(name, ())  # where it contradicts itself, neither content may be believed
@@ -37,7 +37,7 @@ def returned(told: Told) -> Iterator[str]:
 
 
 def confirmed(told: Told) -> Iterator[str]:
-    """I8: whatever proves a list proves the one that confirms, too, so that nothing is left unconfirmed."""
+    """I8: whatever proves a list also proves the one that confirms it, so nothing stays unconfirmed."""
     shows = told.watch.states[-1]
     is_plain = all(name and len(shown) == 1 and shown[0].readable for name, shown in shows.items())
     can_count = told.watch.account.settings().max_read_attempts > 1 and not told.filter
@@ -46,7 +46,7 @@ def confirmed(told: Told) -> Iterator[str]:
 
 
 def unread(told: Told) -> Iterator[str]:
-    """I12: what cannot be read is kept."""
+    """I12: every unreadable record is quarantined."""
     kept = {row["id"] for row in told.after.rows["quarantine"].values() if row["source"] == told.source}
     for name, shown in told.watch.states[-1].items():
         if name not in kept and any(not one.readable and (one.private or not told.filter) for one in shown):
@@ -77,5 +77,5 @@ def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | N
 
 
 def updated(shown: Shown) -> str:
-    """When the image was last changed, by its own word."""
+    """When the image was last changed, by its own field."""
     return str(json.loads(shown.text).get("updated_at"))

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that sees each statement pass, and can lose it, or its answer, or fall silent."""
+"""A TCP proxy in front of PostgreSQL that sees each statement, and can lose it or its answer, or fall silent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TELLING = {b"Q": 0, b"P": 1}  # messages that hold a statement, and how many na
 
 
 class Lose(Enum):
-    """What is lost on the way; the connection breaks then, or stays open and nothing passes any more."""
+    """What is lost; afterwards the connection breaks, or stays open and silent."""
 
     REQUEST = "the statement never arrives"
     REPLY = "the statement is carried out, and its answer never comes"
@@ -42,7 +42,7 @@ class Passing:
 
 
 class Proxy:
-    """Listens on a port of its own and hands everything on, statement by statement.
+    """Passes everything on from its own port, statement by statement.
 
     Attributes:
         before: called before a statement goes on, in the proxy's thread; what it returns is lost.
@@ -67,7 +67,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The database, by way of the proxy."""
+        """The URL of the database through the proxy."""
         port = self._listener.getsockname()[1]
         return f"postgresql://{self._user}@127.0.0.1:{port}{self._database}?sslmode=disable&gssencmode=disable"
 
@@ -86,7 +86,7 @@ class Proxy:
         self._listener.close()
 
     def fall_silent(self) -> None:
-        """Hand nothing on any more, on no connection; all of them stay open."""
+        """Pass nothing on any more, on connections that stay open."""
         self.silent = True
         for pair in self._pairs:
             pair.silent.set()
@@ -127,7 +127,7 @@ class _Pair:
         self.silent = threading.Event()
 
     def to_server(self) -> None:
-        """Hand on what the client says, asking the hook before each statement."""
+        """Pass on what the client sends, calling the hook before each statement."""
         with self.server, self._breaking():
             start = _exactly(self.client, _START)
             self._hold()
@@ -147,7 +147,7 @@ class _Pair:
                 self.server.sendall(message)
 
     def to_client(self) -> None:
-        """Hand on what the server says, until an answer is to be lost."""
+        """Pass on what the server sends, until an answer is lost."""
         with self.client, self._breaking():
             while True:
                 kind, message = _message(self.server)
@@ -160,7 +160,7 @@ class _Pair:
                 self.client.sendall(message)
 
     def _hold(self) -> None:
-        """Where it is silent, hold on to what came until the end."""
+        """Once silent, keep what came until the end."""
         if self.silent.is_set():
             self.proxy.closing.wait()
             raise OSError("it was silent to the end")
@@ -174,7 +174,7 @@ class _Pair:
 
     @contextlib.contextmanager
     def _breaking(self) -> Iterator[None]:
-        """Both sides learn that it is over: to close a socket on which a thread waits tells nobody."""
+        """Shut down both sides at the end, as closing a socket does not wake a thread that waits on it."""
         with contextlib.suppress(OSError):
             yield
         for one in (self.client, self.server):
@@ -188,10 +188,10 @@ def _message(source: socket.socket) -> tuple[bytes, bytes]:
 
 
 def _exactly(source: socket.socket, size: int) -> bytes:
-    found = bytearray()
-    while len(found) < size:
-        more = source.recv(size - len(found))
+    data = bytearray()
+    while len(data) < size:
+        more = source.recv(size - len(data))
         if not more:
             raise OSError("the connection ended")
-        found += more
-    return bytes(found)
+        data += more
+    return bytes(data)

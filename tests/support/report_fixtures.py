@@ -1,4 +1,4 @@
-"""An inventory in which all that a report tells has happened."""
+"""An inventory in which everything that a report shows has happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store_tools import Edge
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """Six runs: a first load, changes of all kinds, an exposed image, a nasty name, and one that proves nothing."""
+    """Runs with a first load, changes of all kinds, an exposed image, a nasty name, and no change."""
     with Edge(server, 60) as made:
         made.world.put(image("open", visibility="private"))
         made.run()

@@ -166,7 +166,7 @@ def list_x(edge: Edge, *contents: dict[str, Any]) -> None:
     """List the image x once with each of these contents."""
     edge.world.remove("x")
     for n, content in enumerate(contents):
-        edge.world.put(image("x", **content), list_x=n > 0)
+        edge.world.put(image("x", **content), twice=n > 0)
 
 
 OLD = {"name": "old", "updated_at": "2026-01-01T00:00:00Z"}
@@ -239,7 +239,7 @@ def test_the_stored_content_beside_one_that_ties(edge: Edge) -> None:
 def test_a_new_image_with_tied_contents(edge: Edge) -> None:
     """A12: a new image with tied contents is not stored until only one of them is listed."""
     edge.world.put(image("y", name="one"))
-    edge.world.put(image("y", name="two"), list_x=True)
+    edge.world.put(image("y", name="two"), twice=True)
 
     assert edge.run_unclear().quarantined == 1
     assert stored(edge, "y") == {}
@@ -264,7 +264,7 @@ def test_the_same_content_twice_is_no_contradiction(edge: Edge) -> None:
     """A11: the same content twice is counted as a duplicate, however it is formatted."""
     edge.world.remove("x")
     edge.world.put(image("x", **NEW))
-    edge.world.put(encoded(image("x", **NEW)).replace(b'":', b'" :'), list_x=True)
+    edge.world.put(encoded(image("x", **NEW)).replace(b'":', b'" :'), twice=True)
 
     outcome = edge.run_unclear()
 
