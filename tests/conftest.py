@@ -19,9 +19,9 @@ from sync.store.connection import Target
 pytest_plugins = ["surroundings"]
 
 
-# What takes more than a moment to have: a database server, a browser, another service.
+# Fixtures that are slow to set up: a database server, a browser, another service.
 _COSTLY = {"server_newest", "server_oldest", "each_server", "shelf", "finished_folder", "browser", "keystone"}
-_PROCESSES = {"subprocess", "Job", "running"}  # what the module of a test that starts processes has imported
+_PROCESSES = {"subprocess", "Job", "running"}  # imports of modules whose tests start processes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,8 +61,8 @@ def server(server_newest: Server) -> Server:
 @pytest.fixture(params=["server_newest", "server_oldest"])
 def each_server(request: pytest.FixtureRequest) -> Server:
     """Both servers, one after the other."""
-    found: Server = request.getfixturevalue(request.param)
-    return found
+    server: Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture

@@ -242,8 +242,8 @@ def test_invalid_notice_settings(name: str, value: str, message: str) -> None:
 def test_notice_settings() -> None:
     """All notices but the daily summary are on by default; unsafe and useless settings are warned about."""
 
-    def read(**given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        environ = {f"IMAGE_SYNC_NOTICE_{name}": value for name, value in given.items()}
+    def read(**options: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        environ = {f"IMAGE_SYNC_NOTICE_{name}": value for name, value in options.items()}
         settings = load(environ, filters={}, fields=(), with_sources=False)
         return settings.notice_on, settings.warnings
 

@@ -18,7 +18,7 @@ from store_tools import Edge
 from sync.domain.fields import COLUMNS
 from sync.simulator import Simulator, World
 
-# What a terminal, a console library and a spreadsheet would each obey.
+# Text that a terminal, a console library and a spreadsheet would each interpret.
 NASTY = "=1+1 \x1b[31mred\x07 [bold red]x[/] \u202eevil\nnext line\u200b\x9b31m"
 
 

@@ -110,7 +110,8 @@ def test_health_pages_and_metrics(job: Job, target: Target) -> None:
     assert {"read", "write", "total"} <= {dict(labels).get("phase") for _name, labels in metrics}
     rules = (CHECKOUT / "deploy" / "prometheus" / "image-sync.rules.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"\bimage_sync_\w+", "".join(line for line in rules.splitlines() if "#" not in line)))
-    names = {name for name, _labels in metrics} | {"image_sync_token_expiry_timestamp_seconds"}  # of users of the IAM
+    # The expiry of a token is known only with a user of the identity service.
+    names = {name for name, _labels in metrics} | {"image_sync_token_expiry_timestamp_seconds"}
     assert used <= names
     assert len(used) > 8
 
@@ -180,7 +181,7 @@ def test_sighup_reloads_the_settings(tmp_path: Path, target: Target, cloud: Simu
         sources("two", more="", head="jobs = 9\n")
         running.send_signal(signal.SIGHUP)
         until(lambda: done("two"))
-        # Who was taken out is told of no more: its age would rise for ever, and alert.
+        # A removed source has no metrics any more, as its rising age would alert for ever.
         until(lambda: {dict(labels).get("source") for _, labels in samples(get(port, "/metrics")[1])} == {"two", None})
         cloud.faults.add(breakage.delay(1.5), times=2)
         until(lambda: ask(target.url, SKIPPED, "two"))
@@ -237,7 +238,7 @@ def test_sigterm_lets_a_run_finish(job: Job, cloud: Simulator) -> None:
         until(lambda: len(cloud.journal.answers()) > before)
         running.send_signal(signal.SIGTERM)
         time.sleep(1)
-        assert running.poll() is None  # it waits, until the second one
+        assert running.poll() is None  # it waits until the second signal
     assert column(job.url, STATUSES) == ["done", "interrupted"]
 
 
@@ -318,7 +319,7 @@ def test_metrics_outlast_the_database(job: Job, tmp_path: Path) -> None:
     assert (first.code, second.code) == (0, 1)
     assert [metrics["image_sync_database_up", ()] for metrics in (before, after)] == [1, 0]
     assert {**after, ("image_sync_database_up", ()): 1.0} == before
-    assert request.line.startswith("POST ")  # which leaves what it does not name
+    assert request.line.startswith("POST ")  # POST keeps the metrics that it does not name
     assert b"image_sync_images_live{" not in request.body
 
 
@@ -388,7 +389,7 @@ def test_a_dead_run_does_not_stop_the_summing_of_metrics(target: Target, cloud: 
     watch = MetricsQuery(target)
     (metrics,) = [source for source in watch.figures() if source.source == "default"]
 
-    assert watch._settled == 2  # the one that may still end holds up what is after it; the dead one does not
+    assert watch._settled == 2  # the run that may still end delays later ones; the dead one does not
     assert metrics.runs["done"] == 2
 
 
@@ -401,7 +402,7 @@ def test_incremental_metrics_equal_the_tables(job: Job, target: Target, cloud: S
         if n == 2:
             cloud.faults.add(breakage.truncate(100), times=1)
         job("run", IMAGE_SYNC_MAX_RETRIES="0")
-        # As if a minute had passed: what was summed is kept, and not summed again.
+        # As if a minute had passed: runs that were summed are not summed again.
         with connect(target) as connection:
             connection.execute(
                 "UPDATE inventory.runs SET started_at = started_at - interval '1 hour' WHERE run = %s", [n + 1]

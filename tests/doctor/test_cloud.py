@@ -161,7 +161,7 @@ def test_an_empty_list_is_a_warning(cloud: Simulator) -> None:
     assert "permissions" in said(lines, "list")
 
 
-# --- the way there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_host_name() -> None:

@@ -57,7 +57,7 @@ def test_inspection_is_read_only(server: Server) -> None:
         Inspection(connection, target)._all(State, "DELETE FROM inventory.sources RETURNING *")
 
 
-# --- getting there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_a_missing_table(edge: Edge) -> None:
     assert "there is no table inventory.findings" in said(lines, "privileges")
 
 
-# --- how a source stands ----------------------------------------------------------------------------------------------
+# --- state of a source ------------------------------------------------------------------------------------------------
 
 
 def problems(edge: Edge, **changes: Any) -> dict[str, str]:
@@ -399,7 +399,7 @@ def test_a_list_that_was_never_proven(edge: Edge) -> None:
     assert problems(edge) == {"proof": "warning"}
 
 
-# --- servers of their own ---------------------------------------------------------------------------------------------
+# --- special servers --------------------------------------------------------------------------------------------------
 
 
 def test_a_real_standby() -> None:

@@ -15,7 +15,7 @@ from listing_model import Cloud, Weather, chance, cloud_of, fingerprint, maybe_c
 from sync.domain.proof.scan import Proof, Row, prove
 from sync.errors import ContractError
 
-Change = tuple[int, str, int]  # after which answer, what, and at which minute or place
+Change = tuple[int, str, int]  # after which answer, what happens, and at which minute or place
 
 LISTS = {
     "six": (1, 3, 5, 7, 9, 11),
@@ -68,7 +68,7 @@ def try_all(minutes: Sequence[int], *, limit: int, changes: int, order: str) -> 
             verdict, seen = read(
                 cloud, limit=limit, overlap=2, window=3, pick=ORDERS[order], change=changer(cloud, placement)
             )
-        except ContractError:  # half a page was created at the front, twice: it looks like an ignored offset
+        except ContractError:  # half a page created at the front, twice, looks like an ignored offset
             counts["refused"] += 1
             continue
         counts["proven" if verdict.complete else "not proven"] += 1

@@ -17,7 +17,7 @@ from sync.errors import UnknownError
 from sync.store.pruning import prune
 from sync.store.queries.inventory import inventory
 
-# Of what came back it can't be told what had changed meanwhile, if its version from before is gone.
+# The changed fields of a restored image are unknown once its earlier version is pruned.
 CHANGES = "SELECT * FROM inventory.image_changes WHERE NOT (kind = 'restored' AND field IS NOT NULL)"
 
 
@@ -48,7 +48,7 @@ def test_pruning_leaves_later_answers_as_they_were(pruned_history: tuple[Edge, R
     assert edge.rows(f"{CHANGES} ORDER BY run, id, field") == changes
     assert edge.value("SELECT count(*) FROM inventory.image_versions WHERE valid_to <= %s", replay.moments[5]) == 0
     assert edge.value("SELECT min(run) FROM inventory.run_pages") > 6
-    edge.past = Past()  # it has changed, as was wanted
+    edge.past = Past()  # pruning changed it on purpose
     edge.run()
 
 

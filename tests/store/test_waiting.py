@@ -82,7 +82,7 @@ def frozen(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-# --- one wait ---------------------------------------------------------------------------------------------------------
+# --- a single wait ----------------------------------------------------------------------------------------------------
 
 
 def test_a_frozen_server_is_given_up_after_the_limit(edge: Edge) -> None:
@@ -243,7 +243,7 @@ def test_a_commit_without_an_answer_is_reported_truthfully(edge: Edge, lose: Los
             with within(9):
                 assert edge.run_by(proxy.url, deadline=3.0).status is Status.DONE
         else:
-            # The server's transaction is still open, and its row locked: no one can say yet.
+            # The server's transaction is still open and its row locked, so the outcome is not known yet.
             with within(12), pytest.raises(OutcomeUnknownError):
                 edge.run_by(proxy.url, deadline=3.0)
 

@@ -13,7 +13,7 @@ from effects import Effect
 from sync.simulator.answers import Answer, Request
 
 _MEGABYTE = 1 << 20
-_GZIP = 31  # window bits that make zlib write the format of gzip
+_GZIP = 31  # window bits for the gzip format
 
 
 def delay(seconds: float) -> Effect:
@@ -61,8 +61,8 @@ def gzip(padding: int = 0, layers: int = 1) -> Effect:
     """The body is compressed with gzip, whether requested or not.
 
     Args:
-        padding: blanks after the JSON before it is packed, in MB: with 300, a bomb.
-        layers: how many times it is packed; ``Content-Encoding`` says so.
+        padding: blanks added to the JSON before compression, in MB; 300 make a bomb.
+        layers: how many times it is compressed, as ``Content-Encoding`` says.
     """
     encoding = ("Content-Encoding", ", ".join(["gzip"] * layers))
 

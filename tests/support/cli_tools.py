@@ -22,8 +22,8 @@ from sync.domain.fields import FIELDS, Kind
 if TYPE_CHECKING:
     from sync.simulator import Simulator, World
 
-PATIENCE = 60  # seconds; only a test that fails waits so long
-FAST = {"IMAGE_SYNC_MAX_RETRIES": "0"}  # a run that fails, fails at once
+PATIENCE = 60  # seconds; only a failing test waits this long
+FAST = {"IMAGE_SYNC_MAX_RETRIES": "0"}  # failures are not retried
 
 
 class Done(NamedTuple):
@@ -75,7 +75,7 @@ class Job:
     def environ(self, **settings: str) -> dict[str, str]:
         """The whole environment of a command."""
         variables = {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"} | self.settings | settings
-        if "IMAGE_SYNC_ENDPOINT" in variables:  # else the sources, and their grace, are in a file
+        if "IMAGE_SYNC_ENDPOINT" in variables:  # else the sources and their grace are in a file
             variables = {"IMAGE_SYNC_GRACE": "0"} | variables
         return environment(**variables)
 
@@ -190,7 +190,7 @@ _PLAIN = [field for field in FIELDS if field.kind in {Kind.TEXT, Kind.INTEGER, K
 def _piece(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # how Linux says that nobody has the other end any more
+    except OSError:  # on Linux: the other end was closed
         return b""
 
 

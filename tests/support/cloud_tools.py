@@ -32,7 +32,7 @@ from sync.store.runs.database import Database
 
 E = TypeVar("E", bound=ImageSyncError)
 TOKEN = "canary-token"
-LONG = 3600.0  # seconds that no test waits: what ends before was not ended by this limit
+LONG = 3600.0  # seconds; longer than any test, so that this limit ends nothing
 _names = itertools.count(1)
 TABLES = (
     "images",
@@ -52,9 +52,9 @@ class Reader:
 
     Attributes:
         url: the endpoint.
-        token: what is sent as ``X-Auth-Token``.
-        rows: what came in all answers, in the order the answers came.
-        ticks: what was told of progress.
+        token: the value of ``X-Auth-Token``.
+        rows: the ids in all answers, in the order of the answers.
+        ticks: the reported progress.
     """
 
     url: str
@@ -82,7 +82,7 @@ class Reader:
     def images(self) -> Iterator[ImageList]:
         """The list, while the block lasts."""
         policy = RetryPolicy(self.seconds, self.max_retries, self.stop)
-        policy.stats = self.stats  # of all that this reader asks
+        policy.stats = self.stats  # of all requests of this reader
         client = Client(
             self.url,
             GivenToken(self.token),
@@ -127,7 +127,7 @@ class Inventory:
     Args:
         target: the database.
         cloud: the cloud.
-        options: settings of the source that are not the usual ones.
+        options: settings of the source that differ from the defaults.
     """
 
     def __init__(self, target: Target, cloud: Simulator, **options: Any) -> None:
@@ -224,8 +224,8 @@ def only_by_id(effect: Effect) -> Effect:
 
 def questions(cloud: Simulator, since: int = 0) -> tuple[int, int]:
     """How many requests for pages, and for single ids, the cloud has answered."""
-    asked = [names(str(event.detail["query"])) for event in cloud.journal.answers(since)]
-    return asked.count(False), asked.count(True)
+    by_id = [names(str(event.detail["query"])) for event in cloud.journal.answers(since)]
+    return by_id.count(False), by_id.count(True)
 
 
 def before_answer(cloud: Simulator, nth: int, act: Callable[[], object]) -> None:

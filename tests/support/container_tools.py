@@ -1,8 +1,8 @@
 """Builds the container image without an engine, and runs it as another user, with a read-only root, as process 1.
 
-buildah builds with chroot isolation; its base images are made of this machine's Debian packages by mmdebstrap, as no
-registry of images can be reached: one that can build, and one with an interpreter and no shell. Wheels are fetched
-beforehand by this machine's pip, by their hashes; the build itself looks nowhere else.
+buildah builds with chroot isolation. As no registry of images can be reached, mmdebstrap makes the base images of this
+machine's Debian packages: one for the build, and one with an interpreter and no shell. This machine's pip fetches the
+wheels beforehand, by their hashes; the build itself fetches nothing.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ REVISION, SOURCE = "0123456789abcdef", "https://example.org/image-sync"
 _BASE, _BUILD_BASE, _IMAGE = "localhost/base", "localhost/build-base", "localhost/image-sync"
 _RUNTIME = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
 _BUILDER = f"{_RUNTIME},python3-venv,dash,coreutils"
-# Unpacked packages that nothing set up: what that would have made, and what a slim image leaves out.
+# The packages are only unpacked: make what configuring them would make, and remove what a slim image lacks.
 _SLIM = (
     'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt',
     'cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/perl5 var/lib/dpkg',
 )
-# What usual bases have, and the image must not: an installer, a program that makes root, a folder open to all.
+# What common bases have and the image must not: an installer, a setuid program, a folder that all can write to.
 _USUAL = (
     'cd "$1" && mkdir -p usr/lib/python3/dist-packages/pip var/tmp && touch usr/lib/python3/dist-packages/pip/__init__.py',
     'cd "$1" && touch usr/bin/pip3 usr/bin/su && chmod 4755 usr/bin/su && chmod 1777 var/tmp',
 )
-# What container runtimes mount, in namespaces that end with the process; the network is this machine's.
+# The mounts of a container runtime, in namespaces that end with the process; the network is this machine's.
 _ENTER = """
 set -e
 root=$1; config=$2; secrets=$3; tmp=$4; shift 4
@@ -78,15 +78,15 @@ class Image:
         """Start the image with a read-only root, as its user, in its folder and environment.
 
         Args:
-            arguments: of its entrypoint, or of ``program`` instead of it.
+            arguments: for its entrypoint, or for ``program``.
             program: what to run instead of its entrypoint.
-            config: folder to be seen as /etc/image-sync.
-            secrets: folder to be seen as /run/secrets.
-            tmp: whether there is a /tmp to write to.
+            config: folder to mount as /etc/image-sync.
+            secrets: folder to mount as /run/secrets.
+            tmp: whether there is a writable /tmp.
         """
         user, _, group = self.config["User"].partition(":")
         command = [*(program or self.config["Entrypoint"]), *arguments]
-        # Named in full, as PATH is the image's from here on.
+        # Full paths, as PATH is the image's from here on.
         inner = [_found("env"), "-i", *self.config["Env"], _found("setpriv"), "--no-new-privs", "--", _found("unshare")]
         inner += [
             f"--root={self.root}",

@@ -53,7 +53,7 @@ def understand(arguments: Sequence[str]) -> None:
     """Parse arguments as `image-sync` does, without running anything.
 
     Raises:
-        click.UsageError: it would refuse them.
+        click.UsageError: they are invalid.
     """
     name, *rest = arguments
     group_or_command = command.get_command(click.Context(command), name)

@@ -1,6 +1,6 @@
 """Ways in which an answer's content can be wrong: images, totals, bodies, statuses. Each function makes an effect.
 
-How an answer can go wrong on its way is in ``breakage``.
+Faults on the way of an answer are in ``breakage``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Effect:
 
     Attributes:
         name: what the journal calls it.
-        ask: changes what is looked up.
+        ask: changes the query.
         shape: changes the members of a page before they become its body.
         answer: changes the answer to this request, or how it travels.
     """
@@ -70,7 +70,7 @@ def status(
         code: the vendor's error code; "" for the usual one.
         message: the vendor's text; "" for the usual one.
         style: iec, gateway, iam or html; "" for the usual one.
-        retry_after: the ``Retry-After`` header exactly so; None for none.
+        retry_after: the exact ``Retry-After`` header; None for none.
         location: the ``Location`` header; None for none.
     """
     usual = _USUAL.get(status, ("gateway", "APIGW.0201", "Backend unavailable"))

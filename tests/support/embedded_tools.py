@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = Path(psycopg.__file__).parent.parent
 AS_ROOT = os.geteuid() == 0
 
-# Uses the folder named in its arguments, prints the URL, and lets go when its input ends.
+# Uses the folder in its arguments, prints the URL, and ends when its input ends.
 HOLD = """
 import sys
 from pathlib import Path

@@ -54,7 +54,7 @@ class FaultRules(Faults):
 
     Attributes:
         before_answer: called before each answer about images is looked up, one at a time; may change the world.
-        struck: for each request that was hit, the names of its effects.
+        struck: the names of the effects on each affected request.
     """
 
     def __init__(self) -> None:
@@ -77,16 +77,16 @@ class FaultRules(Faults):
     ) -> None:
         """Add a fault.
 
-        Of the rules with a number of ``times``, a request is hit by the first that fits it, so they queue up in the
-        order they were added; all that hold always (``times=None``) hit it as well.
+        Of the rules with a number of ``times``, only the first that fits a request applies to it, so that they queue up
+        in the order they were added; all permanent rules (``times=None``) apply as well.
 
         Args:
-            effect: what goes wrong.
-            times: with how many requests; None for always.
+            effect: the fault.
+            times: for how many requests; None for all.
             nth: from which fitting request on, counted from now; 1 is the next.
-            path: with requests to this path.
-            offset: only with requests for this offset.
-            id: only with requests for this id.
+            path: only for requests to this path.
+            offset: only for requests for this offset.
+            id: only for requests for this id.
         """
         where = {name: str(value) for name, value in {"offset": offset, "id": id}.items() if value is not None}
         with self._rules_lock:

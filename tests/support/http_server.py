@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Self
 
-PATIENCE = 30  # seconds; only a test that fails waits so long
+PATIENCE = 30  # seconds; only a failing test waits this long
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Asked:
     Attributes:
         line: the first line, such as ``GET /v1/images HTTP/1.1``.
         headers: values by name in lower case.
-        body: as long as ``Content-Length`` says.
+        body: the body, as long as ``Content-Length`` says.
     """
 
     line: str
@@ -44,13 +44,13 @@ class HttpServer:
     The connection stays open for another request if the script returns True, and is closed otherwise.
 
     Args:
-        script: answers; called from one thread a connection.
-        tls: to speak TLS.
+        script: writes the answers; called from one thread per connection.
+        tls: for TLS.
 
     Attributes:
         asked: all requests so far, in order.
-        connections: how many there were, those included that never asked anything.
-        closing: set when the server ends; what a script waits for should end with it.
+        connections: how many there were, including those without a request.
+        closing: set when the server ends; a waiting script should end then.
     """
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:

@@ -7,8 +7,8 @@ I4: The periods of one id are not empty, do not overlap, touch while it lives, a
 I5: Two versions that touch differ.
 I6: Of two runs against the same state of the API the second rewrites no row.
 I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
-I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval; what was held once waits
-    for a person's word.
+I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval; a deletion that was held
+    once needs an approval.
 I9: An image that was there during the whole run is never deleted by it, under any interleaving and any fault.
 I10: An image that returns gets a new version; the old ones stay as they were.
 I11: Sources do not touch each other's rows.
@@ -17,10 +17,10 @@ I13: ``apply(as_of(a), diff(a, b)) = as_of(b)``, ``diff(a, a)`` is empty, and th
 I14: The exit status and the record of a run tell the same truth, after ``kill -9`` too.
 I15: No secret appears in any log, table, report, error or process list.
 
-``check`` looks at one moment (I2 to I8, I12, I14), ``Past`` holds two moments against each other (I10, I13), ``truth``
-(I1) and ``stayed`` (I9) hold the inventory against what the cloud really had, ``story`` what is told of the past against
-itself (I13). All are fast enough to be asked after every step of a long walk. What takes a look at one run before and
-after it, is in ``machine_checks.py``, by the same names.
+``check`` looks at one moment (I2 to I8, I12, I14), ``Past`` compares two moments (I10, I13), ``truth`` (I1) and ``stayed``
+(I9) compare the inventory with what the cloud really had, and ``story`` compares answers about the past with each other
+(I13). All are fast enough to run after every step of a long walk. Checks that compare the tables before and after a run
+are in ``machine_checks.py``, under the same names.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sync.store.connection import Target
 from sync.store.queries.invariants import CONTENTS, violations
 from sync.store.queries.inventory import CONTENT, inventory
 
-_MOST = 5  # rows told of each violation
+_MOST = 5  # rows reported per violation
 
 
 def check(connection: psycopg.Connection[Any]) -> list[str]:
@@ -52,7 +52,7 @@ def truth(
 ) -> list[str]:
     """The differences between the inventory at a moment and the images that the cloud returned (I1).
 
-    Images that the cloud itself calls deleted must not be there.
+    Images that the cloud lists as deleted must not be in the inventory.
     """
     expected = {str(image["id"]): canonical(image) for image in images if not _is_dead(image)}
     stored = {row["id"]: canonical(to_json(row, row["extra"])) for row in _state(connection, source, moment)}

@@ -21,7 +21,7 @@ from simulator_client import send
 REQUIREMENTS = CHECKOUT / "requirements" / "keystone.txt"
 ADMIN = "admin-p4ssword"
 LIFETIME = 7_200  # seconds of a token
-ATTEMPTS = 3  # wrong passwords, and a user is locked
+ATTEMPTS = 3  # wrong passwords lock a user
 _SETTINGS = """
 [DEFAULT]
 log_file = {folder}/keystone.log
@@ -56,7 +56,7 @@ def installed(folder: Path) -> Path:
     """The Python of an environment with Keystone, made once per list of requirements.
 
     Args:
-        folder: where such environments are kept.
+        folder: where these environments are kept.
     """
     made_of = REQUIREMENTS.read_bytes() + sys.version.encode()
     place = folder / hashlib.sha256(made_of).hexdigest()[:16]
@@ -75,7 +75,7 @@ class Keystone:
     """A running Keystone with one user besides its administrator.
 
     Args:
-        python: of an environment that has it.
+        python: the Python of an environment with Keystone.
         folder: for its database and keys.
     """
 

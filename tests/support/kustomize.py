@@ -1,6 +1,6 @@
 """The part of kustomize that the manifests in deploy/kubernetes use; anything else there is an error.
 
-So the manifests can be checked where no kubectl is. Where there is one, a test compares.
+With it the manifests can be checked without kubectl; with kubectl, a test compares the two.
 """
 
 from __future__ import annotations

@@ -48,12 +48,12 @@ class Cloud:
     """Rows sorted by creation time; each answer shows them as they are at that moment.
 
     Attributes:
-        minutes: times of creation of the first rows, in minutes.
+        minutes: creation times of the first rows, in minutes.
         rng: shuffles ties in each answer; None keeps them in the order of their ids.
-        cap: the most rows an answer holds, drawn afresh for each.
-        claim: what the cloud says of the true total.
+        cap: draws the most rows of each answer.
+        claim: turns the true total into the claimed one.
         order: "asc" as asked; "desc", "id" or "shuffled" for a cloud that does not sort as asked.
-        heeds_offset: False for a cloud that answers the first page again and again.
+        heeds_offset: False for a cloud that always answers with the first page.
     """
 
     minutes: Iterable[int]
@@ -94,7 +94,7 @@ class Cloud:
         claimed = self.claim(true)
         lies, cut = claimed != true, start + len(rows) < true and len(rows) < limit
         if claimed is not None and lies and cut and claimed == end:
-            claimed += 1  # a page cut exactly where a wrong total says the list ends cannot be told from the end
+            claimed += 1  # a page cut exactly at a wrong total looks like the end of the list
         return Page(offset, rows, claimed)
 
     def _sorted(self) -> list[Row]:
@@ -145,15 +145,15 @@ class Weather:
 
     Attributes:
         count: images at the start.
-        span: they were created in so many different minutes.
-        limit: rows asked for.
+        span: in how many different minutes they were created.
+        limit: rows requested per page.
         overlap: of neighbouring pages.
-        window: questions in flight.
+        window: requests in flight.
         churn: chance of changes after an answer.
         cap: "none", "fixed" or "varying".
-        claim: what total says: "true", "missing", or how far it is off.
+        claim: the total: "true", "missing", or how far it is off.
         steady_ties: ties keep their order.
-        seed: of chance.
+        seed: of the random generator.
     """
 
     count: int

@@ -46,7 +46,7 @@ OPTIONS = st.fixed_dictionaries(
         "grace": st.sampled_from([0.0, 3600.0, 0.0]),
     }
 )
-LOSSES = (Lose.REQUEST, Lose.REPLY)  # a peer that only falls silent costs each run its whole deadline
+LOSSES = (Lose.REQUEST, Lose.REPLY)  # a silent peer would cost each run its whole deadline
 CONTENTS = ("images", "image_versions", "quarantine", "held_deletions", "missing_images", "findings")
 
 
@@ -55,8 +55,8 @@ class Machine(RuleBasedStateMachine):
 
     Attributes:
         server: where the databases are made.
-        kills: whether real processes are killed, too, which takes a second each.
-        happened: what the examples so far really met, by kind; a machine that meets nothing proves nothing.
+        kills: whether real processes are killed too, which takes a second each.
+        happened: how often the examples so far met each kind of event; without events they prove nothing.
     """
 
     server: ClassVar[Server]
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
             self.happened.update(self.bench.happened)
             self.bench.close()
 
-    # What happens to the clouds.
+    # Changes of the clouds.
 
     @rule(who=WHO, changes=st.lists(CHANGE, min_size=1, max_size=4))
     def images_change(self, who: str, changes: list[Change]) -> None:
@@ -98,7 +98,7 @@ class Machine(RuleBasedStateMachine):
         listing = self.accounts[who].simulator.listing
         listing.unstable_ties, listing.page_cap = unstable, cap
 
-    # What people do.
+    # Actions of people.
 
     @rule(who=WHO, agreed=st.sampled_from([True, True, True, True, False]))
     def change_filter(self, who: str, agreed: bool) -> None:  # noqa: FBT001 - drawn
@@ -123,11 +123,11 @@ class Machine(RuleBasedStateMachine):
         except UnknownError:
             released = 0
         after = read_tables(self.admin).rows["held_deletions"]
-        meant = {key for key in waiting if key[2] == number}
-        assert released == len(meant)
-        assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == meant
-        assert all(after[key]["approved_at"] is not None for key in meant)
-        source = next((key[0] for key in meant), who)
+        approved = {key for key in waiting if key[2] == number}
+        assert released == len(approved)
+        assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == approved
+        assert all(after[key]["approved_at"] is not None for key in approved)
+        source = next((key[0] for key in approved), who)
         self.change(source, *changes)
         self.run(source)
 

@@ -45,12 +45,12 @@ class Bench:
         options: settings of the first source.
         others: those of the second.
         seed: chooses the images.
-        apart: 0 gives both sources images of the same ids, as public ones are.
-        conforming: whether the database takes backslashes in strings as the standard has it.
+        apart: 0 gives both sources images with the same ids, like public images.
+        conforming: whether the database has standard_conforming_strings on.
 
     Attributes:
-        happened: what was met so far, by kind.
-        tables: as they were before the latest run, or are after it.
+        happened: how often each kind of event was met so far.
+        tables: as they were before the latest run, or after it.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class Bench:
 
         Args:
             who: the source.
-            midway: what happens to its images just before the n-th question is answered.
+            midway: what happens to its images just before the n-th request is answered.
             lie: what its cloud lies about: "empty", "total", "hidden", "lagging", "stale" or nothing.
             fault: makes its cloud fail.
-            store: makes the database as the run sees it.
+            store: makes the store that the run uses.
         """
         account = self.accounts[who]
         disturbed = bool(fault or lie or store is not Database or isinstance(self._proxy.before, Strike))
@@ -133,7 +133,7 @@ class Bench:
         if not at_question:
             self._proxy.before = Strike(nth, Lose.REPLY if nth % 2 else Lose.REQUEST, action=child.kill)
         with self.accounts[who].watched(midway) as watch:
-            code, said, printed = child.end()
+            code, result, printed = child.end()
         after = self._settled()
         number = max((n for n in after.runs if n not in self.tables.runs), default=None)
         told = Told(watch, number, self.tables, after, self.tables.now)
@@ -141,8 +141,8 @@ class Bench:
         self.happened["killed"] += code < 0
         _nothing_wrong([f"I15: {secret} is printed" for secret in SECRETS if secret.encode() in printed])
         status = told.record.get("status")
-        if code >= 0 and said.get("run") is not None:
-            assert (said["run"], said["status"]) == (number, status)
+        if code >= 0 and result.get("run") is not None:
+            assert (result["run"], result["status"]) == (number, status)
             assert code == {"done": 0, "withheld": 4, "superseded": 3}.get(str(status), 1)
 
     def sync(

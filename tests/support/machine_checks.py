@@ -1,6 +1,6 @@
 """The checks of one run from outside: its tables before and after, and what its cloud showed meanwhile.
 
-By the names of the invariants in ``invariants.py``; here is what the tables at one moment cannot tell.
+They are named after the invariants in ``invariants.py``, and check what the tables at one moment cannot show.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _graceful(told: Told) -> Iterator[str]:
     grace = timedelta(seconds=told.watch.account.settings().grace)
     for name in told.gone - told.dead:
         since = told.before.images[told.source, name]["listed_since"]
-        is_set_back = told.clock < since - grace  # by so much that it says nothing of a replica
+        is_set_back = told.clock < since - grace  # so far that the grace does not apply
         if since + grace > told.record["effective_at"] and not is_set_back:
             yield f"{name} was deleted, and its grace lasts until {since + grace}"
 
@@ -224,7 +224,7 @@ def _clear(told: Told, states: list[Sequence[Shown]]) -> bool:
     if not all(len(shown) == 1 and _storable(told, shown[0]) for shown in states):
         return False
     ways = {shown[0].text: updated(shown[0]) for shown in states}
-    return len(set(ways.values())) == len(ways)  # else the list may contradict itself, and neither way is believed
+    return len(set(ways.values())) == len(ways)  # else the contents may tie, and neither is believed
 
 
 def _storable(told: Told, shown: Shown) -> bool:

@@ -34,11 +34,11 @@ class Shown:
     """One image as the cloud shows it at one moment.
 
     Attributes:
-        id: its id, or None where no one can read it.
-        text: its content, the same for whatever is to be read as equal.
-        dead: the cloud itself calls it deleted.
-        readable: it can be stored as an image.
-        private: it is in the one filter the machine uses.
+        id: its id, or None if it is unreadable.
+        text: its content, equal for documents with the same meaning.
+        dead: the cloud lists it as deleted.
+        readable: whether it can be stored as an image.
+        private: whether it is in the one filter of the state machine.
     """
 
     id: str | None
@@ -81,10 +81,10 @@ class Watch:
     """What a cloud showed from one moment on.
 
     Attributes:
-        states: one for each moment at which that may have changed.
-        first: number of the last event in the cloud's journal before.
+        states: what it showed at each moment at which that may have changed.
+        first: number of the last earlier event in the cloud's journal.
         account: whose cloud it is.
-        midway: what is done just before the given questions are answered.
+        midway: what is done just before the requests of these numbers are answered.
     """
 
     account: Account
@@ -127,9 +127,9 @@ class Account:
 
     Attributes:
         name: of the source.
-        options: its settings, but for name, endpoint, credentials and filter.
+        options: its settings, except name, endpoint, credentials and filter.
         filter: its filter.
-        put: keys of the images that were put there one by one.
+        put: keys of the records that were added one by one.
     """
 
     name: str

@@ -31,7 +31,7 @@ def returned(told: Told) -> Iterator[str]:
     """I8: an image that returned has no waiting deletion."""
     shows = told.watch.states[-1]
     for name in told.after.open_cases(told.source):
-        shown = shows.get(name, ())  # where it contradicts itself, neither content may be believed
+        shown = shows.get(name, ())  # if the contents tie, neither is believed
         if len(shown) == 1 and shown[0].readable and not shown[0].dead:
             yield f"{name} is there, and its deletion still waits"
 
@@ -61,13 +61,13 @@ def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | N
         return {None}
     asked = told.asked_by_name and not told.nameless(told.watch.states[-1])
     if before and len(shown) == len(outside) == len(good) == 1 and asked:
-        # What is outside of the filter is there all the same; if the cloud calls it deleted, it may go at once.
+        # An image outside the filter still exists; if the cloud lists it as deleted, it may be deleted at once.
         return {before, None} if good[0].dead else {good[0].text}
     if outside or len(good) < len(shown):  # asked for by name, or beside something unreadable
         texts = {None if one.dead else one.text for one in good}
         return {before, *texts} if before or len(outside) < len(shown) else {None}
     stored = [Shown("", before, dead=False, readable=True, private=True)] if before else []
-    others = stored if len({one.text for one in good}) > 1 else []  # where a list contradicts itself
+    others = stored if len({one.text for one in good}) > 1 else []  # if the list contradicts itself
     newest = max(updated(one) for one in (*good, *others))
     chosen = {one.text: one for one in (*others, *good) if updated(one) == newest}
     if len(chosen) > 1:

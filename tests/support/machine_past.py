@@ -15,8 +15,8 @@ from sync.domain.fields import FIELDS
 from sync.store.connection import Target
 from sync.store.queries.inventory import Row, inventory
 
-_COMPARED = 4  # of the moments, each with each
-_ASKED = 8  # of the moments, spread over the whole past
+_COMPARED = 4  # moments compared, each with each
+_ASKED = 8  # moments checked, spread over the whole past
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "missing_images": ("source", "id", "since"),
     "findings": ("source", "kind", "subject"),
 }
-# Names that are not qualified find this clock before PostgreSQL's own: the database of the machine can be ahead of its
-# processes or behind them, and jump.
+# Unqualified names find this clock before PostgreSQL's own, so that the database's clock can differ from that of its
+# processes, and jump.
 CLOCK = """
 CREATE SCHEMA clock;
 CREATE TABLE clock.ahead (seconds double precision NOT NULL);

@@ -17,15 +17,15 @@ class Told:
     """One run.
 
     Attributes:
-        watch: what its cloud showed meanwhile.
-        number: of its record, or None where there is none.
-        before: the tables when no other run could still come between.
+        watch: what its cloud showed during the run.
+        number: of its record; None without one.
+        before: the tables just before the run.
         after: the tables now.
-        clock: by the database, before it began.
+        clock: the database's clock before the run.
         outcome: what it returned.
-        error: what it raised; neither of the two is there if it was killed.
+        error: what it raised; a killed run has neither outcome nor error.
         lie: what its cloud lied about; see ``test_state_machine``.
-        certain: nothing was done to it, and its cloud showed the truth.
+        certain: whether it was undisturbed and its cloud showed the truth.
     """
 
     watch: Watch

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-_START = 8  # bytes of the length and the code that a first message begins with
+_START = 8  # bytes: length and code at the beginning of the first message
 _KEY = b"K"  # the server tells its process id
-_TELLING = {b"Q": 0, b"P": 1}  # messages that hold a statement, and how many names stand before it
+_TELLING = {b"Q": 0, b"P": 1}  # messages with a statement, and how many names come before it
 
 
 class Lose(Enum):
@@ -34,7 +34,7 @@ class Passing:
 
     Attributes:
         statement: its SQL; "" for the rows of a COPY.
-        pid: the process of the server that will carry it out.
+        pid: the server process that will run it.
     """
 
     def __init__(self, statement: str, pid: int) -> None:
@@ -45,10 +45,10 @@ class Proxy:
     """Passes everything on from its own port, statement by statement.
 
     Attributes:
-        before: called before a statement goes on, in the proxy's thread; what it returns is lost.
-        refusals: so many of the next connections are closed at once.
-        silent: new connections are taken, and nothing is handed on.
-        process: told to clients as the number of the server's process, as poolers tell one of their own; 0: the true one.
+        before: called before a statement is passed on, in the proxy's thread; returns what to lose.
+        refusals: how many of the next connections are closed at once.
+        silent: whether new connections are accepted and nothing is passed on.
+        process: the server's process id as clients see it, since poolers report their own; 0 for the true one.
     """
 
     def __init__(self, url: str) -> None:

@@ -24,8 +24,8 @@ from sync.store.schema import migrate
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)
 _TRIES = 5
-SERVERS: list[Server] = []  # that run
-# A process inherits the peak of the one that started it, and a test has many objects: a small one stands between.
+SERVERS: list[Server] = []  # running ones
+# A process inherits the peak memory of its parent, so a small process starts the measured one.
 _MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -49,7 +49,7 @@ class Server:
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
         for _ in range(_TRIES):
             self.port = _free_port()
-            with suppress(subprocess.CalledProcessError):  # somebody else may have taken the port meanwhile
+            with suppress(subprocess.CalledProcessError):  # another process may have taken the port
                 return self.resume()
         raise AssertionError((self.folder / "log").read_text(errors="replace"))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sync.simulator import Simulator
 
-PATIENCE = 30  # seconds; only a test that fails waits so long
+PATIENCE = 30  # seconds; only a failing test waits this long
 
 
 class Reply(NamedTuple):

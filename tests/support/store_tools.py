@@ -31,8 +31,8 @@ class Edge:
     Args:
         server: where the database is made.
         size: images at the start.
-        show_deleted: the cloud goes on listing what it deleted.
-        options: settings of the source that are not the usual ones.
+        show_deleted: whether the cloud still lists deleted images.
+        options: settings of the source that differ from the defaults.
     """
 
     def __init__(self, server: Server, size: int = 40, *, show_deleted: bool = False, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """A plugin that checks that a test run leaves the machine as it was: modes, owners, processes, files.
 
-Whatever the tests put into the temporary folder goes into one folder of the run, with one in it for each worker, so that
-what is left there, and each process that works there, is known to be ours however many runs share the machine.
+All temporary files of a run are in one folder, with a subfolder per worker, so that leftover files and processes are known
+to be ours, however many runs share the machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - they are looked at, not written to
 # PostgreSQL's segments, and the sockets of an embedded server whose data folder has a long path.
 _OURS = re.compile(r"PostgreSQL\.\d+|image-sync-\d+-[0-9a-f]{16}")
-_PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))  # seconds for what is just ending to end
+_PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))  # seconds that ending processes are given
 
 _before = pytest.StashKey["Surroundings"]()
 _told = pytest.StashKey[list[str]]()
@@ -32,7 +32,7 @@ class Surroundings:
     """The machine as one process of the run found it, and the temporary folder that it then uses.
 
     Attributes:
-        folder: the temporary folder of this process; every account can write into it.
+        folder: the temporary folder of this process, which every account can write to.
     """
 
     def __init__(self, name: str) -> None:
@@ -118,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Record the surroundings before any test is imported."""
     if config.option.collectonly:
         return
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # pytest keeps its folders where it has them
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # pytest's own folders stay where they are
     config.stash[_before] = Surroundings(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
@@ -138,7 +138,7 @@ def nothing_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Fail the run if the machine has changed; of several processes, the main one checks.
 
-    It looks when the others have ended, so that it also finds what a worker left that crashed.
+    It checks after the others have ended, so that it also finds what a crashed worker left.
     """
     yield
     around = session.config.stash.get(_before, None)
@@ -146,7 +146,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         return
     if "PYTEST_XDIST_WORKER" not in os.environ:
         wrong = around.modes() + _lasting(around.processes) + _lasting(around.files)
-        # Shared memory may be of a server that somebody else killed meanwhile: it is named, and fails nothing.
+        # Shared memory may belong to a server that someone else killed: it is named, but does not fail the run.
         session.config.stash[_told] = wrong + _lasting(around.shared)
         if wrong and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

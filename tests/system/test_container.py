@@ -25,7 +25,7 @@ from sync.simulator import Simulator
 
 pytestmark = pytest.mark.image
 MEGABYTE = 10**6
-ROOM = 4 * 2**30  # bytes; 0.7 GB were needed
+ROOM = 4 * 2**30  # bytes; a build needs 0.7 GB
 RUNTIMES = {
     "proc",
     "dev",
@@ -33,8 +33,8 @@ RUNTIMES = {
     "run",
     "run/secrets",
     "etc/hosts",
-}  # what builders and runtimes mount, they make first
-# Imports all of the job, and prints what would have to be compiled.
+}  # folders that builders and runtimes create for their mounts
+# Imports every module of the job, and prints those that are not compiled.
 UNCOMPILED = """
 import importlib, pkgutil, sys, sync, alembic.command
 for found in pkgutil.walk_packages(sync.__path__, "sync."):
@@ -72,7 +72,7 @@ def image() -> Iterator[Image]:
 def mounts(server: Server, cloud: Simulator) -> Iterator[Path]:
     """A folder with a settings file and secrets, as they are mounted into a container.
 
-    Its account must be able to read them; pytest's own folders are closed to it, and stay so.
+    The container's account must be able to read it, and pytest's own folders are closed to that account.
     """
     with TemporaryDirectory(prefix="mounted-") as folder:
         Path(folder).chmod(0o755)

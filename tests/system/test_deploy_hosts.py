@@ -98,11 +98,11 @@ def test_the_command_of_cron_is_accepted() -> None:
     assert words[1] == "image-sync"
     understand(words[2:])
     assert set(re.findall(r"^(IMAGE_SYNC_\w+)=", text, flags=re.MULTILINE)) <= VARIABLES
-    assert "%" not in text.splitlines()[-1]  # cron takes it for the end of the line
+    assert "%" not in text.splitlines()[-1]  # cron takes % for the end of the line
 
 
 @pytest.mark.parametrize(
-    ("code", "quiet", "told"), [(0, "", False), (3, "", False), (1, "", True), (4, "", True), (4, "0 3 4", False)]
+    ("code", "quiet", "mailed"), [(0, "", False), (3, "", False), (1, "", True), (4, "", True), (4, "0 3 4", False)]
 )
 def test_cron_mails_only_what_needs_attention(tmp_path: Path, code: int, quiet: str, mailed: bool) -> None:  # noqa: FBT001
     """Output is shown, and so mailed, only if the exit code asks for attention; the code is passed on."""

@@ -20,7 +20,7 @@ from kustomize import containers, pods, resolve
 from sync import __version__, wiring
 from sync.errors import ImageSyncError, SettingsError, SupersededError
 
-KUBERNETES = ("1.33", "1.37")  # the oldest that has all that is used, and the newest that is known
+KUBERNETES = ("1.33", "1.37")  # the oldest with every field used here, and the newest known
 
 
 @pytest.fixture(params=OVERLAYS)

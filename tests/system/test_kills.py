@@ -20,7 +20,7 @@ from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-# A run that is ended by its own patience is not what these tests are about.
+# No run of these tests may end because of its own timeouts.
 ENDLESS = {"IMAGE_SYNC_TIMEOUT": "600", "IMAGE_SYNC_DEADLINE": "3600", "IMAGE_SYNC_LOCK_TIMEOUT": "600"}
 
 

@@ -224,7 +224,7 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
     logs.configure("info", "json", stream)
     log = logs.get("sync")
     try:
-        logs.extend(run=0)  # outside of a block: nothing
+        logs.extend(run=0)  # has no effect outside of a block
         with logs.bind(source="edge"):
             log.info("before")
             logs.extend(run=7)

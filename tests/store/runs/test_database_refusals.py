@@ -61,7 +61,7 @@ def test_a_silent_peer_is_noticed(edge: Edge) -> None:
         assert default.info.get_parameters()["tcp_user_timeout"] == "60000"
 
 
-# --- getting there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_date_settings_of_the_database_are_ignored(edge: Edge, setting: str) -> 
         assert len(list(reading.as_of(reading.now(), None))) == edge.value(LIVE)
 
 
-# --- what is not allowed ----------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_standby_is_refused_before_anything_is_read(edge: Edge) -> None:
@@ -221,7 +221,7 @@ def test_a_missing_table(edge: Edge) -> None:
         edge.run_by(edge.url)
 
 
-# --- what takes too long ----------------------------------------------------------------------------------------------
+# --- timeouts ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("table", LOCKED)
@@ -324,7 +324,7 @@ def test_a_run_ended_by_a_deadlock(edge: Edge) -> None:
     """D07: a run that PostgreSQL ends to break a deadlock writes nothing, and the next one succeeds."""
     stir(edge)
     with psycopg.connect(edge.url) as other:
-        other.execute("SET deadlock_timeout = '60s'")  # so that it is the run that ends
+        other.execute("SET deadlock_timeout = '60s'")  # so that PostgreSQL ends the run
         other.execute("LOCK TABLE inventory.image_versions IN SHARE MODE")
         waits = threading.Thread(target=_update_sources, args=(other,))
         before_answer(edge.cloud, 2, waits.start)
@@ -356,7 +356,7 @@ def test_a_run_can_be_cancelled(edge: Edge) -> None:
         canceller.join()
 
 
-# --- how a failure is told ----------------------------------------------------------------------------------------------
+# --- recording a failure ----------------------------------------------------------------------------------------------
 
 
 def test_a_failure_is_recorded_whatever_its_text(edge: Edge) -> None:

@@ -127,8 +127,8 @@ def test_a_released_image_that_returned_is_not_deleted(each_edge: Edge) -> None:
 def test_each_released_image_is_confirmed_again(edge: Edge) -> None:
     """An approved deletion is still confirmed: an image that answers by its id stays."""
     names = sorted(edge.world.truth())[:30]
-    edge.cloud.faults.add(gap(names))  # the list lacks them, once ...
-    edge.cloud.faults.add(only_by_id(effects.images("empty")), times=30, nth=2)  # ... and so do the answers by name
+    edge.cloud.faults.add(gap(names))  # one list lacks them ...
+    edge.cloud.faults.add(only_by_id(effects.images("empty")), times=30, nth=2)  # ... and so do the answers by id
     for name in names:
         edge.cloud.faults.add(effects.images("empty"), id=name)
     held = edge.run()
@@ -421,7 +421,7 @@ def test_last_seen_after_a_return(edge: Edge) -> None:
     assert last_seen(edge, name) == seen.effective_at
 
 
-# --- what the cloud itself calls deleted --------------------------------------------------------------------------------
+# --- images listed as deleted -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture

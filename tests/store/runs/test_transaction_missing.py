@@ -237,7 +237,7 @@ def test_a_held_image_is_closed_as_held(edge: Edge) -> None:
     assert edge.run().plan.deleted == len(names)
 
 
-# --- nothing comes back short unnoticed -------------------------------------------------------------------------------
+# --- missing rows are noticed -----------------------------------------------------------------------------------------
 
 
 def test_a_legacy_setting_of_strings_changes_nothing(edge: Edge) -> None:
@@ -358,7 +358,7 @@ def test_a_first_load_that_comes_short_fails(server: Server) -> None:
         assert "5 images loaded, and 6 were planned" in str(edge.fails(StoreError))
 
 
-# --- a second list that does not fit the first one --------------------------------------------------------------------
+# --- a second list that contradicts the first one ---------------------------------------------------------------------
 
 
 def confirmed_by(edge: Edge, second: Effect, hidden: int = 3) -> Outcome:
@@ -435,7 +435,7 @@ def test_a_throttled_second_list_costs_only_the_deletions(edge: Edge) -> None:
     assert (outcome.plan.created, outcome.unconfirmed, outcome.plan.deleted) == (len(new), 3, 0)
 
 
-# --- what was seen without a proof ------------------------------------------------------------------------------------
+# --- unproven lists ---------------------------------------------------------------------------------------------------
 
 
 def test_an_unproven_list_restarts_the_grace_of_its_images(edge: Edge) -> None:
@@ -508,7 +508,7 @@ def test_an_image_was_last_seen_before_it_was_pending(edge: Edge) -> None:
     assert edge.value("SELECT last_seen_at FROM inventory.images WHERE id = %s", name) == before.effective_at
 
 
-# --- an image that comes both ways ------------------------------------------------------------------------------------
+# --- an image with two contents ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("turn", [0, 1])

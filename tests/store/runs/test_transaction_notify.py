@@ -16,8 +16,8 @@ from store_tools import Edge
 from sync.domain.image import iso
 from sync.errors import ForbiddenError, StoreError
 
-WAIT = 5.0  # seconds; only a test that fails waits so long
-QUIET = 0.3  # seconds of silence that are enough, as the server tells at once
+WAIT = 5.0  # seconds; only a failing test waits this long
+QUIET = 0.3  # seconds of silence are enough, as the server notifies at once
 
 
 class Listener:

@@ -42,7 +42,7 @@ def quarantined(edge: Edge) -> list[bytes]:
     return [row[1] for row in rows]
 
 
-# --- records that can't be read ---------------------------------------------------------------------------------------
+# --- unreadable records -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_contradiction_without_times(edge: Edge) -> None:
     assert stored(edge, "x") == image("x", **NEW)
 
 
-# --- what is odd and yet an image -------------------------------------------------------------------------------------
+# --- odd but valid images ---------------------------------------------------------------------------------------------
 
 
 def test_mistyped_values_are_stored_and_counted(edge: Edge) -> None:
@@ -313,7 +313,7 @@ def test_numbers_are_stored_to_the_last_digit(edge: Edge) -> None:
         b'{"id":"odd","a":0.1000000000000000055511151231257827,"b":1e400,"c":1.50,"d":-0.0,"e":%s}' % (b"7" * 900)
     )
 
-    edge.run_unclear()  # the tests' own truth is in floats
+    edge.run_unclear()  # the tests compare floats, which would lose digits
 
     row = edge.rows(
         "SELECT extra->>'a', (extra->>'b')::numeric = 1e400, extra->>'c', extra->>'e' FROM inventory.images WHERE id = 'odd'"

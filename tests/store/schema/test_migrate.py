@@ -37,7 +37,7 @@ TABLES = {
     "report_bookmarks",
 }
 
-# Everything a database knows of the schema, made comparable.
+# The whole schema in a form that can be compared.
 SHAPE = """
 SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
        coalesce(pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity::text, col_description(c.oid, a.attnum)
@@ -89,8 +89,8 @@ SELECT c.conrelid::regclass || ' ' || c.conname, a.attname
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.contype = 'f' AND c.connamespace = 'inventory'::regnamespace
 """
-# What each object stands on, with a view's rule and a row type taken for the relation they belong to; and a relation on
-# the views over it: whoever moves a table has to move these along, and has to make first what they stand on.
+# What each object depends on, where a view's rule and a row type count as their relation, and a relation depends on the
+# views over it: moving a table means moving these too, and first creating what they depend on.
 CIRCLES = """
 WITH RECURSIVE objects AS (
     SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_depend d
@@ -362,7 +362,7 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("CREATE SCHEMA inventory")
         with psycopg.connect(url) as holder:
-            # The migration waits for this table's name, and is killed there.
+            # The migration waits for this table's name and is killed while it waits.
             holder.execute("CREATE TABLE inventory.sources (x int)")
             code = (
                 "import sys; from sync.store.schema import migrate; from sync.store.connection import Target\n"
