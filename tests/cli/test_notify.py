@@ -28,8 +28,8 @@ WRONG = {"IMAGE_SYNC_TOKEN": "stale-token", **FAST}
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A receiver that accepts everything."""
-    with Receiver() as made:
-        yield made
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def past(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Past(job, truths, moments, returned[0], next(name for name in gone if name not in returned))
 
 
-def test_as_of_a_run_is_what_the_cloud_held_then(past: Past) -> None:
+def test_as_of_a_run_is_what_the_cloud_had(past: Past) -> None:
     """A run's number, its moment, and any moment before the next run all give the images of that run."""
     just_before = (datetime.fromisoformat(past.moments[3]) - timedelta(microseconds=1)).isoformat()
     moments = ("3", past.moments[2], just_before)

@@ -18,15 +18,15 @@ from sync.store.queries.invariants import ALTERED, UNCHAINED, violations
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """An inventory with changes, deletions and a return."""
-    with Edge(server, 30) as made:
-        made.run()
-        made.world.change(5)
-        made.world.delete(3)
-        made.run()
-        made.world.restore(1)
-        made.world.change(5)
-        made.run()
-        yield made
+    with Edge(server, 30) as edge:
+        edge.run()
+        edge.world.change(5)
+        edge.world.delete(3)
+        edge.run()
+        edge.world.restore(1)
+        edge.world.change(5)
+        edge.run()
+        yield edge
 
 
 def test_a_sound_inventory(edge: Edge, tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ RIGHTS = [(table, right) for table, rights, _ in NEEDED for right in rights if r
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """A synced source."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def test_a_good_database(each_server: Server) -> None:
@@ -462,7 +462,7 @@ def enable_tls(server: Server, certificate: trustme.LeafCert) -> None:
     ("host", "address"),
     [("/run/postgresql", ""), ("", ""), ("localhost", ""), ("localhost", "::1"), ("db.example.org", "127.0.0.1")],
 )
-def test_what_is_this_machine(host: str, address: str) -> None:
+def test_hosts_that_are_this_machine(host: str, address: str) -> None:
     """A host is this machine by its address, or by its name if there is no address."""
     assert database._is_here(host, address)
 
@@ -470,6 +470,6 @@ def test_what_is_this_machine(host: str, address: str) -> None:
 @pytest.mark.parametrize(
     ("host", "address"), [("db.example.org", "192.0.2.7"), ("db.example.org", ""), ("192.0.2.7", "")]
 )
-def test_what_is_another_machine(host: str, address: str) -> None:
+def test_hosts_that_are_other_machines(host: str, address: str) -> None:
     """A host that is not known to be this machine is another one."""
     assert not database._is_here(host, address)

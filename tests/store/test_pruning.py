@@ -22,10 +22,10 @@ CHANGES = "SELECT * FROM inventory.image_changes WHERE NOT (kind = 'restored' AN
 
 
 @pytest.fixture
-def pruned_history(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+def history(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
     """The inventory and its model after a dozen runs, each after random changes."""
-    with played(each_server, 7) as both:
-        yield both
+    with played(each_server, 7) as edge_and_replay:
+        yield edge_and_replay
 
 
 def _states(edge: Edge, replay: Replay) -> list[list[object]]:
@@ -33,9 +33,9 @@ def _states(edge: Edge, replay: Replay) -> list[list[object]]:
         return [[(row["id"], row["name"]) for row in reading.as_of(moment, None)] for moment in replay.moments]
 
 
-def test_pruning_leaves_later_answers_as_they_were(pruned_history: tuple[Edge, Replay]) -> None:
+def test_pruning_leaves_later_answers_as_they_were(history: tuple[Edge, Replay]) -> None:
     """Pruning removes old versions and evidence; images, later answers and later changes stay the same."""
-    edge, replay = pruned_history
+    edge, replay = history
     before, images = _states(edge, replay), edge.rows("SELECT * FROM inventory.images ORDER BY id")
     changes = edge.rows(f"{CHANGES} AND run > 6 ORDER BY run, id, field")
 
@@ -52,9 +52,9 @@ def test_pruning_leaves_later_answers_as_they_were(pruned_history: tuple[Edge, R
     edge.run()
 
 
-def test_pruning_is_recorded(pruned_history: tuple[Edge, Replay]) -> None:
+def test_pruning_is_recorded(history: tuple[Edge, Replay]) -> None:
     """The record says who pruned, when and how much; an answer about an earlier moment says it is incomplete."""
-    edge, replay = pruned_history
+    edge, replay = history
     (done,) = prune(edge.target, replay.moments[5], "ann", remove=True)
 
     record = edge.rows("SELECT source, pruned_before, versions, pages, pruned_by FROM inventory.prunings")
@@ -71,9 +71,9 @@ def test_pruning_is_recorded(pruned_history: tuple[Edge, Replay]) -> None:
     assert edge.value("SELECT count(*) FROM inventory.prunings") == 1
 
 
-def test_a_dry_run_only_counts(pruned_history: tuple[Edge, Replay]) -> None:
+def test_a_dry_run_only_counts(history: tuple[Edge, Replay]) -> None:
     """A dry run counts what would be removed, for all sources or the named ones, and removes nothing."""
-    edge, replay = pruned_history
+    edge, replay = history
     before = edge.inventory.dump()
     source = edge.inventory.source.name
 
@@ -86,9 +86,9 @@ def test_a_dry_run_only_counts(pruned_history: tuple[Edge, Replay]) -> None:
         prune(edge.target, replay.moments[5], "ann", only=["other"], remove=True)
 
 
-def test_the_prune_command(pruned_history: tuple[Edge, Replay], tmp_path: Path) -> None:
+def test_the_prune_command(history: tuple[Edge, Replay], tmp_path: Path) -> None:
     """`prune` counts by default, removes with --yes, reads the setting, and explains an unreadable time."""
-    edge, _ = pruned_history
+    edge, _ = history
     job = Job(tmp_path, edge.url)
     edge.do(
         "UPDATE inventory.image_versions SET valid_from = valid_from - interval '3 days', valid_to = valid_to - interval '3 days'"

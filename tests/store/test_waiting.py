@@ -40,11 +40,11 @@ WRITING = "epoch = epoch + 1"
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """A synced source whose next list will show a few changes."""
-    with Edge(server) as made:
-        made.run()
-        made.world.change(3)
-        made.world.create(2)
-        yield made
+    with Edge(server) as edge:
+        edge.run()
+        edge.world.change(3)
+        edge.world.create(2)
+        yield edge
 
 
 @contextmanager

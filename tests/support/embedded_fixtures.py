@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
     """A folder that every account can enter; no server may be left in it."""
-    made = new_shelf()
-    yield made
-    made.clear()
+    shelf = new_shelf()
+    yield shelf
+    shelf.clear()
 
 
 @pytest.fixture(scope="session")
 def finished_folder() -> Iterator[Path]:
     """A data folder after its first start."""
-    made = new_shelf()
-    with embedded(made.path / "data"):
+    shelf = new_shelf()
+    with embedded(shelf.path / "data"):
         pass
-    wait_until_stopped(made.path / "data")
-    yield made.path / "data"
-    made.clear()
+    wait_until_stopped(shelf.path / "data")
+    yield shelf.path / "data"
+    shelf.clear()
 
 
 @pytest.fixture

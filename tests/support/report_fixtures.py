@@ -14,17 +14,17 @@ from store_tools import Edge
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """Runs with a first load, changes of all kinds, an exposed image, a nasty name, and no change."""
-    with Edge(server, 60) as made:
-        made.world.put(image("open", visibility="private"))
-        made.run()
-        made.world.change(4)
-        made.world.create(3)
-        gone = made.world.delete(5)
-        made.world.put(image("open", visibility="public"))
-        made.run()
-        made.world.restore(2)
-        made.world.put(image("nasty", name=NASTY))
-        made.run()
-        made.run()
+    with Edge(server, 60) as edge:
+        edge.world.put(image("open", visibility="private"))
+        edge.run()
+        edge.world.change(4)
+        edge.world.create(3)
+        gone = edge.world.delete(5)
+        edge.world.put(image("open", visibility="public"))
+        edge.run()
+        edge.world.restore(2)
+        edge.world.put(image("nasty", name=NASTY))
+        edge.run()
+        edge.run()
         assert gone
-        yield made
+        yield edge

@@ -55,9 +55,9 @@ def around(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surroundings
     """The surroundings of a machine whose shared folders are only this one, with no other test run."""
     monkeypatch.setattr(surroundings, "SHARED", (root,))
     monkeypatch.setattr(Surroundings, "_is_accompanied", lambda _: False)
-    made = Surroundings("")
-    yield made
-    made.leave()
+    around = Surroundings("")
+    yield around
+    around.leave()
 
 
 def run(root: Path, body: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,7 @@ def test_a_run_that_leaves_nothing_passes(root: Path, options: tuple[str, ...]) 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "workers"])
 @pytest.mark.parametrize("what", WRONG)
 def test_leftovers_fail_the_run(root: Path, what: str, options: tuple[str, ...]) -> None:
-    """A leftover is named and fails the run; processes and files are removed."""
+    """A leftover is named and fails the run; leftover processes and files are removed, but modes are not restored."""
     body, message = WRONG[what]
     done = run(root, body, *options)
 
@@ -122,8 +122,8 @@ def test_leftovers_of_a_crashed_worker(root: Path) -> None:
 def test_unused_shared_memory_is_named(around: Surroundings, root: Path) -> None:
     """Shared memory of a killed server is named, in both forms."""
     (root / "PostgreSQL.1234").touch()
-    made = subprocess.run(["ipcmk", "--shmem", "64"], capture_output=True, text=True, check=True).stdout
-    number = made.split()[-1]
+    output = subprocess.run(["ipcmk", "--shmem", "64"], capture_output=True, text=True, check=True).stdout
+    number = output.split()[-1]
     named = around.shared()
     subprocess.run(["ipcrm", "--shmem-id", number], check=True)
     (root / "PostgreSQL.1234").unlink()

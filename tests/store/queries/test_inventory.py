@@ -29,8 +29,8 @@ COLUMN = {name: known.column for name, known in BY_API.items()}
 @pytest.fixture(params=[1, 2, 3])
 def history(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
     """The inventory and its model after a dozen runs with random changes, for each seed."""
-    with played(each_server, request.param) as both:
-        yield both
+    with played(each_server, request.param) as edge_and_replay:
+        yield edge_and_replay
 
 
 def moments_of(replay: Replay) -> list[datetime]:

@@ -30,8 +30,8 @@ RUN_DIFF = "SELECT id, change, field, old, new FROM inventory.run_diff(%s) ORDER
 @pytest.fixture(params=[4, 5])
 def history(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
     """The inventory and its model after a dozen runs with random changes."""
-    with played(each_server, request.param) as both:
-        yield both
+    with played(each_server, request.param) as edge_and_replay:
+        yield edge_and_replay
 
 
 def test_live_and_deleted_images(history: tuple[Edge, Replay]) -> None:

@@ -32,9 +32,9 @@ FROM (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS at) AS s RETURN
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """Forty images, just loaded."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def notices(

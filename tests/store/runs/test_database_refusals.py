@@ -37,9 +37,9 @@ LOCKED = ("sources", "images", "image_versions", "held_deletions", "run_pages", 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """A synced source; `stir` prepares every kind of change."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def stir(edge: Edge) -> None:

@@ -26,8 +26,8 @@ from sync.store.runs.spool import BATCH, MEMORY, FileSpool
 @pytest.fixture
 def spool() -> Iterator[FileSpool]:
     """An empty spool."""
-    with closing(FileSpool()) as made:
-        yield made
+    with closing(FileSpool()) as spool:
+        yield spool
 
 
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat())

@@ -20,11 +20,11 @@ TABLES = ("images", "image_versions", "run_pages", "quarantine", "held_deletions
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
     """1,200 images in three pages, just loaded."""
-    with Edge(each_server, 1200) as made:
-        made.run()
-        made.do("VACUUM ANALYZE")
-        made.do("CHECKPOINT")
-        yield made
+    with Edge(each_server, 1200) as edge:
+        edge.run()
+        edge.do("VACUUM ANALYZE")
+        edge.do("CHECKPOINT")
+        yield edge
 
 
 def rows(edge: Edge) -> dict[str, list[tuple[Any, ...]]]:

@@ -22,15 +22,15 @@ DONE = 10**6  # statements: more than a run has
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
     """A source whose next run creates, updates, restores and deletes images."""
-    with Edge(each_server) as made:
-        made.run()
-        made.world.delete(3)
-        made.run()
-        made.world.restore(2)
-        made.world.delete(2)
-        made.world.change(5)
-        made.world.create(3)
-        yield made
+    with Edge(each_server) as edge:
+        edge.run()
+        edge.world.delete(3)
+        edge.run()
+        edge.world.restore(2)
+        edge.world.delete(2)
+        edge.world.change(5)
+        edge.world.create(3)
+        yield edge
 
 
 def terminate_backend(edge: Edge, pid: int) -> None:

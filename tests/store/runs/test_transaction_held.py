@@ -23,19 +23,19 @@ CASES = "SELECT id, run, approved_by, outcome, closed_run FROM inventory.held_de
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """Fifty live images, synced twice."""
-    with Edge(server, 50) as made:
-        made.run()
-        made.run()
-        yield made
+    with Edge(server, 50) as edge:
+        edge.run()
+        edge.run()
+        yield edge
 
 
 @pytest.fixture
 def each_edge(each_server: Server) -> Iterator[Edge]:
     """Fifty live images, synced twice, on each server."""
-    with Edge(each_server, 50) as made:
-        made.run()
-        made.run()
-        yield made
+    with Edge(each_server, 50) as edge:
+        edge.run()
+        edge.run()
+        yield edge
 
 
 def test_too_many_deletions_are_held_and_nothing_else(each_edge: Edge) -> None:
@@ -427,9 +427,9 @@ def test_last_seen_after_a_return(edge: Edge) -> None:
 @pytest.fixture
 def vendor(each_server: Server) -> Iterator[Edge]:
     """A cloud that still lists its deleted images."""
-    with Edge(each_server, 50, show_deleted=True) as made:
-        made.run()
-        yield made
+    with Edge(each_server, 50, show_deleted=True) as edge:
+        edge.run()
+        yield edge
 
 
 def test_listed_as_deleted_is_deleted(vendor: Edge) -> None:

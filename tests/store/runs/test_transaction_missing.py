@@ -35,9 +35,9 @@ OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ende
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """A cloud of 40 images, synced once."""
-    with Edge(server) as one:
-        one.run()
-        yield one
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def lag(ids: list[str]) -> Effect:

@@ -38,16 +38,16 @@ class Listener:
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
     """Forty images, not yet loaded."""
-    with Edge(each_server) as made:
-        yield made
+    with Edge(each_server) as edge:
+        yield edge
 
 
 @pytest.fixture
 def listener(edge: Edge) -> Iterator[Listener]:
     """A listener on the database."""
-    made = Listener(edge.url)
-    yield made
-    made.connection.close()
+    listener = Listener(edge.url)
+    yield listener
+    listener.connection.close()
 
 
 def test_a_run_with_changes_is_announced(edge: Edge, listener: Listener) -> None:

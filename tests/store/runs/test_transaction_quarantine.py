@@ -23,10 +23,10 @@ KEPT = "SELECT id, raw, digest, reason, first_run FROM inventory.quarantine ORDE
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """Forty live images, and one with the id x."""
-    with Edge(server) as made:
-        made.world.put(image("x", name="old", updated_at="2026-01-01T00:00:00Z"))
-        made.run()
-        yield made
+    with Edge(server) as edge:
+        edge.world.put(image("x", name="old", updated_at="2026-01-01T00:00:00Z"))
+        edge.run()
+        yield edge
 
 
 def stored(edge: Edge, name: str) -> dict[str, Any]:

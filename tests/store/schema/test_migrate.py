@@ -221,8 +221,8 @@ def test_tables_match_the_code(empty: Target, connection: psycopg.Connection[Any
     with engine.begin() as opened:
         metadata.create_all(opened)
 
-    made = shape(connection)
-    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == made
+    from_code = shape(connection)
+    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == from_code
 
 
 def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[Any]) -> None:

@@ -36,11 +36,11 @@ FORBIDDEN = (
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
     """An inventory after two runs."""
-    with Edge(each_server, 20) as made:
-        made.run()
-        made.world.churn(10)
-        made.run()
-        yield made
+    with Edge(each_server, 20) as edge:
+        edge.run()
+        edge.world.churn(10)
+        edge.run()
+        yield edge
 
 
 def login(edge: Edge, role: str) -> str:
