@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from cloud_tools import before_answer
-from proxy import Lose, Passing, Proxy
+from proxy import Lose, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
@@ -34,8 +33,6 @@ from sync.store.connection import Target, connect, transaction, translate_errors
 from sync.store.runs.database import Database
 from sync.store.waiting import later
 
-WRITING = "epoch = epoch + 1"
-
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
@@ -53,22 +50,6 @@ def within(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
     assert time.monotonic() - began < seconds
-
-
-def when(statement: str, lose: Lose, also: Callable[[], None] = lambda: None) -> Callable[[Passing], Lose | None]:
-    """A proxy hook that loses the first matching statement at or after the start of the writing transaction."""
-    writing, lost = False, False
-
-    def hook(passing: Passing) -> Lose | None:
-        nonlocal writing, lost
-        writing = writing or WRITING in passing.statement
-        if lost or not writing or not re.search(statement, passing.statement):
-            return None
-        lost = True
-        also()
-        return lose
-
-    return hook
 
 
 @contextmanager
@@ -175,7 +156,7 @@ def test_a_silent_server_ends_a_run_at_its_deadline(edge: Edge, statement: str) 
     """Wherever in its transaction the server falls silent, the run fails soon after its deadline and is recorded."""
     before = edge.inventory.dump()
     with Proxy(edge.url) as proxy:
-        proxy.before = when(statement, Lose.SILENT_REQUEST)
+        proxy.before = lose_once(statement, Lose.SILENT_REQUEST)
         with within(9), pytest.raises(DeadlineError):
             edge.run_by(proxy.url, deadline=3.0)
 
@@ -211,7 +192,7 @@ def test_a_network_that_stays_silent(edge: Edge) -> None:
 def test_a_stop_ends_a_run_that_waits_for_a_silent_server(edge: Edge) -> None:
     """A stopped run ends within seconds and is recorded as interrupted."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when(
+        proxy.before = lose_once(
             "inventory.sources", Lose.SILENT_REQUEST, threading.Timer(0.5, edge.inventory.stop.set).start
         )
         with within(6), pytest.raises(InterruptedRunError):
@@ -238,7 +219,7 @@ def test_a_stop_ends_a_migration(server: Server) -> None:
 def test_a_commit_without_an_answer_is_reported_truthfully(edge: Edge, lose: Lose) -> None:
     """At its deadline the run finds out whether its COMMIT took effect, or says that it cannot know."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when("^COMMIT$", lose)
+        proxy.before = lose_once("^COMMIT$", lose)
         if lose is Lose.SILENT_REPLY:
             with within(9):
                 assert edge.run_by(proxy.url, deadline=3.0).status is Status.DONE
@@ -255,7 +236,7 @@ def test_a_commit_without_an_answer_is_reported_truthfully(edge: Edge, lose: Los
 def test_an_unanswered_commit_on_a_silent_network(edge: Edge) -> None:
     """If the network stays silent after COMMIT, the run ends soon and says that the outcome is unknown."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when("^COMMIT$", Lose.SILENT_REPLY, lambda: setattr(proxy, "silent", True))
+        proxy.before = lose_once("^COMMIT$", Lose.SILENT_REPLY, lambda: setattr(proxy, "silent", True))
         with within(15), pytest.raises(OutcomeUnknownError):
             edge.run_by(proxy.url, deadline=3.0)
 
@@ -295,7 +276,7 @@ def test_an_overtaken_run_records_its_failure_at_once(edge: Edge) -> None:
             slow.fail(late, SupersededError(), RequestStats())
             took.append(time.monotonic() - began)
 
-        proxy.before = when("^COMMIT$", Lose.REQUEST, record)
+        proxy.before = lose_once("^COMMIT$", Lose.REQUEST, record)
         with pytest.raises(DatabaseUnavailableError):
             edge.run_by(proxy.url)
 

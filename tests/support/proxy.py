@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+FENCE = "epoch = epoch + 1"  # in the statement that begins the writing transaction of a run
 _START = 8  # bytes: length and code at the beginning of the first message
 _KEY = b"K"  # the server tells its process id
 _TELLING = {b"Q": 0, b"P": 1}  # messages with a statement, and how many names come before it
@@ -39,6 +41,28 @@ class Passing:
 
     def __init__(self, statement: str, pid: int) -> None:
         self.statement, self.pid = statement, pid
+
+
+def lose_once(pattern: str, lose: Lose, also: Callable[[], None] = lambda: None) -> Hook:
+    """A hook that loses the first matching statement of the writing transaction or after it.
+
+    Args:
+        pattern: regular expression for the statement.
+        lose: the statement or its answer.
+        also: called just before.
+    """
+    fenced, lost = False, False
+
+    def hook(passing: Passing) -> Lose | None:
+        nonlocal fenced, lost
+        fenced = fenced or FENCE in passing.statement
+        if lost or not fenced or not re.search(pattern, passing.statement):
+            return None
+        lost = True
+        also()
+        return lose
+
+    return hook
 
 
 class Proxy:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from proxy import Lose, Passing, Proxy
+from proxy import FENCE, Lose, Passing, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
@@ -45,7 +45,7 @@ def at(number: int, act: Callable[[Passing], Lose | None]) -> Callable[[Passing]
 
     def hook(passing: Passing) -> Lose | None:
         nonlocal seen
-        if seen < 0 and "epoch = epoch + 1" in passing.statement:
+        if seen < 0 and FENCE in passing.statement:
             seen = 1
         elif seen >= 0:
             seen += 1
@@ -124,7 +124,7 @@ def _fails(edge: Edge, proxy: Proxy) -> bool:
 def test_a_commit_whose_answer_is_lost_is_done(edge: Edge) -> None:
     """D03: if only the answer to COMMIT is lost, the run finds out that it committed, and reports that."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY)
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY)
         outcome = edge.run_by(proxy.url)
 
     assert outcome.status is Status.DONE
@@ -139,7 +139,7 @@ def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
     """D03: if COMMIT never arrived, the run finds out and reports a failure, and the next run makes all changes."""
     before = edge.inventory.dump()
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REQUEST)
+        proxy.before = lose_once("^COMMIT$", Lose.REQUEST)
         with pytest.raises(DatabaseUnavailableError, match="committing") as caught:
             edge.run_by(proxy.url)
 
@@ -153,7 +153,7 @@ def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
 def test_a_commit_whose_outcome_cannot_be_looked_up(edge: Edge, lose: Lose, status: str) -> None:
     """D03: if the database cannot be asked either, the run says that the outcome is unknown; its record stays true."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(lose, lambda: setattr(proxy, "refusals", DONE))
+        proxy.before = lose_once("^COMMIT$", lose, lambda: setattr(proxy, "refusals", DONE))
         with pytest.raises(OutcomeUnknownError, match="image-sync status") as caught:
             edge.run_by(proxy.url)
 
@@ -168,7 +168,7 @@ def test_a_commit_whose_outcome_cannot_be_looked_up(edge: Edge, lose: Lose, stat
 def test_a_commit_that_is_done_is_never_called_failed(edge: Edge) -> None:
     """D03: if looking up the outcome fails, the record of a committed run is not overwritten."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY, lambda: setattr(proxy, "refusals", 1))
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY, lambda: setattr(proxy, "refusals", 1))
         with pytest.raises(OutcomeUnknownError):
             edge.run_by(proxy.url)
 
@@ -179,7 +179,7 @@ def test_a_commit_that_is_done_is_never_called_failed(edge: Edge) -> None:
 def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:
     """D03: a run finds its own outcome even if another run committed in the meantime."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY)
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY)
         answers: list[Outcome] = []
 
         def overtake(passing: Passing) -> None:
@@ -193,22 +193,6 @@ def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:
     assert complete(outcome)
     assert answers[0].plan.changes == 0
     edge.check()
-
-
-def on_commit(lose: Lose, also: Callable[[], None] = lambda: None) -> Callable[[Passing], Lose | None]:
-    """A proxy hook that loses the COMMIT of the writing transaction, or its answer, once."""
-    fenced, lost = False, False
-
-    def hook(passing: Passing) -> Lose | None:
-        nonlocal fenced, lost
-        fenced = fenced or "epoch = epoch + 1" in passing.statement
-        if fenced and not lost and passing.statement == "COMMIT":
-            lost = True
-            also()
-            return lose
-        return None
-
-    return hook
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

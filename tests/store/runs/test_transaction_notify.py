@@ -9,7 +9,7 @@ from typing import Any
 import effects
 import psycopg
 import pytest
-from proxy import Lose, Passing, Proxy
+from proxy import Lose, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
@@ -89,7 +89,7 @@ def test_a_run_without_changes_is_not_announced(edge: Edge, listener: Listener) 
     edge.cloud.faults.clear()
     edge.world.create(2)
     with Proxy(edge.url) as proxy:
-        proxy.before = AtCommit(Lose.REQUEST)
+        proxy.before = lose_once("^COMMIT$", Lose.REQUEST)
         with pytest.raises(StoreError):
             edge.run_by(proxy.url)
 
@@ -99,23 +99,7 @@ def test_a_run_without_changes_is_not_announced(edge: Edge, listener: Listener) 
 def test_a_commit_without_an_answer_is_announced_once(edge: Edge, listener: Listener) -> None:
     """A committed run is announced once, even if the answer to COMMIT is lost."""
     with Proxy(edge.url) as proxy:
-        proxy.before = AtCommit(Lose.REPLY)
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY)
         outcome = edge.run_by(proxy.url)
 
     assert [each["run"] for each in listener.hears(1)] == [outcome.run]
-
-
-class AtCommit:
-    """A proxy hook that loses the COMMIT of the writing transaction, or its answer."""
-
-    def __init__(self, lose: Lose) -> None:
-        self._lose, self._fenced = lose, False
-
-    def __call__(self, passing: Passing) -> Lose | None:
-        """Lose the COMMIT that follows the fence."""
-        if "SET epoch" in passing.statement:
-            self._fenced = True
-        elif self._fenced and passing.statement == "COMMIT":
-            self._fenced = False
-            return self._lose
-        return None
