@@ -1,4 +1,4 @@
-"""What all tests share: real servers, a simulated cloud, and no way out of this machine."""
+"""Fixtures for all tests: real servers, a simulated cloud, and no access to other machines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sync.store.connection import Target
 pytest_plugins = ["surroundings"]
 
 
-# What takes more than a moment to have: a database server, a browser, another service.
+# Fixtures that are slow to set up: a database server, a browser, another service.
 _COSTLY = {"server_newest", "server_oldest", "each_server", "shelf", "finished_folder", "browser", "keystone"}
-_PROCESSES = {"subprocess", "Job", "running"}  # what the module of a test that starts processes has imported
+_PROCESSES = {"subprocess", "Job", "running"}  # imports of modules whose tests start processes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as fast what needs no server and no process; begin with what is long, so that no worker ends with it."""
+    """Mark tests without server or process as fast, and run long tests first, so that no worker ends with one."""
     for item in items:
         if isinstance(item, pytest.Function) and _is_fast(item):
             item.add_marker("fast")
@@ -40,29 +40,29 @@ def _is_fast(item: pytest.Function) -> bool:
 
 @pytest.fixture(scope="session")
 def server_newest() -> Iterator[Server]:
-    """The PostgreSQL that the product brings."""
+    """The bundled PostgreSQL."""
     with running(Server(newest())) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def server_oldest() -> Iterator[Server]:
-    """The oldest PostgreSQL at hand that is supported."""
+    """The oldest supported PostgreSQL on this machine."""
     with running(Server(oldest())) as server:
         yield server
 
 
 @pytest.fixture
 def server(server_newest: Server) -> Server:
-    """The server most tests use."""
+    """The server that most tests use."""
     return server_newest
 
 
 @pytest.fixture(params=["server_newest", "server_oldest"])
 def each_server(request: pytest.FixtureRequest) -> Server:
     """Both servers, one after the other."""
-    found: Server = request.getfixturevalue(request.param)
-    return found
+    server: Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def target(server: Server) -> Target:
 
 
 @pytest.fixture(autouse=True)
-def databases_go() -> Iterator[None]:
-    """Drop what the test made; what a module shares was made before."""
+def drop_databases() -> Iterator[None]:
+    """Drop the databases that the test made; those that its module shares were made before."""
     before = {server: server.made for server in SERVERS}
     yield
     for server in SERVERS:
@@ -91,7 +91,7 @@ def cloud() -> Iterator[Simulator]:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the person who runs the tests reaches them."""
+    """Remove all settings of the person who runs the tests."""
     for name in list(os.environ):
         if name.startswith(("IMAGE_SYNC_", "HUAWEICLOUD_", "PG")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -99,7 +99,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that tries to reach another machine fails."""
+    """Fail a test that tries to reach another machine."""
     connect = socket.socket.connect
 
     def local_only(self: socket.socket, address: Any) -> None:

@@ -1,4 +1,4 @@
-"""``image-sync plan`` and ``image-sync approve``: what a run would do, and what only a person may release."""
+"""``image-sync plan`` and ``image-sync approve``: what a run would do, and how held deletions are released."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LIVE = "SELECT count(*) FROM inventory.images WHERE deleted_at IS NULL"
 
 @pytest.fixture
 def job(tmp_path: Path, target: Target, cloud: Simulator) -> Job:
-    """The job, with a database and a cloud that it has read once."""
+    """A job with a database and a cloud, after its first run."""
     job = Job(tmp_path, target.url, cloud)
     assert job("run").code == 0
     return job
 
 
 @pytest.mark.parametrize("gone", [3, 300], ids=["deleted", "held"])
-def test_plan_tells_what_the_run_does_and_writes_nothing(job: Job, cloud: Simulator, gone: int) -> None:
-    """No row, no sequence and no run record moves; the run that follows does exactly what was told."""
+def test_plan_predicts_the_run_and_writes_nothing(job: Job, cloud: Simulator, gone: int) -> None:
+    """A plan changes no row and no sequence, and the next run reports the same numbers."""
     back = cloud.world.delete(2)
     job("run")
     cloud.world.restore(len(back))
@@ -45,8 +45,8 @@ def test_plan_tells_what_the_run_does_and_writes_nothing(job: Job, cloud: Simula
     assert run.row["deleted"] + run.row["held"] >= 3
 
 
-def test_withheld_deletions_are_released_by_a_person(job: Job, cloud: Simulator) -> None:
-    """Too many are gone: exit code 4 says so; approve releases exactly those, once, and the next run makes them."""
+def test_approve_releases_withheld_deletions(job: Job, cloud: Simulator) -> None:
+    """With too many deletions the exit code is 4; approve releases exactly those, once, and the next run deletes."""
     gone = cloud.world.delete(300)
     withheld = job("run", "--format", "json")
     listed = job("status", "--held", "--format", "json")
@@ -66,8 +66,8 @@ def test_withheld_deletions_are_released_by_a_person(job: Job, cloud: Simulator)
     assert ask(job.url, "SELECT count(*) FROM inventory.held_deletions WHERE closed_at IS NULL") == 0
 
 
-def test_what_came_back_is_not_deleted_by_an_approval(job: Job, cloud: Simulator) -> None:
-    """An approved deletion whose image is listed again does not happen."""
+def test_an_approval_does_not_delete_returned_images(job: Job, cloud: Simulator) -> None:
+    """An approved deletion is dropped if its image is listed again."""
     cloud.world.delete(300)
     job("run")
     job("approve", "2")
@@ -79,15 +79,15 @@ def test_what_came_back_is_not_deleted_by_an_approval(job: Job, cloud: Simulator
 
 
 def test_approval_of_a_run_that_withheld_nothing(job: Job) -> None:
-    """Exit code 2, and which runs there are that did."""
-    done = [job("approve", run) for run in ("1", "99", "99999999999999999999999")]
+    """Approving a run that withheld nothing exits with 2 and says which runs can be approved."""
+    results = [job("approve", run) for run in ("1", "99", "99999999999999999999999")]
 
-    assert [each.code for each in done] == [2, 2, 2]
-    assert all("none at all" in each.err for each in done)
+    assert [each.code for each in results] == [2, 2, 2]
+    assert all("none at all" in each.err for each in results)
 
 
-def test_guard_is_told_how_much_it_may_let_pass(job: Job, cloud: Simulator) -> None:
-    """The limits of the guard are settings: with room for them the same deletions go through."""
+def test_the_limits_of_the_guard_are_settings(job: Job, cloud: Simulator) -> None:
+    """With higher limits in the settings, the same deletions pass."""
     cloud.world.delete(300)
     done = job(
         "run", "--format", "json", IMAGE_SYNC_MAX_DELETIONS_PERCENT="30%", IMAGE_SYNC_MAX_DAILY_DELETIONS_PERCENT="30%"

@@ -1,4 +1,4 @@
-"""``image-sync db``: the schema, its SQL for review, and a shell in the database that shows no password."""
+"""``image-sync db``: the schema, its SQL for review, and a database shell that exposes no password."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PASSWORD = "canary of psql"
 
 @pytest.fixture
 def job(tmp_path: Path, server: Server) -> Job:
-    """The job, with an empty database, and PostgreSQL's client in its path."""
+    """A job with an empty database and PostgreSQL's client on its path."""
     job = Job(tmp_path, server.empty())
     job.settings["PATH"] = f"{newest()}:{job.environ()['PATH']}"
     return job
 
 
 def test_upgrade_makes_the_schema_that_status_wants(job: Job) -> None:
-    """An empty database is refused by status and filled by upgrade, which may be called again."""
+    """`db status` refuses an empty database, `db upgrade` makes the schema, and running it again does nothing."""
     before, upgraded, again, after = (job("db", verb) for verb in ("status", "upgrade", "upgrade", "status"))
 
     assert [before.code, upgraded.code, again.code, after.code] == [2, 0, 0, 0]
@@ -34,7 +34,7 @@ def test_upgrade_makes_the_schema_that_status_wants(job: Job) -> None:
 
 
 def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
-    """The SQL that is printed, run by a person with psql, leaves nothing to do; printing it needs no database."""
+    """The printed SQL, run with psql, makes a complete schema; printing it needs no database."""
     shown = Job(job.folder)("db", "upgrade", "--sql")
     subprocess.run(
         ["psql", "-q", "-v", "ON_ERROR_STOP=1", job.url], input=shown.out, text=True, check=True, env=job.environ()
@@ -45,8 +45,8 @@ def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
 
 
 @pytest.mark.parametrize("form", ["before the host", "in the query"])
-def test_psql_shows_the_password_to_no_process_list(job: Job, server: Server, form: str) -> None:
-    """The password of the URL lets psql in, wherever it stands there, and no process bears it in its arguments."""
+def test_psql_keeps_the_password_out_of_the_process_list(job: Job, server: Server, form: str) -> None:
+    """The psql client logs in with the password of the URL, and no process has it in its arguments."""
     role = f"shell_{form.split(maxsplit=1)[0]}"
     url = with_password(server, role, PASSWORD).format(PASSWORD.replace(" ", "%20"))
     if form == "in the query":
@@ -65,8 +65,8 @@ def test_psql_shows_the_password_to_no_process_list(job: Job, server: Server, fo
     assert (done.code, done.out) == (0, f"{role}\n")
 
 
-def test_psql_tells_its_own_exit_code(job: Job) -> None:
-    """What psql says is passed on, its exit code too; without a psql the message says what is missing."""
+def test_psql_returns_its_own_exit_code(job: Job) -> None:
+    """The output and exit code of psql are passed on; without psql the message says what to install."""
     wrong = job("db", "psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT nothing_like_it")
     missing = job("db", "psql", PATH="/nonexistent")
 
@@ -77,7 +77,7 @@ def test_psql_tells_its_own_exit_code(job: Job) -> None:
 
 
 def test_psql_of_the_job_s_own_database(tmp_path: Path, folder: Path) -> None:
-    """Without a URL psql is the one the job brings, in the job's own database."""
+    """Without a URL, `db psql` runs the bundled psql on the job's own database."""
     done = Job(tmp_path, IMAGE_SYNC_DATA_FOLDER=str(folder))("db", "psql", "-At", "-c", "SELECT current_database()")
 
     assert (done.code, done.out) == (0, "image_sync\n"), done.err

@@ -1,4 +1,4 @@
-"""``image-sync demo`` and ``image-sync simulate``: what a newcomer tries first, without an account or a database."""
+"""``image-sync demo`` and ``image-sync simulate``: how to try the program without an account or a database."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ pytest_plugins = ["embedded_fixtures"]
 
 
 def as_ordinary_user(shelf: Shelf, *arguments: str, **settings: str) -> Done:
-    """Run a command as a user without rights, from a home folder of its own."""
+    """Run a command as a user without privileges, from its own home folder."""
     home, account = shelf.path / "home", account_without_rights() if AS_ROOT else None
     if not home.exists():
         home.mkdir()
         if account is not None:
             os.chown(home, account, account)
     python, paths = (_open_python(), [str(PACKAGES)]) if AS_ROOT else (sys.executable, [])
-    given = {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths]), **settings}
+    variables = {"HOME": str(home), "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths]), **settings}
     process = subprocess.Popen(
         [python, "-m", "sync", *arguments],
-        env=environment(**given),
+        env=environment(**variables),
         cwd=home,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -46,14 +46,14 @@ def as_ordinary_user(shelf: Shelf, *arguments: str, **settings: str) -> Done:
 
 
 def runs(demo: Done) -> list[tuple[int, ...]]:
-    """Of each run in the demo's table: listed, created, updated, restored, deleted, held, unchanged."""
+    """The counts of each run in the demo's table: listed, created, updated, restored, deleted, held, unchanged."""
     lines = (line.split() for line in demo.out.splitlines())
     return [tuple(map(int, words[3:])) for words in lines if words[:1] == ["demo"] and words[2:3] == ["done"]]
 
 
 @pytest.mark.long
-def test_demo_shows_the_life_of_an_inventory_twice(shelf: Shelf) -> None:
-    """As an ordinary user in a fresh home: a load, changes, deletions, a return, then nothing; and once more after."""
+def test_demo_shows_four_runs_and_can_be_repeated(shelf: Shelf) -> None:
+    """An ordinary user sees a load, changes, a return and no change; the demo can be run again."""
     first, second = as_ordinary_user(shelf, "demo"), as_ordinary_user(shelf, "demo")
     folder = re.findall(r"IMAGE_SYNC_DATA_FOLDER=(\S+)", second.out)[0]
     later = as_ordinary_user(shelf, "status", "--format", "json", IMAGE_SYNC_DATA_FOLDER=folder)
@@ -74,8 +74,8 @@ def test_demo_shows_the_life_of_an_inventory_twice(shelf: Shelf) -> None:
     assert Path(folder).is_relative_to(shelf.path / "home")
 
 
-def test_demo_takes_a_folder_of_its_own(shelf: Shelf) -> None:
-    """In the folder it is given, as whoever runs it, root too; a folder that holds something is refused."""
+def test_demo_needs_an_empty_folder(shelf: Shelf) -> None:
+    """The demo runs in the given folder, also as root, and refuses a folder that is not empty."""
     job = Job(shelf.path)
     demo = job("demo", "--folder", str(shelf.path / "demo"), "--seed", "7")
     refused = job("demo", "--folder", str(shelf.path / "demo"))
@@ -85,37 +85,37 @@ def test_demo_takes_a_folder_of_its_own(shelf: Shelf) -> None:
     assert "is not empty" in refused.err
 
 
-def test_simulate_prints_where_to_point_the_job(tmp_path: Path, target: Target) -> None:
-    """What it prints, put into the environment, makes a run; SIGTERM ends it with exit code 0."""
+def test_simulate_prints_the_settings_of_a_run(tmp_path: Path, target: Target) -> None:
+    """A run works with the printed settings; SIGTERM ends the simulator with exit code 0."""
     simulator = Job(tmp_path).start("simulate", "--images", "600")
     assert simulator.stderr is not None
-    said = simulator.stderr.readline()
-    settings = dict(word.split("=", 1) for word in shlex.split(said.partition("export ")[2]))
+    message = simulator.stderr.readline()
+    settings = dict(word.split("=", 1) for word in shlex.split(message.partition("export ")[2]))
     done = Job(tmp_path, target.url, **settings)("run", "--format", "json")
     simulator.send_signal(signal.SIGTERM)
     ended = finished(simulator)
 
-    assert said.startswith("600 images on http://127.0.0.1:")
+    assert message.startswith("600 images on http://127.0.0.1:")
     assert (done.code, done.row["listed"]) == (0, 600)
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
-def test_simulate_keeps_secrets_it_was_given(tmp_path: Path) -> None:
-    """A token or a secret that somebody gave is not repeated; one that is missing is asked for with exit code 2."""
+def test_simulate_does_not_print_given_secrets(tmp_path: Path) -> None:
+    """A secret from the user is not printed; a missing one is asked for with exit code 2."""
     job = Job(tmp_path)
     secrets = {"IMAGE_SYNC_SIMULATOR_PASSWORD": "canary-1", "IMAGE_SYNC_SIMULATOR_SECRET_KEY": "canary-2"}
     started = [
         job.start("simulate", "--images", "1", *more, **secrets)
         for more in (["--token", "canary-0"], ["--user", "me"], ["--access-key", "AK"])
     ]
-    said = []
+    messages = []
     for process in started:
         assert process.stderr is not None
-        said.append(process.stderr.readline())
+        messages.append(process.stderr.readline())
         process.send_signal(signal.SIGINT)
-    done = [finished(process) for process in started]
+    results = [finished(process) for process in started]
     missing = job("simulate", "--user", "me")
 
-    assert all("IMAGE_SYNC_ENDPOINT=http://" in line and "canary" not in line for line in said)
-    assert [each.code for each in done] == [0, 0, 0]
+    assert all("IMAGE_SYNC_ENDPOINT=http://" in line and "canary" not in line for line in messages)
+    assert [each.code for each in results] == [0, 0, 0]
     assert (missing.code, "IMAGE_SYNC_SIMULATOR_PASSWORD" in missing.err) == (2, True)

@@ -1,4 +1,4 @@
-"""Notices as a user meets them: real runs, a real receiver, real kills, and no secret anywhere."""
+"""Notices end to end: real runs, a real receiver, real kills, and no secret anywhere."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ WRONG = {"IMAGE_SYNC_TOKEN": "stale-token", **FAST}
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A receiver that takes all."""
-    with Receiver() as made:
-        yield made
+    """A receiver that accepts everything."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def cloud() -> Iterator[Simulator]:
 
 @pytest.fixture
 def job(tmp_path: Path, target: Target, cloud: Simulator, receiver: Receiver) -> Job:
-    """The job, with a database, a cloud and a receiver."""
-    given = {"IMAGE_SYNC_NOTICE_URL": receiver.address, "IMAGE_SYNC_NOTICE_SECRET": SECRET}
-    return Job(tmp_path, target.url, cloud, **given)
+    """A job with a database, a cloud and a receiver."""
+    settings = {"IMAGE_SYNC_NOTICE_URL": receiver.address, "IMAGE_SYNC_NOTICE_SECRET": SECRET}
+    return Job(tmp_path, target.url, cloud, **settings)
 
 
-def test_a_run_tells_what_it_brought_about(job: Job, cloud: Simulator, receiver: Receiver) -> None:
-    """Signed, by the schema, once; a run without anything to tell sends nothing."""
+def test_a_run_sends_its_notices_once(job: Job, cloud: Simulator, receiver: Receiver) -> None:
+    """A run sends one signed notice for what it did, and none if there is nothing to report."""
     job("run")
     quiet = len(receiver.asked)
     cloud.world.delete(30)
@@ -55,23 +55,23 @@ def test_a_run_tells_what_it_brought_about(job: Job, cloud: Simulator, receiver:
     again = job("run")
 
     assert (quiet, done.code, again.code) == (0, 4, 4)
-    (told,) = receiver.notices
-    assert (told["kind"], told["source"], told["run"]) == ("held", "default", done.row["run"])
-    assert told["numbers"] == {"held": 30, "waiting": 30}
+    (notice,) = receiver.notices
+    assert (notice["kind"], notice["source"], notice["run"]) == ("held", "default", done.row["run"])
+    assert notice["numbers"] == {"held": 30, "waiting": 30}
     assert_signed(receiver.asked)
 
 
-def test_failed_runs_of_single_commands_are_told_once(job: Job, receiver: Receiver) -> None:
-    """Each run is a process of its own, as from cron: what was told before follows from the database."""
+def test_failures_of_separate_commands_are_reported_once(job: Job, receiver: Receiver) -> None:
+    """Separate processes, as under cron, know from the database what was reported before."""
     for settings in (*[WRONG] * 3, {}):
         job("run", IMAGE_SYNC_NOTIFY_AFTER_FAILURES="2", **settings)
 
-    assert [(told["kind"], told["run"]) for told in receiver.notices] == [("failures", 2), ("failures_over", 4)]
+    assert [(notice["kind"], notice["run"]) for notice in receiver.notices] == [("failures", 2), ("failures_over", 4)]
     assert "renew the token" in receiver.notices[0]["sentence"]
 
 
-def test_killed_run_is_told_by_the_next(job: Job, cloud: Simulator, receiver: Receiver) -> None:
-    """By kill -9: it counts as failed, and the run that finds it so tells."""
+def test_the_next_run_reports_a_killed_run(job: Job, cloud: Simulator, receiver: Receiver) -> None:
+    """A run ended by kill -9 counts as failed, and the next run reports it."""
     cloud.faults.add(breakage.black_hole(), times=None)
     running = job.start("run")
     until(cloud.journal.answers)
@@ -81,12 +81,12 @@ def test_killed_run_is_told_by_the_next(job: Job, cloud: Simulator, receiver: Re
     done = job("run", "--format", "json", IMAGE_SYNC_NOTIFY_AFTER_FAILURES="1")
 
     assert column(job.url, STATUSES) == ["abandoned", "done"]
-    (told,) = receiver.notices
-    assert (told["kind"], told["run"], told["numbers"]) == ("failures_over", done.row["run"], {"failed": 1})
+    (notice,) = receiver.notices
+    assert (notice["kind"], notice["run"], notice["numbers"]) == ("failures_over", done.row["run"], {"failed": 1})
 
 
-def test_of_two_runs_at_once_one_tells(job: Job, cloud: Simulator, receiver: Receiver) -> None:
-    """Both see the same; the one that wrote it tells, the other has nothing to tell."""
+def test_one_of_two_concurrent_runs_sends_the_notice(job: Job, cloud: Simulator, receiver: Receiver) -> None:
+    """Of two concurrent runs only the one that committed sends a notice."""
     job("run")
     cloud.world.delete(30)
     cloud.faults.before_answer = lambda _: until(lambda: len(column(job.url, STATUSES)) == 3)
@@ -94,11 +94,11 @@ def test_of_two_runs_at_once_one_tells(job: Job, cloud: Simulator, receiver: Rec
     codes = sorted(finished(process).code for process in both)
 
     assert codes == [3, 4]
-    assert [told["kind"] for told in receiver.notices] == ["held"]
+    assert [notice["kind"] for notice in receiver.notices] == ["held"]
 
 
-def test_receiver_that_fails_changes_nothing_of_a_run(job: Job, cloud: Simulator) -> None:
-    """Exit code, output and record are as without it; one warning says which runs were not told, without the address."""
+def test_a_failing_receiver_does_not_affect_the_run(job: Job, cloud: Simulator) -> None:
+    """If the receiver fails, the run is the same, and one warning names the runs but not the address."""
     with Receiver(*[reply(status=500)] * 99) as away:
         job.settings["IMAGE_SYNC_NOTICE_URL"] = away.address
         job("run")
@@ -117,7 +117,7 @@ def test_receiver_that_fails_changes_nothing_of_a_run(job: Job, cloud: Simulator
 
 
 def test_notices_of_a_run_can_be_sent_again(job: Job, cloud: Simulator, receiver: Receiver) -> None:
-    """With the same id; or only shown, or there is nothing, or no such run."""
+    """`notify` sends a run's notices again with the same id, prints them, or says that there are none."""
     job("run")
     cloud.world.delete(30)
     job("run")
@@ -125,15 +125,15 @@ def test_notices_of_a_run_can_be_sent_again(job: Job, cloud: Simulator, receiver
     nobody, both, neither = job("notify", "77"), job("notify", "2", "--test"), job("notify")
 
     assert [each.code for each in (again, shown, nothing, nobody, both, neither)] == [0, 0, 0, 2, 2, 2]
-    assert len({told["id"] for told in receiver.notices}) == 1
+    assert len({notice["id"] for notice in receiver.notices}) == 1
     assert len(receiver.asked) == 2
     assert shown.row == receiver.notices[0]
     assert "nothing to tell" in nothing.err
     assert (again.out, nothing.out) == ("", "")
 
 
-def test_a_test_tells_whether_notices_arrive(job: Job, receiver: Receiver) -> None:
-    """Exit code 0 if the receiver took it, 1 if not, 2 where there is no receiver; no database is needed."""
+def test_notify_test_checks_the_receiver(job: Job, receiver: Receiver) -> None:
+    """`notify --test` exits with 0 if the receiver accepted, 1 if not, and 2 without one; it needs no database."""
     del job.settings["IMAGE_SYNC_DATABASE_URL"]
     arrived, chat = job("notify", "--test"), job("notify", "--test", IMAGE_SYNC_NOTICE_STYLE="slack")
     with Receiver(reply(status=404)) as wrong:
@@ -149,8 +149,8 @@ def test_a_test_tells_whether_notices_arrive(job: Job, receiver: Receiver) -> No
     assert "IMAGE_SYNC_NOTICE_URL" in missing.err
 
 
-def test_schedule_tells_while_it_runs_and_ends_at_once(job: Job, cloud: Simulator, receiver: Receiver) -> None:
-    """What a run brought about is told before the next; a receiver that hangs does not keep SIGTERM waiting."""
+def test_schedule_sends_notices_between_runs(job: Job, cloud: Simulator, receiver: Receiver) -> None:
+    """Notices are sent while the scheduler runs, and a hanging receiver does not delay its end."""
     job("run")
     cloud.world.delete(30)
     running = job.start("schedule", "--every", "1h")
@@ -170,32 +170,32 @@ def test_schedule_tells_while_it_runs_and_ends_at_once(job: Job, cloud: Simulato
     assert "notices not sent" in ended.err
 
 
-def test_secrets_of_notices_are_nowhere(job: Job, cloud: Simulator) -> None:
-    """Neither address nor key: in no output at level debug, no table, and no process list, whatever goes wrong."""
+def test_secrets_of_notices_are_never_shown(job: Job, cloud: Simulator) -> None:
+    """Neither address nor key is in any output, table or process list, whatever goes wrong."""
     job.settings |= {"IMAGE_SYNC_LOG_LEVEL": "debug", "IMAGE_SYNC_NOTIFY_AFTER_FAILURES": "1"}
     answers = [reply(status=302, headers={"Location": "http://127.0.0.1:1/canary"}), reply(b"canary", status=400)]
     with Receiver(*answers, *[lambda connection, _: connection.recv(1)] * 9) as odd:
         job.settings["IMAGE_SYNC_NOTICE_URL"] = odd.address
-        done = [job("--debug", "run", **WRONG), job("--debug", "notify", "--test"), job("status")]
+        results = [job("--debug", "run", **WRONG), job("--debug", "notify", "--test"), job("status")]
         running = job.start("--debug", "notify", "--test")
         until(lambda: len(odd.asked) == 3)
         seen = process_list()
-        done.append(finished(running))
-    done += [
+        results.append(finished(running))
+    results += [
         job("run", IMAGE_SYNC_NOTICE_URL="http://canary.example.org/canary"),
         job("run", IMAGE_SYNC_NOTICE_SECRET="whsec_canary"),
     ]
 
-    assert [each.code for each in done] == [1, 1, 0, 1, 2, 2]
+    assert [each.code for each in results] == [1, 1, 0, 1, 2, 2]
     assert "-m sync --debug notify" in seen
     key = SECRET.partition("_")[2]
-    for text in (seen, str(dump(job.url)), *(each.out + each.err for each in done)):
+    for text in (seen, str(dump(job.url)), *(each.out + each.err for each in results)):
         assert "canary" not in text
         assert key not in text
 
 
-def test_hostile_names_do_not_reach_a_chat(tmp_path: Path, target: Target, receiver: Receiver) -> None:
-    """From the cloud through the database to the message: an image's name mentions nobody."""
+def test_image_names_mention_nobody_in_a_chat(tmp_path: Path, target: Target, receiver: Receiver) -> None:
+    """An image name with chat mentions is escaped in the message."""
     world = World(seed=1, size=1)
     (image,) = world.truth().values()
     for number in range(20):
@@ -206,13 +206,13 @@ def test_hostile_names_do_not_reach_a_chat(tmp_path: Path, target: Target, recei
         cloud.faults.add(effects.images("empty"), times=None)
         job("run")
 
-    (text,) = [json.loads(asked.body)["text"] for asked in receiver.asked]
+    (text,) = [json.loads(request.body)["text"] for request in receiver.asked]
     assert "&lt;!channel&gt; @\u200bhere" in text
     assert "<" not in text
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("NOTICE_URL", "http://hooks.example.org/x", "notice_allow_http"),
         ("NOTICE_URL", "ftp://hooks.example.org/x", "takes the https:// address"),
@@ -227,23 +227,23 @@ def test_hostile_names_do_not_reach_a_chat(tmp_path: Path, target: Target, recei
         ("NOTIFY_AFTER_FAILURES", "0", "1 to 100"),
     ],
 )
-def test_mistakes_in_the_settings(name: str, value: str, said: str) -> None:
-    """Each is named with what would be right; of addresses and keys nothing is shown."""
-    given = {"IMAGE_SYNC_NOTICE_URL": "https://hooks.example.org/a", f"IMAGE_SYNC_{name}": value}
+def test_invalid_notice_settings(name: str, value: str, message: str) -> None:
+    """Each invalid setting is named with what is allowed, and no address or key is shown."""
+    environ = {"IMAGE_SYNC_NOTICE_URL": "https://hooks.example.org/a", f"IMAGE_SYNC_{name}": value}
     with pytest.raises(SettingsError) as caught:
-        load(given, filters={}, fields=(), with_sources=False)
+        load(environ, filters={}, fields=(), with_sources=False)
 
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"IMAGE_SYNC_{name} (environment): ")
-    assert said in mistake
+    assert message in mistake
     assert name not in {"NOTICE_URL", "NOTICE_SECRET"} or value not in mistake
 
 
-def test_settings_of_notices() -> None:
-    """All but the summary of a day are told unless it is said; what has no effect, or is not safe, is warned of."""
+def test_notice_settings() -> None:
+    """All notices but the daily summary are on by default; unsafe and useless settings are warned about."""
 
-    def read(**given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        environ = {f"IMAGE_SYNC_NOTICE_{name}": value for name, value in given.items()}
+    def read(**options: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        environ = {f"IMAGE_SYNC_NOTICE_{name}": value for name, value in options.items()}
         settings = load(environ, filters={}, fields=(), with_sources=False)
         return settings.notice_on, settings.warnings
 
@@ -255,16 +255,16 @@ def test_settings_of_notices() -> None:
     assert "notice_secret, notice_style without effect" in read(SECRET=SECRET, STYLE="json")[1][0]
 
 
-def test_all_of_an_address_is_secret() -> None:
-    """Also its parts, as a library might show them: path, long words, user and password; the key with and without its mark."""
-    given = {
+def test_all_parts_of_an_address_are_secret() -> None:
+    """Path, long words, user and password of an address are secrets, and the key with and without its prefix."""
+    environ = {
         "IMAGE_SYNC_NOTICE_URL": "https://user:pass@hooks.example.org/services/T000/long-enough-token?k=v",
         "IMAGE_SYNC_NOTICE_SECRET": SECRET,
     }
-    settings = load(given, filters={}, fields=(), with_sources=False)
+    settings = load(environ, filters={}, fields=(), with_sources=False)
 
     assert set(settings.secrets()) == {
-        given["IMAGE_SYNC_NOTICE_URL"],
+        environ["IMAGE_SYNC_NOTICE_URL"],
         "/services/T000/long-enough-token?k=v",
         "long-enough-token",
         "user:pass",
@@ -275,8 +275,8 @@ def test_all_of_an_address_is_secret() -> None:
     assert "long-enough-token" not in repr(settings)
 
 
-def test_no_address_no_cost(job: Job) -> None:
-    """Without an address nothing of notices is imported, and the database is asked nothing more."""
+def test_without_an_address_notices_cost_nothing(job: Job) -> None:
+    """Without an address no module of notices is imported."""
     del job.settings["IMAGE_SYNC_NOTICE_URL"], job.settings["IMAGE_SYNC_NOTICE_SECRET"]
     done = job("run", PYTHONPROFILEIMPORTTIME="1")
 
@@ -287,5 +287,5 @@ def test_no_address_no_cost(job: Job) -> None:
 
 
 def json_lines(text: str) -> list[str]:
-    """The lines that are JSON."""
+    """The lines that are JSON objects."""
     return [line for line in text.splitlines() if line.startswith("{")]

@@ -1,4 +1,4 @@
-"""What several commands take alike: durations, and moments."""
+"""Options that several commands share: durations and moments."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ FIRST, LAST = NOW - timedelta(days=900), NOW - timedelta(hours=1)
 
 
 class Past:
-    """An inventory of two runs, numbers 1 and 2."""
+    """An inventory with two runs, numbered 1 and 2."""
 
     def bounds(self, _source: str | None) -> tuple[datetime, datetime]:
         """When the first and the last run took effect."""
@@ -42,15 +42,15 @@ PAST = cast("Inventory", Past())
     ],
 )  # fmt: skip
 def test_durations_in_every_unit(value: object, number: float) -> None:
-    """A number is seconds; text may carry one of the units."""
+    """A plain number is seconds, and text may have a unit."""
     assert seconds(value) == number
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "s", "-1s", "1h30m", "1M", "2 weeks", "1e3", "٣s", "nan", True, None, 10.0**18, math.nan]
 )
-def test_what_is_no_duration(value: object) -> None:
-    """Units of another kind, two at once, signs, other digits and what is no number are not guessed at."""
+def test_invalid_durations(value: object) -> None:
+    """Unknown units, several units, signs, foreign digits and other text are rejected, not guessed."""
     number = seconds(value)
 
     assert number is None or math.isnan(number)
@@ -58,7 +58,7 @@ def test_what_is_no_duration(value: object) -> None:
 
 @pytest.mark.parametrize("text", ["0s", "10ms", "90s", "15m", "25h", "1d", "366d", "2w", "100y"])
 def test_a_duration_is_shown_as_it_is_read(text: str) -> None:
-    """In the largest unit that needs no fraction."""
+    """A duration is shown in the largest unit that needs no fraction."""
     number = seconds(text)
 
     assert number is not None
@@ -67,21 +67,21 @@ def test_a_duration_is_shown_as_it_is_read(text: str) -> None:
 
 
 def test_bounds_are_shown_with_units() -> None:
-    """In messages and in the settings page."""
+    """Messages show the bounds of a duration with units."""
     assert durations_between(0.1, 600).startswith("a time from 100ms to 10m: seconds, or text with a unit such as")
 
 
 @pytest.mark.parametrize("unit", sorted(set(DURATIONS) - {""}))
 def test_moments_ago_in_every_unit(unit: str) -> None:
-    """As long ago as a duration of the settings; fractions too."""
+    """A moment can be a negative duration, in every unit and with fractions."""
     assert moment(f"-2{unit}").find(PAST, None) == NOW - timedelta(seconds=2 * DURATIONS[unit])
     assert moment(f"-1.5{unit}").find(PAST, None) == NOW - timedelta(seconds=1.5 * DURATIONS[unit])
 
 
 def test_moments_by_name_run_and_date() -> None:
-    """Each form that the message names."""
+    """A moment can be a name, a run number, a date or a time."""
     midnight = datetime(2026, 3, 31, tzinfo=UTC)
-    meant: dict[str, Any] = {
+    expected: dict[str, Any] = {
         "now": NOW,
         "last": LAST,
         "today": midnight,
@@ -91,20 +91,20 @@ def test_moments_by_name_run_and_date() -> None:
         "2026-03-31T12:00Z": NOW - timedelta(minutes=30),
     }
 
-    assert {text: moment(text).find(PAST, None) for text in meant} == meant
+    assert {text: moment(text).find(PAST, None) for text in expected} == expected
     assert moment("last").find(PAST, None, begins=True) == LAST - timedelta(microseconds=1)
     assert moment("-999999999999999999y").find(PAST, None, early=True) == datetime.min.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["-7", "7d", "-7x", "--7d", "-7d-", "- 7d", "-", "soon", "2026-02-30", ""])
-def test_what_is_no_moment(text: str) -> None:
-    """It is refused before anything is read; a number of days without its unit is not taken for seconds."""
+def test_invalid_moments(text: str) -> None:
+    """Invalid moments are refused early; a number of days without a unit is not taken for seconds."""
     with pytest.raises(UnknownError, match="is no moment; write now, last"):
         moment(text)
 
 
-@pytest.mark.parametrize(("text", "said"), [("-3y", "before the beginning"), ("2126-01-01", "lies in the future")])
-def test_moments_outside_of_the_inventory(text: str, said: str) -> None:
-    """They are refused, with what is wrong."""
-    with pytest.raises(UnknownError, match=said):
+@pytest.mark.parametrize(("text", "message"), [("-3y", "before the beginning"), ("2126-01-01", "lies in the future")])
+def test_moments_outside_of_the_inventory(text: str, message: str) -> None:
+    """Moments before the first run or in the future are refused with the reason."""
+    with pytest.raises(UnknownError, match=message):
         moment(text).find(PAST, None)

@@ -1,4 +1,4 @@
-"""The commands that read: ``status``, ``history``, ``as-of`` and ``diff``, by moments and by runs."""
+"""The commands that read: ``status``, ``history``, ``as-of`` and ``diff``, by moment and by run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from store_tools import Edge
 from sync.domain.fields import COLUMNS
 from sync.simulator import Simulator, World
 
-# What a terminal, a console library and a spreadsheet would each obey.
+# Text that a terminal, a console library and a spreadsheet would each interpret.
 NASTY = "=1+1 \x1b[31mred\x07 [bold red]x[/] \u202eevil\nnext line\u200b\x9b31m"
 
 
 class Past(NamedTuple):
-    """A database that five runs filled, and what the cloud held at each."""
+    """A database after five runs, and the cloud's images at each."""
 
     job: Job
     truths: list[dict[str, dict[str, Any]]]
@@ -59,11 +59,11 @@ def past(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Past(job, truths, moments, returned[0], next(name for name in gone if name not in returned))
 
 
-def test_as_of_a_run_is_what_the_cloud_held_then(past: Past) -> None:
-    """By the number of a run, by its moment, and by any moment before the next, the images are those of that run."""
+def test_as_of_a_run_is_what_the_cloud_had(past: Past) -> None:
+    """A run's number, its moment, and any moment before the next run all give the images of that run."""
     just_before = (datetime.fromisoformat(past.moments[3]) - timedelta(microseconds=1)).isoformat()
-    asked = ("3", past.moments[2], just_before)
-    by_run, by_moment, until_the_next = (past.job("as-of", when, "--format", "json") for when in asked)
+    moments = ("3", past.moments[2], just_before)
+    by_run, by_moment, until_the_next = (past.job("as-of", when, "--format", "json") for when in moments)
 
     assert {row["id"]: (row["name"], row["min_disk"]) for row in by_run.rows} == {
         name: (image["name"], image["min_disk"]) for name, image in past.truths[2].items()
@@ -71,8 +71,8 @@ def test_as_of_a_run_is_what_the_cloud_held_then(past: Past) -> None:
     assert by_moment.out == until_the_next.out == by_run.out
 
 
-def test_as_of_now_in_every_style(past: Past) -> None:
-    """All columns in CSV and JSON, the main ones in a table, of all images that exist; --source narrows it."""
+def test_as_of_now_in_every_format(past: Past) -> None:
+    """CSV and JSON have all columns and the table the main ones; --source selects one source."""
     table, text, lines = (past.job("as-of", "now", "--format", style) for style in ("table", "csv", "json"))
     one = past.job("as-of", "now", "--source", "default", "--format", "json")
     rows = list(csv.DictReader(io.StringIO(text.out)))
@@ -84,8 +84,8 @@ def test_as_of_now_in_every_style(past: Past) -> None:
     assert (table.err, text.err, lines.err) == ("", "", "")
 
 
-def test_diff_of_runs_tells_every_changed_field(past: Past) -> None:
-    """Between two runs: what came, what went, and each field that differs, old and new."""
+def test_diff_of_runs_lists_every_changed_field(past: Past) -> None:
+    """The difference of two runs lists created and deleted images, and each changed field with both values."""
     rows = past.job("diff", "1", "3", "--format", "json").rows
     first, third = past.truths[0], past.truths[2]
 
@@ -100,8 +100,8 @@ def test_diff_of_runs_tells_every_changed_field(past: Past) -> None:
     assert past.job("diff", past.moments[0], past.moments[2], "--format", "json").rows == rows
 
 
-def test_moments_as_people_say_them(past: Past) -> None:
-    """The last run, today, so long ago: each means what it says; a diff from the last run on is what that run changed."""
+def test_relative_moments(past: Past) -> None:
+    """The last run and relative moments can be given; `diff last` lists the changes of the last run."""
     last = past.job("diff", "last", "--format", "json")
     as_of_last, now = past.job("as-of", "last", "--format", "json"), past.job("as-of", "now", "--format", "json")
 
@@ -114,7 +114,7 @@ def test_moments_as_people_say_them(past: Past) -> None:
 
 
 def test_as_of_in_parquet(past: Past) -> None:
-    """The same rows as in JSON, typed; on a terminal it is refused."""
+    """Parquet has the same rows as JSON, typed; it is refused on a terminal."""
     process = past.job.start("as-of", "now", "--format", "parquet", PYTHONUTF8="1")
     assert process.stdout is not None
     with process:
@@ -134,7 +134,7 @@ def test_as_of_in_parquet(past: Past) -> None:
 
 
 def test_diff_from_the_only_run_is_all_that_it_found(tmp_path: Path, server: Server) -> None:
-    """``diff last`` after the first run: everything was created."""
+    """After the first run, ``diff last`` lists every image as created."""
     with Edge(server, 5) as edge:
         edge.run()
 
@@ -144,7 +144,7 @@ def test_diff_from_the_only_run_is_all_that_it_found(tmp_path: Path, server: Ser
 
 
 def test_an_image_of_another_source(tmp_path: Path, server: Server) -> None:
-    """Asked for in a source that has it not, the one that has it is named."""
+    """Asking a source for another source's image names the source that has it."""
     with Edge(server, 5) as edge:
         edge.run()
         edge.do("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('other', 'x', '')")
@@ -155,8 +155,8 @@ def test_an_image_of_another_source(tmp_path: Path, server: Server) -> None:
     assert (done.code, f"source other has no image {name}; {edge.inventory.source.name} has" in done.err) == (2, True)
 
 
-def test_answers_say_what_they_do_not_know(past: Past, server: Server) -> None:
-    """A moment in a gap between proven runs is answered with a warning; one that was looked at is not."""
+def test_answers_about_a_gap_have_a_warning(past: Past, server: Server) -> None:
+    """An answer about a moment between proven runs has a warning, one about a proven run has none."""
     assert past.job("as-of", "2").err == past.job("diff", "1", "3").err == ""
     with Edge(server) as edge:
         edge.run()
@@ -169,7 +169,7 @@ def test_answers_say_what_they_do_not_know(past: Past, server: Server) -> None:
 
 
 def test_diff_of_a_moment_with_itself_is_empty(past: Past) -> None:
-    """Nothing changed between a run and itself; a return is told as one; the second moment is now if left out."""
+    """A run does not differ from itself; a returned image is restored; the second moment defaults to now."""
     same = past.job("diff", "2", "2", "--format", "json")
     later = past.job("diff", "3", "--format", "json")
 
@@ -178,8 +178,8 @@ def test_diff_of_a_moment_with_itself_is_empty(past: Past) -> None:
     assert "nasty" in {row["id"] for row in later.rows}
 
 
-def test_history_of_an_image_that_went_and_came_back(past: Past) -> None:
-    """Each version has its period and what made it; the gap between two is where the image was gone."""
+def test_history_of_a_returned_image(past: Past) -> None:
+    """Each version has its period and change, with a gap for the time the image was deleted."""
     rows = past.job("history", past.returned, "--format", "json").rows
 
     assert [row["change"] for row in rows][0 :: len(rows) - 1] == ["created", "restored"]
@@ -189,8 +189,8 @@ def test_history_of_an_image_that_went_and_came_back(past: Past) -> None:
     assert past.job("history", past.gone, "--format", "json").rows[-1]["valid_to"] == past.moments[2]
 
 
-def test_status_tells_whether_the_inventory_can_be_trusted(past: Past) -> None:
-    """The last run, how old the proof is, and how many images live, are deleted, and are withheld."""
+def test_status(past: Past) -> None:
+    """The status has the last run, the age of the proof, and the live, deleted and held images."""
     status, held = past.job("status", "--format", "json"), past.job("status", "--held")
     table = past.job("status")
 
@@ -207,7 +207,7 @@ def test_status_tells_whether_the_inventory_can_be_trusted(past: Past) -> None:
 
 
 def test_reading_needs_no_credentials(past: Past) -> None:
-    """An analyst, who has the address of the database and no token, is answered; a run is refused."""
+    """Without a token the commands that read work, and a run is refused."""
     analyst = Job(past.job.folder, past.job.url, IMAGE_SYNC_ENDPOINT="https://cloud.invalid")
 
     assert analyst("status", "--format", "json").row["run"] == 5
@@ -229,18 +229,18 @@ WRONG = [
 ]
 
 
-def test_what_is_not_there_is_told_by_exit_code_2(past: Past) -> None:
-    """Unknown ids, sources, runs and moments: exit code 2, one sentence, no data."""
-    done = [finished(past.job.start(*command)) for command, _ in WRONG]
+def test_unknown_things_exit_with_2(past: Past) -> None:
+    """Unknown ids, sources, runs and moments exit with 2, one sentence, and no data."""
+    results = [finished(past.job.start(*command)) for command, _ in WRONG]
 
-    assert [each.code for each in done] == [2] * len(WRONG)
-    for each, (_, said) in zip(done, WRONG, strict=True):
-        assert said in each.err
+    assert [each.code for each in results] == [2] * len(WRONG)
+    for each, (_, message) in zip(results, WRONG, strict=True):
+        assert message in each.err
         assert (each.out, len(each.err.splitlines())) == ("", 1)
 
 
 def test_reading_writes_nothing(past: Past) -> None:
-    """No row and no sequence moves, whatever is read."""
+    """Reading changes no row and no sequence."""
     before = dump(past.job.url)
     codes = [past.job(*command).code for command in (["as-of", "now"], ["diff", "1"])]
 
@@ -248,8 +248,8 @@ def test_reading_writes_nothing(past: Past) -> None:
     assert dump(past.job.url) == before
 
 
-def test_names_steer_neither_terminal_nor_spreadsheet(past: Past) -> None:
-    """Escapes, markup, line breaks and marks that turn text around are shown as text; a formula is none in CSV."""
+def test_hostile_names_are_harmless(past: Past) -> None:
+    """Control characters and markup in names are shown as text, and formulas are quoted in CSV."""
     table = past.job("as-of", "now").out
     _, terminal = past.job.on_terminal("diff", "4")
     cells = csv.DictReader(io.StringIO(past.job("as-of", "now", "--format", "csv").out))
@@ -266,16 +266,16 @@ def test_names_steer_neither_terminal_nor_spreadsheet(past: Past) -> None:
 
 @pytest.mark.parametrize("style", ["table", "csv", "json"])
 def test_output_fits_every_terminal_and_pipe(past: Past, style: str) -> None:
-    """A terminal that can't write a name gets it escaped; a reader that goes early is no error to tell of."""
+    """Names that a terminal cannot show are escaped, and a closed pipe causes no traceback."""
     ascii_only = past.job("as-of", "now", "--format", style, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    with_short_timeouts = past.job.start("as-of", "now", "--format", style)
-    assert with_short_timeouts.stdout is not None
-    with_short_timeouts.stdout.close()
-    assert with_short_timeouts.stderr is not None
-    said = with_short_timeouts.stderr.read()
-    with_short_timeouts.wait()
-    with_short_timeouts.stderr.close()
+    closed_pipe = past.job.start("as-of", "now", "--format", style)
+    assert closed_pipe.stdout is not None
+    closed_pipe.stdout.close()
+    assert closed_pipe.stderr is not None
+    errors = closed_pipe.stderr.read()
+    closed_pipe.wait()
+    closed_pipe.stderr.close()
 
     assert (ascii_only.code, ascii_only.err) == (0, "")
     assert ascii_only.out.isascii()
-    assert "Traceback" not in said
+    assert "Traceback" not in errors

@@ -1,4 +1,4 @@
-"""``image-sync run`` as a user meets it: what it prints, what it writes, and its exit codes."""
+"""``image-sync run`` on the command line: its output, what it writes, and its exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sync.cli.run import worst
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
-TOLD = {
+COLUMNS = {
     *("run", "source", "status", "listed", "total", "created", "updated", "restored", "deleted", "held", "unchanged"),
     *("quarantined", "requests", "effective_at"),
 }
@@ -22,16 +22,16 @@ TOLD = {
 
 @pytest.fixture
 def job(tmp_path: Path, target: Target, cloud: Simulator) -> Job:
-    """The job, with a database and a cloud."""
+    """A job with a database and a cloud."""
     return Job(tmp_path, target.url, cloud)
 
 
 def test_first_run_makes_the_tables_equal_the_cloud(job: Job, cloud: Simulator) -> None:
-    """One JSON object tells it all, the exit code is 0, and the database holds what the cloud serves."""
+    """The first run stores exactly the cloud's images, prints one JSON object, and exits with 0."""
     done = job("run", "--format", "json")
 
     assert done.code == 0
-    assert done.row.keys() >= TOLD
+    assert done.row.keys() >= COLUMNS
     assert (done.row["status"], done.row["listed"], done.row["total"], done.row["created"]) == (
         "done",
         1200,
@@ -46,7 +46,7 @@ def test_first_run_makes_the_tables_equal_the_cloud(job: Job, cloud: Simulator) 
 
 
 def test_second_run_rewrites_no_row(job: Job) -> None:
-    """Nothing changed: all images are told unchanged, and no row but the run's and its source's was touched."""
+    """Without changes all images are unchanged, and only the rows of the run and its source are written."""
     job("run")
     before = dump(job.url)
     done = job("run", "--format", "json")
@@ -57,23 +57,23 @@ def test_second_run_rewrites_no_row(job: Job) -> None:
     )
 
 
-def test_every_style_tells_the_same_and_nothing_else(job: Job) -> None:
-    """Standard output holds data only, in each style; all else goes to standard error, without colours."""
-    done = {style: job("run", "--format", style) for style in ("json", "csv", "table")}
-    (line,) = csv.DictReader(io.StringIO(done["csv"].out))
-    row = done["json"].row
+def test_standard_output_is_only_data(job: Job) -> None:
+    """In each format standard output is only data; everything else goes to standard error, without colours."""
+    results = {style: job("run", "--format", style) for style in ("json", "csv", "table")}
+    (line,) = csv.DictReader(io.StringIO(results["csv"].out))
+    row = results["json"].row
 
     assert list(line) == list(row)
     assert (line["run"], line["listed"], line["unchanged"]) == ("2", "1200", "1200")
-    assert {"source", "listed", "default", "done", "1200"} <= set(done["table"].out.split())
-    for each in done.values():
+    assert {"source", "listed", "default", "done", "1200"} <= set(results["table"].out.split())
+    for each in results.values():
         assert "run ended" in each.err
         assert "run ended" not in each.out
         assert "\x1b" not in each.out + each.err
 
 
 def test_run_makes_the_schema_in_an_empty_database(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """The first run needs no step before it."""
+    """The first run on an empty database makes the schema."""
     job = Job(tmp_path, server.empty(), cloud)
     done = job("run", "--format", "json")
 
@@ -85,18 +85,18 @@ def test_run_makes_the_schema_in_an_empty_database(tmp_path: Path, server: Serve
     ("revision", "advice"), [("0003", "unreleased version of this program"), ("9999", "made by a newer one")]
 )
 def test_schema_of_another_version_is_refused(job: Job, revision: str, advice: str) -> None:
-    """An unreleased or newer schema: exit code 2 and what to do, from every command, and nothing is written."""
+    """With an unreleased or newer schema every command exits with 2, says what to do, and writes nothing."""
     ask(job.url, "UPDATE inventory.alembic_version SET version_num = %s RETURNING 1", revision)
     before = dump(job.url)
-    done = [job(command) for command in ("run", "status")]
+    results = [job(command) for command in ("run", "status")]
 
-    assert [each.code for each in done] == [2, 2]
-    assert all(advice in each.err for each in done)
+    assert [each.code for each in results] == [2, 2]
+    assert all(advice in each.err for each in results)
     assert dump(job.url) == before
 
 
-def test_list_that_cannot_be_proven_is_told_by_exit_code_4(tmp_path: Path, target: Target) -> None:
-    """More than a page of images made at one moment, in another order each time: what came is kept, none is deleted."""
+def test_an_unproven_list_exits_with_4(tmp_path: Path, target: Target) -> None:
+    """If the list cannot be proven, its images are stored, none is deleted, and the exit code is 4."""
     world = World(seed=1, size=1)
     (image,) = world.truth().values()
     for number in range(700):
@@ -109,8 +109,8 @@ def test_list_that_cannot_be_proven_is_told_by_exit_code_4(tmp_path: Path, targe
     assert "deletions were withheld" in done.err
 
 
-def test_several_sources_do_not_keep_each_other_from_theirs(job: Job, cloud: Simulator, tmp_path: Path) -> None:
-    """One source fails: the others are synced all the same, and the exit code is the worst of them."""
+def test_a_failing_source_does_not_stop_the_others(job: Job, cloud: Simulator, tmp_path: Path) -> None:
+    """If one source fails, the others are still synced, and the exit code is the worst of them."""
     good = f'endpoint = "{cloud.url}"\ntoken = "{cloud.token}"'
     bad = f'endpoint = "{cloud.url}"\ntoken = "nobody-knows-it"'
     tables = {"first": good, "broken": bad, "last": good}
@@ -131,24 +131,24 @@ def test_several_sources_do_not_keep_each_other_from_theirs(job: Job, cloud: Sim
     assert (only.code, only.row["source"], only.row["unchanged"]) == (0, "last", 1200)
 
 
-def test_worst_exit_code_is_told() -> None:
-    """Of several sources the worst counts: failed, then settings, then withheld, then overtaken."""
-    told = [worst([]), worst([0, 3]), worst([3, 4, 0]), worst([4, 2]), worst([2, 1, 4, 3, 0])]
+def test_the_worst_exit_code_wins() -> None:
+    """From worst to best: failed, invalid settings, withheld, superseded."""
+    codes = [worst([]), worst([0, 3]), worst([3, 4, 0]), worst([4, 2]), worst([2, 1, 4, 3, 0])]
 
-    assert told == [0, 3, 4, 2, 1]
+    assert codes == [0, 3, 4, 2, 1]
 
 
 def test_changed_filter_is_refused_until_accepted(job: Job, cloud: Simulator) -> None:
-    """Images outside a new filter are not gone: exit code 2 and what to do; then the run goes through."""
+    """With a new filter a run exits with 2 and says what to do, until the filter is accepted."""
     job("run")
     before = dump(job.url)
     filtered = {"IMAGE_SYNC_FILTER": "visibility=private"}
     plan, refused = job("plan", **filtered), job("run", **filtered)
     after = dump(job.url)
-    said = job("sources", "accept-filter", "default", **filtered)
+    accepted = job("sources", "accept-filter", "default", **filtered)
     done = job("run", "--format", "json", **filtered)
 
-    assert (plan.code, refused.code, said.code) == (2, 2, 0)
+    assert (plan.code, refused.code, accepted.code) == (2, 2, 0)
     assert "image-sync sources accept-filter default" in plan.err
     assert "image-sync sources accept-filter default" in refused.err
     assert without(after, "runs", "runs_run_seq") == without(before, "runs", "runs_run_seq")
@@ -157,8 +157,8 @@ def test_changed_filter_is_refused_until_accepted(job: Job, cloud: Simulator) ->
     assert (done.row["total"], done.row["deleted"]) == (private, 0)
 
 
-def test_terminal_gets_no_colour_where_none_is_wanted(job: Job) -> None:
-    """On a terminal the heads of a table are bold and progress is shown; NO_COLOR takes the type away."""
+def test_no_color_is_respected(job: Job) -> None:
+    """A terminal gets bold headers and progress; NO_COLOR turns them off."""
     job("run")
     code, plain = job.on_terminal("status", NO_COLOR="1")
     _, rich = job.on_terminal("status")
@@ -171,8 +171,8 @@ def test_terminal_gets_no_colour_where_none_is_wanted(job: Job) -> None:
     assert "reading default" in run
 
 
-def test_logs_go_as_deep_as_asked(job: Job) -> None:
-    """At level error a good run says nothing but its data; a failing one says why at any level."""
+def test_the_log_level_is_respected(job: Job) -> None:
+    """At level error a good run logs nothing, and a failing one says why."""
     quiet = job("run", IMAGE_SYNC_LOG_LEVEL="error")
     failed = job("run", IMAGE_SYNC_LOG_LEVEL="error", IMAGE_SYNC_TOKEN="stale", **FAST)
 

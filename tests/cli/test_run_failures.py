@@ -1,4 +1,4 @@
-"""What a user is told when something is wrong, and what is written then: a record of the run and nothing else."""
+"""When something is wrong, the user is told in one sentence, and only the record of the run is written."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOWHERE = "127.0.0.1:1"  # a port that no server has
         (["approve", "--scope", "prod"], "`approve --scope prod` is now `sources accept-filter prod`"),
     ],
 )
-def test_an_old_command_is_told_the_new_one(tmp_path: Path, old: list[str], new: str) -> None:
-    """A command that was renamed is refused with its new name, and exit code 2."""
+def test_a_renamed_command_names_the_new_one(tmp_path: Path, old: list[str], new: str) -> None:
+    """A renamed command exits with 2 and names the new command."""
     done = Job(tmp_path)(*old)
 
     assert done.code == 2
@@ -36,7 +36,7 @@ def test_an_old_command_is_told_the_new_one(tmp_path: Path, old: list[str], new:
 
 @pytest.fixture(scope="module")
 def synced(server_newest: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Simulator]]:
-    """A job that ran once, and its cloud; shared by tests that only fail."""
+    """A job that ran once, and its cloud; shared by tests whose runs only fail."""
     with FaultySimulator(World(seed=1, size=30)) as cloud:
         job = Job(tmp_path_factory.mktemp("failures"), server_newest.migrated(), cloud, **FAST)
         assert job("run").code == 0
@@ -56,20 +56,20 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize(("effect", "error", "said"), FAILURES.values(), ids=FAILURES)
-def test_answer_that_is_no_list(synced: tuple[Job, Simulator], effect: Effect, error: str, said: str) -> None:
-    """Whatever the cloud answers instead of its list: exit code 1, a sentence, a record; no other table changes."""
+@pytest.mark.parametrize(("effect", "error", "message"), FAILURES.values(), ids=FAILURES)
+def test_an_answer_without_a_list(synced: tuple[Job, Simulator], effect: Effect, error: str, message: str) -> None:
+    """An answer that is not a list exits with 1, one sentence and a record, and changes no other table."""
     job, cloud = synced
     before = dump(job.url)
     cloud.faults.add(effect, times=None)
     done = job("run", "--format", "json", **FAST)
     cloud.faults.clear()
 
-    assert_recorded(job, done, before, error, said)
+    assert_recorded(job, done, before, error, message)
 
 
 def test_refused_credentials(synced: tuple[Job, Simulator]) -> None:
-    """A stale token: exit code 1, and the advice to renew it."""
+    """With a stale token the exit code is 1, and the advice is to renew it."""
     job, _ = synced
     before = dump(job.url)
     done = job("run", "--format", "json", IMAGE_SYNC_TOKEN="stale-token")
@@ -78,7 +78,7 @@ def test_refused_credentials(synced: tuple[Job, Simulator]) -> None:
 
 
 def test_unreachable_endpoint(synced: tuple[Job, Simulator]) -> None:
-    """Nobody listens there: exit code 1, and the address that was tried."""
+    """An unreachable endpoint exits with 1 and names the address."""
     job, _ = synced
     before = dump(job.url)
     done = job("run", "--format", "json", IMAGE_SYNC_ENDPOINT=f"http://{NOWHERE}")
@@ -86,37 +86,37 @@ def test_unreachable_endpoint(synced: tuple[Job, Simulator]) -> None:
     assert_recorded(job, done, before, "ConnectionFailedError", f"{NOWHERE} cannot be reached")
 
 
-def assert_recorded(job: Job, done: Done, before: dict[str, list[str]], error: str, said: str) -> None:
-    """Assert that a run failed, said why in one line, is on record with the same reason, and wrote nothing else."""
+def assert_recorded(job: Job, done: Done, before: dict[str, list[str]], error: str, message: str) -> None:
+    """Assert that the run failed with one line, recorded the same reason, and wrote nothing else."""
     reason = done.row["reason"]
     assert (done.code, done.row["status"]) == (1, "failed")
-    assert said in reason
-    assert said in done.err
-    assert len([line for line in done.err.splitlines() if said in line]) == 1
+    assert message in reason
+    assert message in done.err
+    assert len([line for line in done.err.splitlines() if message in line]) == 1
     assert "Traceback" not in done.err
-    told = ask(
+    record = ask(
         job.url, "SELECT concat_ws('|', status, error, reason) FROM inventory.runs WHERE run = %s", done.row["run"]
     )
-    assert told == f"failed|{error}|{reason}"
+    assert record == f"failed|{error}|{reason}"
     assert without(dump(job.url), "runs", "runs_run_seq") == without(before, "runs", "runs_run_seq")
 
 
 def test_unreachable_database(synced: tuple[Job, Simulator]) -> None:
-    """Nobody listens there: exit code 1 from every command, the reason, and never the password."""
+    """With an unreachable database every command exits with 1 and the reason, and never shows the password."""
     job, cloud = synced
     since = cloud.journal.seq
     url = f"postgresql://user:not-to-be-seen@{NOWHERE}/inventory"
     started = [job.start(*command, IMAGE_SYNC_DATABASE_URL=url) for command in (["run"], ["status"], ["db", "status"])]
-    done = [finished(process) for process in started]
+    results = [finished(process) for process in started]
 
-    assert [each.code for each in done] == [1, 1, 1]
-    assert all("the database can't be reached" in each.err for each in done)
-    assert not any("not-to-be-seen" in each.out + each.err or "Traceback" in each.err for each in done)
+    assert [each.code for each in results] == [1, 1, 1]
+    assert all("the database can't be reached" in each.err for each in results)
+    assert not any("not-to-be-seen" in each.out + each.err or "Traceback" in each.err for each in results)
     assert cloud.journal.seq == since
 
 
 def test_wrong_database_password(synced: tuple[Job, Simulator], server: Server) -> None:
-    """The server refuses: exit code 1, its reason, and never the password."""
+    """A wrong password exits with 1 and the server's reason, and is never shown."""
     job, _ = synced
     url = with_password(server, "careful", "the-right-one")
     wrong = job("run", IMAGE_SYNC_DATABASE_URL=url.format("a-wrong-one"))
@@ -128,8 +128,8 @@ def test_wrong_database_password(synced: tuple[Job, Simulator], server: Server) 
     assert right.code == 0
 
 
-def test_every_mistake_in_the_settings_is_named_at_once(tmp_path: Path) -> None:
-    """Settings that are wrong or missing: exit code 2, each named, nothing on standard output."""
+def test_all_invalid_settings_are_reported_at_once(tmp_path: Path) -> None:
+    """Invalid and missing settings are all named, and the exit code is 2."""
     wrong = {
         "IMAGE_SYNC_LOG_LEVEL": "loud",
         "IMAGE_SYNC_TIMEOUT": "soon",
@@ -161,20 +161,20 @@ USAGE = [
 ]
 
 
-def test_what_cannot_be_understood_is_told_by_exit_code_2(synced: tuple[Job, Simulator]) -> None:
-    """Every kind of usage that makes no sense: exit code 2, a sentence, no data, no traceback, nothing written."""
+def test_wrong_usage_exits_with_2(synced: tuple[Job, Simulator]) -> None:
+    """Wrong usage of every kind exits with 2 and a sentence, without data or traceback, and writes nothing."""
     job, _ = synced
     before = dump(job.url)
-    done = {" ".join(command): finished(job.start(*command)) for command in USAGE}
+    results = {" ".join(command): finished(job.start(*command)) for command in USAGE}
 
-    assert {name: each.code for name, each in done.items()} == dict.fromkeys(done, 2)
-    assert not any(each.out or "Traceback" in each.err for each in done.values())
-    assert all(each.err for each in done.values())
+    assert {name: each.code for name, each in results.items()} == dict.fromkeys(results, 2)
+    assert not any(each.out or "Traceback" in each.err for each in results.values())
+    assert all(each.err for each in results.values())
     assert dump(job.url) == before
 
 
-def test_traceback_is_shown_to_those_who_ask_for_it(synced: tuple[Job, Simulator]) -> None:
-    """With --debug an error is shown with the place it was raised at, without it as a sentence."""
+def test_debug_shows_the_traceback(synced: tuple[Job, Simulator]) -> None:
+    """An error is one sentence, and a traceback with --debug."""
     job, _ = synced
     plain, debug = job("history", "no-such-id"), job("--debug", "history", "no-such-id")
 
@@ -185,18 +185,18 @@ def test_traceback_is_shown_to_those_who_ask_for_it(synced: tuple[Job, Simulator
     assert "sync/store/queries/inventory.py" in debug.err
 
 
-def test_database_without_the_inventory_is_told_apart(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """Commands that only read make nothing in an empty database: exit code 2, and what makes the schema."""
+def test_reading_an_empty_database(tmp_path: Path, server: Server, cloud: Simulator) -> None:
+    """Commands that only read exit with 2 on an empty database, and say how to make the schema."""
     job = Job(tmp_path, server.empty(), cloud)
-    done = [job(*command) for command in (["plan"], ["status"], ["db", "status"], ["approve", "1"])]
+    results = [job(*command) for command in (["plan"], ["status"], ["db", "status"], ["approve", "1"])]
 
-    assert [each.code for each in done] == [2, 2, 2, 2]
-    assert all("image-sync db" in each.err for each in done)
+    assert [each.code for each in results] == [2, 2, 2, 2]
+    assert all("image-sync db" in each.err for each in results)
     assert ask(job.url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'inventory'") == 0
 
 
 def test_empty_list_is_never_believed(tmp_path: Path, target: Target, cloud: Simulator) -> None:
-    """A list without images where some are live: exit code 4, every deletion held, none made."""
+    """An empty list holds every deletion and exits with 4."""
     job = Job(tmp_path, target.url, cloud)
     job("run")
     cloud.faults.add(effects.images("empty"), times=None)

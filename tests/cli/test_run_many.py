@@ -1,4 +1,4 @@
-"""Many sources: several at once, each in a transaction of its own, and shards for many machines."""
+"""Many sources: several at once, each in its own transaction, and shards for several machines."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def cloud() -> Iterator[Simulator]:
         yield simulator
 
 
-def many(folder: Path, server: Server, cloud: Simulator, names: list[str], **settings: str) -> Job:
-    """A job with so many sources, all of one cloud."""
+def job_with_sources(folder: Path, server: Server, cloud: Simulator, names: list[str], **settings: str) -> Job:
+    """A job with these sources, all of one cloud."""
     sources = "".join(f'[[sources]]\nname = "{name}"\n' for name in names)
     folder.joinpath("image-sync.toml").write_text(
         f'[defaults]\nendpoint = "{cloud.url}"\ntoken = "{cloud.token}"\n{sources}'
@@ -32,9 +32,9 @@ def many(folder: Path, server: Server, cloud: Simulator, names: list[str], **set
 
 
 def test_sources_are_synced_at_the_same_time(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """With three jobs the runs of three sources overlap; with one they come one after the other."""
+    """With three jobs the runs of three sources overlap; with one they do not."""
     cloud.faults.add(breakage.delay(0.4), times=None)
-    job = many(tmp_path, server, cloud, ["a", "b", "c"])
+    job = job_with_sources(tmp_path, server, cloud, ["a", "b", "c"])
     overlaps = (
         "SELECT count(*) FROM inventory.runs x JOIN inventory.runs y ON x.run < y.run "
         "AND x.started_at < y.finished_at AND y.started_at < x.finished_at"
@@ -47,8 +47,8 @@ def test_sources_are_synced_at_the_same_time(tmp_path: Path, server: Server, clo
 
 
 def test_rows_come_in_the_order_of_the_settings(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """Whichever source is done first; and one that fails keeps no other from its run."""
-    job = many(tmp_path, server, cloud, ["z", "broken", "a"])
+    """Rows come in the order of the settings, and a failing source does not stop the others."""
+    job = job_with_sources(tmp_path, server, cloud, ["z", "broken", "a"])
     text = tmp_path.joinpath("image-sync.toml").read_text()
     tmp_path.joinpath("image-sync.toml").write_text(text.replace('"broken"\n', '"broken"\ntoken = "wrong"\n'))
 
@@ -59,8 +59,8 @@ def test_rows_come_in_the_order_of_the_settings(tmp_path: Path, server: Server, 
 
 
 def test_an_empty_database_is_prepared_once(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """Several sources that meet an empty database at the same time make one schema."""
-    job = many(tmp_path, server, cloud, list("abcdef"))
+    """Several sources that meet an empty database at once make one schema."""
+    job = job_with_sources(tmp_path, server, cloud, list("abcdef"))
     job.settings["IMAGE_SYNC_DATABASE_URL"] = url = server.empty()
 
     assert job("run", "--jobs", "6").code == 0
@@ -68,19 +68,19 @@ def test_an_empty_database_is_prepared_once(tmp_path: Path, server: Server, clou
 
 
 def test_shards_share_the_sources(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """Each source is in exactly one shard of three, and the job syncs those of its own."""
+    """Each source is in exactly one of three shards, and a run syncs only its own."""
     names = [f"source-{n}" for n in range(12)]
-    job = many(tmp_path, server, cloud, names)
+    job = job_with_sources(tmp_path, server, cloud, names)
 
     synced = [[row["source"] for row in job("run", "--shard", f"{n}/3", "--format", "json").rows] for n in range(3)]
 
-    assert sorted(name for part in synced for name in part) == sorted(names)
-    assert all(Shard(n, 3).holds(name) for n, part in enumerate(synced) for name in part)
+    assert sorted(name for shard in synced for name in shard) == sorted(names)
+    assert all(Shard(n, 3).holds(name) for n, shard in enumerate(synced) for name in shard)
 
 
 def test_a_shard_may_be_empty(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """More machines than sources is no mistake: there is nothing to do, and that is done."""
-    job = many(tmp_path, server, cloud, ["only"])
+    """A shard without sources exits with 0."""
+    job = job_with_sources(tmp_path, server, cloud, ["only"])
     other = next(n for n in range(100) if not Shard(n, 100).holds("only"))
 
     done = job("run", "--shard", f"{other}/100")
@@ -90,7 +90,7 @@ def test_a_shard_may_be_empty(tmp_path: Path, server: Server, cloud: Simulator) 
 
 @pytest.mark.parametrize("text", ["", "1", "3/3", "1/0", "-1/3", "a/b", "1/3/5", "\u0661/3"])
 def test_a_wrong_shard_is_refused(tmp_path: Path, text: str) -> None:
-    """Exit code 2, and what to give."""
+    """An invalid shard exits with 2 and says what is allowed."""
     done = Job(tmp_path)("run", "--shard", text)
 
     assert done.code == 2
@@ -98,7 +98,7 @@ def test_a_wrong_shard_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_shards_are_even_and_stable() -> None:
-    """Of many names each shard has its part, and the part of a name depends on nothing else."""
+    """Sources are spread evenly, and the shard of a source depends only on its name."""
     parts = [sum(Shard(n, 4).holds(f"account-{name}") for name in range(4000)) for n in range(4)]
 
     assert sum(parts) == 4000
@@ -108,9 +108,9 @@ def test_shards_are_even_and_stable() -> None:
 
 @pytest.mark.long
 def test_hundreds_of_small_sources(tmp_path: Path, server: Server, cloud: Simulator) -> None:
-    """One process syncs three hundred sources, and again; the second time nothing is written."""
+    """One process syncs 300 sources, and a second run finds no change."""
     names = [f"s{n:04}" for n in range(300)]
-    job = many(tmp_path, server, cloud, names)
+    job = job_with_sources(tmp_path, server, cloud, names)
 
     first, second = (job("run", "--jobs", "8", "--format", "json") for _ in range(2))
 

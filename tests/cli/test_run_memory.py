@@ -1,4 +1,4 @@
-"""What a run holds in memory: digests and hashes, never the images themselves."""
+"""A run holds digests and hashes in memory, never the images themselves."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from servers import Server, peak
 
 from sync.simulator import Simulator, World
 
-MOST_READ = 500  # bytes of each image that is read back; as objects it takes ten times as much, and buffers vary
+MOST_READ = 500  # bytes per image read back; as objects it takes ten times as much, and buffers vary
 FEW, MANY = 20_000, 60_000
-MOST = 700  # bytes an image: as many as its JSON text alone has
+MOST = 700  # bytes per image: the size of its JSON text
 
 
 def held_by(job: Job, *arguments: str) -> int:
-    """The most bytes that a command held, with success; a run if none is given."""
+    """The peak memory in bytes of a successful command; of a run by default."""
     return peak([sys.executable, "-m", "sync", *(arguments or ["run"])], job.environ(), job.folder)
 
 
 @pytest.mark.long
 def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) -> None:
-    """A first load, a run without changes and one that changes all images hold less of each than its text.
+    """First load, unchanged run and full change each hold less per image than its JSON text.
 
-    What is read back is streamed: hardly anything of it is held.
+    Images that are read back are streamed, so hardly any memory is used.
     """
     held: dict[str, list[int]] = {}
     read: dict[str, list[int]] = {}
@@ -42,4 +42,4 @@ def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) 
     growth = {run: (many - few) // (MANY - FEW) for run, (few, many) in held.items()}
     assert max(growth.values()) < MOST, growth
     assert max((many - few) // (MANY - FEW) for few, many in read.values()) < MOST_READ, read
-    assert min(growth.values()) > 32, growth  # the digests alone are so many: it is measured
+    assert min(growth.values()) > 32, growth  # the digests alone take this much, so the growth is measured

@@ -1,4 +1,4 @@
-"""The scheduler as operators have it: watched, told to read its settings again, side by side, and without a database."""
+"""The scheduler in operation: monitored, reloaded, run twice at once, and without a database."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture
 def job(tmp_path: Path, target: Target, cloud: Simulator) -> Job:
-    """The command line on an empty inventory and a small cloud."""
+    """A job with an empty inventory and a small cloud."""
     return Job(tmp_path, target.url, cloud)
 
 
 @contextmanager
 def started(job: Job, *arguments: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A scheduler, ended by SIGTERM; it must end with 0. The list gets what it said."""
-    said: list[str] = []
+    """Run a scheduler; end it with SIGTERM, which must exit with 0, and add its standard error to the list."""
+    errors: list[str] = []
     running = job.start("schedule", *arguments, **settings)
     try:
-        yield running, said
+        yield running, errors
     finally:
         running.send_signal(signal.SIGTERM)
         done = finished(running)
-        said.append(done.err)
+        errors.append(done.err)
     assert (done.code, done.out) == (0, "")
     assert "Traceback" not in done.err
 
 
-def free() -> int:
-    """A port that no one listens on."""
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    """Status and text of a page; 0 while no one answers."""
+    """The status and text of a page; status 0 if nothing answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
             return answer.status, answer.read().decode()
@@ -77,55 +77,56 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def samples(text: str) -> Samples:
-    """Every value, by name and labels."""
+    """Every metric by name and labels."""
     return {
-        (one.name, tuple(sorted(one.labels.items()))): one.value
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
-        for one in family.samples
+        for sample in family.samples
     }
 
 
-def of(found: Samples, name: str, **labels: str) -> float:
-    """One value."""
-    return found[f"image_sync_{name}", tuple(sorted(({"source": "default"} | labels).items()))]
+def sample(metrics: Samples, name: str, **labels: str) -> float:
+    """One metric of the source."""
+    return metrics[f"image_sync_{name}", tuple(sorted(({"source": "default"} | labels).items()))]
 
 
-def test_who_asks_is_answered(job: Job, target: Target) -> None:
-    """Alive, ready, and metrics that say what the database says, with every name that the alert rules use."""
-    port = free()
+def test_health_pages_and_metrics(job: Job, target: Target) -> None:
+    """The health pages answer, and the metrics agree with the database and have every name the alerts use."""
+    port = free_port()
     with started(job, "--every", "1s", "--listen", f"127.0.0.1:{port}"):
         until(lambda: column(job.url, STATUSES).count("done") >= 2)
         healthy, ready, missing = (get(port, path) for path in ("/healthz", "/readyz", "/nothing"))
-        until(lambda: of(samples(get(port, "/metrics")[1]), "runs_total", status="done") >= 2)
-        found = samples(get(port, "/metrics")[1])
+        until(lambda: sample(samples(get(port, "/metrics")[1]), "runs_total", status="done") >= 2)
+        metrics = samples(get(port, "/metrics")[1])
 
     assert (healthy, ready, missing[0]) == ((200, "ok\n"), (200, "ok\n"), 404)
-    assert of(found, "images_live") == 1200 == of(found, "changes_total", kind="created")
-    assert of(found, "last_run_status", status="done") == 1
-    assert of(found, "schedule_interval_seconds") == 1
-    assert of(found, "requests_total") >= 6
-    assert found["image_sync_database_up", ()] == 1
+    assert sample(metrics, "images_live") == 1200 == sample(metrics, "changes_total", kind="created")
+    assert sample(metrics, "last_run_status", status="done") == 1
+    assert sample(metrics, "schedule_interval_seconds") == 1
+    assert sample(metrics, "requests_total") >= 6
+    assert metrics["image_sync_database_up", ()] == 1
     proven = ask(job.url, "SELECT extract(epoch FROM min(effective_at))::float8 FROM inventory.runs")
-    assert of(found, "last_proven_run_timestamp_seconds") >= proven
-    assert {"read", "write", "total"} <= {dict(labels).get("phase") for _name, labels in found}
+    assert sample(metrics, "last_proven_run_timestamp_seconds") >= proven
+    assert {"read", "write", "total"} <= {dict(labels).get("phase") for _name, labels in metrics}
     rules = (CHECKOUT / "deploy" / "prometheus" / "image-sync.rules.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"\bimage_sync_\w+", "".join(line for line in rules.splitlines() if "#" not in line)))
-    told = {name for name, _labels in found} | {"image_sync_token_expiry_timestamp_seconds"}  # of users of the IAM
-    assert used <= told
+    # The expiry of a token is known only with a user of the identity service.
+    names = {name for name, _labels in metrics} | {"image_sync_token_expiry_timestamp_seconds"}
+    assert used <= names
     assert len(used) > 8
 
 
-def test_a_database_that_goes_away_is_told_and_survived(job: Job, target: Target) -> None:
-    """Still alive, not ready, the last known figures and a gauge that says so; it goes on when the database is back."""
-    port = free()
+def test_the_scheduler_survives_a_lost_database(job: Job, target: Target) -> None:
+    """Without its database the scheduler is alive but not ready, keeps the last metrics, and later goes on."""
+    port = free_port()
     with Proxy(target.url) as proxy:
         job.settings["IMAGE_SYNC_DATABASE_URL"] = proxy.url
-        with started(job, "--every", "1s", "--listen", f"127.0.0.1:{port}") as (_running, said):
+        with started(job, "--every", "1s", "--listen", f"127.0.0.1:{port}") as (_running, errors):
             until(lambda: ('image_sync_images_live{source="default"} 1200.0') in get(port, "/metrics")[1])
             proxy.refusals = 10**6
             until(lambda: get(port, "/readyz")[0] == 503)
             until(lambda: samples(get(port, "/metrics")[1])["image_sync_database_up", ()] == 0)
-            found, (alive, _text), (_status, why) = (
+            metrics, (alive, _text), (_status, reason) = (
                 samples(get(port, "/metrics")[1]),
                 get(port, "/healthz"),
                 get(port, "/readyz"),
@@ -136,25 +137,25 @@ def test_a_database_that_goes_away_is_told_and_survived(job: Job, target: Target
             ended = ask(job.url, "SELECT count(*) FROM inventory.runs WHERE status = 'done'")
             until(lambda: ask(job.url, "SELECT count(*) FROM inventory.runs WHERE status = 'done'") > ended)
 
-    assert (alive, of(found, "images_live")) == (200, 1200)
-    assert len(why.splitlines()) == 1
-    assert "run failed" in said[0]
+    assert (alive, sample(metrics, "images_live")) == (200, 1200)
+    assert len(reason.splitlines()) == 1
+    assert "run failed" in errors[0]
 
 
-def test_a_database_that_is_not_there_yet(tmp_path: Path, cloud: Simulator) -> None:
-    """The scheduler starts, says what is wrong at each turn, and ends well when it is told to."""
+def test_the_scheduler_starts_without_a_database(tmp_path: Path, cloud: Simulator) -> None:
+    """Without a database the scheduler starts, reports it, and ends normally."""
     job = Job(tmp_path, "postgresql://nobody:canary@127.0.0.1:1/none", cloud)
-    port = free()
-    with started(job, "--every", "1s", "--listen", f"127.0.0.1:{port}") as (_running, said):
+    port = free_port()
+    with started(job, "--every", "1s", "--listen", f"127.0.0.1:{port}") as (_running, errors):
         until(lambda: get(port, "/readyz")[0] == 503)
         text = get(port, "/metrics")[1] + get(port, "/readyz")[1]
 
     assert "image_sync_database_up 0.0" in text
-    assert "canary" not in text + said[0]
+    assert "canary" not in text + errors[0]
 
 
-def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulator) -> None:
-    """On SIGHUP: a new source is synced, one that is gone is not, and a mistake leaves all as it was."""
+def test_sighup_reloads_the_settings(tmp_path: Path, target: Target, cloud: Simulator) -> None:
+    """SIGHUP adds and removes sources; invalid settings change nothing."""
     file = tmp_path / "image-sync.toml"
 
     def sources(*names: str, more: str = "", head: str = "") -> None:
@@ -169,8 +170,8 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
         return bool(ask(target.url, "SELECT count(*) FROM inventory.runs WHERE source = %s AND status = 'done'", name))
 
     sources("one")
-    job, port = Job(tmp_path, target.url), free()
-    with started(job, "--listen", f"127.0.0.1:{port}") as (running, said):
+    job, port = Job(tmp_path, target.url), free_port()
+    with started(job, "--listen", f"127.0.0.1:{port}") as (running, errors):
         until(lambda: done("one"))
         sources("two", more="schedul = 1\n")
         running.send_signal(signal.SIGHUP)
@@ -180,7 +181,7 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
         sources("two", more="", head="jobs = 9\n")
         running.send_signal(signal.SIGHUP)
         until(lambda: done("two"))
-        # Who was taken out is told of no more: its age would rise for ever, and alert.
+        # A removed source has no metrics any more, as its rising age would alert for ever.
         until(lambda: {dict(labels).get("source") for _, labels in samples(get(port, "/metrics")[1])} == {"two", None})
         cloud.faults.add(breakage.delay(1.5), times=2)
         until(lambda: ask(target.url, SKIPPED, "two"))
@@ -188,13 +189,13 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
         until(lambda: ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'two'") > last)
 
     assert ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'one'") <= last
-    events = [json.loads(line)["event"] for line in said[0].splitlines()]
+    events = [json.loads(line)["event"] for line in errors[0].splitlines()]
     assert (events.count("settings not taken"), events.count("settings taken")) == (1, 1)
-    assert "jobs: changed, and taken by a new process only" in said[0]
+    assert "jobs: changed, and taken by a new process only" in errors[0]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "source default: it has no schedule"),
         (("--every", "1h", "--cron", "0 0 * * *"), "not both"),
@@ -207,16 +208,16 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
         (("--every", "1h", "--source", "other"), "no source 'other'"),
     ],
 )
-def test_what_can_not_be_is_told_at_start(job: Job, arguments: tuple[str, ...], said: str) -> None:
-    """With exit code 2, and no run."""
+def test_invalid_options_are_reported_at_start(job: Job, arguments: tuple[str, ...], message: str) -> None:
+    """Invalid options exit with 2 before any run."""
     done = job("schedule", *arguments)
 
-    assert (done.code, said in done.err) == (2, True), done.err
+    assert (done.code, message in done.err) == (2, True), done.err
     assert column(job.url, STATUSES) == []
 
 
-def test_an_address_in_use_is_told_at_start(job: Job) -> None:
-    """With exit code 2, by its name."""
+def test_an_address_in_use_is_reported_at_start(job: Job) -> None:
+    """An address in use exits with 2 and names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = job("schedule", "--every", "1h", "--listen", f"127.0.0.1:{port}")
@@ -225,7 +226,7 @@ def test_an_address_in_use_is_told_at_start(job: Job) -> None:
 
 
 def test_sigterm_lets_a_run_finish(job: Job, cloud: Simulator) -> None:
-    """Within the grace it goes on to its end; a second signal ends it at once."""
+    """A run may finish within the grace; a second signal interrupts it."""
     cloud.faults.add(breakage.drip(150_000), times=3)
     with started(job, "--every", "1h"):
         until(cloud.journal.answers)
@@ -237,12 +238,12 @@ def test_sigterm_lets_a_run_finish(job: Job, cloud: Simulator) -> None:
         until(lambda: len(cloud.journal.answers()) > before)
         running.send_signal(signal.SIGTERM)
         time.sleep(1)
-        assert running.poll() is None  # it waits, until the second one
+        assert running.poll() is None  # it waits until the second signal
     assert column(job.url, STATUSES) == ["done", "interrupted"]
 
 
-def test_as_process_1_it_ends_when_told(job: Job, cloud: Simulator) -> None:
-    """In a process namespace of its own, where the kernel drops signals that no one handles: the same, exit code 0."""
+def test_sigterm_ends_the_scheduler_as_process_1(job: Job, cloud: Simulator) -> None:
+    """As process 1, where the kernel drops unhandled signals, SIGTERM ends it with exit code 0 too."""
     command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-m", "sync", "schedule", "--every", "1h"]
     if subprocess.run([*command[:4], "true"], check=False, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("this machine allows no process namespace of one's own")
@@ -259,8 +260,8 @@ def test_as_process_1_it_ends_when_told(job: Job, cloud: Simulator) -> None:
     assert (done.code, "Traceback" in done.err) == (0, False)
 
 
-def test_two_on_one_database_are_safe(job: Job, target: Target) -> None:
-    """Each run of both ends as it should, and the inventory holds together."""
+def test_two_schedulers_on_one_database(job: Job, target: Target) -> None:
+    """Two schedulers on one database end every run properly and break no invariant."""
     with started(job, "--every", "1s"), started(job, "--every", "1s"):
         until(lambda: column(job.url, STATUSES).count("done") >= 8)
 
@@ -270,23 +271,23 @@ def test_two_on_one_database_are_safe(job: Job, target: Target) -> None:
         assert violations(connection) == []
 
 
-def test_metrics_of_a_run_that_ends(job: Job, tmp_path: Path) -> None:
-    """In a file, readable by all, and pushed; the same names as a scheduler's."""
+def test_a_single_run_publishes_metrics(job: Job, tmp_path: Path) -> None:
+    """A run writes its metrics to a file that all can read and pushes them, under the scheduler's names."""
     file = tmp_path / "image-sync.prom"
     with HttpServer(always(reply(status=202))) as gateway:
         done = job("run", IMAGE_SYNC_METRICS_FILE=str(file), IMAGE_SYNC_METRICS_PUSH=gateway.url)
-        (asked,) = gateway.asked
+        (request,) = gateway.asked
 
-    found = samples(file.read_text(encoding="utf-8"))
+    metrics = samples(file.read_text(encoding="utf-8"))
     assert done.code == 0
-    assert (file.stat().st_mode & 0o777, of(found, "images_live")) == (0o644, 1200)
-    assert asked.target == "/metrics/job/image-sync"
-    assert samples(asked.body.decode()).keys() == found.keys()
-    assert [one.name for one in tmp_path.iterdir()] == ["image-sync.prom"]
+    assert (file.stat().st_mode & 0o777, sample(metrics, "images_live")) == (0o644, 1200)
+    assert request.target == "/metrics/job/image-sync"
+    assert samples(request.body.decode()).keys() == metrics.keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["image-sync.prom"]
 
 
-def test_metrics_fail_no_run(job: Job, tmp_path: Path) -> None:
-    """A folder that is not there, a gateway that is not there, or says no: a warning each, and no password in it."""
+def test_failing_metrics_do_not_fail_a_run(job: Job, tmp_path: Path) -> None:
+    """A missing folder or a failing gateway is a warning each, without the password."""
     gone = {
         "IMAGE_SYNC_METRICS_FILE": str(tmp_path / "none" / "x.prom"),
         "IMAGE_SYNC_METRICS_PUSH": "http://u:canary@127.0.0.1:1",
@@ -301,8 +302,8 @@ def test_metrics_fail_no_run(job: Job, tmp_path: Path) -> None:
         assert "canary" not in done.err
 
 
-def test_what_is_known_outlasts_the_database(job: Job, tmp_path: Path) -> None:
-    """A run that can't reach the database leaves the last figures in the file, and says there that it is away: an alert that a source is stale must not end because nobody knows any more."""
+def test_metrics_outlast_the_database(job: Job, tmp_path: Path) -> None:
+    """Without a database a run keeps the last metrics, so that alerts go on, and marks the database as down."""
     file = tmp_path / "image-sync.prom"
     first = job("run", IMAGE_SYNC_METRICS_FILE=str(file))
     before = samples(file.read_text(encoding="utf-8"))
@@ -312,18 +313,18 @@ def test_what_is_known_outlasts_the_database(job: Job, tmp_path: Path) -> None:
             "IMAGE_SYNC_METRICS_PUSH": gateway.url,
         }
         second = job("run", IMAGE_SYNC_METRICS_FILE=str(file), **away)
-        (asked,) = gateway.asked
+        (request,) = gateway.asked
     after = samples(file.read_text(encoding="utf-8"))
 
     assert (first.code, second.code) == (0, 1)
-    assert [found["image_sync_database_up", ()] for found in (before, after)] == [1, 0]
+    assert [metrics["image_sync_database_up", ()] for metrics in (before, after)] == [1, 0]
     assert {**after, ("image_sync_database_up", ()): 1.0} == before
-    assert asked.line.startswith("POST ")  # which leaves what it does not name
-    assert b"image_sync_images_live{" not in asked.body
+    assert request.line.startswith("POST ")  # POST keeps the metrics that it does not name
+    assert b"image_sync_images_live{" not in request.body
 
 
-def test_a_gateway_that_drips_holds_up_no_run(job: Job) -> None:
-    """Byte by byte, for ever: the run ends all the same, with a warning."""
+def test_a_slow_gateway_does_not_hold_up_a_run(job: Job) -> None:
+    """If a gateway answers endlessly byte by byte, the run still ends, with a warning."""
 
     def drip(connection: socket.socket, _asked: object) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
@@ -337,8 +338,8 @@ def test_a_gateway_that_drips_holds_up_no_run(job: Job) -> None:
     assert "metrics not pushed" in done.err
 
 
-def test_metrics_are_pushed_past_a_proxy_that_would_see_them(job: Job) -> None:
-    """Over plain http the environment's proxy is not heeded, nor a redirect followed: a password may go along."""
+def test_pushing_over_http_ignores_proxies_and_redirects(job: Job) -> None:
+    """Over plain http, where they would see the password, proxies and redirects are ignored."""
     elsewhere = always(reply(status=307, headers={"Location": "http://127.0.0.1:1/"}))
     with HttpServer(elsewhere) as gateway, HttpServer(always(reply(status=200))) as proxy:
         address = gateway.url.replace("http://", "http://user:canary@")
@@ -351,8 +352,8 @@ def test_metrics_are_pushed_past_a_proxy_that_would_see_them(job: Job) -> None:
 
 
 @pytest.mark.long
-def test_who_says_little_keeps_no_place() -> None:
-    """Connections that send a byte now and then are hung up on, and who asks in earnest is answered."""
+def test_slow_connections_are_closed() -> None:
+    """Connections that send a byte now and then are closed, so that real requests are answered."""
     with Listener("127.0.0.1", 0, {"/healthz": lambda: Answer(200, b"ok")}) as listener:
         slow = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(40)]
 
@@ -371,8 +372,8 @@ def test_who_says_little_keeps_no_place() -> None:
     assert began_full == 0
 
 
-def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: Simulator, job: Job) -> None:
-    """One that was killed, of a source that is synced no more: later runs are kept summed up all the same."""
+def test_a_dead_run_does_not_stop_the_summing_of_metrics(target: Target, cloud: Simulator, job: Job) -> None:
+    """A killed run of a removed source does not keep later runs from being summed."""
     job("run")
     with connect(target) as connection:
         connection.execute("INSERT INTO inventory.sources (name, endpoint, filter) VALUES ('gone', '', '')")
@@ -386,14 +387,14 @@ def test_a_run_that_no_one_buries_does_not_cost_for_ever(target: Target, cloud: 
     with connect(target) as connection:
         connection.execute("UPDATE inventory.runs SET started_at = now() - interval '1 hour'")
     watch = MetricsQuery(target)
-    (found,) = [one for one in watch.figures() if one.source == "default"]
+    (metrics,) = [source for source in watch.figures() if source.source == "default"]
 
-    assert watch._settled == 2  # the one that may still end holds up what is after it; the dead one does not
-    assert found.runs["done"] == 2
+    assert watch._settled == 2  # the run that may still end delays later ones; the dead one does not
+    assert metrics.runs["done"] == 2
 
 
-def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simulator) -> None:
-    """Kept sums and fresh ones together are what one query over all runs says, run after run."""
+def test_incremental_metrics_equal_the_tables(job: Job, target: Target, cloud: Simulator) -> None:
+    """Summed and fresh values together equal one query over all runs, run after run."""
     watch = MetricsQuery(target)
     assert watch.figures() == []
     for n in range(4):
@@ -401,17 +402,17 @@ def test_figures_are_those_of_the_tables(job: Job, target: Target, cloud: Simula
         if n == 2:
             cloud.faults.add(breakage.truncate(100), times=1)
         job("run", IMAGE_SYNC_MAX_RETRIES="0")
-        # As if a minute had passed: what was summed is kept, and not summed again.
+        # As if a minute had passed: runs that were summed are not summed again.
         with connect(target) as connection:
             connection.execute(
                 "UPDATE inventory.runs SET started_at = started_at - interval '1 hour' WHERE run = %s", [n + 1]
             )
-        (found,) = watch.figures()
-        assert found.runs == dict(_rows(target, "SELECT status, count(*) FROM inventory.runs GROUP BY 1"))
-        assert found.sums["requests"] == ask(target.url, "SELECT sum(requests)::int FROM inventory.runs")
-        assert found.live == ask(target.url, "SELECT count(*) FROM inventory.live_images")
-        assert found.failed == (1 if n == 2 else 0)
-    assert (found.status, ProcessMetrics().phases) == ("done", {})
+        (metrics,) = watch.figures()
+        assert metrics.runs == dict(_rows(target, "SELECT status, count(*) FROM inventory.runs GROUP BY 1"))
+        assert metrics.sums["requests"] == ask(target.url, "SELECT sum(requests)::int FROM inventory.runs")
+        assert metrics.live == ask(target.url, "SELECT count(*) FROM inventory.live_images")
+        assert metrics.failed == (1 if n == 2 else 0)
+    assert (metrics.status, ProcessMetrics().phases) == ("done", {})
 
 
 def _rows(target: Target, query: str) -> list[Any]:

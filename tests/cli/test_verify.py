@@ -1,4 +1,4 @@
-"""``verify``: a sound inventory passes, and whatever was tampered with is named."""
+"""``verify``: a sound inventory passes, and every kind of tampering is reported."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from sync.store.queries.invariants import ALTERED, UNCHAINED, violations
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """An inventory in which all kinds of things happened."""
-    with Edge(server, 30) as made:
-        made.run()
-        made.world.change(5)
-        made.world.delete(3)
-        made.run()
-        made.world.restore(1)
-        made.world.change(5)
-        made.run()
-        yield made
+    """An inventory with changes, deletions and a return."""
+    with Edge(server, 30) as edge:
+        edge.run()
+        edge.world.change(5)
+        edge.world.delete(3)
+        edge.run()
+        edge.world.restore(1)
+        edge.world.change(5)
+        edge.run()
+        yield edge
 
 
 def test_a_sound_inventory(edge: Edge, tmp_path: Path) -> None:
-    """Exit code 0, nothing on standard output, and nothing is written."""
+    """A sound inventory exits with 0, prints nothing on standard output, and nothing is written."""
     before = edge.inventory.dump()
 
     done = Job(tmp_path, edge.url)("verify")
@@ -64,7 +64,7 @@ def test_a_sound_inventory(edge: Edge, tmp_path: Path) -> None:
     ],
 )
 def test_an_altered_row_names_its_run(edge: Edge, tmp_path: Path, statement: str, rule: str, run: int) -> None:
-    """I13: content of an old or current version, or a run's own record: the run that wrote it is named."""
+    """I13: if a version or a run's record was altered, the run that wrote it is named."""
     edge.do(f"WITH one AS (SELECT id FROM inventory.image_versions WHERE valid_to_run = 2 LIMIT 1) {statement}")
 
     done = Job(tmp_path, edge.url)("verify", "--format", "json")
@@ -73,20 +73,20 @@ def test_an_altered_row_names_its_run(edge: Edge, tmp_path: Path, statement: str
     assert {row["rule"]: row["examples"] for row in done.rows}[rule].split(", ")[0] == str(run)
 
 
-def test_a_digest_names_its_run(edge: Edge, tmp_path: Path) -> None:
-    """One that a report told is found; one that no run bears is exit code 1, and what is none is told."""
-    told = edge.value("SELECT encode(digest, 'hex') FROM inventory.runs WHERE run = 2")
+def test_looking_up_a_digest(edge: Edge, tmp_path: Path) -> None:
+    """A known digest names its run; an unknown one exits with 1, and an invalid one with 2."""
+    digest = edge.value("SELECT encode(digest, 'hex') FROM inventory.runs WHERE run = 2")
     verify = Job(tmp_path, edge.url)
 
-    found, other, wrong = (verify("verify", "--digest", text) for text in (told.upper(), "0" * 64, "abc"))
+    known, unknown, invalid = (verify("verify", "--digest", text) for text in (digest.upper(), "0" * 64, "abc"))
 
-    assert (found.code, "run 2 bears this digest" in found.err) == (0, True)
-    assert (other.code, "no run bears" in other.err) == (1, True)
-    assert (wrong.code, "64 hexadecimal digits" in wrong.err) == (2, True)
+    assert (known.code, "run 2 bears this digest" in known.err) == (0, True)
+    assert (unknown.code, "no run bears" in unknown.err) == (1, True)
+    assert (invalid.code, "64 hexadecimal digits" in invalid.err) == (2, True)
 
 
 def test_digests_hold_whatever_is_ignored_and_pruned(edge: Edge) -> None:
-    """Fields that make no version stay out of it, run by run; history that was pruned is not missed."""
+    """Digests still hold when fields are ignored and history is pruned."""
     edge.world.change(5)
     edge.run_unclear(ignore_fields=("updated_at", "name"))
     edge.world.put(image("odd", new={"a": 1.50, "b": [1e3, -0.0, 12345678901234567890123]}, min_disk="x"))
@@ -98,8 +98,8 @@ def test_digests_hold_whatever_is_ignored_and_pruned(edge: Edge) -> None:
     assert violations(edge.connection) == []
 
 
-def test_a_database_that_gives_no_answer_is_told(edge: Edge, tmp_path: Path) -> None:
-    """A statement that took too long is a sentence and exit code 1, no traceback."""
+def test_a_statement_timeout(edge: Edge, tmp_path: Path) -> None:
+    """A statement timeout exits with 1, without a traceback."""
     name = edge.url.rpartition("/")[2]
     edge.do(f"ALTER DATABASE {name} SET statement_timeout = '2ms'")
 
@@ -120,8 +120,8 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("statement", TAMPERED)
-def test_what_was_tampered_with_is_named(edge: Edge, tmp_path: Path, statement: str) -> None:
-    """Exit code 1, a row for each rule that does not hold, with cases and examples."""
+def test_tampering_names_the_broken_rule(edge: Edge, tmp_path: Path, statement: str) -> None:
+    """Tampering exits with 1 and a row for each broken rule, with a count and examples."""
     edge.do(statement)
 
     done = Job(tmp_path, edge.url)("verify", "--format", "json")
@@ -133,8 +133,8 @@ def test_what_was_tampered_with_is_named(edge: Edge, tmp_path: Path, statement: 
     assert len(violations(edge.connection)) == len(done.rows)
 
 
-def test_a_digest_on_a_run_that_did_not_commit_counts_for_nothing(edge: Edge, tmp_path: Path) -> None:
-    """Whoever alters a run, remakes the chain, and puts the digest that someone kept elsewhere, is found out."""
+def test_a_digest_on_a_failed_run_is_not_accepted(edge: Edge, tmp_path: Path) -> None:
+    """An altered and resealed run is found out even if a failed run was given its old digest."""
     kept = edge.value("SELECT encode(digest, 'hex') FROM inventory.runs WHERE run = 3")
     edge.do("UPDATE inventory.runs SET host = 'forged' WHERE run = 3")
     edge.do(
@@ -153,8 +153,8 @@ def test_a_digest_on_a_run_that_did_not_commit_counts_for_nothing(edge: Edge, tm
     assert [row["rule"] for row in done.rows] == ["I13: a digest of a run that did not commit"]
 
 
-def test_pruning_that_is_not_on_record_is_told(edge: Edge, tmp_path: Path) -> None:
-    """It would keep what runs changed from being checked; what really was pruned is told by its number."""
+def test_unrecorded_pruning_is_reported(edge: Edge, tmp_path: Path) -> None:
+    """A pruning without a record, which would hide changes, is reported; recorded ones are counted."""
     edge.do("UPDATE inventory.sources SET pruned_before = effective_at")
     done = Job(tmp_path, edge.url)("verify", "--format", "json")
     assert (done.code, [row["cases"] for row in done.rows if "without a pruning on record" in row["rule"]]) == (1, [1])
@@ -164,8 +164,8 @@ def test_pruning_that_is_not_on_record_is_told(edge: Edge, tmp_path: Path) -> No
     assert "3 runs from before a pruning" in Job(tmp_path, edge.url)("verify").err
 
 
-def test_a_chain_without_the_digest_of_changes_does_not_hold(edge: Edge) -> None:
-    """Taking it away does not silence the check."""
+def test_removing_the_digest_of_changes_breaks_the_chain(edge: Edge) -> None:
+    """Removing the digest of a run's changes does not silence the check."""
     edge.do("UPDATE inventory.runs SET changes_digest = NULL, host = 'forged' WHERE run = 2")
 
     assert UNCHAINED in [rule for rule, _cases, _examples in violations(edge.connection)]

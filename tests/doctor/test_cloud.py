@@ -1,4 +1,4 @@
-"""``image-sync doctor`` on clouds: each fault is told on its own line, and what depends on it is skipped."""
+"""``image-sync doctor`` on clouds: each fault has its own line, and checks that depend on it are skipped."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from sync.doctor.report import Line, Report
 from sync.settings import Keys, Password
 from sync.settings.secret import Secret
 from sync.simulator import TOKENS, Login, Simulator, World
-from sync.simulator import Keys as StoredDigests
+from sync.simulator import Keys as KeyPair
 
 ALL = {"proxy", "name", "connection", "TLS", "login", "list"}
 PAGE = reply({"images": [{"id": "1", "created_at": "2024-01-01T00:00:00Z"}], "total": 1})
 LOGIN = Login("reader", "a password", "account")
-PAIR = StoredDigests("SOMEACCESSKEY", "some-secret-key")
+PAIR = KeyPair("SOMEACCESSKEY", "some-secret-key")
 
 
 @pytest.fixture
@@ -38,25 +38,25 @@ def cloud() -> Iterator[Simulator]:
         yield simulator
 
 
-def person(cloud: Simulator, password: str = LOGIN.password) -> Password:
+def user_credentials(cloud: Simulator, password: str = LOGIN.password) -> Password:
     """The credentials of the user."""
     return Password(iam_endpoint=cloud.url, username=LOGIN.user, password=Secret(password), domain=LOGIN.domain)
 
 
-def pair(secret: str = PAIR.secret) -> Keys:
+def key_credentials(secret: str = PAIR.secret) -> Keys:
     """The key pair."""
     return Keys(access_key=Secret(PAIR.access), secret_key=Secret(secret))
 
 
 def clock(source: SourceProbe, database_ahead: float) -> list[Line]:
-    """What is found of its clock."""
+    """The lines about the cloud's clock."""
     report = Report("default")
     report.check("clock", cloud_clock(source, database_ahead))
     return report.lines
 
 
-def test_a_cloud_that_is_in_order_is_asked_for_one_image(cloud: Simulator) -> None:
-    """Every check is told and fine; one request was made, for one image, with the filter of the source."""
+def test_a_good_cloud_gets_one_request(cloud: Simulator) -> None:
+    """Every check is ok after one request for one image, with the source's filter."""
     lines = look_at(probe(cloud.url, cloud.token, filter=(("visibility", "private"),)))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
@@ -68,15 +68,15 @@ def test_a_cloud_that_is_in_order_is_asked_for_one_image(cloud: Simulator) -> No
 
 @pytest.mark.parametrize("kind", ["user", "keys"])
 def test_other_credentials_are_tried_as_a_run_would(cloud: Simulator, kind: str) -> None:
-    """A user logs in once; a key pair signs."""
-    lines = look_at(probe(cloud.url, credentials=person(cloud) if kind == "user" else pair()))
+    """A user logs in once, and a key pair signs."""
+    lines = look_at(probe(cloud.url, credentials=user_credentials(cloud) if kind == "user" else key_credentials()))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
     assert cloud.identity.token_calls == (kind == "user")
 
 
-def test_offline_asks_nothing(cloud: Simulator) -> None:
-    """With --offline each line says that it was skipped, and why; the cloud hears nothing."""
+def test_offline_makes_no_request(cloud: Simulator) -> None:
+    """With --offline each check is skipped with the reason, and no request is made."""
     lines = look_at(probe(cloud.url, cloud.token), offline=True)
 
     assert levels(lines) == dict.fromkeys(ALL, "skipped")
@@ -88,7 +88,7 @@ def test_offline_asks_nothing(cloud: Simulator) -> None:
 
 
 def test_a_refused_token(cloud: Simulator) -> None:
-    """The login is wrong, with the vendor's request id; the list is skipped."""
+    """With a refused token the login is wrong, with the cloud's request id, and the list is skipped."""
     lines = look_at(probe(cloud.url, "stale"))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
@@ -97,8 +97,8 @@ def test_a_refused_token(cloud: Simulator) -> None:
 
 
 def test_a_wrong_password_is_tried_once(cloud: Simulator) -> None:
-    """Wrong passwords lock a login: it is asked for once, and the list not at all."""
-    lines = look_at(probe(cloud.url, credentials=person(cloud, "another")))
+    """A wrong password is tried once, as more could lock the user, and the list is skipped."""
+    lines = look_at(probe(cloud.url, credentials=user_credentials(cloud, "another")))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
     assert "check user name, password" in said(lines, "login")
@@ -107,34 +107,34 @@ def test_a_wrong_password_is_tried_once(cloud: Simulator) -> None:
 
 
 def test_a_wrong_key(cloud: Simulator) -> None:
-    """A signature that is refused."""
-    lines = look_at(probe(cloud.url, credentials=pair("another")))
+    """With a refused signature the login is wrong, and the list is skipped."""
+    lines = look_at(probe(cloud.url, credentials=key_credentials("another")))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
 
 
 @pytest.mark.parametrize("kind", ["token", "user"])
-def test_who_may_not_list(cloud: Simulator, kind: str) -> None:
-    """The login is fine, and the list wrong: grant the permission."""
+def test_missing_permission_to_list(cloud: Simulator, kind: str) -> None:
+    """Without permission to list, the login is ok, and the list says to grant it."""
     cloud.faults.add(effects.status(403), times=None)
-    given = {"credentials": person(cloud)} if kind == "user" else {}
-    lines = look_at(probe(cloud.url, cloud.token, **given))
+    credentials = {"credentials": user_credentials(cloud)} if kind == "user" else {}
+    lines = look_at(probe(cloud.url, cloud.token, **credentials))
 
     assert not_ok(lines) == {"list": "wrong"}
     assert "grant the permission" in said(lines, "list")
 
 
-def test_an_identity_service_that_is_broken(cloud: Simulator) -> None:
-    """It is asked once."""
+def test_a_broken_identity_service(cloud: Simulator) -> None:
+    """A broken identity service gets at most one request."""
     cloud.faults.add(effects.status(503), path=TOKENS, times=None)
-    lines = look_at(probe(cloud.url, credentials=person(cloud)))
+    lines = look_at(probe(cloud.url, credentials=user_credentials(cloud)))
 
     assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
     assert len(cloud.journal.answers()) <= 1
 
 
-def test_a_fault_says_nothing_of_the_credentials(cloud: Simulator) -> None:
-    """With a 500, whether the token is good is not known."""
+def test_a_server_fault_leaves_the_login_unknown(cloud: Simulator) -> None:
+    """After a server fault the list is wrong and the login is unknown."""
     cloud.faults.add(effects.status(500), times=None)
     lines = look_at(probe(cloud.url, cloud.token))
 
@@ -143,16 +143,16 @@ def test_a_fault_says_nothing_of_the_credentials(cloud: Simulator) -> None:
 
 
 @pytest.mark.parametrize("effect", [breakage.black_hole(), breakage.drip(1.0)], ids=["silent", "drip"])
-def test_a_cloud_that_does_not_answer_keeps_nobody_waiting(cloud: Simulator, effect: effects.Effect) -> None:
-    """The look ends when its patience does."""
+def test_a_silent_cloud_times_out(cloud: Simulator, effect: effects.Effect) -> None:
+    """The check of a silent or slow cloud ends at its time limit."""
     cloud.faults.add(effect, times=None)
     lines = look_at(probe(cloud.url, cloud.token, seconds=0.5))
 
     assert not_ok(lines) == {"login": "skipped", "list": "wrong"}
 
 
-def test_an_empty_list_is_worth_a_look(cloud: Simulator) -> None:
-    """It may be right; it may be a permission that is gone."""
+def test_an_empty_list_is_a_warning(cloud: Simulator) -> None:
+    """An empty list may be right, or a permission may be missing."""
     cloud.faults.add(effects.images("empty"), times=None)
 
     lines = look_at(probe(cloud.url, cloud.token))
@@ -161,11 +161,11 @@ def test_an_empty_list_is_worth_a_look(cloud: Simulator) -> None:
     assert "permissions" in said(lines, "list")
 
 
-# --- the way there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_not_known() -> None:
-    """All that needs it is skipped."""
+def test_an_unknown_host_name() -> None:
+    """With an unknown host name all further checks are skipped."""
     lines = look_at(probe("https://nowhere.invalid"))
 
     assert not_ok(lines) == {"name": "wrong"} | dict.fromkeys(("connection", "TLS", "login", "list"), "skipped")
@@ -173,15 +173,15 @@ def test_a_name_that_is_not_known() -> None:
 
 
 def test_a_closed_port() -> None:
-    """The machine is there, the service is not."""
+    """With a closed port the connection is wrong, and further checks are skipped."""
     lines = look_at(probe("http://127.0.0.1:1"))
 
     assert not_ok(lines) == {"connection": "wrong"} | dict.fromkeys(("TLS", "login", "list"), "skipped")
     assert "127.0.0.1 port 1: Connection refused" in said(lines, "connection")
 
 
-def test_one_of_several_machines_is_away(cloud: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with two addresses, one of which does not answer: runs work, and wait in vain now and then."""
+def test_one_of_several_addresses_is_unreachable(cloud: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a host name has several addresses, an unreachable one is a warning."""
     port = int(cloud.url.rpartition(":")[2])
     real = socket.getaddrinfo
     both = [entry for host in ("127.0.0.1", "127.0.0.2") for entry in real(host, port, type=socket.SOCK_STREAM)]
@@ -197,8 +197,8 @@ def test_one_of_several_machines_is_away(cloud: Simulator, monkeypatch: pytest.M
     assert f"127.0.0.1 port {port}" not in said(lines, "connection")
 
 
-def test_the_identity_service_is_looked_at_as_well(cloud: Simulator) -> None:
-    """Where it has an address of its own, the way there is checked, and without it nothing is asked."""
+def test_the_identity_service_is_checked_too(cloud: Simulator) -> None:
+    """An identity service with its own address is checked too, and without it the cloud gets no request."""
     away = Password(iam_endpoint="http://127.0.0.1:1", username="x", password=Secret("x"), domain="x")
     lines = look_at(probe(cloud.url, credentials=away))
 
@@ -211,33 +211,33 @@ def test_the_identity_service_is_looked_at_as_well(cloud: Simulator) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Somebody who signs certificates."""
+    """A certificate authority."""
     return trustme.CA()
 
 
 @pytest.fixture
 def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine trusts that authority and no other."""
+    """Trust only this authority."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
 
-def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """TLS of a server that shows this certificate."""
+def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """The TLS context of a server with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
 
 
-def ends_in(authority: trustme.CA, **span: float) -> trustme.LeafCert:
-    """A certificate of that much life."""
+def certificate_ending_in(authority: trustme.CA, **span: float) -> trustme.LeafCert:
+    """A certificate that expires after this time."""
     return authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(**span))
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_that_is_in_order(authority: trustme.CA) -> None:
-    """Its version of TLS, and the days that are left, are told."""
-    with HttpServer(always(PAGE), serving(ends_in(authority, days=40.5))) as server:
+def test_a_good_certificate(authority: trustme.CA) -> None:
+    """A good certificate is ok, with its TLS version and remaining days."""
+    with HttpServer(always(PAGE), server_context(certificate_ending_in(authority, days=40.5))) as server:
         lines = look_at(probe(server.url))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
@@ -246,9 +246,9 @@ def test_a_certificate_that_is_in_order(authority: trustme.CA) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_that_ends_soon(authority: trustme.CA) -> None:
-    """It works today, and should be renewed."""
-    with HttpServer(always(PAGE), serving(ends_in(authority, days=5))) as server:
+def test_a_certificate_that_expires_soon(authority: trustme.CA) -> None:
+    """A certificate that expires soon is a warning."""
+    with HttpServer(always(PAGE), server_context(certificate_ending_in(authority, days=5))) as server:
         lines = look_at(probe(server.url))
 
     assert not_ok(lines) == {"TLS": "warning"}
@@ -264,14 +264,14 @@ def test_a_certificate_that_ends_soon(authority: trustme.CA) -> None:
         ("authority", "SSL_CERT_FILE"),
     ],
 )
-def test_a_certificate_that_is_wrong(authority: trustme.CA, fault: str, advice: str) -> None:
-    """What is wrong with it, and what to do; no token is sent."""
+def test_a_wrong_certificate(authority: trustme.CA, fault: str, advice: str) -> None:
+    """The line says what is wrong with the certificate and what to do; no request is made."""
     wrong = {
-        "expired": lambda: ends_in(authority, days=-1),
+        "expired": lambda: certificate_ending_in(authority, days=-1),
         "name": lambda: authority.issue_cert("iecs.example.org"),
         "authority": lambda: trustme.CA().issue_cert("127.0.0.1"),
     }
-    with HttpServer(always(PAGE), serving(wrong[fault]())) as server:
+    with HttpServer(always(PAGE), server_context(wrong[fault]())) as server:
         lines = look_at(probe(server.url))
 
     assert not_ok(lines) == {"TLS": "wrong", "login": "skipped", "list": "skipped"}
@@ -281,7 +281,7 @@ def test_a_certificate_that_is_wrong(authority: trustme.CA, fault: str, advice: 
 
 @pytest.mark.usefixtures("trusted")
 def test_a_port_without_tls() -> None:
-    """An endpoint that is https and a server that is not."""
+    """An https endpoint on a server without TLS is wrong."""
     with HttpServer(always(PAGE)) as server:
         lines = look_at(probe(server.url.replace("http:", "https:")))
 
@@ -289,13 +289,16 @@ def test_a_port_without_tls() -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_proxy_that_is_used_is_told(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the proxy does for us is skipped, and the list goes through it; its password is not shown."""
+def test_a_used_proxy_is_reported(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy the checks it takes over are skipped, and its password is not shown."""
 
-    def carry(connection: socket.socket, asked: Asked) -> None:
-        tunnel(connection, int(asked.target.rpartition(":")[2]))
+    def carry(connection: socket.socket, request: Asked) -> None:
+        tunnel(connection, int(request.target.rpartition(":")[2]))
 
-    with HttpServer(always(PAGE), serving(authority.issue_cert("127.0.0.1"))) as server, HttpServer(carry) as proxy:
+    with (
+        HttpServer(always(PAGE), server_context(authority.issue_cert("127.0.0.1"))) as server,
+        HttpServer(carry) as proxy,
+    ):
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:canary@"))
         lines = look_at(probe(server.url))
 
@@ -305,8 +308,8 @@ def test_a_proxy_that_is_used_is_told(authority: trustme.CA, monkeypatch: pytest
     assert len(proxy.asked) == 1
 
 
-def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a proxy only the login meets the file that is missing: it is a line, and the other subjects get theirs."""
+def test_a_missing_certificate_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the certificate file is missing, the login is wrong, and the remaining checks are still reported."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     lines = look_at(probe("https://127.0.0.1:1"))
@@ -317,19 +320,19 @@ def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("spared", ["*", "127.0.0.1", "x.org, 127.0.0.1"])
-def test_who_needs_no_proxy(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
-    """NO_PROXY is understood as the run's own requests understand it."""
+def test_no_proxy_is_respected(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
+    """NO_PROXY is understood as in the requests of a run."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", spared)
-    with HttpServer(always(PAGE), serving(authority.issue_cert("127.0.0.1"))) as server:
+    with HttpServer(always(PAGE), server_context(authority.issue_cert("127.0.0.1"))) as server:
         lines = look_at(probe(server.url))
 
     assert levels(lines) == dict.fromkeys(ALL, "ok")
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "all_proxy"])
-def test_a_proxy_that_is_ignored_is_told(cloud: Simulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Over plain http no proxy is asked, and whoever set one should know."""
+def test_an_ignored_proxy_is_reported(cloud: Simulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy that is ignored because the endpoint is plain http is a warning."""
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     lines = look_at(probe(cloud.url, cloud.token))
 
@@ -344,10 +347,10 @@ def test_a_proxy_that_is_ignored_is_told(cloud: Simulator, monkeypatch: pytest.M
     ("skew", "kind", "level"),
     [(0, "token", "ok"), (3600, "token", "warning"), (-3600, "keys", "wrong"), (120, "keys", "warning")],
 )
-def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
-    """A token bears it; signatures are good for a quarter of an hour only. Also told where the login failed for it."""
+def test_a_wrong_cloud_clock(skew: float, kind: str, level: str) -> None:
+    """A wrong clock is a warning with a token, and wrong with signatures, even if the login failed because of it."""
     with FaultySimulator(World(seed=1, size=30), keys=PAIR, skew=skew) as cloud:
-        source = probe(cloud.url, cloud.token, **({"credentials": pair()} if kind == "keys" else {}))
+        source = probe(cloud.url, cloud.token, **({"credentials": key_credentials()} if kind == "keys" else {}))
         look_at(source)
 
     lines = clock(source, 0.0)
@@ -356,8 +359,8 @@ def test_the_cloud_has_another_time(skew: float, kind: str, level: str) -> None:
     assert said(lines, "clock").count(side) == 2 if level != "ok" else side in said(lines, "clock")
 
 
-def test_the_database_has_another_time(cloud: Simulator) -> None:
-    """The cloud agrees with this machine, and the database with neither."""
+def test_a_wrong_database_clock(cloud: Simulator) -> None:
+    """A database clock that differs from this machine and the cloud is a warning."""
     source = probe(cloud.url, cloud.token)
     look_at(source)
 
@@ -368,5 +371,5 @@ def test_the_database_has_another_time(cloud: Simulator) -> None:
 
 
 def test_a_cloud_that_was_not_asked_has_no_clock() -> None:
-    """Then nothing is said of it."""
+    """Without an answer from the cloud the check of its clock is skipped."""
     assert levels(clock(probe("http://127.0.0.1:1"), 0.0)) == {"clock": "skipped"}

@@ -1,4 +1,4 @@
-"""``image-sync doctor`` on databases: real ones, each with one thing that would end a run."""
+"""``image-sync doctor`` on real databases, each with one fault that would end a run."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ RIGHTS = [(table, right) for table, rights, _ in NEEDED for right in rights if r
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """A source that is synced."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    """A synced source."""
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
-def test_a_database_that_is_in_order(each_server: Server) -> None:
-    """Every check is told and fine, on the newest and on an older server, and nothing was written."""
+def test_a_good_database(each_server: Server) -> None:
+    """Every check is ok, on the newest and an older server, and nothing is written."""
     url = each_server.migrated()
     before = dump(url)
     lines = look_into(url)
@@ -50,14 +50,14 @@ def test_a_database_that_is_in_order(each_server: Server) -> None:
     assert dump(url) == before
 
 
-def test_a_look_can_write_nothing(server: Server) -> None:
-    """Each question stands in a transaction that the server itself keeps from writing."""
+def test_inspection_is_read_only(server: Server) -> None:
+    """Every query runs in a read-only transaction."""
     target = Target(server.migrated())
     with connect(target) as connection, pytest.raises(DatabaseRefusedError, match="read-only"):
         Inspection(connection, target)._all(State, "DELETE FROM inventory.sources RETURNING *")
 
 
-# --- getting there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_a_look_can_write_nothing(server: Server) -> None:
         "postgresql://owner:canary@127.0.0.1:1/x?nonsense=1",
     ],
 )
-def test_a_database_that_is_not_there(url: str) -> None:
-    """Why, without the password; all else is skipped."""
+def test_an_unreachable_database(url: str) -> None:
+    """An unreachable database is wrong, without its password; all other checks are skipped."""
     lines = look_into(url)
 
     assert levels(lines) == dict.fromkeys(ALL, "skipped") | {"reachable": "wrong"}
     assert "canary" not in str(lines)
 
 
-def test_a_database_that_goes_away_during_the_look(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each check that meets it says so, and the report is made all the same."""
+def test_a_connection_lost_during_the_checks(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each check after the connection is lost says so, and the report is still complete."""
     real = Inspection.about
 
     def about_and_end(inspection: Inspection) -> Any:
@@ -96,7 +96,7 @@ def test_a_database_that_goes_away_during_the_look(edge: Edge, monkeypatch: pyte
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_another_encoding(each_server: Server, encoding: str) -> None:
-    """D20: names would be lost; the other checks go on."""
+    """D20: a wrong encoding is reported, and the other checks go on."""
     lines = look_into(each_server._create(f"ENCODING '{encoding}' TEMPLATE template0"))
 
     assert not_ok(lines) == {"encoding": "wrong", "schema": "warning", "privileges": "skipped"}
@@ -105,14 +105,14 @@ def test_another_encoding(each_server: Server, encoding: str) -> None:
 
 
 def test_a_read_only_database(edge: Edge) -> None:
-    """D11: it takes no changes."""
+    """D11: a read-only database is reported."""
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
 
     assert not_ok(look_into(edge.url)) == {"writable": "wrong"}
 
 
-def test_a_pooler_is_noticed(edge: Edge) -> None:
-    """It tells a process number of its own; tried by hand with pgbouncer 1.18 in both of its usual modes."""
+def test_a_pooler_is_detected(edge: Edge) -> None:
+    """A pooler reports a process id of its own; also tried by hand with pgbouncer 1.18 in both usual modes."""
     with Proxy(edge.url) as proxy:
         direct = look_into(proxy.url)
         proxy.process = 12345
@@ -125,7 +125,7 @@ def test_a_pooler_is_noticed(edge: Edge) -> None:
 
 @pytest.mark.parametrize("limited", ["role", "database"])
 def test_too_few_connections(edge: Edge, limited: str) -> None:
-    """D08: what is left is held against how many runs there are at once."""
+    """D08: fewer free connections than concurrent runs are a warning that names the limit."""
     edge.do("CREATE ROLE crowded LOGIN SUPERUSER" if limited == "database" else "CREATE ROLE crowded LOGIN")
     edge.do("GRANT inventory_writer TO crowded")
     name = edge.value("SELECT current_database()")
@@ -148,22 +148,22 @@ def test_too_few_connections(edge: Edge, limited: str) -> None:
         ("transaction_timeout", "5s", "5min"),
     ],
 )
-def test_time_outs_of_the_role(edge: Edge, name: str, short: str, long: str) -> None:
-    """One that ends an idle session would end a run while it reads the list; what a run sets itself is no matter."""
+def test_timeouts_of_the_database(edge: Edge, name: str, short: str, long: str) -> None:
+    """A timeout that would end a run is a warning; the timeouts that a run sets itself do not matter."""
     database_name = edge.value("SELECT current_database()")
     for own in ("statement_timeout", "idle_in_transaction_session_timeout"):
         edge.do(f"ALTER DATABASE {database_name} SET {own} = '1s'")
-    found = []
+    reports = []
     for value in (short, long, "0"):
         edge.do(f"ALTER DATABASE {database_name} SET {name} = '{value}'")
-        found.append(look_into(edge.url))
+        reports.append(look_into(edge.url))
 
-    assert [not_ok(lines) for lines in found] == [{"time-outs": "warning"}, {}, {}]
-    assert f"SET {name} = 0" in said(found[0], "time-outs")
+    assert [not_ok(lines) for lines in reports] == [{"time-outs": "warning"}, {}, {}]
+    assert f"SET {name} = 0" in said(reports[0], "time-outs")
 
 
-def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if somebody holds every table, it ends; the rest is told."""
+def test_locked_tables_do_not_block_the_checks(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If all tables are locked the checks still end, and say what could not be read."""
     monkeypatch.setattr("sync.store.queries.doctor._LOCK_TIMEOUT", 0.1)
     seen = database_probe(edge.url)
     with psycopg.connect(edge.url) as other:
@@ -178,7 +178,7 @@ def test_a_lock_keeps_no_look_waiting(edge: Edge, monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_inventory_yet(server: Server) -> None:
-    """Who may make it is told that a run will; who may not, what to do."""
+    """Without an inventory, the line says whether the next run makes the schema or what to do."""
     url = server.empty()
     seen = database_probe(url)
     with psycopg.connect(url, autocommit=True) as owner:
@@ -193,7 +193,7 @@ def test_no_inventory_yet(server: Server) -> None:
 
 
 def test_an_unreleased_schema(edge: Edge) -> None:
-    """D16: which revision it has, that nothing leads from there, and how to begin anew."""
+    """D16: an unreleased schema is wrong, with its revision and what to do."""
     edge.do("UPDATE inventory.alembic_version SET version_num = '0003'")
     lines = look_into(edge.url)
 
@@ -203,7 +203,7 @@ def test_an_unreleased_schema(edge: Edge) -> None:
 
 
 def test_a_newer_schema(edge: Edge) -> None:
-    """D16: the program is too old."""
+    """D16: a schema of a newer program is wrong."""
     edge.do("UPDATE inventory.alembic_version SET version_num = '9999'")
     lines = look_into(edge.url)
 
@@ -216,7 +216,7 @@ def test_a_newer_schema(edge: Edge) -> None:
 
 @pytest.fixture
 def worker(edge: Edge) -> Iterator[Callable[[], str]]:
-    """Makes a role with just the privileges that a run is said to need; the URL to log in as it."""
+    """A function that creates a role with the documented privileges and returns its URL."""
     edge.do("CREATE ROLE worker LOGIN")
 
     def grant() -> str:
@@ -233,7 +233,7 @@ def worker(edge: Edge) -> Iterator[Callable[[], str]]:
 
 
 def stir(edge: Edge) -> None:
-    """Something of every kind, so that a run needs every privilege."""
+    """Prepare changes that make a run need every privilege."""
     edge.cloud.faults.add(effects.status(404), id=min(edge.world.delete(16)), times=None)
     edge.world.change(24)
     edge.world.create(2)
@@ -241,8 +241,8 @@ def stir(edge: Edge) -> None:
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
 
 
-def test_what_is_asked_for_is_enough(edge: Edge, worker: Callable[[], str]) -> None:
-    """With these privileges and no others every kind of change goes through, and only readers miss something."""
+def test_the_required_privileges_are_enough(edge: Edge, worker: Callable[[], str]) -> None:
+    """With only the required privileges every kind of change is written, and only readers lack something."""
     url = worker()
     stir(edge)
     lines = look_into(url)
@@ -254,10 +254,10 @@ def test_what_is_asked_for_is_enough(edge: Edge, worker: Callable[[], str]) -> N
 
 
 @pytest.mark.parametrize(("table", "right"), RIGHTS, ids=[f"{right}-{table}" for table, right in RIGHTS])
-def test_each_missing_privilege_is_told_and_needed(
+def test_each_missing_privilege_is_reported_and_needed(
     edge: Edge, worker: Callable[[], str], table: str, right: str
 ) -> None:
-    """D17: one line names it and how to grant it; a run does end for want of just that."""
+    """D17: a missing privilege is named with its GRANT, and a run really fails without it."""
     url = worker()
     edge.do(f"REVOKE {right} ON inventory.{table} FROM worker")
     stir(edge)
@@ -275,8 +275,8 @@ def _whole_run(edge: Edge, url: str) -> None:
     edge.run_by(url)
 
 
-def test_the_schema_and_a_place_for_what_changed(edge: Edge, worker: Callable[[], str]) -> None:
-    """D17: USAGE and TEMP, which no table shows; without USAGE the rest is told all the same."""
+def test_missing_usage_and_temp(edge: Edge, worker: Callable[[], str]) -> None:
+    """D17: missing USAGE and TEMP privileges are reported together."""
     url, name = worker(), edge.value("SELECT current_database()")
     edge.do(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
     edge.do("REVOKE USAGE ON SCHEMA inventory FROM worker")
@@ -291,8 +291,8 @@ def test_the_schema_and_a_place_for_what_changed(edge: Edge, worker: Callable[[]
         edge.run_by(url)
 
 
-def test_statistics_are_not_necessary(edge: Edge, worker: Callable[[], str]) -> None:
-    """MAINTAIN, which PostgreSQL 17 brought, is asked for and not insisted on."""
+def test_maintain_is_optional(edge: Edge, worker: Callable[[], str]) -> None:
+    """A missing MAINTAIN privilege, new in PostgreSQL 17, is only a warning."""
     url = worker()
     edge.do("GRANT inventory_reader TO worker")
     assert not_ok(look_into(url)) == {}
@@ -301,8 +301,8 @@ def test_statistics_are_not_necessary(edge: Edge, worker: Callable[[], str]) -> 
     assert not_ok(look_into(url)) == {"privileges": "warning"}
 
 
-def test_the_roles_that_are_made_have_all_of_it(each_server: Server) -> None:
-    """A member of the writer's role lacks nothing; one of the reader's is told line by line."""
+def test_the_created_roles_have_their_privileges(each_server: Server) -> None:
+    """A member of the writer role lacks nothing, and for a reader each missing privilege is a line."""
     with Edge(each_server) as edge:
         for role in ("writer", "reader"):
             edge.do(f"CREATE ROLE some_{role} LOGIN IN ROLE inventory_{role}")
@@ -315,8 +315,8 @@ def test_the_roles_that_are_made_have_all_of_it(each_server: Server) -> None:
     assert len(lacking) == sum(right != "SELECT" for _, right in RIGHTS)
 
 
-def test_a_table_that_is_gone(edge: Edge) -> None:
-    """A schema that someone changed by hand."""
+def test_a_missing_table(edge: Edge) -> None:
+    """A table that was removed by hand is reported."""
     edge.do("ALTER TABLE inventory.findings RENAME TO other")
     lines = look_into(edge.url)
 
@@ -324,16 +324,16 @@ def test_a_table_that_is_gone(edge: Edge) -> None:
     assert "there is no table inventory.findings" in said(lines, "privileges")
 
 
-# --- how a source stands ----------------------------------------------------------------------------------------------
+# --- state of a source ------------------------------------------------------------------------------------------------
 
 
-def state(edge: Edge, **changes: Any) -> dict[str, str]:
-    """What the database tells of the source, by check; only what is not in order."""
-    return not_ok(standing(edge, **changes))
+def problems(edge: Edge, **changes: Any) -> dict[str, str]:
+    """The checks of the source that are not ok."""
+    return not_ok(source_lines(edge, **changes))
 
 
-def standing(edge: Edge, **changes: Any) -> list[Any]:
-    """The lines themselves."""
+def source_lines(edge: Edge, **changes: Any) -> list[Any]:
+    """The lines about the source."""
     name = edge.inventory.source.name
     seen = database_probe(edge.url, names=[name])
     look_into(seen)
@@ -341,69 +341,69 @@ def standing(edge: Edge, **changes: Any) -> list[Any]:
     return lines(inventory_checks, source, seen.states.get(name), seen.unseen)
 
 
-def test_a_source_that_is_well(edge: Edge) -> None:
-    """Its filter, last run, proof and held deletions are told and fine."""
-    assert levels(standing(edge)) == dict.fromkeys(("filter", "last run", "proof", "held deletions"), "ok")
+def test_a_good_source(edge: Edge) -> None:
+    """Filter, last run, proof and held deletions of a good source are ok."""
+    assert levels(source_lines(edge)) == dict.fromkeys(("filter", "last run", "proof", "held deletions"), "ok")
 
 
 def test_a_source_that_never_ran(server: Server) -> None:
-    """Nothing is known, and that is said."""
+    """All checks of a source that never ran are skipped."""
     with Edge(server) as edge:
-        assert set(state(edge).values()) == {"skipped"}
+        assert set(problems(edge).values()) == {"skipped"}
 
 
-def test_another_filter_than_the_inventory_was_made_with(edge: Edge) -> None:
-    """The next run would refuse: the same sentence, with the command that accepts it."""
-    assert state(edge, filter="visibility=private") == {"filter": "wrong"}
-    assert "image-sync sources accept-filter" in said(standing(edge, filter="visibility=private"), "filter")
+def test_a_changed_filter(edge: Edge) -> None:
+    """A changed filter is wrong, with the command that accepts it."""
+    assert problems(edge, filter="visibility=private") == {"filter": "wrong"}
+    assert "image-sync sources accept-filter" in said(source_lines(edge, filter="visibility=private"), "filter")
 
 
-def test_deletions_that_wait(edge: Edge) -> None:
-    """How many, and what releases them."""
+def test_waiting_deletions(edge: Edge) -> None:
+    """Deletions that wait for approval are counted, with the command that releases them."""
     edge.world.delete(15)
     edge.run()
-    lines = standing(edge)
+    lines = source_lines(edge)
 
     assert not_ok(lines) == {"held deletions": "warning"}
     assert "15 wait" in said(lines, "held deletions")
     assert f"image-sync approve {edge.record['run']}" in said(lines, "held deletions")
 
 
-def test_a_run_that_failed(edge: Edge) -> None:
-    """Its reason."""
+def test_a_failed_run(edge: Edge) -> None:
+    """A failed last run is a warning with its reason."""
     edge.do("UPDATE inventory.runs SET status = 'failed', effective_at = NULL, reason = 'some reason'")
 
-    assert state(edge) == {"last run": "warning"}
-    assert "some reason" in said(standing(edge), "last run")
+    assert problems(edge) == {"last run": "warning"}
+    assert "some reason" in said(source_lines(edge), "last run")
 
 
 @pytest.mark.parametrize(
     ("hours", "runs", "level"), [(1.5, 1, "ok"), (30, 1, "warning"), (12, 6, "ok"), (19, 6, "warning"), (0.9, 0, "ok")]
 )
-def test_a_proof_that_is_old(edge: Edge, hours: float, runs: int, level: str) -> None:
-    """It is held against the usual distance between runs; where there is no habit yet, against a day and a bit."""
+def test_an_old_proof(edge: Edge, hours: float, runs: int, level: str) -> None:
+    """A proof is old compared with the usual time between runs, or with a day if there are too few."""
     for _ in range(4 if runs == 6 else 0):
         edge.run()
     edge.do("UPDATE inventory.runs SET started_at = now() - interval '6 hours' * (100 - run)")
     edge.do("UPDATE inventory.sources SET proven_at = now() - make_interval(secs => %s)", hours * 3600)
-    lines = standing(edge)
+    lines = source_lines(edge)
 
     assert levels(lines)["proof"] == level
     assert ("usually 6 hours apart" in said(lines, "proof")) == (runs == 6)
 
 
 def test_a_list_that_was_never_proven(edge: Edge) -> None:
-    """It is a warning from the first run on."""
+    """A source that was never proven is a warning from its first run on."""
     edge.do("UPDATE inventory.sources SET proven_at = NULL")
 
-    assert state(edge) == {"proof": "warning"}
+    assert problems(edge) == {"proof": "warning"}
 
 
-# --- servers of their own ---------------------------------------------------------------------------------------------
+# --- special servers --------------------------------------------------------------------------------------------------
 
 
 def test_a_real_standby() -> None:
-    """D11: it answers every question, and is not fit for a run."""
+    """D11: a standby answers every query, and is reported as read-only."""
     copy = Server(newest())
     with running(Server(newest())) as primary:
         url = primary.migrated()
@@ -418,12 +418,12 @@ def test_a_real_standby() -> None:
 
 
 def test_tls_of_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verified is fine; what takes any certificate, or none at all, is a warning where the way leaves this machine."""
+    """A verified connection is ok; an unverified or plain one to another machine is a warning."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with running(Server(oldest())) as server:
         url = server.migrated()
-        with_tls(server, authority.issue_cert("127.0.0.1"))
+        enable_tls(server, authority.issue_cert("127.0.0.1"))
         verified = look_into(f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem")
         near = look_into(f"{url}?sslmode=disable")
         monkeypatch.setattr(database, "_is_here", lambda *_: False)  # as if it were another machine
@@ -442,8 +442,8 @@ def speaks_tls(server: Server) -> bool:
         return connection.pgconn.ssl_in_use
 
 
-def with_tls(server: Server, certificate: trustme.LeafCert) -> None:
-    """Have a server show this certificate to those who want TLS."""
+def enable_tls(server: Server, certificate: trustme.LeafCert) -> None:
+    """Make a server offer TLS with this certificate."""
     parts = {"server.crt": certificate.cert_chain_pems, "server.key": [certificate.private_key_pem]}
     for name, blobs in parts.items():
         (server.data / name).write_bytes(b"".join(blob.bytes() for blob in blobs))
@@ -462,14 +462,14 @@ def with_tls(server: Server, certificate: trustme.LeafCert) -> None:
     ("host", "address"),
     [("/run/postgresql", ""), ("", ""), ("localhost", ""), ("localhost", "::1"), ("db.example.org", "127.0.0.1")],
 )
-def test_what_is_this_machine(host: str, address: str) -> None:
-    """By the address, where there is one."""
+def test_hosts_that_are_this_machine(host: str, address: str) -> None:
+    """A host is this machine by its address, or by its name if there is no address."""
     assert database._is_here(host, address)
 
 
 @pytest.mark.parametrize(
     ("host", "address"), [("db.example.org", "192.0.2.7"), ("db.example.org", ""), ("192.0.2.7", "")]
 )
-def test_what_is_another_machine(host: str, address: str) -> None:
-    """What is not known to be this one."""
+def test_hosts_that_are_other_machines(host: str, address: str) -> None:
+    """A host that is not known to be this machine is another one."""
     assert not database._is_here(host, address)

@@ -38,7 +38,7 @@ needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root can become anothe
 
 @needs_root
 def test_root_does_not_run_the_server_itself(fresh_folder: Path) -> None:
-    """Root's server runs as another account, which owns the data and nothing else of the folder."""
+    """Root's server runs as another account, which owns the data and nothing else in the folder."""
     with embedded(fresh_folder) as server:
         account = server.directory.account.uid
         listed = ["ps", "-o", "uid=", "-p", str(postmaster(fresh_folder))]
@@ -67,7 +67,7 @@ def test_data_keeps_its_account(folder: Path) -> None:
 
 @needs_root
 def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
-    """An ordinary user's server runs as that user, from ~/.local/share/image-sync, open to nobody else."""
+    """An ordinary user's server runs as that user, in ~/.local/share/image-sync, closed to others."""
     account = account_without_rights()
     home = _home(shelf, account)
 
@@ -80,8 +80,8 @@ def test_ordinary_user_has_a_server_in_its_home(shelf: Shelf) -> None:
 
 
 @needs_root
-def test_ordinary_user_may_choose_where_its_data_lives(shelf: Shelf) -> None:
-    """XDG_DATA_HOME moves the data."""
+def test_xdg_data_home_moves_the_data(shelf: Shelf) -> None:
+    """An ordinary user's data is in XDG_DATA_HOME if it is set."""
     account = account_without_rights()
     home = _home(shelf, account)
 
@@ -102,8 +102,8 @@ def test_folder_of_root_is_closed_to_others(shelf: Shelf, folder: Path) -> None:
 
 
 @needs_root
-def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder: Path) -> None:
-    """The server itself refuses strangers, even if someone opens its socket's folder."""
+def test_the_server_refuses_other_users(shelf: Shelf, folder: Path) -> None:
+    """The server refuses other users even if its socket folder is opened."""
     with embedded(folder) as server:
         sockets = server.directory.sockets
         sockets.chmod(0o711)
@@ -119,8 +119,8 @@ def test_stranger_is_refused_even_where_the_socket_is_open(shelf: Shelf, folder:
 
 
 @needs_root
-def test_user_without_passwd_entry_is_told_so(shelf: Shelf) -> None:
-    """A container's random user id gets a clear message, not initdb's."""
+def test_a_user_without_a_passwd_entry(shelf: Shelf) -> None:
+    """A container's random user id gets a clear message instead of initdb's."""
     home = _home(shelf, 54321)
 
     user = shelf.user(None, account=54321, environ={"HOME": str(home)})
@@ -130,7 +130,7 @@ def test_user_without_passwd_entry_is_told_so(shelf: Shelf) -> None:
 
 @needs_root
 def test_programs_below_a_closed_folder_are_copied(shelf: Shelf, folder: Path) -> None:
-    """Where the server's account cannot read the wheel, it runs from a copy, and no folder's mode is changed."""
+    """If the server's account cannot read the wheel, the server runs from a copy, and no folder is opened."""
     closed = _closed_wheel(shelf)
 
     user = shelf.user(folder, environ={"PYTHONPATH": f"{closed}{os.pathsep}{CHECKOUT}"})
@@ -142,7 +142,7 @@ def test_programs_below_a_closed_folder_are_copied(shelf: Shelf, folder: Path) -
 
 
 @needs_root
-def test_torn_copy_of_the_programs_is_made_again(shelf: Shelf, folder: Path) -> None:
+def test_a_broken_copy_of_the_programs_is_replaced(shelf: Shelf, folder: Path) -> None:
     """A copy that does not run, as after a power cut, is replaced."""
     closed = _closed_wheel(shelf)
     environ = {"PYTHONPATH": f"{closed}{os.pathsep}{CHECKOUT}"}
@@ -159,8 +159,8 @@ def test_torn_copy_of_the_programs_is_made_again(shelf: Shelf, folder: Path) -> 
 
 
 @needs_root
-def test_closed_way_to_the_data_is_named(shelf: Shelf) -> None:
-    """Where the server's account cannot enter the data folder, the message names the closed folder as it is spelled."""
+def test_a_closed_parent_folder_is_named(shelf: Shelf) -> None:
+    """If the server's account cannot reach the data folder, the message names the closed folder."""
     closed = shelf.path / "{closed}"
     closed.mkdir(mode=0o700)
 
@@ -172,7 +172,7 @@ def test_closed_way_to_the_data_is_named(shelf: Shelf) -> None:
 
 @needs_root
 @pytest.mark.parametrize("spoil", [lambda path: path.chmod(0o777), lambda path: os.chown(path, 12345, 0)])
-def test_root_keeps_no_database_where_others_write(fresh_folder: Path, spoil: Callable[[Path], None]) -> None:
+def test_root_refuses_a_folder_that_others_can_write_to(fresh_folder: Path, spoil: Callable[[Path], None]) -> None:
     """Root refuses a folder in which another user could plant files."""
     fresh_folder.mkdir()
     spoil(fresh_folder)
@@ -182,7 +182,7 @@ def test_root_keeps_no_database_where_others_write(fresh_folder: Path, spoil: Ca
 
 
 def test_long_path_gets_a_short_private_socket(folder: Path) -> None:
-    """A path too long for a socket works, through a short folder with mode 0700."""
+    """If the path is too long for a socket, a short folder of mode 0700 is used."""
     folder = folder.rename(folder.with_name("long" * 30))
 
     with embedded(folder) as server:
@@ -199,7 +199,7 @@ def test_long_path_gets_a_short_private_socket(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'say "so"', "a,b", "100%", "näme+x"])
 def test_odd_names_of_folders(folder: Path, name: str) -> None:
-    """Whatever the folder is called, the server is found in it."""
+    """The server works in a folder of any name."""
     folder = folder.rename(folder.with_name(name))
 
     with embedded(folder) as server:
@@ -212,7 +212,7 @@ def test_odd_names_of_folders(folder: Path, name: str) -> None:
 @needs_root
 @pytest.mark.parametrize("what", ["a folder of someone else", "an open folder", "a symbolic link"])
 def test_foreign_socket_folder_is_refused(shelf: Shelf, what: str) -> None:
-    """Nobody can plant anything where the socket of a long path belongs."""
+    """The short socket folder is refused if it belongs to another user, is open, or is a link."""
     place = make_directory(shelf.path / ("long" * 30))
     trap = place.sockets
     if what == "a symbolic link":
@@ -228,8 +228,8 @@ def test_foreign_socket_folder_is_refused(shelf: Shelf, what: str) -> None:
     trap.unlink() if trap.is_symlink() else trap.rmdir()
 
 
-def test_data_of_an_earlier_version_is_not_passed_over(fresh_folder: Path) -> None:
-    """Beside the data of another major version no empty database is started; the message says how to move."""
+def test_data_of_an_earlier_version_is_not_ignored(fresh_folder: Path) -> None:
+    """No empty database is started beside data of another major version; the message says how to move it."""
     (fresh_folder / "postgres-17").mkdir(parents=True)
 
     with pytest.raises(EmbeddedError, match=r"made by PostgreSQL 17, and this is PostgreSQL 18\. To keep it: pip"):
@@ -239,7 +239,7 @@ def test_data_of_an_earlier_version_is_not_passed_over(fresh_folder: Path) -> No
 
 
 def test_data_that_names_another_version_is_refused(folder: Path) -> None:
-    """The version is what the data says, not what its folder is called."""
+    """The version in the data counts, not the name of its folder."""
     _use(folder)
     wait_until_stopped(folder)
     (folder / "postgres-18" / "PG_VERSION").write_text("16\n")
@@ -248,8 +248,8 @@ def test_data_that_names_another_version_is_refused(folder: Path) -> None:
         _use(folder)
 
 
-def test_server_that_is_full_says_so(folder: Path) -> None:
-    """A server without a free connection is an error with its reason, not a wait."""
+def test_a_server_without_free_connections(folder: Path) -> None:
+    """A server without a free connection is an error with the reason."""
     with embedded(folder) as server:
         taken = []
         with contextlib.suppress(psycopg.OperationalError):
@@ -285,5 +285,5 @@ def _home(shelf: Shelf, account: int) -> Path:
 
 
 def _owner_and_mode(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_uid, found.st_mode & 0o777
+    status = path.stat()
+    return status.st_uid, status.st_mode & 0o777

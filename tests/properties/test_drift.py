@@ -1,6 +1,6 @@
-"""Many readings of a list that changes between any two answers: nothing that stayed is ever taken for gone.
+"""Many readings of a list that changes between any two answers: no image that stayed is ever taken for gone.
 
-``TEST_DRIFT=200`` in the environment makes it thousands, with so many clouds instead of eight.
+Eight clouds are read; ``TEST_DRIFT=200`` in the environment makes it 200 clouds, and thousands of readings.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ READINGS = 30
 RUNS = 30
 
 
-def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
-    """Before each answer some images come, go, come back or change, and ties and caps with them."""
+def change_before_answers(simulator: Simulator, rng: Random, *, storm: int) -> None:
+    """Before each answer create, delete, restore or change some images, and vary the order of ties."""
     world = simulator.world
 
     def before_answer(_request: object) -> None:
@@ -47,9 +47,9 @@ def weather(simulator: Simulator, rng: Random, *, storm: int) -> None:
 
 @contextmanager
 def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
-    """The image list of a simulated cloud, through the real parts."""
-    given = source(simulator, concurrency=concurrency)
-    with open_session(given, RetryPolicy(given.deadline, given.max_retries)) as session:
+    """The image list of a simulated cloud, read by the real parts."""
+    source_settings = source(simulator, concurrency=concurrency)
+    with open_session(source_settings, RetryPolicy(source_settings.deadline, source_settings.max_retries)) as session:
         yield session.images
 
 
@@ -63,8 +63,8 @@ def source(simulator: Simulator, **options: int) -> settings.Source:
 @pytest.mark.parametrize(
     ("storm", "concurrency", "least"), [(1, 4, 0.95), (6, 1, 0.85)], ids=["steady change", "storm"]
 )
-def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: int, least: float) -> None:
-    """I9: of hundreds of readings none is wrongly proven, and nearly all are proven while the list keeps changing."""
+def test_no_proven_reading_misses_an_image_that_stayed(storm: int, concurrency: int, least: float) -> None:
+    """I9: of hundreds of readings of a changing list, nearly all are proven, and none wrongly."""
     proven = [
         complete for number in range(WORLDS) for complete in readings(World(seed=number, size=100), storm, concurrency)
     ]
@@ -73,10 +73,10 @@ def test_no_reading_that_is_proven_misses_what_stayed(storm: int, concurrency: i
 
 
 def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
-    """Read the list of a cloud again and again while it changes: whether each time it was proven."""
+    """Read a changing list repeatedly, and yield whether each reading was proven."""
     rng = Random(storm)
     with FaultySimulator(world, page_cap=25) as simulator, images_of(simulator, concurrency) as images:
-        weather(simulator, rng, storm=storm)
+        change_before_answers(simulator, rng, storm=storm)
         for number in range(READINGS):
             seen: set[str] = set()
 
@@ -84,25 +84,25 @@ def readings(world: World, storm: int, concurrency: int) -> Iterator[bool]:
                 seen.update(row.id for row in answer.rows)
 
             first = world.journal.seq
-            complete = images.read(take, number).verdict.complete
+            proven = images.read(take, number).verdict.complete
             missed = world.journal.present_throughout(first, world.journal.seq) - seen
-            assert not (complete and missed), f"reading {number} is proven, and missed {missed}"
+            assert not (proven and missed), f"reading {number} is proven, and missed {missed}"
             keep_size(world, rng)
-            yield complete
+            yield proven
 
 
 @pytest.mark.long
-def test_no_run_deletes_what_stayed(target: Target) -> None:
-    """I9, I1: real runs, each while the list changes, mark deleted what went and nothing that stayed."""
+def test_no_run_deletes_an_image_that_stayed(target: Target) -> None:
+    """I9, I1: runs on a changing list mark what went as deleted, and nothing that stayed."""
     rng, world = Random(7), World(seed=7, size=100)
     with FaultySimulator(world, page_cap=25) as simulator, psycopg.connect(target.url, autocommit=True) as connection:
         outcomes = []
         for _ in range(RUNS):
             first = world.journal.seq
-            weather(simulator, rng, storm=2)
+            change_before_answers(simulator, rng, storm=2)
             outcomes.append(run(target, simulator))
-            there = world.journal.present_throughout(first, world.journal.seq)
-            assert stayed(connection, outcomes[-1].run, there) == check(connection) == []
+            present = world.journal.present_throughout(first, world.journal.seq)
+            assert stayed(connection, outcomes[-1].run, present) == check(connection) == []
             keep_size(world, rng)
         simulator.faults.clear()
         last = run(target, simulator)
@@ -114,14 +114,14 @@ def test_no_run_deletes_what_stayed(target: Target) -> None:
 
 
 def run(target: Target, simulator: Simulator) -> Outcome:
-    """One real run, which may delete as much as went."""
-    given = source(simulator, max_deletions=10**6, max_daily_deletions=10**6)
-    with Database(target) as database, wiring.parts(given, database, threading.Event()) as parts:
+    """Run once, with limits that let all deletions pass."""
+    source_settings = source(simulator, max_deletions=10**6, max_daily_deletions=10**6)
+    with Database(target) as database, wiring.parts(source_settings, database, threading.Event()) as parts:
         return runner.sync(parts, "command")
 
 
 def keep_size(world: World, rng: Random) -> None:
-    """Keep the list at about its size."""
+    """Keep the list near its size."""
     live = len(world.truth())
     if live < 80:
         world.create(rng.randrange(10, 30))

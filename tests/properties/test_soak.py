@@ -1,4 +1,4 @@
-"""Two schedulers, a cloud with faults, and a hand that ends them at random: for seconds here, for as long as one likes.
+"""Two schedulers on a faulty cloud, killed and stopped at random, for 20 seconds or as long as ``SOAK_SECONDS`` says.
 
 SOAK_SECONDS=600 python -m pytest -s tests/properties/test_soak.py
 """
@@ -28,19 +28,18 @@ ENDED = {0, -signal.SIGKILL}
 
 
 class Scheduler:
-    """One scheduler: started, watched, ended, and started again."""
+    """A scheduler that is started, watched, ended, and started again."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self.codes: list[int] = []
         self.memory: list[int] = []
         self._process: subprocess.Popen[str] | None = None
-        self._said = ""
 
     def start(self) -> None:
-        """Begin."""
+        """Start it, and wait until it handles signals."""
         self._process = self._job.start("schedule", "--every", "2s", "--grace", "1s")
-        until(lambda: self._hears(signal.SIGTERM))  # one that comes before ends any program as it always does
+        until(lambda: self._hears(signal.SIGTERM))  # an earlier signal would end any program
 
     def _hears(self, number: signal.Signals) -> bool:
         assert self._process is not None
@@ -49,14 +48,14 @@ class Scheduler:
         return bool(caught >> (number - 1) & 1)
 
     def look(self) -> None:
-        """Note how much memory it takes, in MiB; a process that ended by itself is a fault."""
+        """Record its memory in MiB; fail if it ended by itself."""
         assert self._process is not None
         assert self._process.poll() is None, self._process.communicate()
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         self.memory.append(int(status.partition("VmRSS:")[2].split()[0]) // 1024)
 
     def end(self, how: signal.Signals) -> None:
-        """End it, and note its exit code."""
+        """End it with this signal, and record its exit code."""
         assert self._process is not None
         self._process.send_signal(how)
         out, err = self._process.communicate(timeout=60)
@@ -65,7 +64,7 @@ class Scheduler:
 
 
 def harm(cloud: Simulator, chance: random.Random) -> None:
-    """Something goes wrong with the next answers, and something changes in the cloud."""
+    """Make the next answers fail, and change the cloud."""
     wrong = (
         lambda: breakage.truncate(100),
         lambda: effects.status(503),
@@ -79,36 +78,36 @@ def harm(cloud: Simulator, chance: random.Random) -> None:
 
 
 @pytest.mark.long
-def test_nothing_is_lost_whatever_is_ended(server: Server, tmp_path: Path) -> None:
-    """All rules hold; each run says how it ended, but for killed ones; exit codes are right; memory stays flat."""
-    chance, over = random.Random(7), time.monotonic() + SECONDS
+def test_nothing_is_lost_whatever_is_killed(server: Server, tmp_path: Path) -> None:
+    """All invariants and exit codes hold, only killed runs lack an end, and memory stays flat."""
+    chance, deadline = random.Random(7), time.monotonic() + SECONDS
     target = Target(server.migrated())
     with FaultySimulator(World(seed=1, size=2_000)) as cloud:
         job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_MAX_RETRIES="3", IMAGE_SYNC_DEADLINE="20s")
-        both = [Scheduler(job), Scheduler(job)]
-        for one in both:
-            one.start()
-        while time.monotonic() < over:
+        schedulers = [Scheduler(job), Scheduler(job)]
+        for scheduler in schedulers:
+            scheduler.start()
+        while time.monotonic() < deadline:
             time.sleep(chance.uniform(1, 4))
             harm(cloud, chance)
-            for one in both:
-                one.look()
+            for scheduler in schedulers:
+                scheduler.look()
             if chance.random() < 0.4:
-                one = chance.choice(both)
-                one.end(chance.choice([signal.SIGTERM, signal.SIGKILL]))
-                one.start()
-        for one in both:
-            one.end(signal.SIGTERM)
+                scheduler = chance.choice(schedulers)
+                scheduler.end(chance.choice([signal.SIGTERM, signal.SIGKILL]))
+                scheduler.start()
+        for scheduler in schedulers:
+            scheduler.end(signal.SIGTERM)
         cloud.faults.clear()
         last = job("run", "--format", "json")
 
     statuses = column(job.url, "SELECT status FROM inventory.runs ORDER BY run")
-    kills = sum(one.codes.count(-signal.SIGKILL) for one in both)
+    kills = sum(scheduler.codes.count(-signal.SIGKILL) for scheduler in schedulers)
     counts = {status: statuses.count(status) for status in sorted(set(statuses))}
-    print(f"{len(statuses)} runs {counts}, {kills} kills, {[max(one.memory) for one in both]} MiB")  # noqa: T201 - for who runs it long
-    assert all(set(one.codes) <= ENDED for one in both)
+    print(f"{len(statuses)} runs {counts}, {kills} kills, {[max(scheduler.memory) for scheduler in schedulers]} MiB")  # noqa: T201 - for who runs it long
+    assert all(set(scheduler.codes) <= ENDED for scheduler in schedulers)
     assert statuses.count("running") + statuses.count("abandoned") <= kills
-    assert max(max(one.memory) for one in both) < 160
+    assert max(max(scheduler.memory) for scheduler in schedulers) < 160
     assert last.code in {0, 4}
     with connect(target) as connection:
         assert violations(connection) == []

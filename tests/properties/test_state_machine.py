@@ -1,7 +1,7 @@
-"""The whole job under everything that can happen to it, in any order: see ``machine.py``.
+"""The whole job under everything that can happen to it, in any order; see ``machine.py``.
 
-The short walk always runs. ``TEST_STATE_MACHINE=2000`` in the environment makes the long one so many examples long,
-with others each time, and finds the shortest way to a failure; without it, both are the same in every run.
+The short walk always runs. With ``TEST_STATE_MACHINE=2000`` in the environment the long walk has 2000 random examples,
+and a failure is reduced to its shortest form; without it, both walks are the same in every run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MET = (
     ),
     *("accepted", "planned", "lagging", "stale"),
 )
-"""What the long walk must have met to have proven anything."""
+"""Everything that the long walk must meet."""
 EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
 
 
@@ -52,168 +52,168 @@ def test_invariants_hold(server: Server) -> None:
     assert Machine.happened["proven"] > 10
 
 
-def test_a_question_that_is_not_answered_confirms_nothing(server: Server) -> None:
-    """I8, I11: whatever goes wrong with the questions by name, what is missing, and nothing of another source, stays."""
-    with bench(server, apart=0) as one:
-        one.run("second")
-        one.run("first")
-        one.change("first", ("delete", 2))
+def test_a_failed_confirmation_deletes_nothing(server: Server) -> None:
+    """I8, I11: if asking for images by id fails in any way, the missing images and other sources stay."""
+    with new_bench(server, apart=0) as bench:
+        bench.run("second")
+        bench.run("first")
+        bench.change("first", ("delete", 2))
         for name in ("400, later", "503", "reset", "a web page", "an error as 200"):
-            told = one.run("first", fault=partial(fail_questions, effect=FAULTS[name]))
-            assert (told.gone, told.record["missing"], told.record["unconfirmed"]) == (set(), 2, 2)
-            assert told.record["status"] == "withheld"
-        last = one.run("first").record
+            result = bench.run("first", fault=partial(fail_questions, effect=FAULTS[name]))
+            assert (result.gone, result.record["missing"], result.record["unconfirmed"]) == (set(), 2, 2)
+            assert result.record["status"] == "withheld"
+        last = bench.run("first").record
 
     assert (last["missing"], last["deleted"]) == (2, 2)
 
 
 def test_an_empty_list_is_never_believed(server: Server) -> None:
-    """I8: few as they are, no images are deleted because a list is empty, though it is proven and each is confirmed."""
-    with bench(server, size=8) as one:
-        one.run("first")
+    """I8: an empty list deletes nothing, even if it is proven and each deletion is confirmed."""
+    with new_bench(server, size=8) as bench:
+        bench.run("first")
         empty = effects.images("empty")
-        told = one.run("first", lie="empty", fault=lambda account: account.simulator.faults.add(empty, times=None))
+        result = bench.run("first", lie="empty", fault=lambda account: account.simulator.faults.add(empty, times=None))
 
-    assert (told.gone, told.record["held"], told.record["status"]) == (set(), 8, "withheld")
+    assert (result.gone, result.record["held"], result.record["status"]) == (set(), 8, "withheld")
 
 
 def test_at_the_limits_of_the_guard_nothing_is_held(server: Server) -> None:
-    """I8: as many deletions as are allowed are made; one more is held."""
-    with bench(server, {"max_deletions": 3, "max_daily_deletions": 1000}, size=15) as one:
-        one.run("first")
-        one.change("first", ("delete", 3))
-        at = one.run("first").record
-        one.change("first", ("delete", 4))
-        beyond = one.run("first").record
+    """I8: deletions up to the limit are made; one more holds them all."""
+    with new_bench(server, {"max_deletions": 3, "max_daily_deletions": 1000}, size=15) as bench:
+        bench.run("first")
+        bench.change("first", ("delete", 3))
+        at = bench.run("first").record
+        bench.change("first", ("delete", 4))
+        beyond = bench.run("first").record
 
     assert (at["deleted"], at["held"]) == (3, 0)
     assert (beyond["deleted"], beyond["held"]) == (0, 4)
 
 
 def test_a_run_knows_whether_it_committed(server: Server) -> None:
-    """I14: whichever COMMIT loses its answer, what the run says of itself is what the tables say."""
-    with bench(server) as one:
-        told = []
+    """I14: whichever COMMIT loses its answer, a run reports what the tables say."""
+    with new_bench(server) as bench:
+        results = []
         for nth in range(1, 7):
-            one.change("first", ("change", 1), ("swap", 1))
-            one.strike(nth, Lose.REPLY, only="COMMIT")
-            told.append(one.run("first"))
+            bench.change("first", ("change", 1), ("swap", 1))
+            bench.strike(nth, Lose.REPLY, only="COMMIT")
+            results.append(bench.run("first"))
 
-    assert {each.record["status"] for each in told if each.committed} == {"done"}
-    assert any(not each.committed for each in told)
-
-
-def test_with_another_filter_nothing_is_written(server: Server) -> None:
-    """I8: images that left the filter in the settings are not taken for gone before a person accepted it."""
-    with bench(server) as one:
-        one.run("first")
-        one.accounts["first"].filter = PRIVATE
-        told = one.run("first")
-
-    assert isinstance(told.error, FilterChangedError)
-    assert not told.committed
+    assert {each.record["status"] for each in results if each.committed} == {"done"}
+    assert any(not each.committed for each in results)
 
 
-def test_a_list_proven_by_count_is_confirmed_by_one(server: Server) -> None:
-    """Where ties keep every list from being anchored, two counts prove the first list and the one that confirms."""
-    with bench(server, {"max_single_confirms": 2, "max_read_attempts": 3}, size=0, ties=40) as one:
-        one.run("first")
-        one.change("first", ("take back", 6))
-        record = one.run("first").record
+def test_a_changed_filter_writes_nothing(server: Server) -> None:
+    """I8: images outside a changed filter are not taken for gone until the filter is accepted."""
+    with new_bench(server) as bench:
+        bench.run("first")
+        bench.accounts["first"].filter = PRIVATE
+        result = bench.run("first")
+
+    assert isinstance(result.error, FilterChangedError)
+    assert not result.committed
+
+
+def test_a_list_proven_by_count_can_confirm(server: Server) -> None:
+    """If ties prevent anchors, counts prove both the first list and the one that confirms."""
+    with new_bench(server, {"max_single_confirms": 2, "max_read_attempts": 3}, size=0, ties=40) as bench:
+        bench.run("first")
+        bench.change("first", ("take back", 6))
+        record = bench.run("first").record
 
     assert "two consecutive readings" in record["proof"]
     assert (record["missing"], record["unconfirmed"], record["deleted"]) == (6, 0, 6)
 
 
-def test_what_was_released_and_came_back_stays(server: Server) -> None:
-    """What the cloud listed as deleted, was held and then released, stays if the cloud lists it alive again."""
-    with bench(server, show_deleted=True) as one:
-        one.run("first")
-        one.change("first", ("delete", 13))
-        held = one.run("first").record
-        approve(one.target, held["run"], "a tester")
-        one.change("first", ("restore", 13))
-        told = one.run("first")
+def test_a_released_image_that_is_live_again_stays(server: Server) -> None:
+    """An image that was listed as deleted, held and released stays if it is listed as live again."""
+    with new_bench(server, show_deleted=True) as bench:
+        bench.run("first")
+        bench.change("first", ("delete", 13))
+        held = bench.run("first").record
+        approve(bench.target, held["run"], "a tester")
+        bench.change("first", ("restore", 13))
+        result = bench.run("first")
 
-    assert (held["held"], told.record["deleted"], told.gone) == (13, 0, set())
+    assert (held["held"], result.record["deleted"], result.gone) == (13, 0, set())
 
 
 @pytest.mark.parametrize("doubt", ["nameless", "unproven"])
-def test_what_the_cloud_calls_deleted_goes_once_there_is_no_doubt(server: Server, doubt: str) -> None:
-    """An image that the cloud lists as deleted while deletions are withheld is marked deleted by the next good run."""
-    with bench(server, show_deleted=True) as one:
-        one.change("first", ("tie", 24))
-        one.run("first")
-        one.change("first", ("delete", 2), ("take back", 1))
-        doubted = _DOUBTS[doubt](one)
-        told = one.run("first")
+def test_an_image_listed_as_deleted_goes_once_there_is_no_doubt(server: Server, doubt: str) -> None:
+    """If deletions are withheld, the next good run marks images listed as deleted."""
+    with new_bench(server, show_deleted=True) as bench:
+        bench.change("first", ("tie", 24))
+        bench.run("first")
+        bench.change("first", ("delete", 2), ("take back", 1))
+        doubted = _DOUBTS[doubt](bench)
+        result = bench.run("first")
 
     assert (doubted["deleted"], doubted["status"]) == (0, "withheld")
-    assert (told.record["deleted"], told.record["status"]) == (3, "done")
+    assert (result.record["deleted"], result.record["status"]) == (3, "done")
 
 
-def test_what_was_released_and_cannot_be_read_stays(server: Server) -> None:
-    """What the cloud listed as deleted, was held and then released, stays while its record cannot be read."""
-    with bench(server, show_deleted=True) as one:
-        one.run("first")
-        one.change("first", ("delete", 13))
-        held = one.run("first").after.open_cases("first")
-        approve(one.target, next(iter(held.values()))["run"], "a tester")
-        account, name = one.accounts["first"], min(held)
+def test_a_released_image_that_cannot_be_read_stays(server: Server) -> None:
+    """An image that was listed as deleted, held and released stays while its record cannot be read."""
+    with new_bench(server, show_deleted=True) as bench:
+        bench.run("first")
+        bench.change("first", ("delete", 13))
+        held = bench.run("first").after.open_cases("first")
+        approve(bench.target, next(iter(held.values()))["run"], "a tester")
+        account, name = bench.accounts["first"], min(held)
         account.world.put(account.world.truth()[name] | {"name": "a\0b"})
-        told = one.run("first")
+        result = bench.run("first")
 
-    assert told.gone == held.keys() - {name}
-
-
-def test_what_came_back_outside_of_the_filter_does_not_wait(server: Server) -> None:
-    """I8: an image that is back is not deleted later by a word that a person gave before, in the filter or not."""
-    with bench(server) as one:
-        one.run("first")
-        one.accounts["first"].filter = PRIVATE
-        accept_filter(one.target, "first", "visibility=private")
-        one.change("first", ("delete", 50))
-        one.run("first")
-        one.change("first", ("restore", 60))
-        told = one.run("first")
-
-    assert told.after.open_cases("first") == {}
+    assert result.gone == held.keys() - {name}
 
 
-def test_what_was_released_goes_outside_of_the_filter_too(server: Server) -> None:
-    """I8: what the cloud calls deleted, was held and then released, goes with the next run, in the filter or not."""
-    with bench(server, show_deleted=True) as one:
-        one.run("first")
-        one.accounts["first"].filter = PRIVATE
-        accept_filter(one.target, "first", "visibility=private")
-        one.change("first", ("delete", 50))
-        held = one.run("first").record
-        approve(one.target, held["run"], "a tester")
-        told = one.run("first").record
+def test_an_image_that_returns_outside_the_filter_is_not_held(server: Server) -> None:
+    """I8: the case of a returned image is closed, whether or not the image is in the filter."""
+    with new_bench(server) as bench:
+        bench.run("first")
+        bench.accounts["first"].filter = PRIVATE
+        accept_filter(bench.target, "first", "visibility=private")
+        bench.change("first", ("delete", 50))
+        bench.run("first")
+        bench.change("first", ("restore", 60))
+        result = bench.run("first")
 
-    assert told["deleted"] == held["held"]
+    assert result.after.open_cases("first") == {}
 
 
-def test_what_left_the_filter_stays_though_the_second_list_is_not_proven(server: Server) -> None:
-    """Images outside of a new filter are looked for in a second list; where that is not proven, none is deleted."""
-    with bench(server, {"max_single_confirms": 2}, unstable_ties=True) as one:
-        account = one.accounts["first"]
+def test_a_released_image_outside_the_filter_is_deleted(server: Server) -> None:
+    """I8: an approved deletion is made by the next run, whether or not the image is in the filter."""
+    with new_bench(server, show_deleted=True) as bench:
+        bench.run("first")
+        bench.accounts["first"].filter = PRIVATE
+        accept_filter(bench.target, "first", "visibility=private")
+        bench.change("first", ("delete", 50))
+        held = bench.run("first").record
+        approve(bench.target, held["run"], "a tester")
+        record = bench.run("first").record
+
+    assert record["deleted"] == held["held"]
+
+
+def test_an_unproven_second_list_deletes_nothing_outside_the_filter(server: Server) -> None:
+    """If the second list, which looks for images outside a new filter, is unproven, none is deleted."""
+    with new_bench(server, {"max_single_confirms": 2}, unstable_ties=True) as bench:
+        account = bench.accounts["first"]
         created = "2026-01-01T00:00:00Z"
         for image in [*account.world.truth().values()][:24]:
             account.world.put(image | {"created_at": created, "visibility": "public"})
-        one.run("first")
+        bench.run("first")
         account.filter = PRIVATE
-        accept_filter(one.target, "first", "visibility=private")
-        runs = [one.run("first") for _ in range(4)]
+        accept_filter(bench.target, "first", "visibility=private")
+        runs = [bench.run("first") for _ in range(4)]
 
-    assert [told.gone for told in runs] == [set()] * 4
-    assert {told.record["status"] for told in runs if told.record["unconfirmed"]} <= {"withheld"}
-    assert {told.record["proven"] for told in runs} == {True}
+    assert [run.gone for run in runs] == [set()] * 4
+    assert {run.record["status"] for run in runs if run.record["unconfirmed"]} <= {"withheld"}
+    assert {run.record["proven"] for run in runs} == {True}
 
 
 @pytest.mark.long
 def test_invariants_hold_for_long(server: Server) -> None:
-    """A long walk, with real processes really killed, keeps all invariants and meets everything that matters."""
+    """A long walk with really killed processes keeps all invariants and meets everything that matters."""
     walk(
         server,
         settings(max_examples=EXAMPLES or 16, stateful_step_count=25, derandomize=not EXAMPLES),
@@ -225,38 +225,38 @@ def test_invariants_hold_for_long(server: Server) -> None:
 
 @pytest.mark.long
 def test_a_killed_process_leaves_all_or_nothing(server: Server) -> None:
-    """I2, I14: killed at every third message to the database, a real process wrote all of its run or nothing."""
-    with bench(server) as one:
-        one.run("first")
+    """I2, I14: wherever a real process is killed, it has written all of its run or nothing."""
+    with new_bench(server) as bench:
+        bench.run("first")
         for nth in range(12, 48, 3):
-            one.change("first", ("change", 2), ("swap", 2))
-            one.run_child("first", nth, at_question=False)
+            bench.change("first", ("change", 2), ("swap", 2))
+            bench.run_child("first", nth, at_question=False)
         for nth in (1, 3, 6):
-            one.run_child("first", nth, at_question=True)
-        one.run("first")
+            bench.run_child("first", nth, at_question=True)
+        bench.run("first")
 
-    assert one.happened["killed"] > 10
-    assert one.happened["running"] > 5
+    assert bench.happened["killed"] > 10
+    assert bench.happened["running"] > 5
 
 
 @contextmanager
-def bench(
+def new_bench(
     server: Server, options: Mapping[str, object] | None = None, *, apart: int = 1, **world: object
 ) -> Iterator[Bench]:
-    """Two sources; judged once more in the end."""
-    one = Bench(server, first=WORLD | world, options=OPTIONS | dict(options or {}), apart=apart)
+    """A bench with two sources, checked once more at the end."""
+    bench = Bench(server, first=WORLD | world, options=OPTIONS | dict(options or {}), apart=apart)
     try:
-        yield one
+        yield bench
     finally:
-        one.close()
+        bench.close()
 
 
-def walk(server: Server, given: settings, *, kills: bool) -> None:
-    """Let the machine walk, and count anew what it meets."""
+def walk(server: Server, options: settings, *, kills: bool) -> None:
+    """Run the state machine, and count from zero what it meets."""
     Machine.server, Machine.kills = server, kills
     Machine.happened.clear()
     unhurried = settings(
-        given,
+        options,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -266,20 +266,20 @@ def walk(server: Server, given: settings, *, kills: bool) -> None:
     run_state_machine_as_test(Machine, settings=unhurried)
 
 
-def _nameless(one: Bench) -> dict[str, object]:
-    """A run that meets a record without an id, which is gone afterwards."""
-    account = one.accounts["first"]
+def _nameless(bench: Bench) -> dict[str, object]:
+    """A run that meets a record without an id, which is removed afterwards."""
+    account = bench.accounts["first"]
     account.spoil("no id", known=False)
-    record = one.run("first").record
+    record = bench.run("first").record
     account.world.remove(account.put.pop())
     return record
 
 
-def _unproven(one: Bench) -> dict[str, object]:
-    """A run of a list whose ties come in another order each time, and whose total never holds still."""
-    listing = one.accounts["first"].simulator.listing
+def _unproven(bench: Bench) -> dict[str, object]:
+    """A run of a list whose ties are unstable and whose total keeps changing."""
+    listing = bench.accounts["first"].simulator.listing
     listing.unstable_ties = True
-    record = one.run("first", dict.fromkeys(range(1, 100), ("create", 1))).record
+    record = bench.run("first", dict.fromkeys(range(1, 100), ("create", 1))).record
     listing.unstable_ties = False
     return record
 

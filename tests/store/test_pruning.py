@@ -1,4 +1,4 @@
-"""What was pruned is gone and on record; whatever is asked of later moments is answered as before."""
+"""Pruning removes old history and records that it did; answers about later moments stay the same."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sync.errors import UnknownError
 from sync.store.pruning import prune
 from sync.store.queries.inventory import inventory
 
-# Of what came back it can't be told what had changed meanwhile, if its version from before is gone.
+# The changed fields of a restored image are unknown once its earlier version is pruned.
 CHANGES = "SELECT * FROM inventory.image_changes WHERE NOT (kind = 'restored' AND field IS NOT NULL)"
 
 
 @pytest.fixture
-def told(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
-    """A dozen runs after random days."""
-    with played(each_server, 7) as both:
-        yield both
+def history(each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+    """The inventory and its model after a dozen runs, each after random changes."""
+    with played(each_server, 7) as edge_and_replay:
+        yield edge_and_replay
 
 
 def _states(edge: Edge, replay: Replay) -> list[list[object]]:
@@ -33,9 +33,9 @@ def _states(edge: Edge, replay: Replay) -> list[list[object]]:
         return [[(row["id"], row["name"]) for row in reading.as_of(moment, None)] for moment in replay.moments]
 
 
-def test_later_answers_stay_as_they_were(told: tuple[Edge, Replay]) -> None:
-    """As-of, the differences and every rule hold after it; versions and evidence from before are gone, images are not."""
-    edge, replay = told
+def test_pruning_leaves_later_answers_as_they_were(history: tuple[Edge, Replay]) -> None:
+    """Pruning removes old versions and evidence; images, later answers and later changes stay the same."""
+    edge, replay = history
     before, images = _states(edge, replay), edge.rows("SELECT * FROM inventory.images ORDER BY id")
     changes = edge.rows(f"{CHANGES} AND run > 6 ORDER BY run, id, field")
 
@@ -48,21 +48,21 @@ def test_later_answers_stay_as_they_were(told: tuple[Edge, Replay]) -> None:
     assert edge.rows(f"{CHANGES} ORDER BY run, id, field") == changes
     assert edge.value("SELECT count(*) FROM inventory.image_versions WHERE valid_to <= %s", replay.moments[5]) == 0
     assert edge.value("SELECT min(run) FROM inventory.run_pages") > 6
-    edge.past = Past()  # it has changed, as was wanted
+    edge.past = Past()  # pruning changed it on purpose
     edge.run()
 
 
-def test_it_is_on_record(told: tuple[Edge, Replay]) -> None:
-    """Who, when, how much; an answer about an earlier moment says that it is incomplete."""
-    edge, replay = told
+def test_pruning_is_recorded(history: tuple[Edge, Replay]) -> None:
+    """The record says who pruned, when and how much; an answer about an earlier moment says it is incomplete."""
+    edge, replay = history
     (done,) = prune(edge.target, replay.moments[5], "ann", remove=True)
 
     record = edge.rows("SELECT source, pruned_before, versions, pages, pruned_by FROM inventory.prunings")
-    (said,) = edge.rows("SELECT doubt, says FROM inventory.observed(%s)", replay.moments[2])
+    (observed,) = edge.rows("SELECT doubt, says FROM inventory.observed(%s)", replay.moments[2])
 
     assert record == [(*done, "ann")]
-    assert said[0] is True
-    assert "pruned" in said[1]
+    assert observed[0] is True
+    assert "pruned" in observed[1]
     assert edge.value("SELECT bool_and(observed_doubt) FROM inventory.images_as_of(%s)", replay.moments[2]) is True
     unclear = "SELECT DISTINCT change FROM inventory.images_diff(%s, %s) WHERE change IN ('created', 'restored')"
     assert edge.rows(unclear, replay.moments[2], replay.moments[8]) == []
@@ -71,9 +71,9 @@ def test_it_is_on_record(told: tuple[Edge, Replay]) -> None:
     assert edge.value("SELECT count(*) FROM inventory.prunings") == 1
 
 
-def test_it_is_only_counted_unless_told(told: tuple[Edge, Replay]) -> None:
-    """A dry run says what would be removed, of each source or one, and removes nothing."""
-    edge, replay = told
+def test_a_dry_run_only_counts(history: tuple[Edge, Replay]) -> None:
+    """A dry run counts what would be removed, for all sources or the named ones, and removes nothing."""
+    edge, replay = history
     before = edge.inventory.dump()
     source = edge.inventory.source.name
 
@@ -86,9 +86,9 @@ def test_it_is_only_counted_unless_told(told: tuple[Edge, Replay]) -> None:
         prune(edge.target, replay.moments[5], "ann", only=["other"], remove=True)
 
 
-def test_on_the_command_line(told: tuple[Edge, Replay], tmp_path: Path) -> None:
-    """Counts by default, removes with --yes, takes the time to keep from the settings, and explains what it can't read."""
-    edge, _ = told
+def test_the_prune_command(history: tuple[Edge, Replay], tmp_path: Path) -> None:
+    """`prune` counts by default, removes with --yes, reads the setting, and explains an unreadable time."""
+    edge, _ = history
     job = Job(tmp_path, edge.url)
     edge.do(
         "UPDATE inventory.image_versions SET valid_from = valid_from - interval '3 days', valid_to = valid_to - interval '3 days'"

@@ -1,4 +1,4 @@
-"""What can go wrong with an answer on its way: silence, slowness, cuts, resets, encodings; each call gives one."""
+"""Ways in which an answer can break on its way: silence, slowness, cuts, resets, encodings; each function makes one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from effects import Effect
 from sync.simulator.answers import Answer, Request
 
 _MEGABYTE = 1 << 20
-_GZIP = 31  # window bits that make zlib write the format of gzip
+_GZIP = 31  # window bits for the gzip format
 
 
 def delay(seconds: float) -> Effect:
-    """This many seconds of silence come before the answer."""
+    """The answer comes after this many seconds of silence."""
     return Effect("delay", answer=lambda answer, _: replace(answer, delay=answer.delay + seconds))
 
 
@@ -29,12 +29,12 @@ def drip(rate: float) -> Effect:
 
 
 def black_hole() -> Effect:
-    """The connection stays open and nothing ever comes."""
+    """The connection stays open and no answer comes."""
     return _travels("black_hole", silent=True)
 
 
 def drop(part: str = "head", after: int = 0, *, reset: bool = True) -> Effect:
-    """The connection breaks; ``drop()`` breaks it before the first byte of the answer.
+    """The connection breaks; with no arguments before the first byte of the answer.
 
     Args:
         part: head (status line and headers) or body.
@@ -48,7 +48,7 @@ def drop(part: str = "head", after: int = 0, *, reset: bool = True) -> Effect:
 
 
 def truncate(after: int) -> Effect:
-    """A body without a length ends early, with an orderly close: only its content tells that something is missing."""
+    """A body without a length ends early, with an orderly close: only its content shows that some is missing."""
     return _travels("truncate", body_bytes=after, unsized=True)
 
 
@@ -58,11 +58,11 @@ def endless() -> Effect:
 
 
 def gzip(padding: int = 0, layers: int = 1) -> Effect:
-    """The body comes as gzip, asked for or not.
+    """The body is compressed with gzip, whether requested or not.
 
     Args:
-        padding: blanks after the JSON before it is packed, in MB: with 300, a bomb.
-        layers: how many times it is packed; ``Content-Encoding`` says so.
+        padding: blanks added to the JSON before compression, in MB; 300 make a bomb.
+        layers: how many times it is compressed, as ``Content-Encoding`` says.
     """
     encoding = ("Content-Encoding", ", ".join(["gzip"] * layers))
 

@@ -1,4 +1,4 @@
-"""Images, answers and sources for tests: valid by default, so that a test names only what it is about."""
+"""Images, answers and sources that are valid by default, so that a test names only what it is about."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _KINDS = {field.api: field.kind for field in FIELDS}
 
 
 def image(id: str = "img-1", **fields: Any) -> dict[str, Any]:
-    """An image as the API shows it; a field that is given as ``...`` is left out."""
+    """An image as the API returns it; a field whose value is ``...`` is left out."""
     whole = SAMPLE | {"id": id, "self": f"/v1/self/{id}"} | fields
     return {name: value for name, value in whole.items() if value is not ...}
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """JSON without blanks, as the API writes it."""
+    """Compact JSON, as the API writes it."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def body(*records: Mapping[str, Any] | bytes, total: Any = None) -> bytes:
-    """The body of an answer with these records; bytes are taken as they are."""
+    """The body of an answer with these records; bytes are used unchanged."""
     texts = [record if isinstance(record, bytes) else encoded(record) for record in records]
     return b'{"images":[%s],"total":%s}' % (
         b",".join(texts),
@@ -48,19 +48,19 @@ def answer(*records: Mapping[str, Any] | bytes, offset: int = 0, total: Any = No
 
 
 def read(document: Mapping[str, Any] | bytes, ignore: tuple[str, ...] = ()) -> Image:
-    """An image that can be read, as it is stored."""
-    found = Reader(ignore).read(document if isinstance(document, bytes) else encoded(document))
-    assert isinstance(found, Image), found
-    return found
+    """Read a valid image into the form in which it is stored."""
+    image = Reader(ignore).read(document if isinstance(document, bytes) else encoded(document))
+    assert isinstance(image, Image), image
+    return image
 
 
 def source(**changes: Any) -> Source:
-    """A source of the rules."""
+    """A source for the rules of the domain."""
     return replace(Source("edge", "http://127.0.0.1:1"), **changes)
 
 
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What an image says, by the equalities that are documented; written apart from the code that it judges."""
+    """The content of an image under the documented equalities, computed independently of the code under test."""
     plain = {name: _plain(name, value) for name, value in document.items()}
     return {name: value for name, value in plain.items() if value is not None}
 

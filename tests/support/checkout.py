@@ -1,4 +1,4 @@
-"""Where this checkout of the project is."""
+"""The folders of this checkout."""
 
 from pathlib import Path
 

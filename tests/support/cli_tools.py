@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, and what they leave in the database."""
+"""The command line in real processes, and queries of the database that they leave."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sync.domain.fields import FIELDS, Kind
 if TYPE_CHECKING:
     from sync.simulator import Simulator, World
 
-PATIENCE = 60  # seconds; only a test that fails waits so long
-FAST = {"IMAGE_SYNC_MAX_RETRIES": "0"}  # a run that fails, fails at once
+PATIENCE = 60  # seconds; only a failing test waits this long
+FAST = {"IMAGE_SYNC_MAX_RETRIES": "0"}  # failures are not retried
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -35,18 +35,18 @@ class Done(NamedTuple):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The JSON objects on standard output, one a line."""
+        """The JSON objects on standard output, one per line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
     def row(self) -> dict[str, Any]:
-        """The only one."""
+        """The only JSON object on standard output."""
         (row,) = self.rows
         return row
 
 
 class Job:
-    """The command line with settings in its environment and nothing else."""
+    """The command line, with only these settings in its environment."""
 
     def __init__(self, folder: Path, url: str | None = None, cloud: Simulator | None = None, **settings: str) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Job:
         return finished(self.start(*arguments, **settings))
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start a command; hand it to ``finished``."""
+        """Start a command; pass the process to ``finished``."""
         return subprocess.Popen(
             [sys.executable, "-m", "sync", *arguments],
             env=self.environ(**settings),
@@ -74,13 +74,13 @@ class Job:
 
     def environ(self, **settings: str) -> dict[str, str]:
         """The whole environment of a command."""
-        given = {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"} | self.settings | settings
-        if "IMAGE_SYNC_ENDPOINT" in given:  # else the sources, and their grace, are in a file
-            given = {"IMAGE_SYNC_GRACE": "0"} | given
-        return environment(**given)
+        variables = {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"} | self.settings | settings
+        if "IMAGE_SYNC_ENDPOINT" in variables:  # else the sources and their grace are in a file
+            variables = {"IMAGE_SYNC_GRACE": "0"} | variables
+        return environment(**variables)
 
     def on_terminal(self, *arguments: str, **settings: str) -> tuple[int, str]:
-        """Run a command on a terminal; its exit code and all that the terminal got."""
+        """Run a command on a terminal; return its exit code and everything the terminal received."""
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "sync", *arguments]
         environ = self.environ(TERM="xterm-256color", **settings)
@@ -103,7 +103,7 @@ def finished(process: subprocess.Popen[str]) -> Done:
 
 
 def ask(url: str, query: str, *values: object) -> Any:
-    """The one value that a query returns."""
+    """The single value that a query returns."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(query.encode(), values or None).fetchone()
     return row[0] if row else None
@@ -116,15 +116,15 @@ def column(url: str, query: str) -> list[Any]:
 
 
 def dump(url: str) -> dict[str, list[str]]:
-    """Every row of every table with its xmin, and where the sequences stand."""
+    """Every row of every table with its xmin, and the state of every sequence."""
     names = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'inventory'::regnamespace"
-    found = {}
+    rows = {}
     with psycopg.connect(url, autocommit=True) as connection:
         for name, kind in connection.execute(names).fetchall():
             if kind in _SHOWN:
                 query = sql.SQL(_SHOWN[kind]).format(sql.Identifier("inventory", name))
-                found[name] = [row[0] for row in connection.execute(query)]
-    return found
+                rows[name] = [row[0] for row in connection.execute(query)]
+    return rows
 
 
 def without(tables: Mapping[str, list[str]], *names: str) -> dict[str, list[str]]:
@@ -133,7 +133,7 @@ def without(tables: Mapping[str, list[str]], *names: str) -> dict[str, list[str]
 
 
 def stored(url: str, source: str = "default") -> dict[str, dict[str, Any]]:
-    """The live images of a source: texts, numbers and booleans by their API names."""
+    """The live images of a source, by id: texts, numbers and booleans under their API names."""
     columns = ", ".join(field.column for field in _PLAIN)
     query = f"SELECT {columns} FROM inventory.images WHERE source = %s AND deleted_at IS NULL"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -142,12 +142,12 @@ def stored(url: str, source: str = "default") -> dict[str, dict[str, Any]]:
 
 
 def served(world: World) -> dict[str, dict[str, Any]]:
-    """The same, as the cloud serves it."""
+    """The cloud's images in the same form as ``stored``."""
     return {name: {field.api: image.get(field.api) for field in _PLAIN} for name, image in world.truth().items()}
 
 
 def until(holds: Callable[[], object]) -> None:
-    """Wait for something that must come about."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, "it never came about"
@@ -155,7 +155,7 @@ def until(holds: Callable[[], object]) -> None:
 
 
 def with_password(server: Server, name: str, password: str) -> str:
-    """A new role of the server that needs this password; the URL of an empty database with a placeholder for it."""
+    """Create a role with this password; return the URL of an empty database with a placeholder for the password."""
     url = server.empty()
     rules = server.data / "pg_hba.conf"
     rules.write_text(f"host all {name} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
@@ -170,7 +170,7 @@ def with_password(server: Server, name: str, password: str) -> str:
 
 
 def process_list() -> str:
-    """The command lines of all processes of the machine."""
+    """The command lines of all processes on the machine."""
     shown = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -190,7 +190,7 @@ _PLAIN = [field for field in FIELDS if field.kind in {Kind.TEXT, Kind.INTEGER, K
 def _piece(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # how Linux says that nobody has the other end any more
+    except OSError:  # on Linux: the other end was closed
         return b""
 
 

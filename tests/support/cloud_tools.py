@@ -1,4 +1,4 @@
-"""What the tests of reading share: a reader of a cloud, and an inventory that is synced from one and looked into."""
+"""Tools for tests of reading: a reader of a cloud, and an inventory that is synced from a cloud."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sync.store.runs.database import Database
 
 E = TypeVar("E", bound=ImageSyncError)
 TOKEN = "canary-token"
-LONG = 3600.0  # seconds that no test waits: what ends before was not ended by this limit
+LONG = 3600.0  # seconds; longer than any test, so that this limit ends nothing
 _names = itertools.count(1)
 TABLES = (
     "images",
@@ -48,13 +48,13 @@ TABLES = (
 
 @dataclass
 class Reader:
-    """Reads the list of a cloud without a database: one run's worth of patience.
+    """Reads the list of a cloud without a database, within one retry policy.
 
     Attributes:
         url: the endpoint.
-        token: what is sent as ``X-Auth-Token``.
-        rows: what came in all answers, in the order the answers came.
-        ticks: what was told of progress.
+        token: the value of ``X-Auth-Token``.
+        rows: the ids in all answers, in the order of the answers.
+        ticks: the reported progress.
     """
 
     url: str
@@ -80,9 +80,9 @@ class Reader:
 
     @contextmanager
     def images(self) -> Iterator[ImageList]:
-        """The list, for as long as the block lasts."""
+        """The list, while the block lasts."""
         policy = RetryPolicy(self.seconds, self.max_retries, self.stop)
-        policy.stats = self.stats  # of all that this reader asks
+        policy.stats = self.stats  # of all requests of this reader
         client = Client(
             self.url,
             GivenToken(self.token),
@@ -105,29 +105,29 @@ class Reader:
             return images.read(self.take, 1)
 
     def ask(self, ids: Sequence[str]) -> Confirmation:
-        """Ask for each id by name."""
+        """Ask for each image by its id."""
         with self.images() as images:
             return images.ask(ids, self.take)
 
     def fails(self, kind: type[E]) -> E:
-        """Read a list that cannot be read; why it cannot."""
+        """Read a list that cannot be read, and return the error."""
         with pytest.raises(kind) as caught:
             self.read()
         assert type(caught.value) is kind
         return caught.value
 
     def take(self, answer: Answer) -> None:
-        """Take one answer."""
+        """Keep the ids of an answer."""
         self.rows += [row.id for row in answer.rows]
 
 
 class Inventory:
-    """The inventory of one simulated cloud: a source of its own in a database that tests may share.
+    """The inventory of one simulated cloud: its own source in a database that tests may share.
 
     Args:
         target: the database.
         cloud: the cloud.
-        options: settings of the source that are not the usual ones.
+        options: settings of the source that differ from the defaults.
     """
 
     def __init__(self, target: Target, cloud: Simulator, **options: Any) -> None:
@@ -142,7 +142,7 @@ class Inventory:
         )
 
     def run(self, **changes: Any) -> Outcome:
-        """Sync once, with other settings if given."""
+        """Sync once, with changed settings if given."""
         with Database(self._target) as store, wiring.parts(replace(self.source, **changes), store, self.stop) as parts:
             outcome = runner.sync(parts, "command")
         _check_sums(outcome)
@@ -151,7 +151,7 @@ class Inventory:
         return outcome
 
     def fails(self, kind: type[E], **changes: Any) -> E:
-        """Sync in vain; why. The run is on record with the reason, and no other table changed."""
+        """Sync, which must fail with this error, be recorded with its reason, and change no other table."""
         before = self.dump()
         with pytest.raises(kind) as caught:
             self.run(**changes)
@@ -167,7 +167,7 @@ class Inventory:
         return caught.value
 
     def dump(self) -> dict[str, list[Any]]:
-        """Every row of every table but ``runs``, of all sources; these count from their first committed run on."""
+        """Every row of every table except ``runs``; sources count from their first committed run."""
         query = "SELECT to_jsonb(t)::text AS row FROM inventory.{} t {} ORDER BY 1"
         return {
             table: self.all(query.format(table, "WHERE epoch > 0" if table == "sources" else "")) for table in TABLES
@@ -182,7 +182,7 @@ class Inventory:
         return {row["id"] for row in self.images("id") if row["gone"]}
 
     def images(self, columns: str) -> list[dict[str, Any]]:
-        """These columns of all its images, and whether each is gone."""
+        """These columns of all its images, and whether each is deleted."""
         return self.all(f"SELECT {columns}, deleted_at IS NOT NULL AS gone FROM inventory.images WHERE {self._mine}")
 
     def versions(self, columns: str) -> list[dict[str, Any]]:
@@ -194,7 +194,7 @@ class Inventory:
         return self.all(f"SELECT * FROM inventory.runs WHERE {self._mine} ORDER BY run DESC LIMIT 1")[0]
 
     def all(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a query."""
+        """The rows that a query returns."""
         with psycopg.connect(self._target.url, row_factory=dict_row) as connection:
             return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
@@ -205,18 +205,18 @@ def names(query: str) -> bool:
 
 
 def gap(ids: Sequence[str]) -> Effect:
-    """The list leaves these ids out, though they are there when they are asked for by name."""
+    """The list omits these ids, but the images answer by id."""
     unseen = frozenset(ids)
     return Effect("gap", ask=lambda query: query if _by_id(query) else replace(query, hidden=unseen))
 
 
 def filter_ignored() -> Effect:
-    """The cloud does not heed the filter ``id``: it answers with the first page of all."""
+    """The cloud ignores the filter ``id`` and answers with the first page of all images."""
     return Effect("filter ignored", ask=lambda query: replace(query, filters=()) if _by_id(query) else query)
 
 
 def only_by_id(effect: Effect) -> Effect:
-    """The same effect, on questions for one id and on no others."""
+    """The same effect, only on requests for one id."""
     return replace(
         effect, answer=lambda answer, request: effect.answer(answer, request) if names(request.query) else answer
     )
@@ -224,12 +224,12 @@ def only_by_id(effect: Effect) -> Effect:
 
 def questions(cloud: Simulator, since: int = 0) -> tuple[int, int]:
     """How many requests for pages, and for single ids, the cloud has answered."""
-    asked = [names(str(event.detail["query"])) for event in cloud.journal.answers(since)]
-    return asked.count(False), asked.count(True)
+    by_id = [names(str(event.detail["query"])) for event in cloud.journal.answers(since)]
+    return by_id.count(False), by_id.count(True)
 
 
 def before_answer(cloud: Simulator, nth: int, act: Callable[[], object]) -> None:
-    """Do this before the nth request about images is answered, counted from now."""
+    """Call this before the nth request about images from now is answered."""
     seen = 0
 
     def hook(_: Request) -> None:
@@ -246,7 +246,7 @@ def _by_id(query: Any) -> bool:
 
 
 def _check_sums(outcome: Outcome) -> None:
-    """Received = created + updated + restored + unchanged + duplicates + quarantined, in every run."""
+    """Check that the counts of a run add up: every received record is of exactly one kind."""
     plan = outcome.plan
     kinds = plan.created + plan.updated + plan.restored + outcome.unchanged + outcome.duplicates + outcome.quarantined
     assert outcome.received == kinds

@@ -1,8 +1,8 @@
-"""Builds the container image without an engine, and runs it as a container is run: other user, read-only, process 1.
+"""Builds the container image without an engine, and runs it as another user, with a read-only root, as process 1.
 
-buildah builds with chroot isolation; its base images are made of this machine's Debian packages by mmdebstrap, as no
-registry of images can be reached: one that can build, and one with an interpreter and no shell. Wheels are fetched
-beforehand by this machine's pip, by their hashes; the build itself looks nowhere else.
+buildah builds with chroot isolation. As no registry of images can be reached, mmdebstrap makes the base images of this
+machine's Debian packages: one for the build, and one with an interpreter and no shell. This machine's pip fetches the
+wheels beforehand, by their hashes; the build itself fetches nothing.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ REVISION, SOURCE = "0123456789abcdef", "https://example.org/image-sync"
 _BASE, _BUILD_BASE, _IMAGE = "localhost/base", "localhost/build-base", "localhost/image-sync"
 _RUNTIME = "python3-minimal,libpython3-stdlib,ca-certificates,tzdata"
 _BUILDER = f"{_RUNTIME},python3-venv,dash,coreutils"
-# Unpacked packages that nothing set up: what that would have made, and what a slim image leaves out.
+# The packages are only unpacked: make what configuring them would make, and remove what a slim image lacks.
 _SLIM = (
     'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt',
     'cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/perl5 var/lib/dpkg',
 )
-# What usual bases have, and the image must not: an installer, a program that makes root, a folder open to all.
+# What common bases have and the image must not: an installer, a setuid program, a folder that all can write to.
 _USUAL = (
     'cd "$1" && mkdir -p usr/lib/python3/dist-packages/pip var/tmp && touch usr/lib/python3/dist-packages/pip/__init__.py',
     'cd "$1" && touch usr/bin/pip3 usr/bin/su && chmod 4755 usr/bin/su && chmod 1777 var/tmp',
 )
-# What container runtimes mount, in namespaces that end with the process; the network is this machine's.
+# The mounts of a container runtime, in namespaces that end with the process; the network is this machine's.
 _ENTER = """
 set -e
 root=$1; config=$2; secrets=$3; tmp=$4; shift 4
@@ -55,7 +55,7 @@ exec "$@"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that was built, unpacked where it can be looked at.
+    """A built image, unpacked so that it can be inspected.
 
     Attributes:
         config: its configuration, by the names that Docker gives.
@@ -75,18 +75,18 @@ class Image:
         secrets: Path | None = None,
         tmp: bool = True,
     ) -> subprocess.Popen[str]:
-        """Start it with a read-only root, and as the user, in the folder and the environment that it names.
+        """Start the image with a read-only root, as its user, in its folder and environment.
 
         Args:
-            arguments: of its entrypoint, or of ``program`` instead of it.
+            arguments: for its entrypoint, or for ``program``.
             program: what to run instead of its entrypoint.
-            config: folder to be seen as /etc/image-sync.
-            secrets: folder to be seen as /run/secrets.
-            tmp: whether there is a /tmp to write to.
+            config: folder to mount as /etc/image-sync.
+            secrets: folder to mount as /run/secrets.
+            tmp: whether there is a writable /tmp.
         """
         user, _, group = self.config["User"].partition(":")
         command = [*(program or self.config["Entrypoint"]), *arguments]
-        # Named in full, as PATH is the image's from here on.
+        # Full paths, as PATH is the image's from here on.
         inner = [_found("env"), "-i", *self.config["Env"], _found("setpriv"), "--no-new-privs", "--", _found("unshare")]
         inner += [
             f"--root={self.root}",
@@ -110,23 +110,23 @@ class Image:
         return [Path(folder, name) for folder, folders, files in os.walk(self.root) for name in (*folders, *files)]
 
     def inside(self, path: Path) -> str:
-        """How a path of this machine is called in the image."""
+        """The path within the image."""
         return str(path.relative_to(self.root))
 
     def size(self, *, own: bool) -> int:
-        """Bytes of its files: of all, or of those that its base does not have."""
+        """The bytes of its files: of all, or only of those that its base lacks."""
         kept = (path for path in self.files() if not (own and self.inside(path) in self.base))
         return sum(path.lstat().st_size for path in kept if path.is_symlink() or not path.is_dir())
 
 
 def first_process(container: subprocess.Popen[str]) -> int | None:
-    """The process, as this machine counts, that is process 1 of a container; None before it is there."""
+    """The machine's process id of the container's process 1; None before it exists."""
     children = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
     return int(children[0]) if children else None
 
 
 def beside(container: subprocess.Popen[str], user: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command within a container that is running, as its health check is."""
+    """Run a command within a running container, as its health check does."""
     own, _, group = user.partition(":")
     spaces = ["nsenter", f"--target={first_process(container)}", "--mount", "--pid", "--root", "--wd"]
     return subprocess.run(
@@ -139,25 +139,25 @@ def beside(container: subprocess.Popen[str], user: str, command: Sequence[str]) 
 
 
 def build(folder: Path) -> Image:
-    """Make the base images and build the Dockerfile with them; all of it stays below ``folder``."""
+    """Build the base images and the Dockerfile with them; everything stays below ``folder``."""
     _debian(folder / "base.tar", _RUNTIME, _SLIM + _USUAL)
     _debian(folder / "build-base.tar", _BUILDER, _SLIM)
     _fetch_wheels(folder)
     (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     _commit(folder, _BASE, {"base.tar": "/"})
     _commit(folder, _BUILD_BASE, {"build-base.tar": "/", "wheels": "/wheels", "pip.conf": "/etc/pip.conf"})
-    told = {"VERSION": __version__, "REVISION": REVISION, "SOURCE": SOURCE, "BASE": _BASE, "BUILD_BASE": _BUILD_BASE}
-    arguments = [f"--build-arg={name}={value}" for name, value in told.items()]
+    values = {"VERSION": __version__, "REVISION": REVISION, "SOURCE": SOURCE, "BASE": _BASE, "BUILD_BASE": _BUILD_BASE}
+    arguments = [f"--build-arg={name}={value}" for name, value in values.items()]
     isolated = ("--isolation=chroot", "--format=docker", "--pull-never")
     _buildah(folder, "build", *isolated, f"--tag={_IMAGE}", *arguments, str(CHECKOUT))
     base = Image({}, _unpacked(folder, _BASE), frozenset())
     inspected = json.loads(_buildah(folder, "inspect", "--type=image", _IMAGE))
-    there = frozenset(base.inside(path) for path in base.files())
-    return Image(inspected["Docker"]["config"], _unpacked(folder, _IMAGE), there)
+    base_files = frozenset(base.inside(path) for path in base.files())
+    return Image(inspected["Docker"]["config"], _unpacked(folder, _IMAGE), base_files)
 
 
 def _debian(archive: Path, packages: str, hooks: Sequence[str]) -> None:
-    """A root file system of this machine's Debian: packages and what they need, unpacked and not set up."""
+    """Make a root file system of this machine's Debian from packages that are unpacked but not configured."""
     _carry_out(
         *("mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"),
         *(f"--extract-hook={hook}" for hook in hooks),
@@ -171,13 +171,13 @@ def _codename() -> str:
 
 
 def _mirrors() -> list[str]:
-    """Where this machine takes its Debian packages from, if one of the usual files says so."""
+    """This machine's sources of Debian packages, if one of the usual files names them."""
     usual = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
     return [str(path) for path in usual if path.exists()][:1]
 
 
 def _fetch_wheels(folder: Path) -> None:
-    """Fetch what the Dockerfile installs, for the Python of this machine's Debian."""
+    """Fetch the wheels that the Dockerfile installs, for the Python of this machine's Debian."""
     version = _carry_out("/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
     machine = sysconfig.get_platform().partition("-")[2]
     _carry_out(

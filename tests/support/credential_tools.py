@@ -1,4 +1,4 @@
-"""What the tests of credentials share: a client against the simulated cloud, and clocks that are set by hand."""
+"""Tools for tests of credentials: a client of the simulated cloud, and clocks that are set by hand."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """The time."""
         return self.now
 
 
 class Run:
-    """One run: its patience and its counters."""
+    """One run: its retry policy and its counters."""
 
     def __init__(self, seconds: float = SECONDS, max_retries: int = 20) -> None:
         self.policy = RetryPolicy(seconds, max_retries)
@@ -52,12 +52,12 @@ class Run:
 
 
 def reader(simulator: Simulator, password: str = LOGIN.password, project: str | None = None) -> IamUser:
-    """The user whom the simulated cloud knows, with another password or for a project if wanted."""
+    """The user that the simulated cloud knows, optionally with another password or for a project."""
     return IamUser(simulator.url, LOGIN.user, password, LOGIN.domain, project)
 
 
 def page(client: Client, **query: str) -> bytes:
-    """A page of images."""
+    """Request a page of images."""
     return client.get(query, lambda body: body.content)
 
 
@@ -67,7 +67,7 @@ def statuses(simulator: Simulator) -> list[object]:
 
 
 class Recorder:
-    """A real HTTP server that gives one answer to everything, and keeps what it was asked.
+    """A real HTTP server that gives the same answer to every request and keeps the requests.
 
     Attributes:
         asked: method, target, headers by name in lower case, and body of each request.
@@ -91,14 +91,14 @@ class Recorder:
             do_GET = do_POST  # noqa: N815 - the name http.server looks for
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class Recorder:
 
 
 def together(count: int, work: Callable[[], object]) -> list[object]:
-    """Do the same in so many threads at the same moment; what each gave or raised."""
+    """Run the same work in several threads at the same moment; return each result or error."""
     ready = Barrier(count)
 
     def start(_: int) -> object:
@@ -127,7 +127,7 @@ def together(count: int, work: Callable[[], object]) -> list[object]:
 
 
 def all_text(error: BaseException) -> str:
-    """Everything that an error and what led to it could ever show."""
+    """All text that an error and its causes could show."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:

@@ -1,4 +1,4 @@
-"""Puts an answer on a connection, byte for byte, as broken as a test wants it."""
+"""Sends an answer on a connection byte by byte, as broken as a test wants."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from threading import Event
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds
-_TICK = 0.05  # seconds between two drops of a slow answer
+_TICK = 0.05  # seconds between two pieces of a slow answer
 _BLANKS = b" " * 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer travels; the default is whole. A simulated cloud's answer takes it as ``send``.
+    """How an answer is sent, complete by default; an answer of the simulated cloud takes it as ``send``.
 
     Attributes:
-        drip: bytes a second, or None for all at once.
+        drip: bytes per second, or None for all at once.
         head_bytes: the connection ends after this many bytes of status line and headers.
         body_bytes: the connection ends after this many bytes of the body.
         reset: it ends with a TCP reset instead of an orderly close.
@@ -36,7 +36,7 @@ class Delivery:
     endless: bool = False
 
     def __call__(self, head: bytes, body: bytes, connection: socket.socket, closing: Event) -> bool:
-        """Send it; True if the connection can be used again."""
+        """Send the answer; return True if the connection can be used again."""
         if self.silent:
             closing.wait()
             return False
@@ -48,7 +48,7 @@ class Delivery:
             self._send(_BLANKS, connection, closing)
         if self.reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            connection.close()  # now, as the server would first end it in order
+            connection.close()  # now, as the server would first close it in an orderly way
         return self.head_bytes is None and self.body_bytes is None and not self.unsized
 
     def _send(self, data: bytes, connection: socket.socket, closing: Event) -> None:

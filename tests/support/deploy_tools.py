@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: tools of the machine, commands as the command line takes them, units, rules."""
+"""Tools for tests of deploy/: programs of the machine, the command line's parser, units, alert rules."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ VARIABLES = {CONFIG} | {name for option in (*GENERAL, *PER_SOURCE) for name in (
 
 
 def tool(name: str, package: str) -> str:
-    """A program of the machine; without it the test is skipped, and fails where everything must be there."""
+    """The path of a program; without it the test is skipped, or fails in CI."""
     path = shutil.which(name)
     if path is None:
-        told = f"there is no {name} here; Debian's package {package} has it"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+        message = f"there is no {name} here; Debian's package {package} has it"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return path
 
 
 def carried_out(*arguments: str, folder: Path = CHECKOUT, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Carry out a command, and see how it ended."""
+    """Run a command and return its result."""
     return subprocess.run(
         arguments,
         check=False,
@@ -50,25 +50,25 @@ def carried_out(*arguments: str, folder: Path = CHECKOUT, **environ: str) -> sub
 
 
 def understand(arguments: Sequence[str]) -> None:
-    """Take arguments as `image-sync` would, without doing anything.
+    """Parse arguments as `image-sync` does, without running anything.
 
     Raises:
-        click.UsageError: it would refuse them.
+        click.UsageError: they are invalid.
     """
     name, *rest = arguments
-    found = command.get_command(click.Context(command), name)
-    if found is None:
+    group_or_command = command.get_command(click.Context(command), name)
+    if group_or_command is None:
         raise click.UsageError(f"there is no command {name}")
-    context = found.make_context(name, rest)
-    if isinstance(found, click.Group):
+    context = group_or_command.make_context(name, rest)
+    if isinstance(group_or_command, click.Group):
         inner, *rest = rest
-        command_of_group = found.get_command(context, inner)
+        command_of_group = group_or_command.get_command(context, inner)
         assert command_of_group is not None, f"there is no command {name} {inner}"
         command_of_group.make_context(inner, rest)
 
 
 def options_of(unit: str) -> list[tuple[str, str]]:
-    """The assignments of a unit, in their order."""
+    """The assignments of a unit, in order."""
     lines = (DEPLOY / "systemd" / unit).read_text().splitlines()
     return [
         (name, value) for name, sign, value in (line.partition("=") for line in lines) if sign and name[0].isupper()
@@ -76,7 +76,7 @@ def options_of(unit: str) -> list[tuple[str, str]]:
 
 
 def cron_commands() -> Iterator[list[str]]:
-    """The commands of the crontab, each as words, after its five fields and its user."""
+    """The commands of the crontab as words, without their five time fields and the user."""
     for line in (DEPLOY / "cron" / "image-sync").read_text().splitlines():
         if line and not line.startswith("#") and "=" not in line.split()[0]:
             yield shlex.split(line)[6:]
@@ -89,7 +89,7 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What of a page can be linked to."""
+    """The anchors of a page's sections."""
     titles = (line.lstrip("#").strip() for line in page.read_text().splitlines() if line.startswith("#"))
     return {
         "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_") for title in titles

@@ -1,4 +1,4 @@
-"""What the tests of ``doctor`` share: one subject is examined, and a line of it is picked out."""
+"""Tools for tests of ``doctor``: check one subject, and select its lines."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ LONGEST = 900.0  # seconds, of a run
 
 
 def probe(url: str, token: str | None = None, *, seconds: float = 5.0, **options: Any) -> SourceProbe:
-    """A source at this address, to be checked with so much patience."""
+    """A source at this address, checked within this many seconds."""
     settings = Source(**({"endpoint": url, "credentials": Token(token=Secret(token or "some"))} | options))
     return SourceProbe(settings, seconds)
 
 
 def look_at(source: SourceProbe, *, offline: bool = False) -> list[Line]:
-    """What is found of the cloud of a source."""
+    """The lines about the cloud of a source."""
     return lines(cloud_checks, source, offline=offline)
 
 
 def lines(checks: Callable[..., None], *args: object, **options: object) -> list[Line]:
-    """What some checks find."""
+    """The lines that some checks report."""
     report = Report("default")
     checks(report, *args, **options)
     return report.lines
@@ -39,25 +39,25 @@ def database_probe(url: str, **options: Any) -> DatabaseProbe:
 
 
 def look_into(database: str | DatabaseProbe, **options: Any) -> list[Line]:
-    """What is found of a database."""
+    """The lines about a database."""
     database = database_probe(database, **options) if isinstance(database, str) else database
     return lines(database_checks, database)
 
 
 def levels(lines: Iterable[Line]) -> dict[str, str]:
-    """The level of each check; the worst, where one has several lines."""
+    """The level of each check; the worst one if a check has several lines."""
     order = ["ok", "skipped", "warning", "wrong"]
-    found: dict[str, str] = {}
+    by_check: dict[str, str] = {}
     for line in lines:
-        found[line.check] = max(found.get(line.check, "ok"), line.level.value, key=order.index)
-    return found
+        by_check[line.check] = max(by_check.get(line.check, "ok"), line.level.value, key=order.index)
+    return by_check
 
 
 def not_ok(lines: Iterable[Line]) -> dict[str, str]:
-    """The same without what is in order."""
+    """The levels of the checks that are not ok."""
     return {name: level for name, level in levels(lines).items() if level != "ok"}
 
 
 def said(lines: Iterable[Line], check: str) -> str:
-    """What one check tells, and advises."""
+    """The findings and advice of one check."""
     return "\n".join(f"{line.found}; {line.advice}" for line in lines if line.check == check)

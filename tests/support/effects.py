@@ -1,6 +1,6 @@
-"""What can go wrong with the content of an answer: wrong images, totals, bodies, statuses. Each call gives an effect.
+"""Ways in which an answer's content can be wrong: images, totals, bodies, statuses. Each function makes an effect.
 
-How an answer can go wrong on its way is in ``breakage``.
+Faults on the way of an answer are in ``breakage``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sync.simulator.listing import Query
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something that goes wrong.
+    """A fault of an answer.
 
     Attributes:
         name: what the journal calls it.
-        ask: changes what is looked up.
+        ask: changes the query.
         shape: changes the members of a page before they become its body.
         answer: changes the answer to this request, or how it travels.
     """
@@ -63,25 +63,25 @@ def status(
     retry_after: str | None = None,
     location: str | None = None,
 ) -> Effect:
-    """Another status, in the shape this cloud uses for it.
+    """Another status, in the form this cloud uses for it.
 
     Args:
         status: the HTTP status.
         code: the vendor's error code; "" for the usual one.
         message: the vendor's text; "" for the usual one.
         style: iec, gateway, iam or html; "" for the usual one.
-        retry_after: the ``Retry-After`` header exactly so; None for none.
+        retry_after: the exact ``Retry-After`` header; None for none.
         location: the ``Location`` header; None for none.
     """
     usual = _USUAL.get(status, ("gateway", "APIGW.0201", "Backend unavailable"))
     style, code, message = style or usual[0], code or usual[1], message or usual[2]
-    said: dict[str, Callable[[Request], Answer]] = {
+    answers: dict[str, Callable[[Request], Answer]] = {
         "iec": lambda _: iec_error(status, code, message),
         "gateway": lambda request: gateway_error(status, code, message, request),
         "iam": lambda _: iam_error(status, code, message),
         "html": lambda _: _html_error(status, message),
     }
-    say = said[_known(style, said)]
+    say = answers[_known(style, answers)]
     extra = {"Retry-After": retry_after, "Location": location}
     headers = tuple((name, value) for name, value in extra.items() if value is not None)
     return Effect(
@@ -93,25 +93,25 @@ def status(
 def throttled(
     limit: int = 200, window: str = "5 minute", *, who: str = "user", retry_after: str | None = None
 ) -> Effect:
-    """429 as the gateway says it: the window stands in the text, such as ``limit:200,time:5 minute``."""
+    """A 429 as the gateway sends it, with the window in its text, such as ``limit:200,time:5 minute``."""
     text = f"The throttling threshold has been reached: policy {who} over ratelimit,limit:{limit},time:{window}"
     return status(429, message=text, retry_after=retry_after)
 
 
 def body(content: bytes | str, content_type: str = "application/json") -> Effect:
-    """Exactly this body, with the status the answer had."""
+    """Exactly this body, with the answer's status."""
     raw = content.encode() if isinstance(content, str) else content
     return Effect("body", answer=lambda answer, _: replace(answer, body=raw, content_type=content_type))
 
 
 def garbage(kind: str) -> Effect:
-    """A body that is no page: html, nan, duplicate_keys, deep, empty, error, list or text."""
+    """A body that is not a page: html, nan, duplicate_keys, deep, empty, error, list or text."""
     raw = _GARBAGE[_known(kind, _GARBAGE)]
     return Effect(f"garbage {kind}", answer=lambda answer, _: replace(answer, body=raw))
 
 
 def images(kind: str) -> Effect:
-    """``images`` is null, missing or an object; or the list is empty (and then ``total`` is 0)."""
+    """``images`` is null, missing or an object, or the list is empty with a ``total`` of 0."""
     shapes: dict[str, Callable[[Members], Members]] = {
         "null": lambda members: members | {"images": b"null"},
         "missing": lambda members: _without(members, "images"),
@@ -122,34 +122,34 @@ def images(kind: str) -> Effect:
 
 
 def total(value: object) -> Effect:
-    """``total`` is this value, whatever its type."""
+    """``total`` is this value, of any type."""
     raw = json.dumps(value).encode()
     return Effect("total", shape=lambda members: members | {"total": raw})
 
 
 def total_off(by: int) -> Effect:
-    """``total`` is too large by this much; too small if it is negative."""
+    """``total`` is too large by this number, or too small if it is negative."""
     return Effect("total_off", shape=lambda members: members | {"total": b"%d" % (int(members["total"]) + by)})
 
 
 def total_missing() -> Effect:
-    """There is no ``total``."""
+    """``total`` is missing."""
     return Effect("total_missing", shape=lambda members: _without(members, "total"))
 
 
 def offset_ignored() -> Effect:
-    """The first page comes again, whatever ``offset`` says."""
+    """The first page is returned for every ``offset``."""
     return Effect("offset_ignored", ask=lambda query: replace(query, offset=0))
 
 
 def hidden(ids: Sequence[str]) -> Effect:
-    """These ids are left out, as by a replica that does not know them."""
+    """These ids are left out, as by a replica that does not know them yet."""
     unseen = frozenset(ids)
     return Effect("hidden", ask=lambda query: replace(query, hidden=query.hidden | unseen))
 
 
 def reformatted(seed: int = 1) -> Effect:
-    """The same images, written in another way: other order of keys, blanks and escapes."""
+    """The same images with another order of keys, other blanks and other escapes."""
     rng = Random(seed)
 
     def shape(members: Members) -> Members:
@@ -160,7 +160,7 @@ def reformatted(seed: int = 1) -> Effect:
 
 
 def _html_error(status: int, title: str) -> Answer:
-    """A page from something in between."""
+    """A page from a gateway in between."""
     page = f"<html>\n<head><title>{status} {title}</title></head>\n<body><h1>{status} {title}</h1></body>\n</html>\n"
     return Answer(status, page.encode(), content_type="text/html")
 

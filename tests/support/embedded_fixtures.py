@@ -1,4 +1,4 @@
-"""Folders for the tests of the embedded PostgreSQL; a plugin of theirs."""
+"""A plugin with folders for the tests of the embedded PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    """A folder every account can enter; no server may be left in it."""
-    made = new_shelf()
-    yield made
-    made.clear()
+    """A folder that every account can enter; no server may be left in it."""
+    shelf = new_shelf()
+    yield shelf
+    shelf.clear()
 
 
 @pytest.fixture(scope="session")
 def finished_folder() -> Iterator[Path]:
-    """A data folder whose first start is over."""
-    made = new_shelf()
-    with embedded(made.path / "data"):
+    """A data folder after its first start."""
+    shelf = new_shelf()
+    with embedded(shelf.path / "data"):
         pass
-    wait_until_stopped(made.path / "data")
-    yield made.path / "data"
-    made.clear()
+    wait_until_stopped(shelf.path / "data")
+    yield shelf.path / "data"
+    shelf.clear()
 
 
 @pytest.fixture
 def folder(shelf: Shelf, finished_folder: Path) -> Path:
-    """A data folder of this test's own, whose first start is over: half a second less than a first start."""
+    """This test's own data folder after its first start, which saves half a second."""
     subprocess.run(["cp", "-a", finished_folder, shelf.path / "data"], check=True)
     return shelf.path / "data"
 

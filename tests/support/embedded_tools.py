@@ -1,4 +1,4 @@
-"""Real processes that use the embedded PostgreSQL, for its tests."""
+"""Real processes that use the embedded PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = Path(psycopg.__file__).parent.parent
 AS_ROOT = os.geteuid() == 0
 
-# Uses the folder named in its arguments, prints the URL, and lets go when its input ends.
+# Uses the folder in its arguments, prints the URL, and ends when its input ends.
 HOLD = """
 import sys
 from pathlib import Path
@@ -58,7 +58,7 @@ class Shelf:
         environ: Mapping[str, str] | None = None,
         options: tuple[str, ...] = (),
     ) -> subprocess.Popen[str]:
-        """Start a process that uses a folder (or its default one) until its input ends."""
+        """Start a process that uses a folder, or its default one, until its input ends."""
         python, paths = (sys.executable, []) if account is None else (_open_python(), [str(PACKAGES)])
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *paths]), **(environ or {})}
         process = subprocess.Popen(
@@ -76,7 +76,7 @@ class Shelf:
         return process
 
     def clear(self) -> None:
-        """End everything that was started here; fails where a server outlives its users."""
+        """End all processes started here; fail if a server outlives its users."""
         for process in self.processes:
             process.kill()
             process.communicate()
@@ -86,33 +86,33 @@ class Shelf:
 
 
 def new_shelf() -> Shelf:
-    """A shelf in the temp folder (pytest's own folders are closed to the account a server of root's runs as)."""
+    """A shelf in the temporary folder, as pytest's own folders are closed to the server's account."""
     path = Path(tempfile.mkdtemp(prefix="shelf-"))
     path.chmod(0o755)
     return Shelf(path)
 
 
 def said(process: subprocess.Popen[str]) -> str:
-    """The next line of a process."""
+    """The next line of a process's output."""
     assert process.stdout
     return process.stdout.readline().strip()
 
 
 def leave(process: subprocess.Popen[str]) -> None:
-    """Have a process let go of the server and end."""
+    """Make a process release the server and end."""
     process.communicate()
     assert process.returncode == 0
 
 
 def ask(url: str, query: str) -> object:
-    """The one value a query returns."""
+    """The single value that a query returns."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(query).fetchone()
     return row[0] if row else None
 
 
 def do(url: str, *statements: str) -> None:
-    """Run statements, each committed by itself."""
+    """Run statements, each in its own transaction."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -132,7 +132,7 @@ def supervisors(folder: Path) -> list[int]:
 
 
 def until(holds: Callable[[], object]) -> None:
-    """Wait for something that must come about, for a minute at most."""
+    """Wait for up to a minute until a condition holds."""
     deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline, "it never came about"
@@ -140,7 +140,7 @@ def until(holds: Callable[[], object]) -> None:
 
 
 def account_without_rights() -> int:
-    """An ordinary account that is not the one root's server runs as."""
+    """An ordinary account other than the one that root's server runs as."""
     names = ["nobody", "daemon"]
     with contextlib.suppress(KeyError):
         pwd.getpwnam("postgres")
@@ -149,7 +149,7 @@ def account_without_rights() -> int:
 
 
 def _open_python() -> str:
-    """A Python of this version that every account can run: the tests' own may lie in root's home."""
+    """A Python of this version that every account can run, as the tests' own may be in root's home."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         path = Path(python).resolve()

@@ -1,4 +1,4 @@
-"""Rules that let anything go wrong with the simulated cloud: which request is hit by which effect, and how often."""
+"""Rules for faults of the simulated cloud: which requests have which effect, and how often."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sync.simulator.listing import Query
 
 
 class FaultySimulator(Simulator):
-    """A simulated cloud whose ``faults`` take rules.
+    """A simulated cloud whose ``faults`` accept rules.
 
     Args:
         arguments: those of ``Simulator``.
@@ -41,7 +41,7 @@ class _Rule:
     seen: int = 0
 
     def fits(self, request: Request) -> bool:
-        """Whether it is about this request; counts it if so."""
+        """Whether the rule applies to this request, which is counted if so."""
         query = {"offset": "0"} | dict(parse_qsl(request.query, keep_blank_values=True))
         if request.path != self.path or any(query.get(name) != value for name, value in self.where.items()):
             return False
@@ -50,11 +50,11 @@ class _Rule:
 
 
 class FaultRules(Faults):
-    """The faults to come; safe to use from any thread.
+    """The faults of coming requests; safe to use from any thread.
 
     Attributes:
         before_answer: called before each answer about images is looked up, one at a time; may change the world.
-        struck: for each request that was hit, the names of its effects.
+        struck: the names of the effects on each affected request.
     """
 
     def __init__(self) -> None:
@@ -75,32 +75,32 @@ class FaultRules(Faults):
         offset: int | None = None,
         id: str | None = None,
     ) -> None:
-        """Let this go wrong.
+        """Add a fault.
 
-        Of the rules with a number of ``times``, a request is hit by the first that fits it, so they queue up in the
-        order they were added; all that hold always (``times=None``) hit it as well.
+        Of the rules with a number of ``times``, only the first that fits a request applies to it, so that they queue up
+        in the order they were added; all permanent rules (``times=None``) apply as well.
 
         Args:
-            effect: what goes wrong.
-            times: with how many requests; None for always.
+            effect: the fault.
+            times: for how many requests; None for all.
             nth: from which fitting request on, counted from now; 1 is the next.
-            path: with requests to this path.
-            offset: only with requests for this offset.
-            id: only with requests for this id.
+            path: only for requests to this path.
+            offset: only for requests for this offset.
+            id: only for requests for this id.
         """
         where = {name: str(value) for name, value in {"offset": offset, "id": id}.items() if value is not None}
         with self._rules_lock:
             self._rules.append(_Rule(effect, times, nth, path, where))
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         super().clear()
         with self._rules_lock:
             self._rules.clear()
             self.before_answer = None
 
     def strike(self, request: Request) -> Fault:
-        """All that hits this request, as one fault: first what a user asked for, then the rules as they were added."""
+        """All effects on this request as one fault: first those asked for by a user, then the rules in their order."""
         fault = super().strike(request)
         effects = self._hit(request)
         if (request.method, request.path) == ("GET", IMAGES):

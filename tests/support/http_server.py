@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Self
 
-PATIENCE = 30  # seconds; only a test that fails waits so long
+PATIENCE = 30  # seconds; only a failing test waits this long
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as it came.
+    """One request as it was received.
 
     Attributes:
         line: the first line, such as ``GET /v1/images HTTP/1.1``.
         headers: values by name in lower case.
-        body: as long as ``Content-Length`` says.
+        body: the body, as long as ``Content-Length`` says.
     """
 
     line: str
@@ -31,7 +31,7 @@ class Asked:
 
     @property
     def target(self) -> str:
-        """What was asked for."""
+        """The requested target."""
         return self.line.split(" ")[1]
 
 
@@ -39,18 +39,18 @@ Script = Callable[[socket.socket, Asked], object]
 
 
 class HttpServer:
-    """Hands each request to the script, which writes to the connection whatever it likes.
+    """Passes each request to the script, which writes anything to the connection.
 
     The connection stays open for another request if the script returns True, and is closed otherwise.
 
     Args:
-        script: answers; called from one thread a connection.
-        tls: to speak TLS.
+        script: writes the answers; called from one thread per connection.
+        tls: for TLS.
 
     Attributes:
         asked: all requests so far, in order.
-        connections: how many there were, those included that never asked anything.
-        closing: set when the server ends; what a script waits for should end with it.
+        connections: how many there were, including those without a request.
+        closing: set when the server ends; a waiting script should end then.
     """
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
@@ -66,7 +66,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -102,10 +102,10 @@ class HttpServer:
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(plain, server_side=True)
-            while (asked := _read(connection)) and not self.closing.is_set():
+            while (request := _read(connection)) and not self.closing.is_set():
                 with self._lock:
-                    self.asked.append(asked)
-                if self._script(connection, asked) is not True:
+                    self.asked.append(request)
+                if self._script(connection, request) is not True:
                     break
         except OSError:
             return  # the client is gone, or refuses the certificate
@@ -119,16 +119,16 @@ class HttpServer:
 def reply(
     body: object = b"", *, status: int = 200, headers: Mapping[str, str] | None = None, sized: bool = True
 ) -> bytes:
-    """The bytes of an answer; what is not bytes is sent as JSON."""
+    """The bytes of an answer; anything but bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    told = {"Content-Type": "application/json", **(headers or {})}
-    told |= {"Content-Length": str(len(content))} if sized else {"Connection": "close"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    fields = {"Content-Type": "application/json", **(headers or {})}
+    fields |= {"Content-Length": str(len(content))} if sized else {"Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Told\r\n{head}\r\n".encode() + content
 
 
 def always(answer: bytes) -> Script:
-    """The same answer to everything, on a connection that stays open."""
+    """Give the same answer to every request, on a connection that stays open."""
 
     def script(connection: socket.socket, _: Asked) -> bool:
         connection.sendall(answer)
@@ -144,12 +144,12 @@ def shut(connection: socket.socket) -> None:
 
 
 def reset(connection: socket.socket) -> None:
-    """Make the end of this connection a TCP reset."""
+    """Make this connection end with a TCP reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def tunnel(connection: socket.socket, port: int) -> None:
-    """Be a proxy that was asked to CONNECT: carry bytes to a port of this machine and back until one side ends."""
+    """Act as a proxy after CONNECT: pass bytes to a port of this machine and back until one side ends."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as there:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back = Thread(target=_carry, args=(there, connection), daemon=True)

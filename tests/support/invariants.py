@@ -7,8 +7,8 @@ I4: The periods of one id are not empty, do not overlap, touch while it lives, a
 I5: Two versions that touch differ.
 I6: Of two runs against the same state of the API the second rewrites no row.
 I7: ``effective_at`` strictly rises, and is the only source of every bound in the history.
-I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval; what was held once waits
-    for a person's word.
+I8: A deletion implies a proven list, a confirmation, and a passed guard or a used approval; a deletion that was held
+    once needs an approval.
 I9: An image that was there during the whole run is never deleted by it, under any interleaving and any fault.
 I10: An image that returns gets a new version; the old ones stay as they were.
 I11: Sources do not touch each other's rows.
@@ -17,10 +17,10 @@ I13: ``apply(as_of(a), diff(a, b)) = as_of(b)``, ``diff(a, a)`` is empty, and th
 I14: The exit status and the record of a run tell the same truth, after ``kill -9`` too.
 I15: No secret appears in any log, table, report, error or process list.
 
-``check`` looks at one moment (I2 to I8, I12, I14), ``Past`` holds two moments against each other (I10, I13), ``truth``
-(I1) and ``stayed`` (I9) hold the inventory against what the cloud really had, ``story`` what is told of the past against
-itself (I13). All are fast enough to be asked after every step of a long walk. What takes a look at one run before and
-after it, is in ``machine_checks.py``, by the same names.
+``check`` looks at one moment (I2 to I8, I12, I14), ``Past`` compares two moments (I10, I13), ``truth`` (I1) and ``stayed``
+(I9) compare the inventory with what the cloud really had, and ``story`` compares answers about the past with each other
+(I13). All are fast enough to run after every step of a long walk. Checks that compare the tables before and after a run
+are in ``machine_checks.py``, under the same names.
 """
 
 from __future__ import annotations
@@ -39,36 +39,36 @@ from sync.store.connection import Target
 from sync.store.queries.invariants import CONTENTS, violations
 from sync.store.queries.inventory import CONTENT, inventory
 
-_MOST = 5  # rows told of each violation
+_MOST = 5  # rows reported per violation
 
 
 def check(connection: psycopg.Connection[Any]) -> list[str]:
-    """What is wrong with an inventory: one sentence a violated invariant, with the ids or runs concerned."""
+    """The violated invariants, one sentence each, with the ids or runs concerned."""
     return [f"{rule}: {examples}" for rule, _cases, examples in violations(connection)]
 
 
 def truth(
     connection: psycopg.Connection[Any], source: str, images: Iterable[Mapping[str, Any]], moment: datetime
 ) -> list[str]:
-    """How the inventory at a moment differs from the images that the cloud returned (I1).
+    """The differences between the inventory at a moment and the images that the cloud returned (I1).
 
-    Images that the cloud itself calls deleted must not be there.
+    Images that the cloud lists as deleted must not be in the inventory.
     """
-    wanted = {str(given["id"]): canonical(given) for given in images if not _is_dead(given)}
-    found = {row["id"]: canonical(to_json(row, row["extra"])) for row in _state(connection, source, moment)}
+    expected = {str(image["id"]): canonical(image) for image in images if not _is_dead(image)}
+    stored = {row["id"]: canonical(to_json(row, row["extra"])) for row in _state(connection, source, moment)}
     return [
-        *(f"I1: {image_id} is not in the inventory" for image_id in sorted(wanted.keys() - found.keys())),
-        *(f"I1: {image_id} is not in the cloud" for image_id in sorted(found.keys() - wanted.keys())),
+        *(f"I1: {image_id} is not in the inventory" for image_id in sorted(expected.keys() - stored.keys())),
+        *(f"I1: {image_id} is not in the cloud" for image_id in sorted(stored.keys() - expected.keys())),
         *(
-            f"I1: {image_id} is {found[image_id]} and not {wanted[image_id]}"
-            for image_id in sorted(found.keys() & wanted.keys())
-            if found[image_id] != wanted[image_id]
+            f"I1: {image_id} is {stored[image_id]} and not {expected[image_id]}"
+            for image_id in sorted(stored.keys() & expected.keys())
+            if stored[image_id] != expected[image_id]
         ),
     ]
 
 
 def stayed(connection: psycopg.Connection[Any], run: int | None, present: Iterable[str]) -> list[str]:
-    """Which images a run deleted, or never stored, though they were there the whole time (I9).
+    """The images that a run deleted or never stored although they were listed the whole time (I9).
 
     Args:
         connection: to the database.
@@ -85,7 +85,7 @@ def stayed(connection: psycopg.Connection[Any], run: int | None, present: Iterab
 
 
 def story(target: Target, moments: Iterable[datetime]) -> list[str]:
-    """Whether the differences between any two moments lead from one to the other (I13)."""
+    """The moments between which the reported differences do not lead from one to the other (I13)."""
     wrong = []
     moments = sorted(moments)
     with inventory(target) as reading:
@@ -101,7 +101,7 @@ def story(target: Target, moments: Iterable[datetime]) -> list[str]:
 
 
 class Past:
-    """Remembers all that was ever committed, and finds what of it has changed since (I10, I13)."""
+    """Remembers everything that was committed, and finds what has changed since (I10, I13)."""
 
     _LASTING = """
         SELECT 'version ' || id || md5(v::text) FROM inventory.image_versions v
@@ -118,7 +118,7 @@ class Past:
         self._known: set[str] = set()
 
     def check(self, connection: psycopg.Connection[Any]) -> list[str]:
-        """What is no longer as it was at the last check."""
+        """What has changed since the last check."""
         with connection.transaction():
             connection.execute("SET LOCAL TimeZone = 'UTC'")
             now = {str(row[0]) for row in connection.cursor(row_factory=tuple_row).execute(self._LASTING)}
@@ -126,12 +126,12 @@ class Past:
         return [f"I13: the past has changed: {what}" for what in sorted(lost)[:_MOST]]
 
 
-def _is_dead(given: Mapping[str, Any]) -> bool:
-    return given.get("status") == "deleted" or given.get("deleted") in (True, "true")
+def _is_dead(image: Mapping[str, Any]) -> bool:
+    return image.get("status") == "deleted" or image.get("deleted") in (True, "true")
 
 
 def _state(connection: psycopg.Connection[Any], source: str, moment: datetime) -> list[dict[str, Any]]:
-    """The images of a source at a moment, by a query of the tests' own."""
+    """The images of a source at a moment, by an independent query."""
     query = f"""
         SELECT {CONTENTS} FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL AND valid_from <= %(at)s
         UNION ALL SELECT {CONTENTS} FROM inventory.image_versions
@@ -145,7 +145,7 @@ def _snapshot(rows: Iterable[Mapping[Any, Any]]) -> dict[tuple[str, str], dict[s
 
 
 def as_text(value: Any) -> str | None:
-    """A value as ``images_diff`` tells it."""
+    """A value in the form of ``images_diff``."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -158,7 +158,7 @@ def _leads(
     after: dict[tuple[str, str], dict[str, str | None]],
     changes: list[Mapping[Any, Any]],
 ) -> bool:
-    """Whether applying the changes to one state gives the other; of new images only the ids are told."""
+    """Whether applying the changes to one state gives the other; new images are compared by id only."""
     state = {key: dict(row) for key, row in before.items()}
     for change in changes:
         key = (change["source"], change["id"])

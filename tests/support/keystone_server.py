@@ -21,7 +21,7 @@ from simulator_client import send
 REQUIREMENTS = CHECKOUT / "requirements" / "keystone.txt"
 ADMIN = "admin-p4ssword"
 LIFETIME = 7_200  # seconds of a token
-ATTEMPTS = 3  # wrong passwords, and a user is locked
+ATTEMPTS = 3  # wrong passwords lock a user
 _SETTINGS = """
 [DEFAULT]
 log_file = {folder}/keystone.log
@@ -53,10 +53,10 @@ with make_server("127.0.0.1", 0, application) as server:
 
 
 def installed(folder: Path) -> Path:
-    """The Python of an environment with Keystone in it, made once for each list of requirements.
+    """The Python of an environment with Keystone, made once per list of requirements.
 
     Args:
-        folder: where such environments are kept.
+        folder: where these environments are kept.
     """
     made_of = REQUIREMENTS.read_bytes() + sys.version.encode()
     place = folder / hashlib.sha256(made_of).hexdigest()[:16]
@@ -72,10 +72,10 @@ def installed(folder: Path) -> Path:
 
 
 class Keystone:
-    """A running Keystone with one user beside its administrator.
+    """A running Keystone with one user besides its administrator.
 
     Args:
-        python: of an environment that has it.
+        python: the Python of an environment with Keystone.
         folder: for its database and keys.
     """
 
@@ -108,20 +108,20 @@ class Keystone:
         self._token = self._admin_token()
 
     def stop(self) -> None:
-        """End it."""
+        """End the server."""
         self._process.terminate()
         self._process.communicate()
 
     def domain(self, name: str) -> str:
-        """Make a domain; its id."""
+        """Make a domain, and return its id."""
         return str(self._make("domain", {"name": name})["id"])
 
     def project(self, name: str, domain: str) -> str:
-        """Make a project in a domain; its id."""
+        """Make a project in a domain, and return its id."""
         return str(self._make("project", {"name": name, "domain_id": domain})["id"])
 
     def user(self, name: str, password: str, domain: str, *scopes: str) -> str:
-        """Make a user in a domain, with the role of a reader in each of ``domains/ID`` or ``projects/ID``; its id."""
+        """Make a user with the reader role in each of ``domains/ID`` or ``projects/ID``, and return its id."""
         user = str(self._make("user", {"name": name, "password": password, "domain_id": domain})["id"])
         role = self.ask("GET", "/v3/roles?name=reader")["roles"][0]["id"]
         for scope in scopes:
@@ -129,16 +129,16 @@ class Keystone:
         return user
 
     def change_password(self, user: str, password: str) -> None:
-        """Set another password, which kills all tokens of the user."""
+        """Set another password, which revokes all tokens of the user."""
         self.ask("PATCH", f"/v3/users/{user}", {"user": {"password": password}})
 
     def look_up(self, token: str) -> dict[str, Any]:
-        """What Keystone knows of a token; {} if it does not take it."""
-        found: dict[str, Any] = self.ask("GET", "/v3/auth/tokens", subject=token).get("token", {})
-        return found
+        """Keystone's data on a token; {} if the token is invalid."""
+        token_data: dict[str, Any] = self.ask("GET", "/v3/auth/tokens", subject=token).get("token", {})
+        return token_data
 
     def ask(self, method: str, target: str, body: object = None, *, subject: str = "") -> Any:
-        """Ask as the administrator."""
+        """Send a request as the administrator."""
         headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
         reply = send(
             self.url,

@@ -1,6 +1,6 @@
-"""Just so much of kustomize as the manifests in deploy/kubernetes use; whatever else it finds there, it refuses.
+"""The part of kustomize that the manifests in deploy/kubernetes use; anything else there is an error.
 
-So the manifests can be checked where no kubectl is. Where there is one, a test compares.
+With it the manifests can be checked without kubectl; with kubectl, a test compares the two.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ _KNOWN = {"apiVersion", "kind", "resources", "components", "namespace", "images"
 
 
 def resolve(folder: Path) -> list[Manifest]:
-    """The manifests of a kustomization, as `kubectl kustomize` gives them, but for the hash in names of ConfigMaps."""
+    """The manifests that `kubectl kustomize` makes, except for the hash in names of ConfigMaps."""
     own = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert own.keys() <= _KNOWN, f"unknown here: {own.keys() - _KNOWN}"
-    found = [manifest for name in own.get("resources", []) for manifest in _resource(folder / name)]
-    found += [_config_map(folder, given) for given in own.get("configMapGenerator", [])]
-    found += [manifest for name in own.get("components", []) for manifest in resolve(folder / name)]
-    for manifest in found:
+    manifests = [manifest for name in own.get("resources", []) for manifest in _resource(folder / name)]
+    manifests += [_config_map(folder, generator) for generator in own.get("configMapGenerator", [])]
+    manifests += [manifest for name in own.get("components", []) for manifest in resolve(folder / name)]
+    for manifest in manifests:
         if "namespace" in own:
             manifest["metadata"]["namespace"] = own["namespace"]
         for label in own.get("labels", []):
             _label(manifest, label)
         for container in containers(manifest):
             _rename(container, own.get("images", []))
-    return found
+    return manifests
 
 
 def pods(manifest: Manifest) -> Iterator[Manifest]:
-    """The templates of pods in a manifest."""
+    """The pod templates in a manifest."""
     spec = manifest.get("spec", {})
     if "jobTemplate" in spec:
         yield spec["jobTemplate"]["spec"]["template"]
@@ -51,19 +51,19 @@ def _resource(path: Path) -> list[Manifest]:
     return resolve(path) if path.is_dir() else [yaml.safe_load(path.read_text())]
 
 
-def _config_map(folder: Path, given: Manifest) -> Manifest:
-    assert given.keys() == {"name", "files", "options"}
-    metadata = {"name": given["name"], **given["options"]}
-    data = {name: (folder / name).read_text() for name in given["files"]}
+def _config_map(folder: Path, generator: Manifest) -> Manifest:
+    assert generator.keys() == {"name", "files", "options"}
+    metadata = {"name": generator["name"], **generator["options"]}
+    data = {name: (folder / name).read_text() for name in generator["files"]}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-def _label(manifest: Manifest, given: Manifest) -> None:
-    assert given.keys() == {"includeSelectors", "includeTemplates", "pairs"}
-    assert (given["includeSelectors"], given["includeTemplates"]) == (False, True)
+def _label(manifest: Manifest, label: Manifest) -> None:
+    assert label.keys() == {"includeSelectors", "includeTemplates", "pairs"}
+    assert (label["includeSelectors"], label["includeTemplates"]) == (False, True)
     spec = manifest.get("spec", {})
     for place in (manifest, *pods(manifest), *([spec["jobTemplate"]] if "jobTemplate" in spec else [])):
-        place["metadata"].setdefault("labels", {}).update(given["pairs"])
+        place["metadata"].setdefault("labels", {}).update(label["pairs"])
 
 
 def _rename(container: Manifest, images: list[Manifest]) -> None:

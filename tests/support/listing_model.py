@@ -1,4 +1,4 @@
-"""A model of a cloud whose list changes between two answers, and of a reader with several questions in flight."""
+"""A model of a cloud whose list changes between two answers, and of a reader with several requests in flight."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def at(minute: int) -> datetime:
-    """Return a time of creation."""
+    """Return a creation time."""
     return START + timedelta(minutes=minute)
 
 
 def rows(text: str) -> list[Row]:
-    """Return rows from their ids and minutes: "a0 b1"; "?" for a time that cannot be read."""
+    """Return rows from ids and minutes, such as "a0 b1"; "?" is an unreadable time."""
     return [Row(word[0], None if word[1:] == "?" else at(int(word[1:]))) for word in text.split()]
 
 
 def fingerprint(seen: set[Row]) -> int:
-    """Return the same for the same ids."""
+    """Return a value that depends only on the ids."""
     return hash(frozenset(row.id for row in seen))
 
 
 def chance(seed: int) -> Random:
-    """Return a source of chance that is the same in every run."""
+    """Return a random generator with this seed."""
     return Random(seed)
 
 
 @dataclass
 class Cloud:
-    """Rows sorted by time of creation, in each answer as they are at that moment.
+    """Rows sorted by creation time; each answer shows them as they are at that moment.
 
     Attributes:
-        minutes: times of creation of the first rows, in minutes.
+        minutes: creation times of the first rows, in minutes.
         rng: shuffles ties in each answer; None keeps them in the order of their ids.
-        cap: the most rows an answer holds, drawn afresh for each.
-        claim: what the cloud says of the true total.
+        cap: draws the most rows of each answer.
+        claim: turns the true total into the claimed one.
         order: "asc" as asked; "desc", "id" or "shuffled" for a cloud that does not sort as asked.
-        heeds_offset: False for a cloud that answers the first page again and again.
+        heeds_offset: False for a cloud that always answers with the first page.
     """
 
     minutes: Iterable[int]
@@ -73,20 +73,20 @@ class Cloud:
         self.watch()
 
     def watch(self) -> None:
-        """From now on ``alive`` holds the rows that existed the whole time."""
+        """Start to track in ``alive`` the rows that exist the whole time."""
         self.alive = set(self.rows)
 
     def insert(self, minute: int) -> None:
-        """Create an image; its id tells nothing of its time."""
+        """Create an image; its id does not depend on its time."""
         self.born += 1
         self.rows.append(Row(f"{self.born * 7919 % 10007:05}-{self.born}", at(minute)))
 
     def delete(self, place: int) -> None:
-        """Delete an image by its place in the list of those there are."""
+        """Delete the image at this place."""
         self.alive.discard(self.rows.pop(place))
 
     def answer(self, offset: int, limit: int) -> Page:
-        """Answer one question."""
+        """Answer one request."""
         self.requests += 1
         start = offset if self.heeds_offset else 0
         rows = self._sorted()[start : start + min(limit, self.cap())]
@@ -94,7 +94,7 @@ class Cloud:
         claimed = self.claim(true)
         lies, cut = claimed != true, start + len(rows) < true and len(rows) < limit
         if claimed is not None and lies and cut and claimed == end:
-            claimed += 1  # a page cut exactly where a wrong total says the list ends cannot be told from the end
+            claimed += 1  # a page cut exactly at a wrong total looks like the end of the list
         return Page(offset, rows, claimed)
 
     def _sorted(self) -> list[Row]:
@@ -116,7 +116,7 @@ def read(
     change: Callable[[int], object] = lambda _answers: None,
     max_images: int = 2000,
 ) -> tuple[Verdict, set[Row]]:
-    """Read the whole list once: up to ``window`` questions in flight, answered in the order that ``pick`` draws.
+    """Read the whole list once: up to ``window`` requests in flight, answered in the order that ``pick`` draws.
 
     Returns:
         The verdict, and the rows that were seen. ``change`` is called after each answer.
@@ -141,19 +141,19 @@ def read(
 
 @dataclass(frozen=True)
 class Weather:
-    """Everything that may vary about a cloud and its reader.
+    """Everything that varies about a cloud and its reader.
 
     Attributes:
         count: images at the start.
-        span: they were created in so many different minutes.
-        limit: rows asked for.
+        span: in how many different minutes they were created.
+        limit: rows requested per page.
         overlap: of neighbouring pages.
-        window: questions in flight.
+        window: requests in flight.
         churn: chance of changes after an answer.
         cap: "none", "fixed" or "varying".
-        claim: what total says: "true", "missing", or how far it is off.
+        claim: the total: "true", "missing", or how far it is off.
         steady_ties: ties keep their order.
-        seed: of chance.
+        seed: of the random generator.
     """
 
     count: int
@@ -169,7 +169,7 @@ class Weather:
 
 
 def cloud_of(weather: Weather, rng: Random) -> Cloud:
-    """Make the cloud for some weather."""
+    """Make the cloud for these conditions."""
     minutes = [rng.randrange(weather.span) for _ in range(weather.count)]
     least = weather.overlap + 1
     fixed = rng.randint(least, weather.limit)

@@ -1,4 +1,4 @@
-"""The state machine: whatever happens to the clouds, the runs and the database, in any order, the invariants hold."""
+"""The state machine: whatever happens to clouds, runs and database, in any order, the invariants hold."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ OPTIONS = st.fixed_dictionaries(
         "grace": st.sampled_from([0.0, 3600.0, 0.0]),
     }
 )
-LOSSES = (Lose.REQUEST, Lose.REPLY)  # a peer that only falls silent costs each run its whole deadline
+LOSSES = (Lose.REQUEST, Lose.REPLY)  # a silent peer would cost each run its whole deadline
 CONTENTS = ("images", "image_versions", "quarantine", "held_deletions", "missing_images", "findings")
 
 
 class Machine(RuleBasedStateMachine):
-    """Two sources in one database, each with a cloud of its own; every run is judged by the bench.
+    """Two sources in one database, each with its own cloud; the bench checks every run.
 
     Attributes:
         server: where the databases are made.
-        kills: whether real processes are killed, too, which takes a second each.
-        happened: what the examples so far really met, by kind; a machine that meets nothing proves nothing.
+        kills: whether real processes are killed too, which takes a second each.
+        happened: how often the examples so far met each kind of event; without events they prove nothing.
     """
 
     server: ClassVar[Server]
@@ -73,36 +73,36 @@ class Machine(RuleBasedStateMachine):
         apart=st.sampled_from([0, 1]),
         conforming=st.booleans(),
     )
-    def begin(self, **given: Any) -> None:
-        """A new database, and two clouds."""
-        self.bench = Bench(self.server, **given)
+    def begin(self, **worlds_and_options: Any) -> None:
+        """Make a new database and two clouds."""
+        self.bench = Bench(self.server, **worlds_and_options)
         self.admin, self.target, self.accounts = self.bench.admin, self.bench.target, self.bench.accounts
         self.run, self.change = self.bench.run, self.bench.change
 
     def teardown(self) -> None:
-        """Look at the whole past once more."""
+        """Check the whole past once more."""
         if self.bench is not None:
             self.happened.update(self.bench.happened)
             self.bench.close()
 
-    # What happens to the clouds.
+    # Changes of the clouds.
 
     @rule(who=WHO, changes=st.lists(CHANGE, min_size=1, max_size=4))
     def images_change(self, who: str, changes: list[Change]) -> None:
-        """Images come, change, go or come back, a few or many."""
+        """Create, change, delete or restore images, few or many."""
         self.change(who, *changes)
 
     @rule(who=WHO, unstable=st.booleans(), cap=st.sampled_from([8, 12, 20, None]))
     def order_and_cap(self, who: str, unstable: bool, cap: int | None) -> None:  # noqa: FBT001 - drawn
-        """The cloud cuts pages in another way, and orders ties in another."""
+        """Change the page size and the order of ties."""
         listing = self.accounts[who].simulator.listing
         listing.unstable_ties, listing.page_cap = unstable, cap
 
-    # What people do.
+    # Actions of people.
 
     @rule(who=WHO, agreed=st.sampled_from([True, True, True, True, False]))
     def change_filter(self, who: str, agreed: bool) -> None:  # noqa: FBT001 - drawn
-        """The filter in the settings changes; most people accept it."""
+        """Change the filter in the settings; most of the time it is accepted."""
         account = self.accounts[who]
         account.filter = () if account.filter else PRIVATE
         filter = account.settings().filter_query
@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 3), who=WHO, changes=FIRST)
     def approve(self, which: int, who: str, changes: list[Change]) -> None:
-        """A person releases what a run held: exactly that; then a run goes on from there."""
+        """Approve what a run held, check that exactly that is released, and run."""
         before = read_tables(self.admin).rows["held_deletions"]
         waiting = {key for key, case in before.items() if case["closed_at"] is None and case["approved_at"] is None}
         numbers = sorted({key[2] for key in waiting})
@@ -123,17 +123,17 @@ class Machine(RuleBasedStateMachine):
         except UnknownError:
             released = 0
         after = read_tables(self.admin).rows["held_deletions"]
-        meant = {key for key in waiting if key[2] == number}
-        assert released == len(meant)
-        assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == meant
-        assert all(after[key]["approved_at"] is not None for key in meant)
-        source = next((key[0] for key in meant), who)
+        approved = {key for key in waiting if key[2] == number}
+        assert released == len(approved)
+        assert {key for key in after if after[key]["xmin"] != before[key]["xmin"]} == approved
+        assert all(after[key]["approved_at"] is not None for key in approved)
+        source = next((key[0] for key in approved), who)
         self.change(source, *changes)
         self.run(source)
 
     @rule(releasing=WHO, regretted=st.booleans())
     def hold_in_both(self, releasing: str, regretted: bool) -> None:  # noqa: FBT001 - drawn
-        """Much goes in both clouds; what one source held is released, and may be back by then."""
+        """Delete many images in both clouds, release one source's deletions, and perhaps restore the images."""
         for who in self.accounts:
             self.change(who, ("delete", 13))
             self.run(who)
@@ -147,20 +147,20 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-90_000, -3600, 0, 3600, 90_000]))
     def jump(self, seconds: int) -> None:
-        """The database's clock jumps, a day and an hour at most."""
+        """Let the database's clock jump, by up to a day and an hour."""
         set_clock(self.admin, seconds)
 
     # Runs.
 
     @rule(who=WHO, changes=FIRST, midway=MIDWAY)
     def sync(self, who: str, changes: list[Change], midway: dict[int, Change]) -> None:
-        """One run, while the cloud may change between any two answers."""
+        """Run while the cloud may change between any two answers."""
         self.change(who, *changes)
         self.run(who, midway)
 
     @rule(who=WHO, changes=FIRST)
     def sync_twice(self, who: str, changes: list[Change]) -> None:
-        """Two runs of a cloud that stands still: the second changes nothing."""
+        """Run twice on an unchanged cloud: the second run changes nothing."""
         self.change(who, *changes)
         first, second = self.run(who), self.run(who)
         if all(told.record.get("status") == "done" and not told.record["missing"] for told in (first, second)):
@@ -169,46 +169,46 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, changes=FIRST, fault=st.sampled_from(sorted(FAULTS)), nth=st.integers(1, 8), once=st.booleans())
     def sync_with_fault(self, who: str, changes: list[Change], fault: str, nth: int, once: bool) -> None:  # noqa: FBT001
-        """One question is answered badly, or all from one on."""
+        """Run with a fault in one answer, or in all from one on."""
         self.change(who, *changes)
         times = 1 if once else None
         self.run(who, fault=lambda one: one.simulator.faults.add(FAULTS[fault], nth=nth, times=times))
 
     @rule(who=WHO, number=st.integers(1, 3))
     def sync_drained(self, who: str, number: int) -> None:
-        """A few images go before each of some runs: each alone is fine, all within a day are not."""
+        """Delete a few images before each of several runs, which together exceed the daily limit."""
         for _ in range(4):
             self.change(who, ("delete", number))
             self.run(who)
 
     @rule(who=WHO)
     def sync_emptied(self, who: str) -> None:
-        """The cloud shows nothing, as when rights were lost."""
+        """Run on a cloud that shows no image, as without permission."""
         empty = effects.images("empty")
         self.run(who, lie="empty", fault=lambda one: one.simulator.faults.add(empty, times=None))
 
     @rule(who=WHO, kind=st.sampled_from(sorted(TOTALS)), changes=FIRST, midway=MIDWAY)
     def sync_with_wrong_total(self, who: str, kind: str, changes: list[Change], midway: dict[int, Change]) -> None:
-        """The total is not what it should be; what is missing is asked for by name."""
+        """Run with a wrong total; missing images are asked for by id."""
         self.change(who, *changes)
         if self.accounts[who].asks_by_name:
             self.run(who, midway, lie="total", fault=lambda one: one.simulator.faults.add(TOTALS[kind], times=None))
 
     @rule(who=WHO, number=st.integers(1, 3), fault=st.sampled_from(sorted(FAULTS)))
     def sync_unanswered(self, who: str, number: int, fault: str) -> None:
-        """Some images go, and the questions for them are answered badly."""
+        """Delete some images, and let the requests for them fail."""
         self.change(who, ("delete", number))
         self.run(who, fault=lambda one: fail_questions(one, FAULTS[fault]))
 
     @rule(who=WHO, number=st.integers(1, 8))
     def sync_with_hidden(self, who: str, number: int) -> None:
-        """A replica leaves images out of the list; the question by name finds them."""
+        """Run with images hidden from the list that answer by id."""
         if self.accounts[who].asks_by_name:
             self.run(who, lie="hidden", fault=lambda one: hide(one, number))
 
     @rule(who=WHO, number=st.integers(1, 24))
     def sync_lagging(self, who: str, number: int) -> None:
-        """A replica knows nothing yet of some images that were listed lately; neither list nor question shows them."""
+        """Run on a replica that does not show some recently listed images, neither in lists nor by id."""
         account, tables = self.accounts[who], read_tables(self.admin)
         margin = timedelta(seconds=account.settings().grace - 60)
         young = [
@@ -222,7 +222,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, turn=st.integers(0, 1), number=st.sampled_from([4, 24]))
     def sync_stale(self, who: str, turn: int, number: int) -> None:
-        """Of two replicas one shows older contents: where an image came both ways, the newest stands."""
+        """Run on two replicas, one with older contents: of an image shown in both ways the newest is stored."""
         account = self.accounts[who]
         older = account.world.truth()
         self.change(who, ("change", number))
@@ -241,21 +241,21 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, changes=FIRST, nth=st.integers(1, 50), lose=st.sampled_from(LOSSES))
     def sync_with_lost_connection(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:
-        """The connection to the database breaks at the n-th message, before or after the server got it."""
+        """Break the database connection at the n-th message, before or after it arrives."""
         self.change(who, *changes)
         self.bench.strike(nth, lose)
         self.run(who)
 
     @rule(who=WHO, changes=FIRST, nth=st.integers(1, 4), lose=st.sampled_from(LOSSES))
     def sync_with_lost_commit(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:
-        """The connection breaks at one COMMIT: that of the run's start, of a reading, or of all it wrote."""
+        """Break the connection at one COMMIT: of the run's start, of a reading, or of all changes."""
         self.change(who, *changes)
         self.bench.strike(nth, lose, only="COMMIT")
         self.run(who)
 
     @rule(who=WHO, other=WHO, step=st.sampled_from(["known", "live_images", "writing"]), changes=FIRST, midway=MIDWAY)
     def sync_overtaken(self, who: str, other: str, step: str, changes: list[Change], midway: dict[int, Change]) -> None:
-        """A whole run takes place while another one is under way."""
+        """Let a whole run happen during another one."""
 
         def something() -> None:
             self.change(who, *changes)
@@ -265,7 +265,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, changes=FIRST)
     def plan(self, who: str, changes: list[Change]) -> None:
-        """A plan writes nothing, and says what a run then does."""
+        """A plan writes nothing and predicts the next run."""
         self.change(who, *changes)
         before = read_tables(self.admin)
         account = self.accounts[who]
@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, changes=FIRST, at_question=st.booleans(), nth=st.integers(0, 40), often=st.integers(0, 2))
     def kill(self, who: str, changes: list[Change], at_question: bool, nth: int, often: int) -> None:  # noqa: FBT001
-        """A real process is killed, now and then; what is on record is what it wrote."""
+        """Sometimes kill a real process; the record agrees with what it wrote."""
         self.change(who, *changes)
         if self.kills and not often:
             self.bench.run_child(who, nth % 8 + 1 if at_question else nth + 10, at_question=at_question)

@@ -1,4 +1,4 @@
-"""Two sources with a cloud each, one database behind a proxy, and the judgement on every run that is made there."""
+"""Two sources with a cloud each, one database behind a proxy, and the checks of every run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "sh
 
 
 class Bench:
-    """Where runs are made, disturbed and judged.
+    """Makes, disturbs and checks runs.
 
     Args:
         server: where the database will be.
@@ -45,12 +45,12 @@ class Bench:
         options: settings of the first source.
         others: those of the second.
         seed: chooses the images.
-        apart: 0 gives both sources images of the same ids, as public ones are.
-        conforming: whether the database takes backslashes in strings as the standard has it.
+        apart: 0 gives both sources images with the same ids, like public images.
+        conforming: whether the database has standard_conforming_strings on.
 
     Attributes:
-        happened: what was met so far, by kind.
-        tables: as they were before the latest run, or are after it.
+        happened: how often each kind of event was met so far.
+        tables: as they were before the latest run, or after it.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class Bench:
         self.tables = read_tables(self.admin)
 
     def change(self, who: str, *changes: Change) -> None:
-        """Have something happen to the images of a source."""
+        """Change the images of a source."""
         for kind, number in changes:
             CHANGES[kind](self.accounts[who], number)
         self.accounts[who].look()
 
     def strike(self, nth: int, lose: Lose, *, only: str | None = None) -> None:
-        """Break the next run's connection to the database at its n-th message, or the n-th of this statement."""
+        """Break the next run's database connection at its n-th message, or the n-th of this statement."""
         self._proxy.before = Strike(nth, lose, only=only)
 
     def run(
@@ -101,14 +101,14 @@ class Bench:
         fault: Callable[[Account], object] | None = None,
         store: Callable[[Target], Database] = Database,
     ) -> Told:
-        """Run the job for one source, and judge it.
+        """Run the job for one source, and check it.
 
         Args:
             who: the source.
-            midway: what happens to its images just before the n-th question is answered.
+            midway: what happens to its images just before the n-th request is answered.
             lie: what its cloud lies about: "empty", "total", "hidden", "lagging", "stale" or nothing.
             fault: makes its cloud fail.
-            store: makes the database as the run sees it.
+            store: makes the store that the run uses.
         """
         account = self.accounts[who]
         disturbed = bool(fault or lie or store is not Database or isinstance(self._proxy.before, Strike))
@@ -126,14 +126,14 @@ class Bench:
         return told
 
     def run_child(self, who: str, nth: int, *, at_question: bool) -> None:
-        """Run the real program, and kill it at the n-th question to the cloud or message to the database."""
+        """Run the real program, and kill it at the n-th request to the cloud or message to the database."""
         self.tables = read_tables(self.admin)
         child = Child(self.accounts[who], self.target.url)
         midway = {nth: child.kill} if at_question else {}
         if not at_question:
             self._proxy.before = Strike(nth, Lose.REPLY if nth % 2 else Lose.REQUEST, action=child.kill)
         with self.accounts[who].watched(midway) as watch:
-            code, said, printed = child.end()
+            code, result, printed = child.end()
         after = self._settled()
         number = max((n for n in after.runs if n not in self.tables.runs), default=None)
         told = Told(watch, number, self.tables, after, self.tables.now)
@@ -141,14 +141,14 @@ class Bench:
         self.happened["killed"] += code < 0
         _nothing_wrong([f"I15: {secret} is printed" for secret in SECRETS if secret.encode() in printed])
         status = told.record.get("status")
-        if code >= 0 and said.get("run") is not None:
-            assert (said["run"], said["status"]) == (number, status)
+        if code >= 0 and result.get("run") is not None:
+            assert (result["run"], result["status"]) == (number, status)
             assert code == {"done": 0, "withheld": 4, "superseded": 3}.get(str(status), 1)
 
     def sync(
         self, account: Account, store: Callable[[Target], Database]
     ) -> tuple[Outcome | None, ImageSyncError | None]:
-        """The job as the command line runs it: what it returned, or raised."""
+        """Run the job as the command line does; return its outcome or error."""
         try:
             with store(self.target) as database:
                 database.prepare()
@@ -158,7 +158,7 @@ class Bench:
             return None, error
 
     def close(self) -> None:
-        """The past is told as it was, and no secret is in any table; then everything ends."""
+        """Check that the past is unchanged and no secret is in a table; then end everything."""
         try:
             text = repr(read_tables(self.admin).rows)
             flaws = [f"I15: {secret} is stored" for secret in SECRETS if secret in text]
@@ -176,7 +176,7 @@ class Bench:
         return account
 
     def _settled(self) -> Tables:
-        """The tables when no message is lost any more, and no session is busy whose client is gone."""
+        """Read the tables once no message is lost any more and all sessions of ended clients are over."""
         self._proxy.before = _nothing
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'image-sync'"
         around = sum(account.watching for account in self.accounts.values())

@@ -1,6 +1,6 @@
-"""What must hold of one run, seen from outside: its tables before and after, and what its cloud showed meanwhile.
+"""The checks of one run from outside: its tables before and after, and what its cloud showed meanwhile.
 
-By the names of the invariants in ``invariants.py``; here is what the tables at one moment cannot tell.
+They are named after the invariants in ``invariants.py``, and check what the tables at one moment cannot show.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Check = Callable[[Told], Iterator[str]]
 
 
 def check_run(told: Told) -> list[str]:
-    """Every way in which a run did what it must not, in words."""
+    """Every rule that the run broke, in words."""
     checks = _COMMITTED if told.committed else _NOT_COMMITTED
     if told.committed and told.certain and told.watch.still and told.record["proven"]:
         checks += _OF_A_CLOUD_THAT_STOOD_STILL
@@ -29,7 +29,7 @@ def check_run(told: Told) -> list[str]:
 
 
 def _only_what_was_shown(told: Told) -> Iterator[str]:
-    """What is stored was shown during the run, or stood before."""
+    """Everything stored was shown during the run, or was stored before."""
     if told.lie in ("empty", "stale"):
         return
     before = told.before.live(told.source)
@@ -43,7 +43,7 @@ def _only_what_was_shown(told: Told) -> Iterator[str]:
 
 
 def _nothing_written(told: Told) -> Iterator[str]:
-    """A run that did not commit wrote nothing but its record; a source that it met first counts nothing yet."""
+    """A run that did not commit wrote only its record; a source new to it has no committed run."""
     for table, rows in told.before.rows.items():
         now = told.after.rows[table]
         if table == "sources":
@@ -55,7 +55,7 @@ def _nothing_written(told: Told) -> Iterator[str]:
 
 
 def _untouched(told: Told) -> Iterator[str]:
-    """No row was rewritten as it was."""
+    """No row was rewritten unchanged."""
     for table in ("images", "image_versions", "held_deletions", "missing_images", "quarantine", "findings"):
         for key, row in told.before.rows[table].items():
             now = told.after.rows[table].get(key, {})
@@ -64,7 +64,7 @@ def _untouched(told: Told) -> Iterator[str]:
 
 
 def _by_the_clock_of_the_database(told: Told) -> Iterator[str]:
-    """The moment comes from the database, and from the writing transaction."""
+    """The effective moment comes from the database, within the writing transaction."""
     moment = told.record["effective_at"]
     last = told.before.rows["sources"].get((told.source,), {}).get("effective_at")
     next_one = last + timedelta(microseconds=1) if last else None
@@ -73,7 +73,7 @@ def _by_the_clock_of_the_database(told: Told) -> Iterator[str]:
 
 
 def _what_stayed_is_there(told: Told) -> Iterator[str]:
-    """What was there the whole time was not deleted, and is stored if the list was proven."""
+    """Images listed the whole time were not deleted, and are stored if the list was proven."""
     if told.lie == "empty":
         return
     if wrong := told.gone & told.watch.throughout() - told.dead:
@@ -83,7 +83,7 @@ def _what_stayed_is_there(told: Told) -> Iterator[str]:
 
 
 def _what_stayed_was_listed(told: Told) -> Iterator[str]:
-    """A proven list shows everything that was in it the whole time."""
+    """A proven list shows everything that was listed the whole time."""
     if not told.record["proven"] or told.lie or told.record["retries"] or not told.asked_by_name:
         return
     if missed := _steady(told) - told.watch.listed():
@@ -91,7 +91,7 @@ def _what_stayed_was_listed(told: Told) -> Iterator[str]:
 
 
 def _kept_as_it_was(told: Told) -> Iterator[str]:
-    """Where content changed or an image went, its last version was closed as it was."""
+    """If content changed or an image was deleted, its last version was closed unchanged."""
     for key, row in told.before.images.items():
         if row["deleted_at"] is None and _lasting(told.after.images.get(key, {})) != _lasting(row):
             version = told.after.versions.get((*key, row["valid_from"]))
@@ -102,12 +102,12 @@ def _kept_as_it_was(told: Told) -> Iterator[str]:
 
 
 def _lasting(row: Row) -> Row:
-    """A row of an image without what may change while its content stays."""
+    """The row of an image without what may change while its content stays."""
     return {name: value for name, value in row.items() if name not in ("xmin", "listed_since")}
 
 
 def _accounted(told: Told) -> Iterator[str]:
-    """I8: a live image that a proven list lacked is still there, unconfirmed, pending or held, on record."""
+    """I8: a live image that a proven list lacked is recorded as still there, unconfirmed, pending or held."""
     if not told.record["proven"]:
         return
     missing, held = told.after.missing(told.source), told.after.open_cases(told.source).keys()
@@ -119,11 +119,11 @@ def _accounted(told: Told) -> Iterator[str]:
 
 
 def _graceful(told: Told) -> Iterator[str]:
-    """I8: nothing is believed gone before its grace is over, by the clock of the database."""
+    """I8: nothing is deleted before its grace is over, by the database's clock."""
     grace = timedelta(seconds=told.watch.account.settings().grace)
     for name in told.gone - told.dead:
         since = told.before.images[told.source, name]["listed_since"]
-        is_set_back = told.clock < since - grace  # by so much that it says nothing of a replica
+        is_set_back = told.clock < since - grace  # so far that the grace does not apply
         if since + grace > told.record["effective_at"] and not is_set_back:
             yield f"{name} was deleted, and its grace lasts until {since + grace}"
 
@@ -136,29 +136,29 @@ def _others(told: Told) -> Iterator[str]:
 
 
 def _updated(told: Told) -> Iterator[str]:
-    """The record counts what was updated: the one part of the sum that the tables alone cannot tell exactly."""
+    """The record counts the updated images, which the tables alone cannot show exactly."""
     contents = [key for key in told.before.images if key[0] == told.source and _rewritten(told, key)]
     if told.record["updated"] != len(contents):
         yield f"{told.record['updated']} updated are on record, and {len(contents)} were"
 
 
 def _record(told: Told) -> Iterator[str]:
-    """What the run said and what is on record are the same."""
+    """The run's result agrees with its record."""
     if told.outcome is not None:
-        said = told.outcome.as_json() | {"effective_at": told.outcome.effective_at}
-        for name, value in said.items():
+        result = told.outcome.as_json() | {"effective_at": told.outcome.effective_at}
+        for name, value in result.items():
             if name in told.record and told.record[name] != value:
                 yield f"it said {name} {value}, and {told.record[name]} is on record"
         if told.outcome.exit_code != {"done": 0, "withheld": 4}.get(told.record.get("status", "")):
             yield f"it ends with {told.outcome.exit_code}, and {told.record.get('status')} is on record"
     elif isinstance(told.error, ImageSyncError) and told.error.run is not None:
-        found = (told.record.get("status"), told.record.get("error"))
-        if found != (_status(told.error), type(told.error).__name__):
-            yield f"it raised {told.error!r}, and {found} is on record"
+        recorded = (told.record.get("status"), told.record.get("error"))
+        if recorded != (_status(told.error), type(told.error).__name__):
+            yield f"it raised {told.error!r}, and {recorded} is on record"
 
 
 def _standing(told: Told) -> Iterator[str]:
-    """A failed run wrote nothing, and no run before a committed one is said to be under way."""
+    """A failed run wrote nothing, and no run before a committed one is recorded as running."""
     if told.error is not None and told.committed:
         yield f"it raised {told.error!r}, and yet it wrote"
     if told.error is not None and told.certain and not isinstance(told.error, FilterChangedError):
@@ -169,9 +169,9 @@ def _standing(told: Told) -> Iterator[str]:
 
 
 def _secrets(told: Told) -> Iterator[str]:
-    """No secret is in what it said, raised or put on record."""
-    said = repr((told.error, getattr(told.error, "__notes__", ()), told.outcome, told.record))
-    yield from (f"{secret} was told" for secret in SECRETS if secret in said)
+    """No secret is in the result, the error or the record."""
+    text = repr((told.error, getattr(told.error, "__notes__", ()), told.outcome, told.record))
+    yield from (f"{secret} was told" for secret in SECRETS if secret in text)
 
 
 _ALWAYS: tuple[tuple[str, Check], ...] = (
@@ -208,14 +208,14 @@ def _status(error: BaseException) -> str:
 
 
 def _rewritten(told: Told, key: tuple[Any, ...]) -> bool:
-    """Its content is another, and it did not come back."""
+    """Whether its content changed and it was not restored."""
     before, after = told.before.images[key], told.after.images[key]
     back = before["deleted_at"] is not None and after["deleted_at"] is None
     return not back and told.before.content("images", key) != told.after.content("images", key)
 
 
 def _steady(told: Told) -> set[str]:
-    """The ids that were shown the whole time, fit to be stored, in one way at a time."""
+    """The ids that were shown the whole time, storable, with one content at a time."""
     shown = told.watch.throughout() & {name for name in told.watch.states[0] if name}
     return {name for name in shown if _clear(told, [state.get(name, ()) for state in told.watch.states])}
 
@@ -224,7 +224,7 @@ def _clear(told: Told, states: list[Sequence[Shown]]) -> bool:
     if not all(len(shown) == 1 and _storable(told, shown[0]) for shown in states):
         return False
     ways = {shown[0].text: updated(shown[0]) for shown in states}
-    return len(set(ways.values())) == len(ways)  # else the list may contradict itself, and neither way is believed
+    return len(set(ways.values())) == len(ways)  # else the contents may tie, and neither is believed
 
 
 def _storable(told: Told, shown: Shown) -> bool:

@@ -1,4 +1,4 @@
-"""The real program as a process of its own, that can be killed at any message or question."""
+"""The real program as a process that can be killed at any message or request."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Child:
 
     def __init__(self, account: Account, url: str) -> None:
         source = {"SOURCE": account.name, "ENDPOINT": account.simulator.url, "FILTER": urlencode(account.filter)}
-        given = source | {name.upper(): str(value) for name, value in account.options.items()}
-        settings = {f"IMAGE_SYNC_{name}": value for name, value in given.items() if value}
+        options = source | {name.upper(): str(value) for name, value in account.options.items()}
+        settings = {f"IMAGE_SYNC_{name}": value for name, value in options.items() if value}
         settings |= {"IMAGE_SYNC_TOKEN": TOKEN, "IMAGE_SYNC_DATABASE_URL": url, "IMAGE_SYNC_LOG_LEVEL": "debug"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sync", "run", "--format", "json"],
@@ -43,8 +43,8 @@ class Child:
         os.kill(self.process.pid, signal.SIGKILL)
 
     def end(self) -> tuple[int, dict[str, Any], bytes]:
-        """Wait until it ended: exit code, what it told of its run, and all it printed."""
+        """Wait until it ended; return its exit code, its result, and all its output."""
         out, err = self.process.communicate(timeout=60)
         code = self.process.returncode
-        told = json.loads(out) if out and code >= 0 else {}
-        return code, told[0] if isinstance(told, list) else told, out + err + self.command
+        result = json.loads(out) if out and code >= 0 else {}
+        return code, result[0] if isinstance(result, list) else result, out + err + self.command

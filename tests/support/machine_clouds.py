@@ -1,4 +1,4 @@
-"""A simulated cloud account for the state machine, and what it showed while a run was reading it."""
+"""A simulated cloud account for the state machine, and a record of what it showed while a run was reading it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Shown:
     """One image as the cloud shows it at one moment.
 
     Attributes:
-        id: its id, or None where no one can read it.
-        text: its content, the same for whatever is to be read as equal.
-        dead: the cloud itself calls it deleted.
-        readable: it can be stored as an image.
-        private: it is in the one filter the machine uses.
+        id: its id, or None if it is unreadable.
+        text: its content, equal for documents with the same meaning.
+        dead: the cloud lists it as deleted.
+        readable: whether it can be stored as an image.
+        private: whether it is in the one filter of the state machine.
     """
 
     id: str | None
@@ -53,7 +53,7 @@ State = Mapping[str | None, Sequence[Shown]]
 
 
 def content(document: Mapping[str, Any]) -> str:
-    """The content of an image, the same for whatever is to be read as equal."""
+    """The content of an image, equal for documents with the same meaning."""
     return json.dumps(canonical(document), default=lambda moment: moment.astimezone(UTC).isoformat(), sort_keys=True)
 
 
@@ -81,10 +81,10 @@ class Watch:
     """What a cloud showed from one moment on.
 
     Attributes:
-        states: one for each moment at which that may have changed.
-        first: number of the last event in the cloud's journal before.
+        states: what it showed at each moment at which that may have changed.
+        first: number of the last earlier event in the cloud's journal.
         account: whose cloud it is.
-        midway: what is done just before the given questions are answered.
+        midway: what is done just before the requests of these numbers are answered.
     """
 
     account: Account
@@ -95,7 +95,7 @@ class Watch:
 
     @property
     def still(self) -> bool:
-        """Nothing changed."""
+        """Whether nothing changed."""
         return all(state == self.states[0] for state in self.states)
 
     def throughout(self) -> set[str]:
@@ -104,18 +104,18 @@ class Watch:
         return journal.present_throughout(self.first, journal.seq)
 
     def listed(self) -> set[str]:
-        """The ids that came in the last reading of the list."""
+        """The ids in the last reading of the list."""
         answers = [each for each in self.account.world.journal.answers(self.first) if "limit=" in _query(each)]
         starts = [n for n, each in enumerate(answers) if _query(each).endswith("offset=0")]
         return {name for each in answers[starts[-1] if starts else 0 :] for name in each.ids}
 
     def ever_listed(self) -> set[str]:
-        """The ids that came in any answer of any reading."""
+        """The ids in any answer of any reading."""
         answers = self.account.world.journal.answers(self.first)
         return {name for each in answers if "limit=" in _query(each) for name in each.ids}
 
     def asked_in_vain(self) -> set[str]:
-        """The ids that were asked for by name and not found."""
+        """The ids that were asked for by id and not found."""
         answers = self.account.world.journal.answers(self.first)
         questions = [_query(each) for each in answers if each.detail["status"] == 200 and not each.ids]
         return {query.removeprefix("id=") for query in questions if query.startswith("id=")}
@@ -127,9 +127,9 @@ class Account:
 
     Attributes:
         name: of the source.
-        options: its settings, but for name, endpoint, credentials and filter.
+        options: its settings, except name, endpoint, credentials and filter.
         filter: its filter.
-        put: keys of the images that were put there one by one.
+        put: keys of the records that were added one by one.
     """
 
     name: str
@@ -155,11 +155,11 @@ class Account:
 
     @property
     def asks_by_name(self) -> bool:
-        """Every missing image is asked for by name, however many there are."""
+        """Whether every missing image is asked for by id, however many there are."""
         return bool(self.settings().max_single_confirms == max(MAX_SINGLE_CONFIRMS))
 
     def settings(self) -> settings.Source:
-        """Its settings as a person would make them."""
+        """Its settings."""
         token = settings.Token(token=Secret(TOKEN))
         return settings.Source(
             name=self.name,
@@ -171,16 +171,16 @@ class Account:
 
     def shows(self) -> State:
         """What it shows now."""
-        found: dict[str | None, list[Shown]] = {}
+        by_id: dict[str | None, list[Shown]] = {}
         with self.world.lock:
             for entry in self.world.entries():
                 shown = _shown(entry.body)
-                found.setdefault(shown.id, []).append(shown)
-        return found
+                by_id.setdefault(shown.id, []).append(shown)
+        return by_id
 
     @contextmanager
     def watched(self, midway: Mapping[int, Callable[[], object]]) -> Iterator[Watch]:
-        """Note what it shows while a run reads it; in the end nothing goes wrong any more."""
+        """Record what it shows while a run reads it, and remove all faults at the end."""
         watch = Watch(self, midway, self.world.journal.seq, [self.shows()])
         self._watches.append(watch)
         self.simulator.faults.before_answer = lambda _request: self._heed_question(watch)
@@ -192,7 +192,7 @@ class Account:
             self._watches.remove(watch)
 
     def look(self) -> None:
-        """Note what it shows now, as something may have happened."""
+        """Record what it shows now."""
         for watch in self._watches:
             watch.states.append(self.shows())
 
@@ -203,7 +203,7 @@ class Account:
             self.look()
 
     def tie(self, count: int) -> None:
-        """New images, all created at the same moment as one that was there before."""
+        """Create images with the creation time of one that exists."""
         moments = [entry.created for entry in self.world.entries() if entry.created > 0]
         created = datetime(2026, 1, 1, tzinfo=UTC)
         if moments:
@@ -212,7 +212,7 @@ class Account:
             self._put(self._document(created))
 
     def spoil(self, kind: str, *, known: bool) -> None:
-        """A record that cannot be stored; under the id of a good one, or under a new one."""
+        """Add a record that cannot be stored, under the id of a valid image or a new one."""
         document = self._some() if known else None
         document = dict(document or self._document(self.world.now))
         if kind == "no object":
@@ -225,7 +225,7 @@ class Account:
         self._put(document)
 
     def contradict(self, *, newer: bool) -> None:
-        """A second record beside a good one, of the same id and other content."""
+        """Add a second record with the id of a valid image and other content."""
         document = self._some()
         if document is not None:
             later = datetime.fromisoformat(str(document["updated_at"])) + timedelta(hours=1)
@@ -233,7 +233,7 @@ class Account:
             self._put(document | again | ({"updated_at": stamp(later)} if newer else {}), twice=True)
 
     def edit(self, count: int) -> None:
-        """One field of some images changes, and ``updated_at`` does not tell."""
+        """Change one field of some images without changing ``updated_at``."""
         for document in filter(None, (self._some() for _ in range(count))):
             field = self._rng.choice([each for each in FIELDS if each.api not in _FIXED])
             value = document.get(field.api)
@@ -248,13 +248,13 @@ class Account:
                 self._put(document | {"x_new": {"depth": [self._rng.randrange(1000)]}})
 
     def bury(self) -> None:
-        """A live image that the cloud itself now lists as deleted."""
+        """Let the cloud list a live image as deleted."""
         document = self._some()
         if document is not None:
             self._put(document | {"status": "deleted", "deleted": True, "deleted_at": stamp(self.world.now)})
 
     def take_back(self, count: int) -> None:
-        """Some of what was put there is gone again."""
+        """Remove some of the records that were added."""
         for _ in range(min(count, len(self.put))):
             self.world.remove(self.put.pop(self._rng.randrange(len(self.put))))
 

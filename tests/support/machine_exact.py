@@ -1,4 +1,4 @@
-"""What is stored after an undisturbed and proven run of a cloud that stood still: exactly what it showed."""
+"""After an undisturbed, proven run on an unchanged cloud, exactly what the cloud showed is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from machine_told import Told
 
 
 def exact(told: Told) -> Iterator[str]:
-    """I1: everything is as the cloud showed it."""
+    """I1: every image is stored as the cloud showed it."""
     shows, before = told.watch.states[-1], told.before.live(told.source)
     after = told.after.live(told.source)
     record = told.record
@@ -28,16 +28,16 @@ def exact(told: Told) -> Iterator[str]:
 
 
 def returned(told: Told) -> Iterator[str]:
-    """I8: what came back does not wait to be deleted."""
+    """I8: an image that returned has no waiting deletion."""
     shows = told.watch.states[-1]
     for name in told.after.open_cases(told.source):
-        shown = shows.get(name, ())  # where it contradicts itself, neither content may be believed
+        shown = shows.get(name, ())  # if the contents tie, neither is believed
         if len(shown) == 1 and shown[0].readable and not shown[0].dead:
             yield f"{name} is there, and its deletion still waits"
 
 
 def confirmed(told: Told) -> Iterator[str]:
-    """I8: whatever proves a list proves the one that confirms, too, so that nothing is left unconfirmed."""
+    """I8: whatever proves a list also proves the one that confirms it, so nothing stays unconfirmed."""
     shows = told.watch.states[-1]
     is_plain = all(name and len(shown) == 1 and shown[0].readable for name, shown in shows.items())
     can_count = told.watch.account.settings().max_read_attempts > 1 and not told.filter
@@ -46,7 +46,7 @@ def confirmed(told: Told) -> Iterator[str]:
 
 
 def unread(told: Told) -> Iterator[str]:
-    """I12: what cannot be read is kept."""
+    """I12: every unreadable record is quarantined."""
     kept = {row["id"] for row in told.after.rows["quarantine"].values() if row["source"] == told.source}
     for name, shown in told.watch.states[-1].items():
         if name not in kept and any(not one.readable and (one.private or not told.filter) for one in shown):
@@ -61,13 +61,13 @@ def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | N
         return {None}
     asked = told.asked_by_name and not told.nameless(told.watch.states[-1])
     if before and len(shown) == len(outside) == len(good) == 1 and asked:
-        # What is outside of the filter is there all the same; if the cloud calls it deleted, it may go at once.
+        # An image outside the filter still exists; if the cloud lists it as deleted, it may be deleted at once.
         return {before, None} if good[0].dead else {good[0].text}
     if outside or len(good) < len(shown):  # asked for by name, or beside something unreadable
         texts = {None if one.dead else one.text for one in good}
         return {before, *texts} if before or len(outside) < len(shown) else {None}
     stored = [Shown("", before, dead=False, readable=True, private=True)] if before else []
-    others = stored if len({one.text for one in good}) > 1 else []  # where a list contradicts itself
+    others = stored if len({one.text for one in good}) > 1 else []  # if the list contradicts itself
     newest = max(updated(one) for one in (*good, *others))
     chosen = {one.text: one for one in (*others, *good) if updated(one) == newest}
     if len(chosen) > 1:
@@ -77,5 +77,5 @@ def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | N
 
 
 def updated(shown: Shown) -> str:
-    """When the image was last changed, by its own word."""
+    """When the image was last changed, by its own field."""
     return str(json.loads(shown.text).get("updated_at"))

@@ -1,4 +1,4 @@
-"""What the state machine lets go wrong between the job and its cloud, and where it lets another run come between."""
+"""Faults between the job and its cloud for the state machine, and the points at which another run may intervene."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TOTALS: dict[str, Effect] = {
 
 
 class Strike:
-    """Lets the connection to the database break at the n-th message of the job.
+    """Breaks the database connection at the n-th message of the job.
 
     Args:
         nth: 1 is the next message.
@@ -70,7 +70,7 @@ class Strike:
 
 
 def hide(account: Account, count: int) -> None:
-    """Leave some images out of every list; who asks for them by name is told the truth."""
+    """Leave some images out of every list, but not out of answers by id."""
     ids = [name for name in account.shows() if name][:count]
 
     def ask(query: Query) -> Query:
@@ -81,7 +81,7 @@ def hide(account: Account, count: int) -> None:
 
 
 def fail_questions(account: Account, effect: Effect) -> None:
-    """Answer badly who asks by name for an image that is gone."""
+    """Let requests by id for images that are gone fail."""
     account.simulator.faults.add(
         Effect(
             f"{effect.name} by name",
@@ -94,13 +94,13 @@ def fail_questions(account: Account, effect: Effect) -> None:
 
 
 def lag(account: Account, ids: Iterable[str]) -> None:
-    """Leave images out of every list and every answer by id, as a replica does that does not know them yet."""
+    """Leave images out of every list and every answer by id, like a replica that does not know them yet."""
     unseen = frozenset(ids)
     account.simulator.faults.add(Effect("lag", ask=lambda query: replace(query, hidden=unseen)), times=None)
 
 
 class Stale:
-    """Answers every second time with older contents of some images, as a replica does that lags behind another.
+    """Gives older contents of some images in every second answer, like a replica that lags behind another.
 
     Args:
         older: the older images, by id.

@@ -1,4 +1,4 @@
-"""Through which doors a deletion went: a proven list, a question by name, the guard or a person's word."""
+"""What a deletion needs: a proven list, a confirmation by id, and the guard's permission or an approval."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sync import wiring
 
 
 def guarded(told: Told) -> Iterator[str]:
-    """I8: every deletion went through all of its doors."""
+    """I8: every deletion met all conditions."""
     yield from _sure(told)
     yield from _within_limits(told)
     yield from _of_the_same_filter(told)
 
 
 def _sure(told: Told) -> Iterator[str]:
-    """Nothing goes by an empty list, by one whose records bear no id, or without being asked for by name."""
+    """Nothing is deleted by an empty list, by one with nameless records, or without a confirmation."""
     if told.lie == "empty":
         if told.gone - _approved(told):
             yield f"{told.gone - _approved(told)} were deleted by an empty list"
@@ -31,7 +31,7 @@ def _sure(told: Told) -> Iterator[str]:
 
 
 def _within_limits(told: Told) -> Iterator[str]:
-    """More than the limits goes only if a person said so, and what is held was beyond them, now or before."""
+    """Deletions beyond the limits need an approval, and only those beyond the limits are held."""
     record, waiting = told.record, told.before.open_cases(told.source).keys() - _approved(told)
     deleted = {key[1] for key, row in told.after.images.items() if row["deleted_run"] == told.number}
     unasked = deleted - _approved(told)
@@ -49,7 +49,7 @@ def _within_limits(told: Told) -> Iterator[str]:
 
 
 def _of_the_same_filter(told: Told) -> Iterator[str]:
-    """What left the filter is not gone: a run with another filter than the inventory's does not write."""
+    """A run with another filter than the inventory's does not write."""
     stored = told.before.rows["sources"].get((told.source,), {}).get("filter", told.filter)
     if stored != told.filter:
         yield f"it ran with the filter {told.filter!r}, and the inventory was made with {stored!r}"
@@ -59,7 +59,7 @@ def _approved(told: Told) -> set[str]:
     return {name for name, case in told.before.open_cases(told.source).items() if case["approved_at"] is not None}
 
 
-def _beyond_limits(told: Told, wanted: int) -> bool:
+def _beyond_limits(told: Told, deletions: int) -> bool:
     limits, live = wiring.source_of(told.watch.account.settings()).limits, len(told.before.live(told.source))
     since = told.record["effective_at"] - timedelta(hours=24)
     day = sum(
@@ -67,8 +67,8 @@ def _beyond_limits(told: Told, wanted: int) -> bool:
         for run in told.before.runs.values()
         if run["source"] == told.source and run["effective_at"] is not None and run["effective_at"] > since
     )
-    return _beyond(wanted, live, limits.images, limits.percent) or _beyond(
-        wanted + day, live + day, limits.day_images, limits.day_percent
+    return _beyond(deletions, live, limits.images, limits.percent) or _beyond(
+        deletions + day, live + day, limits.day_images, limits.day_percent
     )
 
 

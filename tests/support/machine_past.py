@@ -1,4 +1,4 @@
-"""The past as the product tells it: ``as-of`` and ``diff``, held against what was noted when it was the present."""
+"""``as-of`` and ``diff`` compared with what was recorded when each moment was the present."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sync.domain.fields import FIELDS
 from sync.store.connection import Target
 from sync.store.queries.inventory import Row, inventory
 
-_COMPARED = 4  # of the moments, each with each
-_ASKED = 8  # of the moments, spread over the whole past
+_COMPARED = 4  # moments compared, each with each
+_ASKED = 8  # moments checked, spread over the whole past
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What a run of a source met, and what was stored right after it took effect.
+    """What a source's cloud showed during a run, and what was stored right after it took effect.
 
     Attributes:
         source: its name.
@@ -46,7 +46,7 @@ def check_past(tables: Tables, past: Sequence[Moment]) -> list[str]:
 
 
 def check_last_seen(tables: Tables, number: int | None, past: Sequence[Moment]) -> list[str]:
-    """I7: the moment at which a deleted image was last seen is that of a run whose cloud had it."""
+    """I7: a deleted image was last seen by a run whose cloud had it."""
     shown = {(moment.source, moment.at): moment.shown for moment in past}
     return [
         f"I7: {row['id']} was last seen by a run at {row['last_seen_at']}, whose cloud did not have it"
@@ -56,12 +56,12 @@ def check_last_seen(tables: Tables, number: int | None, past: Sequence[Moment]) 
 
 
 def check_told_past(target: Target, past: Sequence[Moment]) -> list[str]:
-    """I13: what the product tells of the past is what was noted, and its differences lead from one to the next."""
-    with inventory(target) as found:
+    """I13: answers about the past equal what was recorded, and differences lead from one to the next."""
+    with inventory(target) as reading:
         wrong = [
             f"I13: as-of tells another story of source {moment.source} at {moment.at}"
             for moment in past[:: len(past) // _ASKED + 1]
-            if {row["id"]: _known(row) for row in found.as_of(moment.at, moment.source)} != _without_extra(moment)
+            if {row["id"]: _known(row) for row in reading.as_of(moment.at, moment.source)} != _without_extra(moment)
         ]
     return wrong + story(target, [moment.at for moment in past[-_COMPARED:]])
 

@@ -26,8 +26,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "missing_images": ("source", "id", "since"),
     "findings": ("source", "kind", "subject"),
 }
-# Names that are not qualified find this clock before PostgreSQL's own: the database of the machine can be ahead of its
-# processes or behind them, and jump.
+# Unqualified names find this clock before PostgreSQL's own, so that the database's clock can differ from that of its
+# processes, and jump.
 CLOCK = """
 CREATE SCHEMA clock;
 CREATE TABLE clock.ahead (seconds double precision NOT NULL);
@@ -38,19 +38,19 @@ CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATIL
 
 
 def give_clock(connection: psycopg.Connection[Any], database: str) -> None:
-    """Have new sessions of a database read a clock that ``set_clock`` sets."""
+    """Make new sessions of a database use a clock that ``set_clock`` sets."""
     connection.execute(CLOCK)
     connection.execute(f"ALTER DATABASE {database} SET search_path = clock, pg_catalog")  # type: ignore[arg-type]
 
 
 def set_clock(connection: psycopg.Connection[Any], seconds: float) -> None:
-    """Set the clock ahead of the real one; behind it, if negative."""
+    """Set the clock ahead of the real one, or behind it if negative."""
     connection.execute("UPDATE clock.ahead SET seconds = %s", [seconds])
 
 
 @dataclass
 class Tables:
-    """Every row of every table, with the ``xmin`` that tells when it was last written.
+    """Every row of every table, with the ``xmin`` that shows when it was last written.
 
     Attributes:
         rows: by table and primary key.
@@ -95,7 +95,7 @@ class Tables:
         return dict(past + now)
 
     def content(self, table: str, key: tuple[Any, ...]) -> str:
-        """The content of an image or a version, as the cloud would send it."""
+        """The content of an image or a version, as the cloud would return it."""
         texts = self._texts
         if (table, key) not in texts:
             row = self.rows[table][key]
@@ -104,12 +104,12 @@ class Tables:
         return texts[table, key]
 
     def missing(self, source: str) -> dict[str, str]:
-        """What is on record of the live images of a source that its last proven list lacked, by id."""
+        """The states of a source's live images that its last proven list lacked, by id."""
         rows = self.rows["missing_images"].values()
         return {row["id"]: row["state"] for row in rows if row["source"] == source and row["ended_at"] is None}
 
     def open_cases(self, source: str) -> dict[str, Row]:
-        """Withheld deletions of a source that still wait, by id."""
+        """The held deletions of a source that still wait, by id."""
         rows = self.rows["held_deletions"].values()
         return {row["id"]: row for row in rows if row["source"] == source and row["closed_at"] is None}
 
@@ -130,17 +130,17 @@ class Tables:
 
 
 def read_tables(connection: psycopg.Connection[Any]) -> Tables:
-    """Read all of them."""
+    """Read all tables."""
     with connection.cursor(row_factory=dict_row) as cursor:
         now = cursor.execute("SELECT clock.clock_timestamp() AS now").fetchone()
         assert now is not None
         tables = Tables(now["now"])
         for table, key in KEYS.items():
-            found = cursor.execute(f"SELECT *, xmin::text FROM inventory.{table}").fetchall()  # type: ignore[arg-type]
-            tables.rows[table] = {tuple(row[name] for name in key): row for row in found}
+            rows = cursor.execute(f"SELECT *, xmin::text FROM inventory.{table}").fetchall()  # type: ignore[arg-type]
+            tables.rows[table] = {tuple(row[name] for name in key): row for row in rows}
     return tables
 
 
 def plain(rows: Iterable[Row]) -> list[Row]:
-    """Rows without the mark of who wrote them."""
+    """Rows without their ``xmin``."""
     return [{name: value for name, value in row.items() if name != "xmin"} for row in rows]

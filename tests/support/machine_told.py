@@ -17,15 +17,15 @@ class Told:
     """One run.
 
     Attributes:
-        watch: what its cloud showed meanwhile.
-        number: of its record, or None where there is none.
-        before: the tables when no other run could still come between.
+        watch: what its cloud showed during the run.
+        number: of its record; None without one.
+        before: the tables just before the run.
         after: the tables now.
-        clock: by the database, before it began.
+        clock: the database's clock before the run.
         outcome: what it returned.
-        error: what it raised; neither of the two is there if it was killed.
+        error: what it raised; a killed run has neither outcome nor error.
         lie: what its cloud lied about; see ``test_state_machine``.
-        certain: nothing was done to it, and its cloud showed the truth.
+        certain: whether it was undisturbed and its cloud showed the truth.
     """
 
     watch: Watch
@@ -40,7 +40,7 @@ class Told:
 
     @property
     def source(self) -> str:
-        """Name of its source."""
+        """The name of its source."""
         return self.watch.account.name
 
     @property
@@ -55,12 +55,12 @@ class Told:
 
     @property
     def committed(self) -> bool:
-        """It wrote."""
+        """Whether it committed."""
         return self.record.get("effective_at") is not None
 
     @property
     def gone(self) -> set[str]:
-        """The ids that it marked deleted."""
+        """The ids that it marked as deleted."""
         return self.before.live(self.source).keys() - self.after.live(self.source).keys()
 
     @property
@@ -70,15 +70,15 @@ class Told:
 
     @property
     def dead(self) -> set[str]:
-        """The ids that its cloud itself called deleted at some moment."""
+        """The ids that its cloud listed as deleted at some moment."""
         shows = [shown for state in self.watch.states for shown in state.items()]
         return {name for name, shown in shows if name and any(one.dead for one in shown)}
 
     def nameless(self, state: State) -> bool:
-        """The list held a record that bears no id, so that nothing is asked for by name."""
+        """Whether the list had a record without an id, so that nothing is asked for by id."""
         return any(shown.private or not self.filter for shown in state.get(None, ()))
 
     @property
     def asked_by_name(self) -> bool:
-        """What was missing was asked for by name, not looked for in a second list."""
+        """Whether missing images were asked for by id instead of in a second list."""
         return bool(self.record["missing"] <= self.watch.account.settings().max_single_confirms)

@@ -1,8 +1,9 @@
-"""A TCP proxy in front of PostgreSQL that sees each statement pass, and can lose it, or its answer, or fall silent."""
+"""A TCP proxy in front of PostgreSQL that sees each statement, and can lose it or its answer, or fall silent."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -12,13 +13,14 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-_START = 8  # bytes of the length and the code that a first message begins with
+FENCE = "epoch = epoch + 1"  # in the statement that begins the writing transaction of a run
+_START = 8  # bytes: length and code at the beginning of the first message
 _KEY = b"K"  # the server tells its process id
-_TELLING = {b"Q": 0, b"P": 1}  # messages that hold a statement, and how many names stand before it
+_TELLING = {b"Q": 0, b"P": 1}  # messages with a statement, and how many names come before it
 
 
 class Lose(Enum):
-    """What is lost on the way; the connection breaks then, or stays open and nothing passes any more."""
+    """What is lost; afterwards the connection breaks, or stays open and silent."""
 
     REQUEST = "the statement never arrives"
     REPLY = "the statement is carried out, and its answer never comes"
@@ -34,21 +36,43 @@ class Passing:
 
     Attributes:
         statement: its SQL; "" for the rows of a COPY.
-        pid: the process of the server that will carry it out.
+        pid: the server process that will run it.
     """
 
     def __init__(self, statement: str, pid: int) -> None:
         self.statement, self.pid = statement, pid
 
 
+def lose_once(pattern: str, lose: Lose, also: Callable[[], None] = lambda: None) -> Hook:
+    """A hook that loses the first matching statement of the writing transaction or after it.
+
+    Args:
+        pattern: regular expression for the statement.
+        lose: the statement or its answer.
+        also: called just before.
+    """
+    fenced, lost = False, False
+
+    def hook(passing: Passing) -> Lose | None:
+        nonlocal fenced, lost
+        fenced = fenced or FENCE in passing.statement
+        if lost or not fenced or not re.search(pattern, passing.statement):
+            return None
+        lost = True
+        also()
+        return lose
+
+    return hook
+
+
 class Proxy:
-    """Listens on a port of its own and hands everything on, statement by statement.
+    """Passes everything on from its own port, statement by statement.
 
     Attributes:
-        before: called before a statement goes on, in the proxy's thread; what it returns is lost.
-        refusals: so many of the next connections are closed at once.
-        silent: new connections are taken, and nothing is handed on.
-        process: told to clients as the number of the server's process, as poolers tell one of their own; 0: the true one.
+        before: called before a statement is passed on, in the proxy's thread; returns what to lose.
+        refusals: how many of the next connections are closed at once.
+        silent: whether new connections are accepted and nothing is passed on.
+        process: the server's process id as clients see it, since poolers report their own; 0 for the true one.
     """
 
     def __init__(self, url: str) -> None:
@@ -67,7 +91,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The database, by way of the proxy."""
+        """The URL of the database through the proxy."""
         port = self._listener.getsockname()[1]
         return f"postgresql://{self._user}@127.0.0.1:{port}{self._database}?sslmode=disable&gssencmode=disable"
 
@@ -86,7 +110,7 @@ class Proxy:
         self._listener.close()
 
     def fall_silent(self) -> None:
-        """Hand nothing on any more, on no connection; all of them stay open."""
+        """Pass nothing on any more, on connections that stay open."""
         self.silent = True
         for pair in self._pairs:
             pair.silent.set()
@@ -127,7 +151,7 @@ class _Pair:
         self.silent = threading.Event()
 
     def to_server(self) -> None:
-        """Hand on what the client says, asking the hook before each statement."""
+        """Pass on what the client sends, calling the hook before each statement."""
         with self.server, self._breaking():
             start = _exactly(self.client, _START)
             self._hold()
@@ -147,7 +171,7 @@ class _Pair:
                 self.server.sendall(message)
 
     def to_client(self) -> None:
-        """Hand on what the server says, until an answer is to be lost."""
+        """Pass on what the server sends, until an answer is lost."""
         with self.client, self._breaking():
             while True:
                 kind, message = _message(self.server)
@@ -160,7 +184,7 @@ class _Pair:
                 self.client.sendall(message)
 
     def _hold(self) -> None:
-        """Where it is silent, hold on to what came until the end."""
+        """Once silent, keep what came until the end."""
         if self.silent.is_set():
             self.proxy.closing.wait()
             raise OSError("it was silent to the end")
@@ -174,7 +198,7 @@ class _Pair:
 
     @contextlib.contextmanager
     def _breaking(self) -> Iterator[None]:
-        """Both sides learn that it is over: to close a socket on which a thread waits tells nobody."""
+        """Shut down both sides at the end, as closing a socket does not wake a thread that waits on it."""
         with contextlib.suppress(OSError):
             yield
         for one in (self.client, self.server):
@@ -188,10 +212,10 @@ def _message(source: socket.socket) -> tuple[bytes, bytes]:
 
 
 def _exactly(source: socket.socket, size: int) -> bytes:
-    found = bytearray()
-    while len(found) < size:
-        more = source.recv(size - len(found))
+    data = bytearray()
+    while len(data) < size:
+        more = source.recv(size - len(data))
         if not more:
             raise OSError("the connection ended")
-        found += more
-    return bytes(found)
+        data += more
+    return bytes(data)

@@ -1,4 +1,4 @@
-"""A receiver of notices: takes what is posted to it, and checks signatures by the specification, apart from our code."""
+"""A receiver of notices that checks signatures by the specification, independently of our code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOLERANCE = 300  # seconds
 
 
 class Receiver(HttpServer):
-    """Takes all notices, after it has given these answers to the first of them."""
+    """Gives these answers to the first notices, and accepts all others."""
 
     def __init__(self, *first: bytes | Script) -> None:
         super().__init__(self._answer)
@@ -30,50 +30,50 @@ class Receiver(HttpServer):
 
     @property
     def address(self) -> str:
-        """What goes into ``notice_url``."""
+        """The value for ``notice_url``."""
         return self.url + PATH
 
     @property
     def notices(self) -> list[dict[str, Any]]:
-        """What was posted, each of it by the schema."""
-        return [document_of(asked) for asked in self.asked]
+        """The received notices, each checked against the schema."""
+        return [document_of(request) for request in self.asked]
 
     @property
     def kinds(self) -> list[str]:
-        """Which kinds came, doubles left out."""
-        return list({told["id"]: told["kind"] for told in self.notices}.values())
+        """The kinds of the received notices, without duplicates."""
+        return list({notice["id"]: notice["kind"] for notice in self.notices}.values())
 
-    def _answer(self, connection: Any, asked: Asked) -> object:
+    def _answer(self, connection: Any, request: Asked) -> object:
         answer = next(self._first, reply(b"ok"))
         if isinstance(answer, bytes):
             connection.sendall(answer)
             return True
-        return answer(connection, asked)
+        return answer(connection, request)
 
 
 def document_of(asked: Asked) -> dict[str, Any]:
     """The notice of a request, checked against the schema."""
-    told: dict[str, Any] = json.loads(asked.body)
-    jsonschema.validate(told, SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
-    return told
+    notice: dict[str, Any] = json.loads(asked.body)
+    jsonschema.validate(notice, SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+    return notice
 
 
 def assert_signed(asked: Iterable[Asked], secret: str = SECRET) -> None:
-    """Assert that each of them is signed, over its id, its time and its very bytes, and is new."""
+    """Assert that each request is recent and signed over its id, time and exact body."""
     key = base64.b64decode(secret.partition("_")[2])
-    for each in asked:
-        head = each.headers
-        signed = b".".join([head["webhook-id"].encode(), head["webhook-timestamp"].encode(), each.body])
-        (version, given) = head["webhook-signature"].split(",")
+    for request in asked:
+        head = request.headers
+        signed = b".".join([head["webhook-id"].encode(), head["webhook-timestamp"].encode(), request.body])
+        (version, signature) = head["webhook-signature"].split(",")
         assert version == "v1"
-        assert hmac.compare_digest(base64.b64decode(given), hmac.digest(key, signed, hashlib.sha256))
+        assert hmac.compare_digest(base64.b64decode(signature), hmac.digest(key, signed, hashlib.sha256))
         assert abs(time.time() - int(head["webhook-timestamp"])) < _TOLERANCE
-        assert head["webhook-id"] == json.loads(each.body)["id"]
+        assert head["webhook-id"] == json.loads(request.body)["id"]
 
 
 @contextmanager
 def elsewhere() -> Iterator[Receiver]:
-    """A second receiver, to which a redirect leads."""
+    """A second receiver, which a redirect must not reach."""
     with Receiver() as other:
         yield other
         assert other.asked == [], "a redirect was followed"

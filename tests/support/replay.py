@@ -1,4 +1,4 @@
-"""A dozen runs after random days, and a plain replay of all that happened."""
+"""A dozen runs with random changes between them, and a plain replay of everything that happened."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ State = dict[str, dict[str, Any]]
 
 @dataclass
 class Replay:
-    """A history kept in plain Python: after each run a copy of everything, and what the run changed."""
+    """A history in plain Python: a copy of all images after each run."""
 
     moments: list[datetime] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
 
     def keep(self, moment: datetime, state: State) -> None:
-        """The state as of a moment."""
+        """Keep the state of a moment."""
         self.moments.append(moment)
         self.states.append(copy.deepcopy(state))
 
     def at(self, moment: datetime) -> State:
-        """The state at any moment: that of the last run that had taken effect."""
+        """The state at a moment: that of the last run that had taken effect."""
         earlier = [state for taken, state in zip(self.moments, self.states, strict=True) if taken <= moment]
         return earlier[-1] if earlier else {}
 
     def versions(self, name: str) -> list[tuple[datetime, datetime | None, dict[str, Any]]]:
         """The periods of one image, with its content."""
-        found: list[tuple[datetime, datetime | None, dict[str, Any]]] = []
+        periods: list[tuple[datetime, datetime | None, dict[str, Any]]] = []
         current: dict[str, Any] | None = None
         for moment, state in zip(self.moments, self.states, strict=True):
             content = state.get(name)
             if content == current:
                 continue
             if current is not None:
-                found[-1] = (found[-1][0], moment, found[-1][2])
+                periods[-1] = (periods[-1][0], moment, periods[-1][2])
             if content is not None:
-                found.append((moment, None, content))
+                periods.append((moment, None, content))
             current = content
-        return found
+        return periods
 
 
 @contextmanager
 def played(server: Server, seed: int) -> Iterator[tuple[Edge, Replay]]:
-    """A dozen runs after random days: changes, deletions, returns, days without news."""
+    """A dozen runs with random changes between them: changes, deletions, returns, or none."""
     rng = Random(seed)
     with Edge(server, 12, max_deletions=100, max_daily_deletions=1000) as edge:
         replay = Replay()

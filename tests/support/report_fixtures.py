@@ -1,4 +1,4 @@
-"""An inventory in which all that a report tells has happened."""
+"""An inventory in which everything that a report shows has happened."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from store_tools import Edge
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """Six runs: a first load, changes of all kinds, an exposed image, a nasty name, and one that proves nothing."""
-    with Edge(server, 60) as made:
-        made.world.put(image("open", visibility="private"))
-        made.run()
-        made.world.change(4)
-        made.world.create(3)
-        gone = made.world.delete(5)
-        made.world.put(image("open", visibility="public"))
-        made.run()
-        made.world.restore(2)
-        made.world.put(image("nasty", name=NASTY))
-        made.run()
-        made.run()
+    """Runs with a first load, changes of all kinds, an exposed image, a nasty name, and no change."""
+    with Edge(server, 60) as edge:
+        edge.world.put(image("open", visibility="private"))
+        edge.run()
+        edge.world.change(4)
+        edge.world.create(3)
+        gone = edge.world.delete(5)
+        edge.world.put(image("open", visibility="public"))
+        edge.run()
+        edge.world.restore(2)
+        edge.world.put(image("nasty", name=NASTY))
+        edge.run()
+        edge.run()
         assert gone
-        yield made
+        yield edge

@@ -1,4 +1,4 @@
-"""Reports, asked for and read."""
+"""Run the report command and read its output."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NASTY = "=1+1 </b><script>x</script> [bold](http://x) @all \x1b[31m\u202e\n| `y`
 
 
 def report(edge: Edge, folder: Path, *arguments: str) -> Done:
-    """The command, on this inventory."""
+    """Run the command on this inventory."""
     return Job(folder, edge.url)("report", *arguments)
 
 
 def as_json(edge: Edge, folder: Path, *arguments: str) -> dict[str, Any]:
-    """A report as a program reads it."""
+    """A report as JSON, checked against its schema."""
     done = report(edge, folder, "--format", "json", *arguments)
     assert done.code == 0, done.err
-    told: dict[str, Any] = json.loads(done.out)
-    jsonschema.validate(told, SCHEMA)
-    return told
+    document: dict[str, Any] = json.loads(done.out)
+    jsonschema.validate(document, SCHEMA)
+    return document

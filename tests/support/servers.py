@@ -1,4 +1,4 @@
-"""PostgreSQL servers of several versions for the tests: started once a session, a fresh database a test."""
+"""PostgreSQL servers of several versions: started once per session, with a fresh database per test."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from sync.store.schema import migrate
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)
 _TRIES = 5
-SERVERS: list[Server] = []  # that run
-# A process inherits the peak of the one that started it, and a test has many objects: a small one stands between.
+SERVERS: list[Server] = []  # running ones
+# A process inherits the peak memory of its parent, so a small process starts the measured one.
 _MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -34,7 +34,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platfor
 
 
 class Server:
-    """A running server with a database that the migrations made, copied for each test."""
+    """A running server with a migrated database that is copied for each test."""
 
     def __init__(self, binaries: Path) -> None:
         self._account = server_account(None)
@@ -49,7 +49,7 @@ class Server:
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
         for _ in range(_TRIES):
             self.port = _free_port()
-            with suppress(subprocess.CalledProcessError):  # somebody else may have taken the port meanwhile
+            with suppress(subprocess.CalledProcessError):  # another process may have taken the port
                 return self.resume()
         raise AssertionError((self.folder / "log").read_text(errors="replace"))
 
@@ -63,16 +63,16 @@ class Server:
         self.run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
     def remove(self) -> None:
-        """Remove all of it, once it is stopped."""
+        """Remove all its files, once it is stopped."""
         shutil.rmtree(self.folder)
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run one of its programs as the account that may."""
+        """Run one of its programs as the server's account."""
         command = [str(self._binaries / program), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._account.options())
 
     def _copied(self, binaries: Path) -> Path:
-        """The programs where the account can read them, with the libraries that a wheel keeps beside its package."""
+        """Copy the programs to where the account can read them, with the libraries beside their package."""
         package = binaries.parents[1]
         for folder in (package, package.with_name(f"{package.name}.libs")):
             if folder.exists():
@@ -80,15 +80,15 @@ class Server:
         return self.folder / package.name / binaries.relative_to(package)
 
     def url(self, database: str = "postgres") -> str:
-        """Where a database of it is."""
+        """The URL of a database."""
         return f"postgresql://owner@127.0.0.1:{self.port}/{database}"
 
     def empty(self) -> str:
-        """URL of a new, empty database."""
+        """The URL of a new, empty database."""
         return self._create("")
 
     def migrated(self) -> str:
-        """URL of a new database with an empty inventory."""
+        """The URL of a new database with an empty inventory."""
         if not self._template:
             with self._admin() as admin:
                 admin.execute("CREATE DATABASE template_inventory")
@@ -104,14 +104,14 @@ class Server:
         return self.url(name)
 
     def drop_since(self, count: int) -> None:
-        """Drop the databases made after the first ones of this number: a dropped database is never flushed to disk."""
+        """Drop all databases but this many first ones, as a dropped database is never flushed to disk."""
         with self._admin() as admin:
             while len(self._made) > count:
                 admin.execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")  # type: ignore[arg-type]
 
     @property
     def made(self) -> int:
-        """How many databases there are for tests."""
+        """How many databases exist for tests."""
         return len(self._made)
 
     def _admin(self) -> psycopg.Connection[tuple[object, ...]]:
@@ -120,7 +120,7 @@ class Server:
 
 @contextmanager
 def running(server: Server) -> Iterator[Server]:
-    """Start a new server; it and its folder are gone in the end."""
+    """Start a new server, and remove it and its folder at the end."""
     try:
         server.start()
         SERVERS.append(server)
@@ -134,12 +134,12 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def newest() -> Path:
-    """Binaries of the version that the product brings."""
+    """The programs of the bundled version."""
     return binary("postgres").parent
 
 
 def oldest() -> Path:
-    """Binaries of the oldest supported version at hand: the machine's own, else those of a wheel."""
+    """The programs of the oldest supported version: this machine's own, or those of a wheel."""
     for version in ("14", "15", "16", "17"):
         if (_DEBIAN / version / "bin" / "initdb").exists():
             return _DEBIAN / version / "bin"
@@ -150,7 +150,7 @@ def oldest() -> Path:
 
 
 def _open_folder(account: Account) -> Path:
-    """Make a folder for a server, beside pytest's own, which are closed to the account that a server of root's runs as."""
+    """Make a folder for a server outside pytest's own, which are closed to the server's account."""
     folder = Path(tempfile.mkdtemp(prefix="server-"))
     folder.chmod(0o755)
     account.own(folder)
@@ -173,6 +173,6 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def peak(command: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> int:
-    """Carry out a command, with success; the most bytes that it held at a time."""
+    """Run a command that must succeed; return the peak of its memory in bytes."""
     measured = [sys.executable, "-c", _MEASURE, *command]
     return int(subprocess.check_output(measured, env=environ, cwd=folder, timeout=120))

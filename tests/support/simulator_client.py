@@ -1,4 +1,4 @@
-"""Asks a simulator as plainly as possible: one connection a question, nothing between the test and the wire."""
+"""Plain requests to a simulator: one connection per request, nothing between the test and the wire."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from sync.simulator import Simulator
 
-PATIENCE = 30  # seconds; only a test that fails waits so long
+PATIENCE = 30  # seconds; only a failing test waits this long
 
 
 class Reply(NamedTuple):
-    """An answer as it came."""
+    """An answer as it was received."""
 
     status: int
     headers: Mapping[str, str]
@@ -30,13 +30,13 @@ class Reply(NamedTuple):
 
 
 def ask(simulator: Simulator, path: str = "/v1/images", *, token: str | None = None, **query: object) -> Reply:
-    """GET with a good token (or the given one) and these parameters; ``__x`` stays ``__x``."""
+    """GET with a valid token (or the given one) and these parameters; ``__x`` stays ``__x``."""
     headers = {"X-Auth-Token": simulator.token if token is None else token}
     return send(simulator.url, "GET", f"{path}?{urlencode(query)}" if query else path, headers)
 
 
 def send(url: str, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
-    """One request, one answer, on a connection of its own."""
+    """Send one request on its own connection."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         connection.request(method, target, body=body, headers=dict(headers))
@@ -57,7 +57,7 @@ def ids(reply: Reply) -> list[str]:
 
 
 def dial(simulator: Simulator, target: str = "/v1/images") -> socket.socket:
-    """A bare connection on which the images have been asked for."""
+    """A bare connection on which the images have been requested."""
     parts = urlsplit(simulator.url)
     connection = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
     head = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nX-Auth-Token: {simulator.token}\r\n\r\n"

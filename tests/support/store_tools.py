@@ -1,4 +1,4 @@
-"""One simulated cloud and its inventory, looked through after every run."""
+"""One simulated cloud and its inventory, whose invariants are checked after every run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ E = TypeVar("E", bound=ImageSyncError)
 
 
 class Edge:
-    """A small cloud, a database, and the runs between them; every run is followed by a look at the invariants.
+    """A small cloud, a database, and runs between them; the invariants are checked after every run.
 
     Args:
         server: where the database is made.
         size: images at the start.
-        show_deleted: the cloud goes on listing what it deleted.
-        options: settings of the source that are not the usual ones.
+        show_deleted: whether the cloud still lists deleted images.
+        options: settings of the source that differ from the defaults.
     """
 
     def __init__(self, server: Server, size: int = 40, *, show_deleted: bool = False, **options: Any) -> None:
@@ -52,7 +52,7 @@ class Edge:
         self.cloud.close()
 
     def run(self, **changes: Any) -> Outcome:
-        """Sync once, with other settings if given."""
+        """Sync once, with changed settings if given."""
         outcome = self.inventory.run(**changes)
         self.check()
         if outcome.proven and not (outcome.reason or outcome.pending or outcome.still_there or outcome.quarantined):
@@ -61,19 +61,19 @@ class Edge:
         return outcome
 
     def run_unclear(self, **changes: Any) -> Outcome:
-        """Sync once from a cloud that contradicts itself, so that there is no truth to hold the inventory against."""
+        """Sync once from a cloud that contradicts itself, so that there is no truth to compare with."""
         outcome = self.inventory.run(**changes)
         self.check()
         return outcome
 
     def fails(self, kind: type[E], **changes: Any) -> E:
-        """Sync in vain; why."""
+        """Sync, which must fail with this error."""
         error = self.inventory.fails(kind, **changes)
         self.check()
         return error
 
     def run_unproven(self, **changes: Any) -> Outcome:
-        """Sync once from a list that comes in pages, in the wrong order, and without a total: it can't be proven."""
+        """Sync once from a list that cannot be proven: in pages, in the wrong order, without a total."""
         self.cloud.listing.page_cap = 20
         self.cloud.faults.add(Effect("unsorted", ask=lambda query: replace(query, descending=True)), times=None)
         self.cloud.faults.add(effects.total_missing(), times=None)
@@ -84,40 +84,40 @@ class Edge:
         return outcome
 
     def check(self) -> None:
-        """No invariant is violated, and the past is as it was."""
+        """Check that no invariant is violated and that the past is unchanged."""
         broken = check(self.connection)
         assert broken == [], broken
         assert self.past.check(self.connection) == []
 
     @contextmanager
     def parts(self, url: str = "", **changes: Any) -> Iterator[tuple[Database, wiring.Parts]]:
-        """The parts of one run, for a test that looks between its steps."""
-        given = replace(self.inventory.source, **changes)
+        """The parts of one run, for a test that acts between its steps."""
+        source = replace(self.inventory.source, **changes)
         with (
             Database(Target(url or self.url)) as store,
-            wiring.parts(given, store, self.inventory.stop) as parts,
+            wiring.parts(source, store, self.inventory.stop) as parts,
         ):
             yield store, parts
 
     def run_by(self, url: str, **changes: Any) -> Outcome:
-        """Sync once through another way to the database."""
+        """Sync once over another URL of the database."""
         with self.parts(url, **changes) as (_, parts):
             return runner.sync(parts, "command")
 
     def rows(self, query: str, *facts: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """The rows that a query returns."""
         return self.connection.execute(query, facts or None).fetchall()
 
     def value(self, query: str, *facts: Any) -> Any:
-        """The one value of a query."""
+        """The single value that a query returns."""
         return self.rows(query, *facts)[0][0]
 
     def do(self, statement: str, *facts: Any) -> None:
-        """Carry out a statement."""
+        """Run a statement."""
         self.connection.execute(statement, facts or None)
 
     def reseal(self) -> None:
-        """Make the digests of runs fit records that a test moved in time."""
+        """Recompute the digests of runs whose records a test moved in time."""
         for (run,) in self.rows("SELECT run FROM inventory.runs WHERE effective_at IS NOT NULL ORDER BY effective_at"):
             self.do(
                 "UPDATE inventory.runs r SET digest = inventory.run_digest(r, (SELECT p.digest FROM inventory.runs p "

@@ -1,7 +1,7 @@
-"""The machine around a run of tests is the same afterwards: modes, owners, processes, files. A plugin, for every run.
+"""A plugin that checks that a test run leaves the machine as it was: modes, owners, processes, files.
 
-Whatever the tests put into the temporary folder goes into one folder of the run, with one in it for each worker, so that
-what is left there, and each process that works there, is known to be ours however many runs share the machine.
+All temporary files of a run are in one folder, with a subfolder per worker, so that leftover files and processes are known
+to be ours, however many runs share the machine.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import pytest
 SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - they are looked at, not written to
 # PostgreSQL's segments, and the sockets of an embedded server whose data folder has a long path.
 _OURS = re.compile(r"PostgreSQL\.\d+|image-sync-\d+-[0-9a-f]{16}")
-_PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))  # seconds for what is just ending to end
+_PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))  # seconds that ending processes are given
 
 _before = pytest.StashKey["Surroundings"]()
 _told = pytest.StashKey[list[str]]()
 
 
 class Surroundings:
-    """What one process of a run found, and the temporary folder that it uses from then on.
+    """The machine as one process of the run found it, and the temporary folder that it then uses.
 
     Attributes:
-        folder: the temporary folder of this process; every account can write into it.
+        folder: the temporary folder of this process, which every account can write to.
     """
 
     def __init__(self, name: str) -> None:
@@ -49,29 +49,29 @@ class Surroundings:
         os.environ["TMPDIR"] = tempfile.tempdir = str(self.folder)
 
     def processes(self, *folders: Path) -> list[str]:
-        """Children of this process, and processes that work in its temporary folder or in one of these."""
+        """Children of this process, and processes that work in its temporary folder or in these folders."""
         return [f"process {pid}: {command}" for pid, command in self._running(*folders)]
 
     def files(self) -> list[str]:
-        """What lies in the temporary folder."""
+        """The contents of the temporary folder."""
         return sorted(str(path) for path in self.folder.iterdir())
 
     def modes(self) -> list[str]:
-        """Folders whose mode or owner is not the one they had."""
+        """Folders whose mode or owner has changed."""
         now = self._looks()
         return [
             f"{path} was {was}, and is {now.get(path)}" for path, was in self._modes.items() if now.get(path) != was
         ]
 
     def shared(self) -> list[str]:
-        """New sockets and shared memory that no running server uses, unless another run may have left them."""
+        """New sockets and shared memory that no running server uses, unless another test run may have left them."""
         if self._is_accompanied():
             return []
         used = _mapped()
         return sorted({*(_names() - self._names - used), *(_segments() - self._segments)})
 
     def clear(self, *folders: Path) -> None:
-        """End the processes that are left, and remove the files."""
+        """End the remaining processes, and remove the files."""
         for pid, _command in self._running(*folders):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -82,14 +82,14 @@ class Surroundings:
                 path.unlink()
 
     def leave(self) -> None:
-        """Give the temporary folder back."""
+        """Remove the temporary folder."""
         self.clear()
         self.folder.rmdir()
-        given, tempfile.tempdir = self._replaced
-        if given is None:
+        original, tempfile.tempdir = self._replaced
+        if original is None:
             del os.environ["TMPDIR"]
         else:
-            os.environ["TMPDIR"] = given
+            os.environ["TMPDIR"] = original
 
     def _looks(self) -> dict[str, str]:
         return {str(folder): _look(folder) for folder in sorted(self._folders) if folder.exists()}
@@ -115,16 +115,16 @@ class Surroundings:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look around, before any test is even imported."""
+    """Record the surroundings before any test is imported."""
     if config.option.collectonly:
         return
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # pytest keeps its folders where it has them
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # pytest's own folders stay where they are
     config.stash[_before] = Surroundings(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    """Fail the run where a process or a file of its tests is left when all fixtures are done."""
+    """Fail the run if a process or a file of its tests is left after all fixtures are done."""
     around = request.config.stash[_before]
     yield around
     used = tmp_path_factory.getbasetemp()
@@ -136,9 +136,9 @@ def nothing_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Fail the run where the machine is not as it was; of several processes, the one that began the others looks.
+    """Fail the run if the machine has changed; of several processes, the main one checks.
 
-    It looks when the others have ended, so that it also finds what a worker left that crashed.
+    It checks after the others have ended, so that it also finds what a crashed worker left.
     """
     yield
     around = session.config.stash.get(_before, None)
@@ -146,7 +146,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         return
     if "PYTEST_XDIST_WORKER" not in os.environ:
         wrong = around.modes() + _lasting(around.processes) + _lasting(around.files)
-        # Shared memory may be of a server that somebody else killed meanwhile: it is named, and fails nothing.
+        # Shared memory may belong to a server that someone else killed: it is named, but does not fail the run.
         session.config.stash[_told] = wrong + _lasting(around.shared)
         if wrong and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -154,42 +154,42 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name what is not as it was."""
-    told = config.stash.get(_told, [])
-    if told:
+    """List what has changed."""
+    changes = config.stash.get(_told, [])
+    if changes:
         terminalreporter.section("the machine is not as it was", red=True)
-        for line in told:
+        for line in changes:
             terminalreporter.line(line)
 
 
 def _lasting(looked: Callable[[], list[str]]) -> list[str]:
-    """What is still found when it had time to go."""
+    """What is still there after a while."""
     deadline = time.monotonic() + _PATIENCE
-    while (found := looked()) and time.monotonic() < deadline:
+    while (left := looked()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return found
+    return left
 
 
 def _look(folder: Path) -> str:
-    found = folder.stat()
-    return f"{stat.filemode(found.st_mode)} of {found.st_uid}:{found.st_gid}"
+    status = folder.stat()
+    return f"{stat.filemode(status.st_mode)} of {status.st_uid}:{status.st_gid}"
 
 
 def _names() -> set[str]:
     places = [place for place in SHARED if os.access(place, os.R_OK)]
-    found = {path for place in places for path in place.iterdir() if _OURS.fullmatch(path.name)}
-    return {str(path) for path in found if _judged(path)}
+    paths = {path for place in places for path in place.iterdir() if _OURS.fullmatch(path.name)}
+    return {str(path) for path in paths if _judged(path)}
 
 
 def _judged(path: Path) -> bool:
-    """Whether we can tell who uses a file: root can, and everybody can of what is theirs."""
+    """Whether we can tell who uses a file: root can always, others only for their own files."""
     with contextlib.suppress(FileNotFoundError):
         return os.geteuid() in {0, path.lstat().st_uid}
     return False
 
 
 def _segments() -> set[str]:
-    """System V shared memory that no process is attached to, by the number of the process that made it."""
+    """System V shared memory that no process is attached to, with the process that made it."""
     with contextlib.suppress(FileNotFoundError):
         lines = [line.split() for line in Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]]
         return {
@@ -201,7 +201,7 @@ def _segments() -> set[str]:
 
 
 def _processes() -> tuple[dict[int, int], dict[int, tuple[str, str]]]:
-    """The parent of each process, and its command with the folder it works in; without those that have ended."""
+    """The parent of each running process, and its command with its working folder."""
     parents, commands = {}, {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -220,15 +220,15 @@ def _processes() -> tuple[dict[int, int], dict[int, tuple[str, str]]]:
 
 
 def _below(roots: set[int], parents: dict[int, int]) -> set[int]:
-    """These processes, and all that they began."""
-    found = set(roots)
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    """These processes and all their descendants."""
+    pids = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in pids} - pids:
+        pids |= more
+    return pids
 
 
 def _mapped() -> set[str]:
-    """Files in shared memory that a process uses, and sockets' folders of running servers."""
+    """Files in shared memory that a process uses, and socket folders of running servers."""
     used: set[str] = set()
     for path in Path("/proc").glob("[0-9]*/maps"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The alert rules do as they say, and docs/operating.md tells what to do about each, and about each exit code."""
+"""The alert rules work, and docs/operating.md says what to do about each alert and each exit code."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ PROMETHEUS = DEPLOY / "prometheus"
 
 
 def test_rules_are_accepted() -> None:
-    """`promtool check rules` finds no mistake in them."""
-    done = carried_out(tool("promtool", "prometheus"), "check", "rules", str(PROMETHEUS / "image-sync.rules.yaml"))
+    """`promtool check rules` finds no mistake in the rules."""
+    result = carried_out(tool("promtool", "prometheus"), "check", "rules", str(PROMETHEUS / "image-sync.rules.yaml"))
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(alerts()) + 1} rules found" in done.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(alerts()) + 1} rules found" in result.stdout
 
 
 def test_rules_fire_when_they_should() -> None:
-    """`promtool test rules` agrees with what each alert promises, on made-up series."""
+    """`promtool test rules` confirms each alert on made-up series."""
     file = PROMETHEUS / "image-sync.rules.test.yaml"
-    done = carried_out(tool("promtool", "prometheus"), "test", "rules", file.name, folder=PROMETHEUS)
+    result = carried_out(tool("promtool", "prometheus"), "test", "rules", file.name, folder=PROMETHEUS)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_alert_is_tried() -> None:
-    """The unit tests see each alert both firing and, at another time, silent."""
+def test_every_alert_is_tested() -> None:
+    """The unit tests see each alert both firing and silent."""
     tests = yaml.safe_load((PROMETHEUS / "image-sync.rules.test.yaml").read_text())["tests"]
-    tried = {(each["alertname"], "exp_alerts" in each) for test in tests for each in test["alert_rule_test"]}
+    tested = {(case["alertname"], "exp_alerts" in case) for test in tests for case in test["alert_rule_test"]}
 
-    assert tried == {(rule["alert"], fires) for rule in alerts() for fires in (True, False)}
+    assert tested == {(rule["alert"], fires) for rule in alerts() for fires in (True, False)}
 
 
 def test_every_alert_says_what_to_do() -> None:
-    """Each has a severity, a sentence, something to do, and a section of docs/operating.md."""
+    """Each alert has a severity, a summary, an action, and a section of docs/operating.md."""
     sections = anchors(OPERATING)
     for rule in alerts():
         notes = rule["annotations"]
@@ -52,7 +52,7 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    """Each exit code of this program has a section of docs/operating.md, and no other has."""
+    """Exactly the program's exit codes have a section of docs/operating.md."""
     errors = [ImageSyncError]
     for error in errors:
         errors += error.__subclasses__()
@@ -64,8 +64,8 @@ def test_every_exit_code_is_explained() -> None:
     assert sections == codes
 
 
-def test_links_of_the_pages_lead_somewhere() -> None:
-    """Every relative link in deploy/ and docs/operating.md is to a file, and to a section of it."""
+def test_links_of_the_pages_work() -> None:
+    """Every relative link in deploy/ and docs/operating.md leads to a file and a section that exist."""
     for page in (OPERATING, *DEPLOY.rglob("README.md")):
         for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
             path, _, anchor = link.partition("#")

@@ -1,4 +1,4 @@
-"""Units of systemd, the crontab and the image's health check fit this program, and do as they say."""
+"""The systemd units, the crontab and the image's health check fit this program and work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVICES = [unit for unit in UNITS if unit.endswith(".service")]
 
 @pytest.fixture(scope="module")
 def health() -> ModuleType:
-    """The program of the image's health check."""
+    """The module of the image's health check."""
     spec = importlib.util.spec_from_file_location("health", DEPLOY / "container" / "health.py")
     assert spec is not None
     assert spec.loader is not None
@@ -31,7 +31,7 @@ def health() -> ModuleType:
 
 @pytest.fixture
 def scheduler() -> Iterator[HTTPServer]:
-    """Something that answers as a scheduler does; its `status` is to be set."""
+    """A server that answers like a scheduler, with the status that the test sets."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -40,7 +40,7 @@ def scheduler() -> Iterator[HTTPServer]:
             self.wfile.write(b"the loop stands still\n")
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Answers) as server:
         server.status = 200  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ def scheduler() -> Iterator[HTTPServer]:
 
 
 def test_units_are_accepted(tmp_path: Path) -> None:
-    """`systemd-analyze verify` has nothing to say about them."""
+    """`systemd-analyze verify` finds nothing wrong with the units."""
     analyze = tool("systemd-analyze", "systemd")
     for unit in UNITS:
         (tmp_path / unit).write_text((DEPLOY / "systemd" / unit).read_text().replace(PROGRAM, "/bin/true"))
@@ -64,7 +64,7 @@ def test_units_are_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_services_are_confined(unit: str) -> None:
-    """`systemd-analyze security` rates their exposure 2.0 or better, of 10."""
+    """`systemd-analyze security` rates the exposure of each service at 2.0 of 10 or better."""
     done = carried_out(
         tool("systemd-analyze", "systemd"),
         *("security", "--offline=true", "--threshold=20", "--no-pager", str(DEPLOY / "systemd" / unit)),
@@ -75,7 +75,7 @@ def test_services_are_confined(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_services_fit_this_program(unit: str) -> None:
-    """Command, variables, credentials and exit codes are those that this program knows."""
+    """Command, variables, credentials and exit codes of each service exist in this program."""
     options = options_of(unit)
     (start,) = (value for name, value in options if name == "ExecStart")
     variables = [value.partition("=") for name, value in options if name == "Environment"]
@@ -89,8 +89,8 @@ def test_services_fit_this_program(unit: str) -> None:
     assert int(code) == (SupersededError if once else SettingsError).exit_code
 
 
-def test_commands_of_cron_are_understood() -> None:
-    """The crontab starts what this program takes, by way of a script that is there, with settings that exist."""
+def test_the_command_of_cron_is_accepted() -> None:
+    """The crontab runs a valid command through an existing script, with settings that exist."""
     (words,) = cron_commands()
     text = (DEPLOY / "cron" / "image-sync").read_text()
 
@@ -98,49 +98,49 @@ def test_commands_of_cron_are_understood() -> None:
     assert words[1] == "image-sync"
     understand(words[2:])
     assert set(re.findall(r"^(IMAGE_SYNC_\w+)=", text, flags=re.MULTILINE)) <= VARIABLES
-    assert "%" not in text.splitlines()[-1]  # cron takes it for the end of the line
+    assert "%" not in text.splitlines()[-1]  # cron takes % for the end of the line
 
 
 @pytest.mark.parametrize(
-    ("code", "quiet", "told"), [(0, "", False), (3, "", False), (1, "", True), (4, "", True), (4, "0 3 4", False)]
+    ("code", "quiet", "mailed"), [(0, "", False), (3, "", False), (1, "", True), (4, "", True), (4, "0 3 4", False)]
 )
-def test_cron_is_told_of_failures_only(tmp_path: Path, code: int, quiet: str, told: bool) -> None:  # noqa: FBT001
-    """What a run said is shown, and so mailed, only where its exit code asks for a person; the code is handed on."""
+def test_cron_mails_only_what_needs_attention(tmp_path: Path, code: int, quiet: str, mailed: bool) -> None:  # noqa: FBT001
+    """Output is shown, and so mailed, only if the exit code asks for attention; the code is passed on."""
     script = f"echo shown; echo logged >&2; exit {code}"
     environ = {"QUIET": quiet} if quiet else {}
 
-    done = carried_out(str(DEPLOY / "cron" / "quietly"), "sh", "-c", script, folder=tmp_path, **environ)
+    result = carried_out(str(DEPLOY / "cron" / "quietly"), "sh", "-c", script, folder=tmp_path, **environ)
 
-    assert done.returncode == code
-    assert ("shown" in done.stdout and "logged" in done.stdout) is told
-    assert bool(done.stdout) is told
+    assert result.returncode == code
+    assert ("shown" in result.stdout and "logged" in result.stdout) is mailed
+    assert bool(result.stdout) is mailed
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_ends_by_itself_is_healthy(health: ModuleType) -> None:
-    """There is nothing to ask of it, whatever its settings say."""
+def test_a_single_run_is_always_healthy(health: ModuleType) -> None:
+    """A run has no health page, so it is healthy whatever its settings say."""
     assert health.check(["image-sync", "run"], {"IMAGE_SYNC_LISTEN": "127.0.0.1:1"})[0]
 
 
-def test_a_scheduler_is_as_well_as_it_says(health: ModuleType, scheduler: HTTPServer) -> None:
-    """200 is healthy; anything else, a closed port or garbage is not, and the line says why."""
-    told = ["image-sync", "schedule", "--listen", f"0.0.0.0:{scheduler.server_port}"]
-    assert health.check(told, {}) == (True, "200 the loop stands still")
+def test_the_health_page_decides(health: ModuleType, scheduler: HTTPServer) -> None:
+    """A scheduler that answers 200 is healthy; another status or a closed port is not, and the line says why."""
+    arguments = ["image-sync", "schedule", "--listen", f"0.0.0.0:{scheduler.server_port}"]
+    assert health.check(arguments, {}) == (True, "200 the loop stands still")
 
     scheduler.status = 503  # type: ignore[attr-defined]
 
-    assert health.check(told, {}) == (False, "503 the loop stands still")
+    assert health.check(arguments, {}) == (False, "503 the loop stands still")
     assert health.check(["image-sync", "schedule", "--listen=127.0.0.1:1"], {})[0] is False
 
 
-def test_the_scheduler_is_looked_for_where_it_listens(health: ModuleType, tmp_path: Path) -> None:
-    """The option counts for more than the variable, that for more than the file; without any there is nothing to ask."""
+def test_where_the_health_check_asks(health: ModuleType, tmp_path: Path) -> None:
+    """The option takes precedence over the variable, and that over the file; without any nothing is asked."""
     file = tmp_path / "own.toml"
     file.write_text('listen = "127.0.0.1:3"\n')
-    asked = ["image-sync", f"--config={file}", "schedule"]
+    arguments = ["image-sync", f"--config={file}", "schedule"]
 
-    assert health.listening([*asked, "--listen=127.0.0.1:1"], {"IMAGE_SYNC_LISTEN": "127.0.0.1:2"}) == "127.0.0.1:1"
-    assert health.listening(asked, {"IMAGE_SYNC_LISTEN": "127.0.0.1:2"}) == "127.0.0.1:2"
-    assert health.listening(asked, {}) == "127.0.0.1:3"
+    assert health.listening([*arguments, "--listen=127.0.0.1:1"], {"IMAGE_SYNC_LISTEN": "127.0.0.1:2"}) == "127.0.0.1:1"
+    assert health.listening(arguments, {"IMAGE_SYNC_LISTEN": "127.0.0.1:2"}) == "127.0.0.1:2"
+    assert health.listening(arguments, {}) == "127.0.0.1:3"
     assert health.listening(["image-sync", "schedule"], {"IMAGE_SYNC_CONFIG": str(tmp_path / "none")}) is None
     assert health.check(["image-sync", "schedule"], {"IMAGE_SYNC_CONFIG": str(tmp_path / "none")})[0]

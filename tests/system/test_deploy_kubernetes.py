@@ -1,4 +1,4 @@
-"""The manifests in deploy/kubernetes fit this program, and Kubernetes will accept them."""
+"""The manifests in deploy/kubernetes fit this program, and Kubernetes accepts them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kustomize import containers, pods, resolve
 from sync import __version__, wiring
 from sync.errors import ImageSyncError, SettingsError, SupersededError
 
-KUBERNETES = ("1.33", "1.37")  # the oldest that has all that is used, and the newest that is known
+KUBERNETES = ("1.33", "1.37")  # the oldest with every field used here, and the newest known
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -30,8 +30,8 @@ def overlay(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_manifests_are_what_kubectl_makes_of_them(name: str) -> None:
-    """`kubectl kustomize` gives the very manifests that the tests below look at."""
+def test_manifests_equal_those_of_kubectl(name: str) -> None:
+    """`kubectl kustomize` gives exactly the manifests that the tests below check."""
     if shutil.which("kubectl") is None:
         pytest.skip("there is no kubectl here, and none new enough in Debian")
     folder = DEPLOY / "kubernetes" / "overlays" / name
@@ -43,8 +43,8 @@ def test_manifests_are_what_kubectl_makes_of_them(name: str) -> None:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_manifests_keep_to_the_schemas(overlay: list[dict[str, Any]], version: str) -> None:
-    """Each is valid, with no field that Kubernetes does not know; PodMonitor by the schema of its fields used here."""
+def test_manifests_are_valid(overlay: list[dict[str, Any]], version: str) -> None:
+    """Each manifest is valid and has only known fields; PodMonitor by a schema of the fields used here."""
     own = json.loads((CHECKOUT / "tests" / "support" / "data" / "pod-monitor.schema.json").read_text())
     for manifest in overlay:
         if manifest["kind"] == "PodMonitor":
@@ -54,7 +54,7 @@ def test_manifests_keep_to_the_schemas(overlay: list[dict[str, Any]], version: s
 
 
 def test_a_misspelt_field_would_be_found(overlay: list[dict[str, Any]]) -> None:
-    """The check above can fail: a field that does not exist is refused."""
+    """The check above can fail: an unknown field is refused."""
     (job,) = (each for each in overlay if each["kind"] == "Job")
     job["spec"]["podReplacmentPolicy"] = "Failed"
 
@@ -63,10 +63,10 @@ def test_a_misspelt_field_would_be_found(overlay: list[dict[str, Any]]) -> None:
 
 
 def test_pods_are_restricted(overlay: list[dict[str, Any]]) -> None:
-    """Every pod keeps to the Pod Security Standard `restricted`, has a read-only root, and no token of the cluster."""
-    found = [pod["spec"] for manifest in overlay for pod in pods(manifest)]
-    assert len(found) == 2
-    for spec in found:
+    """Every pod meets the Pod Security Standard `restricted`, with a read-only root and no cluster token."""
+    specs = [pod["spec"] for manifest in overlay for pod in pods(manifest)]
+    assert len(specs) == 2
+    for spec in specs:
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["runAsUser"] == 10001
@@ -83,7 +83,7 @@ def test_pods_are_restricted(overlay: list[dict[str, Any]]) -> None:
 
 
 def test_everything_is_labelled(overlay: list[dict[str, Any]]) -> None:
-    """Each resource and each pod says what it belongs to, which part it is, and the version of this program."""
+    """Each resource and each pod has the standard labels, with the version of this program."""
     for labelled in (*overlay, *(pod for manifest in overlay for pod in pods(manifest))):
         labels = {
             name.removeprefix("app.kubernetes.io/"): text for name, text in labelled["metadata"]["labels"].items()
@@ -92,15 +92,15 @@ def test_everything_is_labelled(overlay: list[dict[str, Any]]) -> None:
         assert (labels["name"], labels["version"]) == ("image-sync", __version__)
 
 
-def test_commands_of_pods_are_understood(overlay: list[dict[str, Any]]) -> None:
-    """The command line takes what each container is started with."""
+def test_commands_of_pods_are_accepted(overlay: list[dict[str, Any]]) -> None:
+    """The command line accepts the arguments of each container."""
     for container in (each for manifest in overlay for each in containers(manifest)):
         values = {"JOB_COMPLETION_INDEX": "7"} | {each["name"]: each["value"] for each in container.get("env", [])}
         understand([_expanded(text, values) for text in container["args"]])
 
 
-def test_settings_of_pods_are_understood(overlay: list[dict[str, Any]], tmp_path: Path) -> None:
-    """The settings file is right, given the secrets that are mounted; variables are settings that exist."""
+def test_settings_of_pods_are_valid(overlay: list[dict[str, Any]], tmp_path: Path) -> None:
+    """The settings file is valid with the mounted secrets, and all variables are settings."""
     (text,) = (each["data"]["image-sync.toml"] for each in overlay if each["kind"] == "ConfigMap")
     mounts = {mount["mountPath"] for each in overlay for box in containers(each) for mount in box["volumeMounts"]}
     named = set(re.findall(r'"(/run/secrets/\w+)/(\w+)"', text))
@@ -117,8 +117,8 @@ def test_settings_of_pods_are_understood(overlay: list[dict[str, Any]], tmp_path
     assert {name for name in variables if name.startswith("IMAGE_SYNC_")} <= VARIABLES
 
 
-def test_jobs_take_exit_codes_as_this_program_means_them(overlay: list[dict[str, Any]]) -> None:
-    """No Job tries again what would end the same way; a failure it does; a drained node counts as nothing."""
+def test_jobs_retry_only_failures(overlay: list[dict[str, Any]]) -> None:
+    """A Job retries failures, but no exit code that would repeat; a drained node does not count."""
     final = {SettingsError.exit_code, SupersededError.exit_code, WITHHELD}
     for job in (
         each["spec"].get("jobTemplate", each)["spec"] for each in overlay if each["kind"] in {"Job", "CronJob"}
@@ -134,7 +134,7 @@ def test_jobs_take_exit_codes_as_this_program_means_them(overlay: list[dict[str,
 
 
 def test_every_shard_has_an_index() -> None:
-    """As many indexes as parts: no source is left out, none is asked for beyond the last."""
+    """There are as many indexes as shards, so that no source is left out."""
     manifests = resolve(DEPLOY / "kubernetes" / "overlays" / "shards")
     (job,) = (each["spec"]["jobTemplate"]["spec"] for each in manifests if each["kind"] == "CronJob")
     (container,) = job["template"]["spec"]["containers"]
@@ -143,8 +143,8 @@ def test_every_shard_has_an_index() -> None:
     assert job["maxFailedIndexes"] == job["completions"]
 
 
-def test_the_scheduler_is_asked_where_it_listens() -> None:
-    """Probes, the monitor and the network policy mean the port that the command names."""
+def test_probes_and_monitor_use_the_listening_port() -> None:
+    """Probes, monitor and network policy use the port of the command."""
     manifests = {each["kind"]: each for each in resolve(DEPLOY / "kubernetes" / "overlays" / "scheduler")}
     (container,) = containers(manifests["Deployment"])
     (port,) = container["ports"]
@@ -155,9 +155,9 @@ def test_the_scheduler_is_asked_where_it_listens() -> None:
     assert [probe["path"] for probe in probes.values()] == ["/healthz", "/healthz", "/readyz"]
     assert manifests["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["port"] == port["name"]
     assert manifests["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"] == port["containerPort"]
-    wanted = manifests["PodMonitor"]["spec"]["selector"]["matchLabels"].items()
-    assert wanted <= manifests["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+    selector = manifests["PodMonitor"]["spec"]["selector"]["matchLabels"].items()
+    assert selector <= manifests["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
 
 
 def _expanded(text: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], text)
+    return re.sub(r"\$\((\w+)\)", lambda match: values[match[1]], text)

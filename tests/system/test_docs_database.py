@@ -1,4 +1,4 @@
-"""The page on the database says what the live catalogue says, and its questions are answered as it shows."""
+"""The database page agrees with the live catalogue, and its queries give the results that it shows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from servers import environment
 QUESTIONS = sorted((CHECKOUT / "docs" / "sql").glob("*.sql"))
 
 
-def test_page_and_picture_are_fresh(tmp_path: Path) -> None:
-    """The dictionary, the picture and the result of each question are those of a new demo."""
+def test_page_and_picture_are_current(tmp_path: Path) -> None:
+    """The dictionary, the picture and the result of each query are those of a new demo."""
     script = [sys.executable, str(CHECKOUT / "docs" / "make_database_page.py"), "--check"]
 
-    done = subprocess.run(
+    result = subprocess.run(
         script, env=environment(PYTHONPATH=str(CHECKOUT)), cwd=tmp_path, capture_output=True, check=False
     )
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_there_are_twenty_questions() -> None:
-    """Numbered without a gap, and each shown on the page."""
+    """There are at least twenty queries, numbered without a gap, and each is on the page."""
     page = CHECKOUT.joinpath("docs", "database.md").read_text(encoding="utf-8")
 
     assert len(QUESTIONS) >= 20

@@ -1,4 +1,4 @@
-"""The page on security names tests that there are."""
+"""The security page names only tests that exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAGE = (CHECKOUT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
 def test_named_tests_exist() -> None:
-    """Each test that the page names is in the file that it names, and most threats name one."""
+    """Each test on the page is in the file named with it, and most threats name a test."""
     named = re.findall(r"`((?:[a-z]+/)*test_\w+\.py)::(test_\w+)`", PAGE)
     texts = {file: (CHECKOUT / "tests" / file).read_text(encoding="utf-8") for file, _ in named}
     missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in texts[file]]

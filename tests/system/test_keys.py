@@ -1,4 +1,4 @@
-"""The keys of faults and invariants that docstrings begin with are defined, in one table."""
+"""The keys that docstrings begin with are defined in one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def docstrings() -> Iterator[str]:
-    """Every docstring of the tests but of this module."""
+    """Every docstring of the tests except this module's."""
     for path in TESTS.rglob("*.py"):
         if path != Path(__file__):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -24,20 +24,20 @@ def docstrings() -> Iterator[str]:
 
 
 def keys(text: str) -> set[str]:
-    """The keys in a text, and those that a span like F01-F04 is short for."""
+    """The keys in a text, including those within a span like F01-F04."""
     spans = (f"{letter}{n:02}" for letter, first, last in SPAN.findall(text) for n in range(int(first), int(last) + 1))
     return {*KEY.findall(text), *spans}
 
 
 def test_keys_are_found() -> None:
-    """Alone, several at once, and as a span; digits and words that look alike are none."""
+    """Keys are found alone, in a list and in a span; similar words are not taken for keys."""
     assert keys("D01, I2: killed") == {"D01", "I2"}
     assert keys("F01-F04: all") == {"F01", "F02", "F03", "F04"}
     assert keys("SHA256, A4 paper, 1I2, IPv4, F1") == set()
 
 
 def test_every_key_is_defined_once_and_used() -> None:
-    """In the table of the README of the tests: no key without a row, and no row without a test."""
+    """The table in the tests' README has exactly one row for each key that a test uses."""
     page = (TESTS / "README.md").read_text(encoding="utf-8")
     defined = re.findall(r"^\| ([A-I]\d{1,2}) \| \S", page, re.MULTILINE)
     used = set().union(*map(keys, docstrings()))

@@ -1,4 +1,4 @@
-"""Runs that are ended from outside, overtaken, or killed; and the schedule: always the truth in the tables."""
+"""Whether a run is stopped, overtaken or killed, alone or scheduled, the tables tell the truth."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from sync.store.connection import Target
 
 STATUSES = "SELECT status FROM inventory.runs ORDER BY run"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-# A run that is ended by its own patience is not what these tests are about.
+# No run of these tests may end because of its own timeouts.
 ENDLESS = {"IMAGE_SYNC_TIMEOUT": "600", "IMAGE_SYNC_DEADLINE": "3600", "IMAGE_SYNC_LOCK_TIMEOUT": "600"}
 
 
 @pytest.fixture
 def job(tmp_path: Path, target: Target, cloud: Simulator) -> Job:
-    """The job, with a database and a cloud."""
+    """A job with a database and a cloud."""
     return Job(tmp_path, target.url, cloud, **ENDLESS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("effect", [breakage.black_hole(), breakage.drip(10)], ids=["silence", "drip"])
-def test_run_that_waits_for_the_cloud_ends_when_told(
+def test_a_signal_ends_a_run_that_waits_for_the_cloud(
     job: Job, cloud: Simulator, effect: Effect, number: signal.Signals
 ) -> None:
-    """Exit code 1 at once, the run on record as interrupted, no other table changed."""
+    """A signal ends the run at once with exit code 1; it is recorded as interrupted and changes no other table."""
     cloud.faults.add(effect, times=None)
     running = job.start("run", "--format", "json")
     until(cloud.journal.answers)
@@ -49,8 +49,8 @@ def test_run_that_waits_for_the_cloud_ends_when_told(
     assert without(dump(job.url), "runs") == without(before, "runs")
 
 
-def test_run_that_waits_for_the_database_ends_when_told(job: Job) -> None:
-    """Also in the middle of its writing transaction: exit code 1, interrupted, and nothing of it is written."""
+def test_a_signal_ends_a_run_that_waits_for_the_database(job: Job) -> None:
+    """A signal during the writing transaction ends the run with exit code 1, and nothing is written."""
     with psycopg.connect(job.url) as other:
         other.execute("LOCK TABLE inventory.images IN SHARE MODE")
         running = job.start("run", "--format", "json")
@@ -63,21 +63,21 @@ def test_run_that_waits_for_the_database_ends_when_told(job: Job) -> None:
     assert (stored(job.url), ask(job.url, "SELECT epoch FROM inventory.sources")) == ({}, 0)
 
 
-def test_of_two_runs_at_once_one_wins(job: Job, cloud: Simulator) -> None:
-    """Both read; the first to write wins, the other ends with exit code 3 and has written nothing but its record."""
+def test_one_of_two_concurrent_runs_commits(job: Job, cloud: Simulator) -> None:
+    """Of two concurrent runs the first to write commits; the other exits with 3 and writes only its record."""
     cloud.faults.before_answer = _once(lambda: until(lambda: column(job.url, STATUSES) == ["running", "running"]))
     both = [job.start("run", "--format", "json") for _ in range(2)]
-    done = sorted((finished(process) for process in both), key=lambda each: each.code)
+    results = sorted((finished(process) for process in both), key=lambda each: each.code)
 
-    assert [each.code for each in done] == [0, 3]
-    assert [each.row["status"] for each in done] == ["done", "superseded"]
+    assert [each.code for each in results] == [0, 3]
+    assert [each.row["status"] for each in results] == ["done", "superseded"]
     assert sorted(column(job.url, STATUSES)) == ["done", "superseded"]
     assert stored(job.url) == served(cloud.world)
     assert ask(job.url, "SELECT count(*) FROM inventory.image_versions") == 0
 
 
-def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) -> None:
-    """By kill -9 in the middle of the transaction: nothing of it is there, and the next run makes it good."""
+def test_a_run_killed_while_writing_writes_nothing(job: Job, cloud: Simulator) -> None:
+    """A run ended by kill -9 in its transaction writes nothing, and the next run writes everything."""
     with psycopg.connect(job.url) as other:
         other.execute("LOCK TABLE inventory.images IN SHARE MODE")
         running = job.start("run")
@@ -94,8 +94,8 @@ def test_killed_while_writing_has_written_nothing(job: Job, cloud: Simulator) ->
 
 
 @pytest.mark.long
-def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, target: Target) -> None:
-    """By kill -9, wherever it hits, while the cloud changes: then one good run, and the tables equal the cloud."""
+def test_the_next_run_recovers_from_kills_at_any_moment(tmp_path: Path, target: Target) -> None:
+    """After kill -9 at random moments, while the cloud changes, one good run makes the tables equal the cloud."""
     chance = Random()
     with FaultySimulator(World(seed=1, size=1200), latency=0.05) as cloud:
         job = Job(tmp_path, target.url, cloud)
@@ -116,8 +116,8 @@ def test_killed_at_any_moment_is_made_good_by_the_next_run(tmp_path: Path, targe
     assert ask(job.url, overlapping) == 0
 
 
-def test_schedule_runs_again_and_again_and_never_twice_at_once(tmp_path: Path, target: Target) -> None:
-    """Runs longer than the interval: one begins after the other has ended, what is skipped is told; SIGTERM: exit 0."""
+def test_scheduled_runs_never_overlap(tmp_path: Path, target: Target) -> None:
+    """Runs longer than the interval do not overlap; skipped ones are recorded; SIGTERM exits with 0."""
     with FaultySimulator(World(seed=1, size=1200), latency=0.45) as cloud:
         job = Job(tmp_path, target.url, cloud, IMAGE_SYNC_CONCURRENCY="1")
         running = job.start("schedule", "--every", "1s")
@@ -136,8 +136,8 @@ def test_schedule_runs_again_and_again_and_never_twice_at_once(tmp_path: Path, t
     assert "the run before it had not ended" in reason
 
 
-def test_schedule_ends_the_run_that_is_under_way(job: Job, cloud: Simulator) -> None:
-    """SIGTERM while a run waits for the cloud: the run is on record as interrupted, and the exit code is 0."""
+def test_sigterm_interrupts_a_scheduled_run(job: Job, cloud: Simulator) -> None:
+    """SIGTERM during a run that waits for the cloud records it as interrupted and exits with 0."""
     cloud.faults.add(breakage.black_hole(), times=None)
     running = job.start("schedule", "--every", "1h", "--grace", "0s")
     until(cloud.journal.answers)
@@ -150,7 +150,7 @@ def test_schedule_ends_the_run_that_is_under_way(job: Job, cloud: Simulator) -> 
 
 
 def test_schedule_goes_on_after_a_failed_run(job: Job, cloud: Simulator) -> None:
-    """A run that fails is on record; the next one is made all the same."""
+    """After a failed run is recorded, the next one still runs."""
     cloud.faults.add(breakage.truncate(100), times=1)
     running = job.start("schedule", "--every", "1s", IMAGE_SYNC_MAX_RETRIES="0")
     until(lambda: "done" in column(job.url, STATUSES))
@@ -173,8 +173,8 @@ def _once(call: Callable[[], object]) -> Callable[[object], None]:
     return first_time
 
 
-def test_a_stop_tells_before_it_is_seen_and_once() -> None:
-    """E04: what cancels a statement is over before anyone sees the stop, and goes on to record how the run ended."""
+def test_a_stop_runs_its_callbacks_first_and_once() -> None:
+    """E04: the callbacks that cancel a statement run once, before anything sees the stop."""
     stop = Stop()
     seen: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""The order of the code, and that nothing a user may call or set is missing from the documents."""
+"""The layers of the code hold, and everything a user can call or set is documented."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 LONGEST = 300  # lines of a module
 
 
-def test_arrows_of_import_point_down() -> None:
-    """The layers of ``pyproject.toml``, no circles, and no HTTP or SQL in the rules."""
-    checked = subprocess.run(
+def test_imports_respect_the_layers() -> None:
+    """Imports keep to the layers of ``pyproject.toml``, without circles, HTTP or SQL in the domain."""
+    result = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=CHECKOUT,
         env=environment(),
@@ -32,12 +32,12 @@ def test_arrows_of_import_point_down() -> None:
         check=False,
     )
 
-    assert checked.returncode == 0, checked.stdout
-    assert "0 broken" in checked.stdout
+    assert result.returncode == 0, result.stdout
+    assert "0 broken" in result.stdout
 
 
-def test_modules_are_short_and_say_what_they_are_for() -> None:
-    """No module of the program is over 300 lines, and each begins with a line about itself."""
+def test_modules_are_short_and_documented() -> None:
+    """No module has over 300 lines, and each begins with a docstring."""
     texts = {path: path.read_text(encoding="utf-8") for path in (CHECKOUT / "sync").rglob("*.py")}
 
     assert not [path for path, text in texts.items() if text.count("\n") > LONGEST]
@@ -45,35 +45,35 @@ def test_modules_are_short_and_say_what_they_are_for() -> None:
 
 
 def test_tests_mirror_the_program() -> None:
-    """In a folder named as a room of the program, a file is named after one of its modules, or after the room."""
-    lost = []
+    """In a folder named after a room of the program, each test file is named after a module of it or the room."""
+    misplaced = []
     for path in TESTS.rglob("test_*.py"):
         room = CHECKOUT / "sync" / path.parent.relative_to(TESTS)
         if room.is_dir():
             names = {module.stem for module in room.iterdir() if not module.name.startswith("_")} | {room.name}
             if not any(re.fullmatch(rf"test_{name}(_\w+)?", path.stem) for name in names):
-                lost.append(str(path.relative_to(TESTS)))
+                misplaced.append(str(path.relative_to(TESTS)))
 
-    assert lost == []
+    assert misplaced == []
 
 
-def test_start_of_a_command_is_cheap() -> None:
-    """What only some commands need is imported by those: the program answers ``--version`` without it."""
+def test_starting_a_command_is_cheap() -> None:
+    """The program answers ``--version`` without importing libraries that only some commands need."""
     heavy = ["httpx", "psycopg", "sqlalchemy", "alembic", "rich", "apscheduler", "msgspec"]
     code = f"import sys, sync.__main__; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "[]"
+    assert result.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name: str) -> None:
-    """In the README, and each of its options has a help text."""
-    found = command.get_command(click.Context(command), name)
+    """Each command is in the README, and each of its options has a help text."""
+    documented = command.get_command(click.Context(command), name)
 
-    assert found is not None
+    assert documented is not None
     assert re.search(rf"image-sync (?:[a-z`, -]*`)?{name}\b", README)
-    members = list(found.commands.values()) if isinstance(found, click.Group) else [found]
+    members = list(documented.commands.values()) if isinstance(documented, click.Group) else [documented]
     for member in members:
         assert member.help
         options = [
@@ -85,7 +85,7 @@ def test_every_command_is_documented(name: str) -> None:
 
 
 def test_every_subcommand_of_db_is_documented() -> None:
-    """In the README, as they are called."""
+    """Each subcommand of `db` is in the README."""
     db = command.get_command(click.Context(command), "db")
 
     assert isinstance(db, click.Group)
@@ -93,7 +93,7 @@ def test_every_subcommand_of_db_is_documented() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    """In ``docs/settings.md``, by its name in the environment and in the file."""
+    """Each setting is in ``docs/settings.md`` under its variable and its key."""
     page = (CHECKOUT / "docs" / "settings.md").read_text(encoding="utf-8")
 
     for option in (*GENERAL, *PER_SOURCE):
@@ -101,21 +101,21 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_table_is_documented() -> None:
-    """On the page on the database, with all its columns; the views that are asked most, in the README."""
+    """Each table is on the database page with all its columns, and so is each view and function."""
     page = (CHECKOUT / "docs" / "database.md").read_text(encoding="utf-8")
 
     for table in metadata.tables.values():
-        _, _, told = page.partition(f"\n### {table.name}\n")
-        told, _, _ = told.partition("\n### ")
+        _, _, section = page.partition(f"\n### {table.name}\n")
+        section, _, _ = section.partition("\n### ")
         assert table.comment
-        assert table.comment in told
-        assert all(f"`{column.name}`" in told for column in table.columns)
+        assert table.comment in section
+        assert all(f"`{column.name}`" in section for column in table.columns)
     for path in (CHECKOUT / "migrations" / "sql").glob("*/*.sql"):
         assert path.stem in page or path.stem == "column_comments"
 
 
 def test_every_exit_code_is_documented() -> None:
-    """In the README, in one table."""
+    """Each exit code is in the table of the README."""
     codes = {0, 2, *EXIT_CODES.values()}
 
     assert set(map(int, re.findall(r"^\| (\d) \|", README, re.MULTILINE))) == codes

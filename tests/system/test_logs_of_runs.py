@@ -1,4 +1,4 @@
-"""What a run logs, as a program reads it: fixed events, each line with its run and source, and the vendor's request id."""
+"""The log of a run as a program reads it: fixed events, each with its run and source, and the cloud's request id."""
 
 from __future__ import annotations
 
@@ -43,46 +43,46 @@ def cloud() -> Iterator[Simulator]:
 
 @pytest.fixture
 def job(tmp_path: Path, server: Server, cloud: Simulator) -> Job:
-    """The job, with a database and that cloud."""
+    """A job with a database and a cloud."""
     return Job(tmp_path, server.migrated(), cloud)
 
 
 def lines(done: Done) -> list[dict[str, Any]]:
-    """Standard error, each line of which is one JSON object."""
+    """Standard error, where each line must be one JSON object."""
     return [json.loads(line) for line in done.err.splitlines()]
 
 
-def told(cloud: Simulator) -> list[str]:
-    """The request ids of all answers so far, as the cloud gave them."""
+def request_ids(cloud: Simulator) -> list[str]:
+    """The request ids of all the cloud's answers so far."""
     return [str(event.detail["request_id"]) for event in cloud.journal.answers()]
 
 
-def test_a_good_run_is_five_lines(job: Job, cloud: Simulator) -> None:
-    """A first load, one with changes, one without: the same five events, all with the run and its source."""
+def test_a_good_run_logs_five_events(job: Job, cloud: Simulator) -> None:
+    """Every good run logs the same five events, each with the run and its source."""
     first = job("run")
     cloud.world.change(3)
-    done = [first, job("run"), job("run")]
+    results = [first, job("run"), job("run")]
 
-    for number, each in enumerate(done, 1):
+    for number, each in enumerate(results, 1):
         assert [line["event"] for line in lines(each)] == GOOD
         assert {line["level"] for line in lines(each)} == {"info"}
         assert {(line["run"], line["source"]) for line in lines(each)} == {(number, "default")}
-    ended = lines(done[1])[-1]
+    ended = lines(results[1])[-1]
     assert (ended["status"], ended["updated"], ended["unchanged"]) == ("done", 3, 1197)
 
 
-def test_missing_images_are_one_line_more(job: Job, cloud: Simulator) -> None:
-    """What was asked for by name, and how many of it are gone."""
+def test_missing_images_log_one_event_more(job: Job, cloud: Simulator) -> None:
+    """With missing images one more event says how many were asked for, and how many are gone."""
     job("run")
     cloud.world.delete(4)
-    found = lines(job("run"))
+    logged = lines(job("run"))
 
-    assert [line["event"] for line in found] == [*GOOD[:3], "missing images asked for", *GOOD[3:]]
-    assert (found[3]["asked"], found[3]["gone"], found[3]["unconfirmed"]) == (4, 4, 0)
+    assert [line["event"] for line in logged] == [*GOOD[:3], "missing images asked for", *GOOD[3:]]
+    assert (logged[3]["asked"], logged[3]["gone"], logged[3]["unconfirmed"]) == (4, 4, 0)
 
 
 def test_a_withheld_run_is_a_warning_that_says_what_to_do(job: Job, cloud: Simulator) -> None:
-    """The last line holds the reason, the run to approve and the command, and no line is anything but JSON."""
+    """A withheld run ends with a warning that names the run to approve and the command."""
     job("run")
     cloud.world.delete(600)
     ended = lines(job("run"))[-1]
@@ -96,16 +96,16 @@ def test_a_withheld_run_is_a_warning_that_says_what_to_do(job: Job, cloud: Simul
     assert "image-sync approve 2" in ended["advice"]
 
 
-def test_a_plan_is_no_run(job: Job) -> None:
-    """A plan ends with an event of its own, and bears no number."""
+def test_a_plan_logs_its_own_event(job: Job) -> None:
+    """A plan ends with an event of its own."""
     job("run")
-    found = lines(job("plan"))
+    logged = lines(job("plan"))
 
-    assert [line["event"] for line in found] == ["inventory read", "list read", "plan made"]
+    assert [line["event"] for line in logged] == ["inventory read", "list read", "plan made"]
 
 
 def test_an_unproven_reading_is_a_warning(job: Job, cloud: Simulator) -> None:
-    """Each reading is a line; those that prove nothing say why."""
+    """Each unproven reading is a warning with the reason."""
     cloud.listing.page_cap = 100
     cloud.faults.add(Effect("unsorted", ask=lambda query: replace(query, descending=True)), times=None)
     cloud.faults.add(effects.total_missing(), times=None)
@@ -130,45 +130,45 @@ FAILURES: Mapping[str, Effect] = {
 
 @pytest.mark.parametrize("effect", FAILURES.values(), ids=FAILURES)
 def test_every_failure_names_the_request(job: Job, cloud: Simulator, effect: Effect) -> None:
-    """Whatever the answer was, the line has the vendor's request id and the HTTP status, and the reason has both, too."""
+    """A failed run names the request id and the HTTP status, both as fields and in its reason."""
     cloud.faults.add(effect, times=None)
     failed = lines(job("run", IMAGE_SYNC_MAX_RETRIES="1", IMAGE_SYNC_DEADLINE="20", IMAGE_SYNC_CONCURRENCY="1"))[-1]
 
     assert (failed["event"], failed["level"], failed["status"]) == ("run failed", "error", "failed")
     assert (failed["source"], failed["run"]) == ("default", 1)
-    assert failed["request_id"] == told(cloud)[-1]
+    assert failed["request_id"] == request_ids(cloud)[-1]
     assert failed["http_status"] >= 200
     assert f"request {failed['request_id']}" in failed["reason"]
 
 
-def test_each_repetition_names_the_request_that_failed(job: Job, cloud: Simulator) -> None:
-    """A fault that passes is a warning of a run that ends well, from whichever thread met it."""
+def test_each_retry_names_the_failed_request(job: Job, cloud: Simulator) -> None:
+    """Each retry of a run that ends well is a warning with the failed request, from whichever thread."""
     cloud.faults.add(effects.status(503), times=2, offset=490)
-    found = lines(job("run"))
-    repeated = [line for line in found if line["event"] == "request repeated"]
+    logged = lines(job("run"))
+    repeated = [line for line in logged if line["event"] == "request repeated"]
 
-    assert [line["event"] for line in found if line not in repeated] == GOOD
+    assert [line["event"] for line in logged if line not in repeated] == GOOD
     assert [(line["level"], line["attempt"], line["http_status"]) for line in repeated] == [
         ("warning", 1, 503),
         ("warning", 2, 503),
     ]
-    assert {line["request_id"] for line in repeated} < set(told(cloud))
+    assert {line["request_id"] for line in repeated} < set(request_ids(cloud))
     assert {(line["run"], line["source"]) for line in repeated} == {(1, "default")}
 
 
-def test_an_image_that_can_not_be_confirmed_is_named(job: Job, cloud: Simulator) -> None:
-    """A question for one id that fails keeps the image, and the log has the request."""
+def test_an_unconfirmed_image_is_named(job: Job, cloud: Simulator) -> None:
+    """A failed request for one image is a warning with the image and the request."""
     job("run")
     (gone,) = cloud.world.delete(1)
     cloud.faults.add(effects.status(404), id=gone, times=None)
-    found = [line for line in lines(job("run")) if line["event"] == "image not confirmed"]
+    warnings = [line for line in lines(job("run")) if line["event"] == "image not confirmed"]
 
-    assert [(line["image"], line["level"], line["http_status"]) for line in found] == [(gone, "warning", 404)]
-    assert found[0]["request_id"] in told(cloud)
+    assert [(line["image"], line["level"], line["http_status"]) for line in warnings] == [(gone, "warning", 404)]
+    assert warnings[0]["request_id"] in request_ids(cloud)
 
 
-def test_a_refused_login_names_the_request(job: Job, cloud: Simulator) -> None:
-    """So does a failure of the identity service."""
+def test_a_failed_login_names_the_request(job: Job, cloud: Simulator) -> None:
+    """A refused login and a broken identity service are logged with the request id and the status."""
     del job.settings["IMAGE_SYNC_TOKEN"]
     job.settings |= {"IMAGE_SYNC_IAM_ENDPOINT": cloud.url, "IMAGE_SYNC_USERNAME": LOGIN.user}
     job.settings |= {"IMAGE_SYNC_DOMAIN": LOGIN.domain, "IMAGE_SYNC_PASSWORD": LOGIN.password}
@@ -182,8 +182,8 @@ def test_a_refused_login_names_the_request(job: Job, cloud: Simulator) -> None:
     assert broken["request_id"] != refused["request_id"]
 
 
-def test_the_identity_service_has_a_name_of_its_own_for_it() -> None:
-    """Its header is X-IAM-Trace-Id; a login that rests because it was refused still knows that request."""
+def test_the_trace_id_of_the_identity_service() -> None:
+    """The request id of a login comes from X-IAM-Trace-Id, also when a refused login is not retried."""
     answer = reply({"error": {"message": "no"}}, status=401, headers={"X-IAM-Trace-Id": "trace-7"})
     with HttpServer(always(answer)) as service:
         user, cache = IamUser(service.url, "reader", "x", "account"), TokenCache()
@@ -201,16 +201,16 @@ def _refusal(user: IamUser, cache: TokenCache) -> CloudError:
     return caught.value
 
 
-def test_a_command_that_fails_is_a_line_too(job: Job) -> None:
-    """What ends the command before a run begins is JSON as well: no line that a program can't read."""
+def test_a_failed_command_is_logged_as_json(job: Job) -> None:
+    """An error before any run begins is a JSON line as well."""
     (failed,) = lines(job("run", "--source", "nobody"))
 
     assert (failed["event"], failed["level"], failed["exit_code"]) == ("command failed", "error", 2)
     assert failed["error"] == "UnknownError"
 
 
-def test_what_settings_warn_of_is_a_line_too(job: Job) -> None:
-    """And so is a warning about the settings."""
+def test_a_warning_about_settings_is_logged_as_json(job: Job) -> None:
+    """A warning about the settings is a JSON line as well."""
     first = lines(job("run", IMAGE_SYNC_DATA_FOLDER="/nowhere"))[0]
 
     assert (first["event"], first["level"]) == ("configuration warning", "warning")
@@ -218,13 +218,13 @@ def test_what_settings_warn_of_is_a_line_too(job: Job) -> None:
 
 
 def test_fields_can_be_added_until_a_block_ends() -> None:
-    """A run knows its number only after it began: it is on every further line, of other threads too, and then gone."""
+    """A field added within a block is on all further lines of the block and its workers, and not after it."""
     stream = io.StringIO()
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     logs.configure("info", "json", stream)
     log = logs.get("sync")
     try:
-        logs.extend(run=0)  # outside of a block: nothing
+        logs.extend(run=0)  # has no effect outside of a block
         with logs.bind(source="edge"):
             log.info("before")
             logs.extend(run=7)
@@ -240,8 +240,8 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
         logging.getLogger().setLevel(level)
         logging.captureWarnings(capture=False)
 
-    found = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [(line["event"], line.get("source"), line.get("run")) for line in found] == [
+    logged = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line.get("source"), line.get("run")) for line in logged] == [
         ("before", "edge", None),
         ("thread", "edge", 7),
         ("other thread", None, None),
@@ -250,10 +250,10 @@ def test_fields_can_be_added_until_a_block_ends() -> None:
 
 
 def test_every_event_is_fixed_and_documented() -> None:
-    """In the code each event is a plain text, and ``docs/logs.md`` has it."""
+    """Each event in the code is a fixed text, and is in ``docs/logs.md``."""
     page = (CHECKOUT / "docs" / "logs.md").read_text(encoding="utf-8")
     texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "sync").rglob("*.py")]
-    calls = [found for text in texts for found in re.findall(r"\b_log\.\w+\(\s*([^,)]+)", text)]
+    calls = [event for text in texts for event in re.findall(r"\b_log\.\w+\(\s*([^,)]+)", text)]
     events = {name.strip('"') for name in calls if name != "event"} | {"list read", "run ended", "plan made"}
     events |= {name for text in texts for name in re.findall(r"logs\.get\(__name__\)\.\w+\(\"([^\"]+)", text)}
 

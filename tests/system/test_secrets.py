@@ -1,4 +1,4 @@
-"""No secret in anything a command prints, writes, or shows to the process list, whatever goes wrong."""
+"""No command shows a secret in its output, in a table or in the process list, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -22,58 +22,58 @@ CANARIES = ("canary", "CANARY")
 
 @pytest.fixture
 def cloud() -> Simulator:
-    """A cloud that knows a token, a login and a key pair, each a canary."""
+    """A cloud that knows a token, a login and a key pair, each with a canary."""
     return FaultySimulator(World(seed=1, size=30), token=TOKEN, login=LOGIN, keys=KEYS)
 
 
 @pytest.fixture
 def job(tmp_path: Path, server: Server, cloud: Simulator) -> Job:
-    """The job, with a database that needs a password, telling all it can."""
+    """A job with a database that needs a password, at log level debug."""
     url = with_password(server, f"role_{tmp_path.name}"[:60], PASSWORD).format(PASSWORD.replace(" ", "%20"))
     return Job(tmp_path, url, cloud, IMAGE_SYNC_LOG_LEVEL="debug")
 
 
 def credentials(job: Job, cloud: Simulator) -> dict[str, dict[str, str]]:
-    """The settings of each kind of credentials; the token is among those of the job."""
+    """The settings of each kind of credentials; the token is taken from the job."""
     token = {"IMAGE_SYNC_TOKEN": job.settings.pop("IMAGE_SYNC_TOKEN")}
     login = {"IMAGE_SYNC_IAM_ENDPOINT": cloud.url, "IMAGE_SYNC_USERNAME": LOGIN.user, "IMAGE_SYNC_DOMAIN": LOGIN.domain}
     keys = {"IMAGE_SYNC_ACCESS_KEY": KEYS.access, "IMAGE_SYNC_SECRET_KEY": KEYS.secret}
     return {"token": token, "login": login | {"IMAGE_SYNC_PASSWORD": LOGIN.password}, "keys": keys}
 
 
-def test_secrets_of_good_runs_are_nowhere(job: Job, cloud: Simulator) -> None:
-    """With each kind of credentials, at log level debug: not in the output, the logs, or any table."""
+def test_good_runs_show_no_secret(job: Job, cloud: Simulator) -> None:
+    """Good runs show no secret in output, logs or tables, with each kind of credentials."""
     with cloud:
         kinds = credentials(job, cloud)
-        done = [job("run", "--format", "json", **settings) for settings in kinds.values()]
+        results = [job("run", "--format", "json", **settings) for settings in kinds.values()]
         job.settings |= kinds["token"]
-        done += [job(*command) for command in (["status"], ["db", "status"], ["as-of", "now", "--format", "csv"])]
+        results += [job(*command) for command in (["status"], ["db", "status"], ["as-of", "now", "--format", "csv"])]
 
-    assert [each.code for each in done] == [0] * 6
-    assert_silent(job, done)
+    assert [each.code for each in results] == [0] * 6
+    assert_silent(job, results)
 
 
 @pytest.mark.parametrize("kind", ["token", "login", "keys"])
-def test_secrets_of_failed_runs_are_nowhere(job: Job, cloud: Simulator, kind: str) -> None:
-    """Refused, cut off, or told back by the cloud itself: with --debug and its traceback too, no secret is shown."""
+def test_failed_runs_show_no_secret(job: Job, cloud: Simulator, kind: str) -> None:
+    """Refused, cut off or echoed credentials are not shown, even with a traceback."""
     with cloud:
         job.settings |= credentials(job, cloud)[kind] | FAST
         echo = f"bad request: X-Auth-Token {TOKEN}, password {LOGIN.password}, key {KEYS.secret}"
         secrets = {"token": TOKEN, "login": LOGIN.password, "keys": KEYS.secret}
-        done = []
+        results = []
         for effect in (effects.status(401), effects.status(400, message=echo), breakage.truncate(50)):
             cloud.faults.clear()
             cloud.faults.add(effect, times=None)
-            done.append(job("--debug", "run"))
+            results.append(job("--debug", "run"))
         cloud.faults.clear()
 
-    assert [each.code for each in done] == [1] * 3
-    assert not any(secrets[kind] in each.out + each.err for each in done)
+    assert [each.code for each in results] == [1] * 3
+    assert not any(secrets[kind] in each.out + each.err for each in results)
     assert secrets[kind] not in str(dump(job.url))
 
 
-def test_secrets_of_a_refused_database_are_nowhere(job: Job, cloud: Simulator) -> None:
-    """No connection, a wrong password, a URL that is none: no part of it is shown, with --debug neither."""
+def test_a_refused_database_shows_no_secret(job: Job, cloud: Simulator) -> None:
+    """No part of an unreachable, refused or invalid database URL is shown, even with --debug."""
     with cloud:
         urls = [
             "postgresql://role:canary%20x@127.0.0.1:1/inventory",
@@ -84,14 +84,14 @@ def test_secrets_of_a_refused_database_are_nowhere(job: Job, cloud: Simulator) -
         ]
         processes = [job.start("--debug", "run", IMAGE_SYNC_DATABASE_URL=url) for url in urls]
         processes.append(job.start("--debug", "status", IMAGE_SYNC_DATABASE_URL=urls[0]))
-        done = [finished(process) for process in processes]
+        results = [finished(process) for process in processes]
 
-    assert all(each.code in {1, 2} for each in done)
-    assert not any("canary" in each.out + each.err for each in done)
+    assert all(each.code in {1, 2} for each in results)
+    assert not any("canary" in each.out + each.err for each in results)
 
 
-def test_process_list_bears_no_secret(job: Job, cloud: Simulator) -> None:
-    """While a run is under way, the command lines of all processes of the machine hold none of its secrets."""
+def test_the_process_list_shows_no_secret(job: Job, cloud: Simulator) -> None:
+    """While a run is under way, no command line on the machine contains a secret."""
     with cloud:
         cloud.faults.add(breakage.black_hole(), times=None)
         running = job.start("run")
@@ -105,8 +105,8 @@ def test_process_list_bears_no_secret(job: Job, cloud: Simulator) -> None:
     assert_silent(job, [done])
 
 
-def assert_silent(job: Job, done: list[Done]) -> None:
-    """Assert that no canary is in what was printed, or in any table."""
-    for each in done:
-        assert not any(canary in each.out + each.err for canary in CANARIES)
+def assert_silent(job: Job, results: list[Done]) -> None:
+    """Assert that no canary is in the output or in any table."""
+    for result in results:
+        assert not any(canary in result.out + result.err for canary in CANARIES)
     assert not any(canary in str(dump(job.url)) for canary in CANARIES)

@@ -1,4 +1,4 @@
-"""A run of tests that leaves the machine otherwise than it was fails, and says what is left."""
+"""A test run that does not leave the machine as it was fails and names what is left."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WRONG = {
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A temporary folder as a machine has it; a short path, as sockets need it."""
+    """A temporary folder with the usual mode; its path is short, as sockets need that."""
     path = Path(tempfile.mkdtemp(prefix="machine-")) / "temp"
     path.mkdir()
     path.chmod(0o1777)
@@ -52,16 +52,16 @@ def root() -> Iterator[Path]:
 
 @pytest.fixture
 def around(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surroundings]:
-    """A look around, of a machine whose shared places are this folder, and on which no other run is under way."""
+    """The surroundings of a machine whose shared folders are only this one, with no other test run."""
     monkeypatch.setattr(surroundings, "SHARED", (root,))
     monkeypatch.setattr(Surroundings, "_is_accompanied", lambda _: False)
-    found = Surroundings("")
-    yield found
-    found.leave()
+    around = Surroundings("")
+    yield around
+    around.leave()
 
 
 def run(root: Path, body: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """A run of one test with this body."""
+    """Run one test with this body."""
     (root.parent / "test_one.py").write_text(START + f"    {body}\n")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "surroundings", "-p", "no:cacheprovider", *options, "test_one.py"],
@@ -74,8 +74,8 @@ def run(root: Path, body: str, *options: str) -> subprocess.CompletedProcess[str
     )
 
 
-def runs(pid: int) -> bool:
-    """Whether a process has not ended."""
+def is_running(pid: int) -> bool:
+    """Whether the process is still running."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def runs(pid: int) -> bool:
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "workers"])
 def test_a_run_that_leaves_nothing_passes(root: Path, options: tuple[str, ...]) -> None:
-    """Files that are removed, processes that are ended, modes that are set back."""
+    """A run that removes its files, ends its processes and restores modes passes."""
     body = "root.chmod(0o755); root.chmod(0o1777); subprocess.run(['true']); os.rmdir(tempfile.mkdtemp())"
     done = run(root, body, *options)
 
@@ -95,46 +95,46 @@ def test_a_run_that_leaves_nothing_passes(root: Path, options: tuple[str, ...]) 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "workers"])
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_left_fails_the_run(root: Path, what: str, options: tuple[str, ...]) -> None:
-    """It is named, and gone afterwards, but for a mode: that is for a person to set back."""
-    body, told = WRONG[what]
+def test_leftovers_fail_the_run(root: Path, what: str, options: tuple[str, ...]) -> None:
+    """A leftover is named and fails the run; leftover processes and files are removed, but modes are not restored."""
+    body, message = WRONG[what]
     done = run(root, body, *options)
 
     assert done.returncode == 1, done.stdout
     assert "1 passed" in done.stdout
-    assert re.search(told, done.stdout), done.stdout
+    assert re.search(message, done.stdout), done.stdout
     for pid in re.findall(r"process (\d+): sleep 600", done.stdout):
-        assert not runs(int(pid))
+        assert not is_running(int(pid))
     assert not [path for path in root.iterdir() if not path.name.startswith("pytest-of-")]
 
 
-def test_what_a_crashed_worker_leaves_is_told(root: Path) -> None:
-    """The process that began the workers looks when they have ended, and ends what they did not."""
+def test_leftovers_of_a_crashed_worker(root: Path) -> None:
+    """The main process names and ends what a crashed worker left."""
     done = run(root, "subprocess.Popen('cd $TMPDIR; exec sleep 600', shell=True); os._exit(3)", "-n", "1")
     left = re.findall(r"^process (\d+): sleep 600", done.stdout, re.MULTILINE)
 
     assert done.returncode == 1, done.stdout
     assert left
-    assert not [pid for pid in left if runs(int(pid))]
+    assert not [pid for pid in left if is_running(int(pid))]
     assert not [path for path in root.iterdir() if not path.name.startswith("pytest-of-")]
 
 
-def test_shared_memory_that_nobody_uses_is_told(around: Surroundings, root: Path) -> None:
-    """Of a server that was killed, in both forms."""
+def test_unused_shared_memory_is_named(around: Surroundings, root: Path) -> None:
+    """Shared memory of a killed server is named, in both forms."""
     (root / "PostgreSQL.1234").touch()
-    made = subprocess.run(["ipcmk", "--shmem", "64"], capture_output=True, text=True, check=True).stdout
-    number = made.split()[-1]
-    told = around.shared()
+    output = subprocess.run(["ipcmk", "--shmem", "64"], capture_output=True, text=True, check=True).stdout
+    number = output.split()[-1]
+    named = around.shared()
     subprocess.run(["ipcrm", "--shmem-id", number], check=True)
     (root / "PostgreSQL.1234").unlink()
 
-    assert str(root / "PostgreSQL.1234") in told
-    assert [line for line in told if line.startswith(f"shared memory {number} of the ended process ")]
+    assert str(root / "PostgreSQL.1234") in named
+    assert [line for line in named if line.startswith(f"shared memory {number} of the ended process ")]
     assert not [line for line in around.shared() if number in line or "1234" in line]
 
 
-def test_a_socket_is_told_when_its_server_has_ended(around: Surroundings, root: Path) -> None:
-    """Not while it runs: it may be of another run."""
+def test_a_socket_of_an_ended_server_is_named(around: Surroundings, root: Path) -> None:
+    """A socket is named only once its server has ended, as it may belong to another run."""
     folder = root / f"image-sync-{os.getuid()}-0123456789abcdef"
     folder.mkdir()
     with socket.socket(socket.AF_UNIX) as server:

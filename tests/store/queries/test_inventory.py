@@ -1,4 +1,4 @@
-"""What is read from the inventory is what a plain replay of all that happened gives."""
+"""Answers from the inventory equal those of a plain replay of everything that happened."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ COLUMN = {name: known.column for name, known in BY_API.items()}
 
 
 @pytest.fixture(params=[1, 2, 3])
-def told(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
-    """A dozen runs after random days, from one seed each: changes, deletions, returns, days without news."""
-    with played(each_server, request.param) as both:
-        yield both
+def history(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+    """The inventory and its model after a dozen runs with random changes, for each seed."""
+    with played(each_server, request.param) as edge_and_replay:
+        yield edge_and_replay
 
 
 def moments_of(replay: Replay) -> list[datetime]:
-    """Every moment that matters: each run's, and those just beside it."""
+    """Each run's moment, and the microsecond before and after it."""
     tick = timedelta(microseconds=1)
     return sorted({moment + step for moment in replay.moments for step in (-tick, timedelta(0), tick)})
 
 
 def as_json(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row as the cloud showed it."""
+    """A row in the form the cloud returned it."""
     return canonical(to_json({name: row[name] for name in COLUMNS}, row["extra"]))
 
 
-def test_as_of_any_moment(told: tuple[Edge, Replay]) -> None:
-    """The images of a moment are those the last run before it had found, just as it found them; sorted by id."""
-    edge, replay = told
+def test_as_of_any_moment(history: tuple[Edge, Replay]) -> None:
+    """`as_of` returns the images of the last run before the moment, with their stored values, sorted by id."""
+    edge, replay = history
 
     with inventory(edge.target) as reading:
         for moment in moments_of(replay):
@@ -58,21 +58,21 @@ def test_as_of_any_moment(told: tuple[Edge, Replay]) -> None:
                 assert kept == {name: plain[name] for name in kept}
 
 
-def test_the_history_of_each_image(told: tuple[Edge, Replay]) -> None:
-    """All versions, oldest first, with their periods and contents; the open one has no end."""
-    edge, replay = told
+def test_the_history_of_each_image(history: tuple[Edge, Replay]) -> None:
+    """The history holds all versions, oldest first, with periods and contents; the current one has no end."""
+    edge, replay = history
     names = {name for state in replay.states for name in state}
 
     with inventory(edge.target) as reading:
         for name in names:
             rows = reading.history(name, None)
-            found = [(row["valid_from"], row["valid_to"], as_json(row)) for row in rows]
-            assert found == replay.versions(name)
+            versions = [(row["valid_from"], row["valid_to"], as_json(row)) for row in rows]
+            assert versions == replay.versions(name)
 
 
-def test_the_history_says_what_changed(told: tuple[Edge, Replay]) -> None:
-    """The first version is created, one that touches is updated, one after a gap restored; the fields are named."""
-    edge, replay = told
+def test_the_history_says_what_changed(history: tuple[Edge, Replay]) -> None:
+    """A version is created, updated if it follows directly, or restored after a gap; changed fields are named."""
+    edge, replay = history
 
     with inventory(edge.target) as reading:
         for name in {name for state in replay.states for name in state}:
@@ -93,9 +93,9 @@ def test_the_history_says_what_changed(told: tuple[Edge, Replay]) -> None:
                 assert fields <= known | {"extra", "vendor_deleted_at", "min_disk", "name"}
 
 
-def test_the_difference_between_any_two_moments(told: tuple[Edge, Replay]) -> None:
-    """I13: created, restored, deleted and updated images are those of the replay, field by field; diff(a, a) is empty."""
-    edge, replay = told
+def test_the_difference_between_any_two_moments(history: tuple[Edge, Replay]) -> None:
+    """I13: the difference between two moments equals the replay's, field by field; diff(a, a) is empty."""
+    edge, replay = history
 
     with inventory(edge.target) as reading:
         for n, before in enumerate(replay.moments):
@@ -125,9 +125,9 @@ def _hold(changes: list[Mapping[Any, Any]], replay: Replay, before: datetime, af
             assert row["new"] == as_text(new[row["id"]].get(api))
 
 
-def test_the_past_stays_as_it_was(told: tuple[Edge, Replay]) -> None:
-    """I13: whatever happens later, the answer for a moment that is past is the same."""
-    edge, replay = told
+def test_the_past_stays_as_it_was(history: tuple[Edge, Replay]) -> None:
+    """I13: later runs do not change the answer about a past moment."""
+    edge, replay = history
     with inventory(edge.target) as reading:
         before = [list(map(_timeless, reading.as_of(moment, None))) for moment in replay.moments]
     edge.world.churn(80)
@@ -138,12 +138,12 @@ def test_the_past_stays_as_it_was(told: tuple[Edge, Replay]) -> None:
 
 
 def _timeless(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row without what is told of the next run, which may have come since."""
+    """The row without the columns about the next run, which may have happened since."""
     return {name: value for name, value in row.items() if not name.startswith("observed_next")}
 
 
-def test_a_reader_sees_one_moment(server: Server) -> None:
-    """What is read between open and close is of one snapshot, though a run commits meanwhile."""
+def test_a_reader_sees_one_snapshot(server: Server) -> None:
+    """All reads between open and close see one snapshot, even if a run commits in between."""
     with Edge(server) as edge:
         edge.run()
         with inventory(edge.target) as reading:
@@ -155,7 +155,7 @@ def test_a_reader_sees_one_moment(server: Server) -> None:
 
 
 def test_as_of_one_source(server: Server) -> None:
-    """A source is asked for by name; one that is not known is told, with those that are."""
+    """A source can be asked for by name; the error for an unknown name lists the known ones."""
     with Edge(server, 5) as edge:
         edge.run()
         name = edge.inventory.source.name
@@ -168,7 +168,7 @@ def test_as_of_one_source(server: Server) -> None:
 
 
 def test_the_moment_of_a_run(server: Server) -> None:
-    """When a run took effect; of one that wrote nothing, when it began; a run that never was is told."""
+    """A run's moment is when it took effect, or when it started if it wrote nothing; an unknown run is an error."""
     with Edge(server, 5) as edge:
         outcome = edge.run()
         with edge.parts() as (store, parts):
@@ -180,16 +180,16 @@ def test_the_moment_of_a_run(server: Server) -> None:
                 reading.moment(99)
 
 
-def test_an_image_that_never_was(server: Server) -> None:
-    """Its history is not empty: it is an error that says how to find those that are."""
+def test_the_history_of_an_unknown_image(server: Server) -> None:
+    """Asking for the history of an image that never existed is an error, not an empty answer."""
     with Edge(server, 5) as edge:
         edge.run()
         with inventory(edge.target) as reading, pytest.raises(UnknownError, match="was ever seen"):
             reading.history("nobody", None)
 
 
-def test_an_image_that_was_never_alive(server: Server) -> None:
-    """An image that the cloud listed as deleted from the first has no version, and is told apart from one unknown."""
+def test_the_history_of_an_image_first_listed_as_deleted(server: Server) -> None:
+    """An image that was always listed as deleted has no version, and the error says so."""
     with Edge(server, 5) as edge:
         edge.world.put(image("dead", status="deleted"))
         edge.run()
@@ -198,7 +198,7 @@ def test_an_image_that_was_never_alive(server: Server) -> None:
 
 
 def test_the_status(server: Server) -> None:
-    """One row a source: its last run, how it went, what lives, what is withheld, and how old the proof is."""
+    """The status has one row per source: its last run, the images by state, and the age of the proof."""
     with Edge(server) as edge:
         edge.run()
         edge.world.put(b'{"id":"broken","name":"\\u0000"}')
@@ -214,17 +214,17 @@ def test_the_status(server: Server) -> None:
         assert (row["run"], row["status"], row["reason"]) == (held.run, "withheld", held.reason)
         assert (row["live"], row["deleted"], row["held"], row["quarantined"]) == (38, 2, 20, 1)
         assert 0 <= row["proven_seconds_ago"] < 60
-        assert [(one["run"], one["approved_at"]) for one in waiting] == [(held.run, None)] * 20
+        assert [(image["run"], image["approved_at"]) for image in waiting] == [(held.run, None)] * 20
         approve(edge.target, held.run or 0, "ann")
         with inventory(edge.target) as reading:
-            assert all(one["approved_at"] for one in reading.held())
+            assert all(image["approved_at"] for image in reading.held())
         edge.run()
         with inventory(edge.target) as reading:
             assert reading.held() == []
 
 
 def test_the_status_of_a_source_that_never_finished(server: Server) -> None:
-    """A run that is under way, or failed, is told; what was never proven has no age."""
+    """A running first run appears in the status; a source that was never proven has no age."""
     with Edge(server, 5) as edge:
         with edge.parts() as (store, parts):
             store.start(parts.source, "command")
@@ -234,8 +234,8 @@ def test_the_status_of_a_source_that_never_finished(server: Server) -> None:
         assert (row["status"], row["live"], row["proven_seconds_ago"]) == ("running", 0, None)
 
 
-def test_the_proof_grows_older_while_runs_are_not_proven(server: Server) -> None:
-    """Freshness counts from the last proven list, not from the last run."""
+def test_the_age_of_the_proof_ignores_unproven_runs(server: Server) -> None:
+    """The age counts from the last proven list, not from the last run."""
     with Edge(server) as edge:
         proven = edge.run()
         last = edge.run_unproven()
@@ -260,14 +260,14 @@ def test_another_schema_is_not_read(server: Server) -> None:
 
 
 def test_a_reader_writes_nothing(server: Server) -> None:
-    """It reads in a transaction that may not write."""
+    """The reader's transaction is read-only and repeatable read."""
     with Edge(server, 5) as edge, inventory(edge.target) as reading:
         assert reading._connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
         assert reading._connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "repeatable read"
 
 
 def test_a_reader_whose_server_goes_away(server: Server) -> None:
-    """A connection that breaks while it reads is told as any other."""
+    """A connection that breaks while reading is reported as an unavailable database."""
     with Edge(server, 5) as edge:
         edge.run()
         with pytest.raises(DatabaseUnavailableError, match="reading the inventory"):
@@ -284,7 +284,7 @@ def _read_and_be_killed(edge: Edge) -> None:
 
 
 def test_a_large_state_is_streamed(server: Server) -> None:
-    """Many images are handed on as they come: memory does not grow with their number."""
+    """Images are streamed: memory does not grow with their number."""
     with Edge(server, 1) as edge:
         edge.run()
         edge.do(
@@ -304,8 +304,8 @@ def test_a_large_state_is_streamed(server: Server) -> None:
         assert peak < 20_000_000
 
 
-def test_what_a_gap_in_the_list_does(server: Server) -> None:
-    """A14: an image that the list leaves out for a while leaves no mark in its history."""
+def test_a_gap_in_the_list_leaves_no_version(server: Server) -> None:
+    """A14: an image that the list omits for a while keeps a single version."""
     with Edge(server, 8) as edge:
         edge.run()
         (name, *_) = sorted(edge.world.truth())

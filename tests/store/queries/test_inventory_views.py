@@ -1,4 +1,4 @@
-"""What analysts find in SQL: views and functions, held against a plain replay of all that happened."""
+"""The views and functions that analysts query give the same answers as a plain replay of everything that happened."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ RUN_DIFF = "SELECT id, change, field, old, new FROM inventory.run_diff(%s) ORDER
 
 
 @pytest.fixture(params=[4, 5])
-def told(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
-    """A dozen runs after random days."""
-    with played(each_server, request.param) as both:
-        yield both
+def history(request: pytest.FixtureRequest, each_server: Server) -> Iterator[tuple[Edge, Replay]]:
+    """The inventory and its model after a dozen runs with random changes."""
+    with played(each_server, request.param) as edge_and_replay:
+        yield edge_and_replay
 
 
-def test_what_is_now(told: tuple[Edge, Replay]) -> None:
-    """Live images are those of the last run, deleted ones all others that ever were; none is in both."""
-    edge, replay = told
+def test_live_and_deleted_images(history: tuple[Edge, Replay]) -> None:
+    """Live images are those of the last run, deleted images are all others; none is in both."""
+    edge, replay = history
 
     live = {row[0] for row in edge.rows("SELECT id FROM inventory.live_images")}
     gone = {row[0]: row[1:] for row in edge.rows("SELECT id, last_seen_at, deleted_at FROM inventory.deleted_images")}
@@ -48,9 +48,9 @@ def test_what_is_now(told: tuple[Edge, Replay]) -> None:
         assert (last_seen, deleted) == (replay.moments[last], replay.moments[last + 1])
 
 
-def test_every_change_of_every_run(told: tuple[Edge, Replay]) -> None:
-    """Created, restored, deleted and updated are those of the replay; nothing is told twice, and nothing untold."""
-    edge, replay = told
+def test_every_change_of_every_run(history: tuple[Edge, Replay]) -> None:
+    """The changes of each run are those of the replay; none is repeated and none is missing."""
+    edge, replay = history
     known: set[str] = set()
     for run, (old, new) in enumerate(pairwise([{}, *replay.states]), start=1):
         rows = edge.rows(CHANGES, run)
@@ -66,9 +66,9 @@ def test_every_change_of_every_run(told: tuple[Edge, Replay]) -> None:
         known |= new.keys()
 
 
-def test_a_run_and_the_difference_it_made(told: tuple[Edge, Replay]) -> None:
-    """``run_diff`` tells what ``image_changes`` tells, but of what came back only that it did."""
-    edge, replay = told
+def test_run_diff_agrees_with_image_changes(history: tuple[Edge, Replay]) -> None:
+    """`run_diff` lists the same changes as `image_changes`, except the fields of restored images."""
+    edge, replay = history
     for run in range(1, len(replay.moments) + 1):
         changes = [row for row in edge.rows(CHANGES, run) if row[1] != "restored" or row[2] is None]
 
@@ -76,9 +76,9 @@ def test_a_run_and_the_difference_it_made(told: tuple[Edge, Replay]) -> None:
     assert edge.rows(RUN_DIFF, len(replay.moments) + 1) == []
 
 
-def test_between_which_moments_a_change_happened(told: tuple[Edge, Replay]) -> None:
-    """Not later than the run that found it, and not before the run that had looked last."""
-    edge, replay = told
+def test_between_which_moments_a_change_happened(history: tuple[Edge, Replay]) -> None:
+    """A change happened no later than the run that found it, and no earlier than the run before."""
+    edge, replay = history
     before: dict[datetime, datetime | None] = dict(zip(replay.moments, [None, *replay.moments], strict=False))
 
     rows = edge.rows("SELECT DISTINCT at, not_before FROM inventory.image_changes ORDER BY 1")
@@ -87,9 +87,9 @@ def test_between_which_moments_a_change_happened(told: tuple[Edge, Replay]) -> N
     assert all(before[at] == not_before for at, not_before in rows)
 
 
-def test_history_has_no_two_versions_of_a_moment(told: tuple[Edge, Replay]) -> None:
-    """The range of each version is its period; of one image no two overlap."""
-    edge, replay = told
+def test_history_has_no_two_versions_of_a_moment(history: tuple[Edge, Replay]) -> None:
+    """The versions of an image do not overlap, and each moment has the versions of its images."""
+    edge, replay = history
     overlaps = """
         SELECT count(*) FROM inventory.image_history a JOIN inventory.image_history b
         ON a.source = b.source AND a.id = b.id AND a.valid_from < b.valid_from AND a.valid && b.valid"""
@@ -100,17 +100,17 @@ def test_history_has_no_two_versions_of_a_moment(told: tuple[Edge, Replay]) -> N
         assert {row[0] for row in ids} == replay.at(moment).keys()
 
 
-def test_what_was_looked_at_around_a_moment(server: Server) -> None:
-    """Before the first run, between two, in a gap, and after the last: each answer knows how far it can be trusted."""
+def test_how_well_a_moment_was_observed(server: Server) -> None:
+    """For moments before, between, in a gap and after the runs, the answer says how far it can be trusted."""
     with Edge(server) as edge:
         first, second = edge.run(), edge.run()
         in_gap = edge.run_unproven()
         third = edge.run()
 
-        told = [_observed(edge, run.effective_at) for run in (first, second, in_gap, third)]
-        assert [row[:2] for row in told] == [(1, 2), (2, 4), (2, 4), (4, None)]
-        assert [row[2:4] for row in told] == [(0, False), (1, True), (1, True), (0, False)]
-        assert "in a gap" in told[1][4]
+        answers = [_observed(edge, run.effective_at) for run in (first, second, in_gap, third)]
+        assert [row[:2] for row in answers] == [(1, 2), (2, 4), (2, 4), (4, None)]
+        assert [row[2:4] for row in answers] == [(0, False), (1, True), (1, True), (0, False)]
+        assert "in a gap" in answers[1][4]
         before = _observed(edge, _moment(first) - timedelta(microseconds=1))
         assert before[:4] == (None, 1, 0, True)
         assert "not known" in before[4]
@@ -123,7 +123,7 @@ def test_what_was_looked_at_around_a_moment(server: Server) -> None:
 
 
 def test_withheld_deletions_leave_doubt(server: Server) -> None:
-    """After a run that held deletions, what is shown may be gone: said of the moment and on each row."""
+    """After a run withheld deletions, the moment and each of its rows are marked as doubtful."""
     with Edge(server) as edge:
         edge.run()
         edge.world.delete(30)
@@ -133,22 +133,22 @@ def test_withheld_deletions_leave_doubt(server: Server) -> None:
         assert edge.rows("SELECT DISTINCT observed_doubt FROM inventory.images_as_of(now())") == [(True,)]
 
 
-def test_what_was_dead_from_the_first_is_created_when_it_lives(server: Server) -> None:
-    """Listed as deleted when first seen, it never was live and has no change; live later, it is new, and does not flap."""
+def test_an_image_first_listed_as_deleted_is_created_when_live(server: Server) -> None:
+    """An image first listed as deleted has no change until it is live; then it is created, and does not flap."""
     with Edge(server, 3) as edge:
         edge.world.put(image("dead", status="deleted"))
         edge.run()
         edge.world.put(image("dead", status="active"))
         second = edge.run()
 
-        told = edge.rows("SELECT run, kind FROM inventory.image_changes WHERE id = 'dead'")
-        assert told == [(second.run, "created")]
+        changes = edge.rows("SELECT run, kind FROM inventory.image_changes WHERE id = 'dead'")
+        assert changes == [(second.run, "created")]
         assert edge.rows("SELECT change FROM inventory.run_diff(2) WHERE id = 'dead'") == [("created",)]
         assert edge.rows("SELECT id FROM inventory.flapping_images") == []
 
 
-def test_since_when_a_change_may_have_been_so(server: Server) -> None:
-    """Not since a run that could not see the image: one that kept, held or quarantined; nor before its own deletion."""
+def test_the_earliest_time_of_a_change(server: Server) -> None:
+    """Runs that could not see the image, or withheld it, do not count as the earliest time of a change."""
     with Edge(server, 6, show_deleted=True, max_deletions=100) as edge:
         edge.world.put(image("odd"))
         first = edge.run()
@@ -165,8 +165,8 @@ def test_since_when_a_change_may_have_been_so(server: Server) -> None:
         assert (kind, not_before < _moment(last)) == ("deleted", True)
 
 
-def test_large_runs_are_told_by_keys_not_by_time_alone(each_server: Server) -> None:
-    """What a run of 10,000 changes deleted is found by the key of each image, on old servers as well."""
+def test_changes_of_large_runs_are_joined_by_key(each_server: Server) -> None:
+    """The planner joins the changes of a run of 10,000 deletions by image id, on old servers too."""
     columns = "source, name, valid_from, valid_from_run"
     with Edge(each_server, 1) as edge:
         edge.run()
@@ -198,7 +198,7 @@ def _moment(outcome: Outcome) -> datetime:
 
 
 def test_counts_of_each_day(server: Server) -> None:
-    """A row a day from the first run on, days without a run as well; the live ones carried over from day to day."""
+    """There is a row per day from the first run on, even for days without a run; live counts carry over."""
     with Edge(server, 10) as edge:
         edge.run()
         edge.world.create(3)
@@ -220,8 +220,8 @@ def test_counts_of_each_day(server: Server) -> None:
         ]
 
 
-def test_who_became_public_and_what_flaps(server: Server) -> None:
-    """A change of visibility or protection says which way it went; an image that came back is one that flaps."""
+def test_exposed_and_flapping_images(server: Server) -> None:
+    """Changes of visibility and protection say which way they went; an image that returned is flapping."""
     with Edge(server, 5) as edge:
         edge.world.put(image("open", visibility="private", protected=True))
         edge.world.put(image("flaps"))
@@ -246,7 +246,7 @@ def test_who_became_public_and_what_flaps(server: Server) -> None:
 
 
 def test_every_field_can_change(server: Server) -> None:
-    """No column of the API's fields is forgotten where versions are held against each other."""
+    """A change in any column of an image is found."""
     with Edge(server, 3) as edge:
         edge.run()
         for column in (*COLUMNS[1:], "extra"):
@@ -262,8 +262,8 @@ def test_every_field_can_change(server: Server) -> None:
             )
 
             assert edge.value(f"SELECT inventory.changed_fields({old}, {new})") == [column]
-            told = edge.value(f"SELECT inventory.field_text({new}, '{column}')")
-            assert told == value.replace(".5Z", ".500000Z")
+            text = edge.value(f"SELECT inventory.field_text({new}, '{column}')")
+            assert text == value.replace(".5Z", ".500000Z")
 
 
 def _one(column: str, value: str) -> str:
@@ -271,26 +271,26 @@ def _one(column: str, value: str) -> str:
 
 
 def test_instants_do_not_depend_on_the_session(server: Server) -> None:
-    """They are told in UTC, whatever zone and style the session has."""
+    """Instants are written in UTC, whatever time zone and date style the session has."""
     with Edge(server, 3) as edge:
         edge.do("SET TimeZone = 'Asia/Tokyo'")
         edge.do("SET DateStyle = 'German'")
         moments = [datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, microsecond=5, tzinfo=UTC)]
 
-        told = [edge.value("SELECT inventory.instant(%s)", moment) for moment in moments]
+        texts = [edge.value("SELECT inventory.instant(%s)", moment) for moment in moments]
 
-        assert told == ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000005Z"]
+        assert texts == ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000005Z"]
 
 
-def test_the_database_has_what_the_files_say(each_server: Server) -> None:
-    """Each view and function of the newest revision stands in a file, and carried out anew it gives the same."""
+def test_views_and_functions_match_their_files(each_server: Server) -> None:
+    """Each view and function has a file, and running the newest file again changes nothing."""
     with Edge(each_server, 3) as edge:
         folder = migrate.sql_folder()
         names = {path.stem for path in folder.glob("*/*.sql")} - {"column_comments"}
-        there = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'v'"
+        views = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'v'"
         functions = "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace"
 
-        assert {row[0] for query in (there, functions) for row in edge.rows(query, SCHEMA)} == names
+        assert {row[0] for query in (views, functions) for row in edge.rows(query, SCHEMA)} == names
         for name in names:
             newest = max(folder.glob(f"*/{name}.sql"))
             text = newest.read_text(encoding="utf-8")

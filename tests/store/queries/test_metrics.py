@@ -1,4 +1,4 @@
-"""Runs that fail in a row, as metrics and notices count them: whatever ended without taking effect is one of them."""
+"""Consecutive failed runs as metrics and notices count them: every run that ended without taking effect is one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES (%(source)s, %(status)s, 'stand-in', CASE WHEN %(status)s <> 'abandoned' 
 
 
 class Streak:
-    """An inventory of a small cloud, with runs put on record that ended as a test likes."""
+    """An inventory of a small cloud, with stand-in records of runs that ended in any status."""
 
     def __init__(self, target: Target, cloud: Simulator) -> None:
         self.target, self._cloud = target, cloud
@@ -38,27 +38,27 @@ class Streak:
         self.inventory.run()
 
     def record(self, statuses: Sequence[str], ago: str = "0 s") -> None:
-        """Put runs on record that ended so, one after the other."""
+        """Record runs that ended with these statuses, one after the other."""
         with connect(self.target) as connection:
             for status in statuses:
                 named = {"source": self.inventory.source.name, "status": status, "ago": ago}
                 connection.execute(STAND_IN, named)
 
     def fail(self) -> None:
-        """Sync in vain."""
+        """Run a sync that fails."""
         self._cloud.faults.add(effects.status(403), times=None)
         self.inventory.fails(ForbiddenError)
         self._cloud.faults.clear()
 
     @property
     def metric(self) -> int:
-        """What the metrics say."""
-        (found,) = self.watch.figures()
-        return found.failed
+        """The number of failed runs in the metrics."""
+        (metrics,) = self.watch.figures()
+        return metrics.failed
 
     @property
     def facts(self) -> RunFacts:
-        """What notices say of the last run."""
+        """The facts that notices have about the last run."""
         facts = facts_of(self.target, self.inventory.last_run()["run"], NOTICES)
         assert facts is not None
         return facts
@@ -66,14 +66,14 @@ class Streak:
 
 @pytest.fixture
 def streak(server: Server) -> Iterator[Streak]:
-    """One good run, and no failed one yet."""
+    """One successful run and no failed one yet."""
     with FaultySimulator(World(seed=3, size=5)) as cloud:
         yield Streak(Target(server.migrated()), cloud)
 
 
 @pytest.mark.parametrize("status", FAILED)
 def test_metrics_count_every_run_without_effect(streak: Streak, status: str) -> None:
-    """One that was killed as well as one that failed or was stopped; the next good run ends the count."""
+    """Failed, interrupted and abandoned runs all count; the next successful run ends the count."""
     streak.record([status] * 2)
     before = streak.metric
     streak.fail()
@@ -85,7 +85,7 @@ def test_metrics_count_every_run_without_effect(streak: Streak, status: str) -> 
 
 @pytest.mark.parametrize("status", FAILED)
 def test_notices_count_every_run_without_effect(streak: Streak, status: str) -> None:
-    """The run after them knows how many there were, whether it fails too or takes effect."""
+    """The next run knows how many failed before it, whether it fails too or succeeds."""
     streak.record([status] * 2)
     streak.fail()
     failing = streak.facts
@@ -97,8 +97,8 @@ def test_notices_count_every_run_without_effect(streak: Streak, status: str) -> 
     assert (failing.failed, ending.failed, streak.facts.failed) == (3, 4, 0)
 
 
-def test_what_could_not_tell_is_not_taken_as_told(streak: Streak) -> None:
-    """Runs that were killed or stopped count, but only one that failed by itself can have sent a notice."""
+def test_only_failed_runs_count_as_notified(streak: Streak) -> None:
+    """Killed and stopped runs count as failures, but only a run that failed by itself can have sent a notice."""
     streak.record(["failed", "abandoned", "interrupted"])
     streak.fail()
 
@@ -106,8 +106,8 @@ def test_what_could_not_tell_is_not_taken_as_told(streak: Streak) -> None:
 
 
 @pytest.mark.parametrize("status", OTHERS)
-def test_a_run_that_another_was_ahead_of_is_no_failure(streak: Streak, status: str) -> None:
-    """It neither counts nor ends the count."""
+def test_superseded_and_skipped_runs_are_no_failures(streak: Streak, status: str) -> None:
+    """A superseded or skipped run neither counts as failed nor ends the count."""
     streak.record(["abandoned", status, "abandoned"])
     before = streak.metric
     streak.fail()
@@ -115,8 +115,8 @@ def test_a_run_that_another_was_ahead_of_is_no_failure(streak: Streak, status: s
     assert (before, streak.metric, streak.facts.failed) == (2, 3, 3)
 
 
-def test_the_day_before_counts_them_too(streak: Streak) -> None:
-    """The numbers of a day have every run without effect among the failed."""
+def test_the_daily_summary_counts_every_run_without_effect(streak: Streak) -> None:
+    """Failed, interrupted and abandoned runs all count as failed in the summary of a day."""
     streak.record([*FAILED, *OTHERS], ago="24 h")
     streak.fail()
     day = streak.facts.day

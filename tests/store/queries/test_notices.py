@@ -1,4 +1,4 @@
-"""What the database says that people may be told: real runs against a real PostgreSQL, and what follows of each."""
+"""The facts that the database gives for notices, from real runs, and the notices that follow from them."""
 
 from __future__ import annotations
 
@@ -32,55 +32,55 @@ FROM (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS at) AS s RETURN
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """Forty images, just loaded."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
-def told(
-    edge: Edge, run: int | None = None, *, wanted: tuple[str, ...] = NOTICES[:-1], failures: int = 3
+def notices(
+    edge: Edge, run: int | None = None, *, enabled: tuple[str, ...] = NOTICES[:-1], failures: int = 3
 ) -> list[Notice]:
-    """The notices of a run, or of the last one."""
-    facts = facts_of(edge.target, run or edge.record["run"], wanted)
-    return notices_of(facts, wanted, failures) if facts else []
+    """The notices of a run; of the last one by default."""
+    facts = facts_of(edge.target, run or edge.record["run"], enabled)
+    return notices_of(facts, enabled, failures) if facts else []
 
 
 def kinds(edge: Edge, run: int | None = None, **known: Any) -> list[str]:
-    """Which kinds they are."""
-    return [notice.kind for notice in told(edge, run, **known)]
+    """The kinds of a run's notices."""
+    return [notice.kind for notice in notices(edge, run, **known)]
 
 
 def record(edge: Edge, status: str, at: object = None) -> int:
-    """Put a run on record that ended so, just now or at a moment."""
+    """Record a run that ended with this status, now or at the given moment."""
     facts = {"source": edge.inventory.source.name, "status": status, "at": at}
     row = edge.connection.execute(STAND_IN, facts).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def test_a_run_that_is_not_over_has_nothing_to_tell(edge: Edge) -> None:
-    """Nor has one that never was."""
+def test_no_facts_about_running_or_unknown_runs(edge: Edge) -> None:
+    """A run that is still running, or never existed, has no facts."""
     assert facts_of(edge.target, record(edge, "running"), NOTICES) is None
     assert facts_of(edge.target, 999_999, NOTICES) is None
 
 
-def test_a_run_without_changes_has_nothing_to_tell(edge: Edge) -> None:
-    """And it takes few questions to know."""
+def test_no_notice_about_a_run_without_changes(edge: Edge) -> None:
+    """A run that changed nothing sends no notice."""
     edge.run()
 
-    assert told(edge) == []
+    assert notices(edge) == []
 
 
-def test_held_deletions_are_told_by_the_run_that_held_them_first(edge: Edge) -> None:
-    """With how many and which; not again by the next run, but more of them are; and the same whenever it is asked."""
+def test_held_deletions_are_reported_once(edge: Edge) -> None:
+    """The run that first held deletions reports them; later runs report only further ones; the id never changes."""
     gone = edge.world.delete(20)
     first = edge.run()
-    (notice,) = told(edge)
+    (notice,) = notices(edge)
     edge.run()
-    again = told(edge)
+    again = notices(edge)
     edge.world.delete(3)
     edge.run()
-    more = told(edge)
+    more = notices(edge)
 
     assert (notice.kind, dict(notice.numbers)) == ("held", {"held": 20, "waiting": 20})
     assert len(notice.examples) == 5
@@ -88,14 +88,14 @@ def test_held_deletions_are_told_by_the_run_that_held_them_first(edge: Edge) -> 
     assert f"approve {first.run}" in notice.sentence
     assert again == []
     assert [dict(each.numbers) for each in more] == [{"held": 3, "waiting": 23}]
-    assert told(edge, first.run)[0].id == notice.id
+    assert notices(edge, first.run)[0].id == notice.id
     approve(edge.target, first.run or 0, "ann")
     edge.run()
-    assert told(edge) == []
+    assert notices(edge) == []
 
 
-def test_images_that_became_public_are_told(edge: Edge) -> None:
-    """And those that lost their protection; the reverse, and what is public from the start, is nothing to tell."""
+def test_newly_exposed_images_are_reported(edge: Edge) -> None:
+    """Images that became public or unprotected are reported; the reverse, and images public from the start, are not."""
     edge.world.put(image("a", visibility="private", protected=True, __isregistered="true"))
     edge.world.put(image("b", visibility="public", protected=False))
     edge.run()
@@ -103,7 +103,7 @@ def test_images_that_became_public_are_told(edge: Edge) -> None:
     edge.world.put(image("a", visibility="public", protected=False, updated_at="2026-01-02T00:00:00Z"))
     edge.world.put(image("b", visibility="private", protected=True, updated_at="2026-01-02T00:00:00Z"))
     edge.run()
-    (notice,) = told(edge)
+    (notice,) = notices(edge)
     edge.run()
 
     assert before == []
@@ -112,24 +112,24 @@ def test_images_that_became_public_are_told(edge: Edge) -> None:
         ("a", "protected", "true", "false"),
         ("a", "visibility", "private", "public"),
     ]
-    assert told(edge) == []
+    assert notices(edge) == []
 
 
-def test_quarantined_records_are_told_once(edge: Edge) -> None:
-    """By the run that met them first, with the reason."""
+def test_quarantined_records_are_reported_once(edge: Edge) -> None:
+    """The run that first met a quarantined record reports it with the reason."""
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
     edge.run_unclear()
-    (notice,) = told(edge)
+    (notice,) = notices(edge)
     edge.run_unclear()
 
     assert (notice.kind, dict(notice.numbers)) == ("quarantined", {"quarantined": 1})
     assert notice.examples[0]["id"] == "broken"
     assert notice.examples[0]["reason"]
-    assert told(edge) == []
+    assert notices(edge) == []
 
 
-def test_unproven_lists_are_told_once_and_their_end(edge: Edge) -> None:
-    """A failed run in between changes nothing."""
+def test_unproven_lists_and_their_end_are_reported_once(edge: Edge) -> None:
+    """The first unproven list and the next proven one are reported; a failed run in between changes nothing."""
     seen = []
     for step in (edge.run_unproven, edge.run_unproven, lambda: fail(edge), edge.run_unproven, edge.run, edge.run):
         step()
@@ -138,8 +138,8 @@ def test_unproven_lists_are_told_once_and_their_end(edge: Edge) -> None:
     assert seen == [["unproven"], [], [], [], ["unproven_over"], []]
 
 
-def test_unconfirmed_images_are_told_once_and_their_end(edge: Edge) -> None:
-    """When the cloud stops saying whether images are gone, and when it says so again; a failed run changes nothing."""
+def test_unconfirmed_images_and_their_end_are_reported_once(edge: Edge) -> None:
+    """The first run with unconfirmed images and the first without are reported; a failure between changes nothing."""
     edge.world.delete(2)
     seen = []
     for refused in (True, True, None, True, False, False):
@@ -155,8 +155,8 @@ def test_unconfirmed_images_are_told_once_and_their_end(edge: Edge) -> None:
     assert seen == [["unconfirmed"], [], [], [], ["unconfirmed_over"], []]
 
 
-def test_failed_runs_are_told_once_and_their_end(edge: Edge) -> None:
-    """At the number that is set, by the run that reaches it."""
+def test_failures_and_their_end_are_reported_once(edge: Edge) -> None:
+    """The run that reaches the configured number of failures reports them, and the next success reports their end."""
     seen = []
     for step in (*[lambda: fail(edge)] * 4, edge.run, lambda: fail(edge), edge.run):
         step()
@@ -165,8 +165,8 @@ def test_failed_runs_are_told_once_and_their_end(edge: Edge) -> None:
     assert seen == [[], [], ["failures"], [], ["failures_over"], [], []]
 
 
-def test_killed_runs_count_and_the_next_tells(edge: Edge) -> None:
-    """What was killed or stopped told nothing: the run after it does, whether it fails too or succeeds."""
+def test_the_next_run_reports_killed_runs(edge: Edge) -> None:
+    """Killed and stopped runs send no notice, so the next run reports them, whether it fails or succeeds."""
     for status in ("failed", "abandoned", "interrupted"):
         record(edge, status)
     assert kinds(edge) == []
@@ -183,7 +183,7 @@ def test_killed_runs_count_and_the_next_tells(edge: Edge) -> None:
 
 
 def test_overtaken_runs_do_not_count(edge: Edge) -> None:
-    """Nor do those that were skipped: another run was ahead, and tells for itself."""
+    """Superseded and skipped runs do not count as failures."""
     for status in ("failed", "superseded", "failed", "skipped"):
         record(edge, status)
         assert kinds(edge) == []
@@ -191,8 +191,8 @@ def test_overtaken_runs_do_not_count(edge: Edge) -> None:
     assert kinds(edge) == ["failures"]
 
 
-def test_runs_at_the_same_time_are_told_once(edge: Edge) -> None:
-    """Whichever ends last of those that fail reaches the number; of those that a later good run overtook, none does."""
+def test_concurrent_failures_are_reported_once(edge: Edge) -> None:
+    """The last of several concurrent failed runs reports them; runs that a later success overtook report nothing."""
     early, late = record(edge, "running"), record(edge, "running")
     record(edge, "failed")
     end(edge, late)
@@ -210,19 +210,19 @@ def test_runs_at_the_same_time_are_told_once(edge: Edge) -> None:
 
 
 def end(edge: Edge, run: int) -> None:
-    """Have a run fail that was under way."""
+    """Make a running run fail."""
     edge.do("UPDATE inventory.runs SET status = 'failed', finished_at = clock_timestamp() WHERE run = %s", run)
 
 
 def fail(edge: Edge) -> None:
-    """Sync in vain."""
+    """Run a sync that fails."""
     edge.cloud.faults.add(effects.status(403), times=None)
     edge.fails(ForbiddenError)
     edge.cloud.faults.clear()
 
 
-def test_day_is_told_by_its_first_run(server: Server) -> None:
-    """In UTC; with the numbers of the day before; not by the second, nor by one that was killed."""
+def test_the_first_run_of_a_day_sends_the_summary(server: Server) -> None:
+    """The first run of a UTC day that was not killed sends the summary of the day before; later runs do not."""
     with Edge(server) as edge:
         edge.inventory.run()
         first, moment = edge.record["run"], edge.record["finished_at"]
@@ -235,9 +235,9 @@ def test_day_is_told_by_its_first_run(server: Server) -> None:
         today = record(edge, "failed", midnight + timedelta(seconds=2))
         edge.inventory.run()
         later = edge.record["run"]
-        (notice,) = told(edge, today, wanted=("daily",))
+        (notice,) = notices(edge, today, enabled=("daily",))
 
-        assert [kinds(edge, run, wanted=("daily",)) for run in (first, yesterday, killed, later)] == [
+        assert [kinds(edge, run, enabled=("daily",)) for run in (first, yesterday, killed, later)] == [
             ["daily"],
             [],
             [],
@@ -253,8 +253,8 @@ def test_day_is_told_by_its_first_run(server: Server) -> None:
         assert notice.numbers["proven_seconds_ago"] is not None
 
 
-def test_sources_do_not_tell_of_each_other(edge: Edge) -> None:
-    """Failed runs and days are those of one source."""
+def test_sources_do_not_report_each_other(edge: Edge) -> None:
+    """Failures are counted per source."""
     for _ in range(3):
         record(edge, "failed")
     other = Inventory(edge.target, edge.cloud)

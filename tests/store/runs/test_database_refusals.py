@@ -1,4 +1,4 @@
-"""What the database may refuse: each is one sentence that says what to do, and nothing was written."""
+"""Whatever the database refuses, the error is one sentence that says what to do, and nothing was written."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LOCKED = ("sources", "images", "image_versions", "held_deletions", "run_pages", 
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """A source that is synced, and about to show every kind of change."""
-    with Edge(server) as made:
-        made.run()
-        yield made
+    """A synced source; `stir` prepares every kind of change."""
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def stir(edge: Edge) -> None:
-    """Something of every kind, so that the next run writes to every table."""
+    """Prepare changes that make the next run write to every table."""
     edge.world.delete(15)
     edge.world.change(3)
     edge.world.create(2)
@@ -53,16 +53,16 @@ def stir(edge: Edge) -> None:
 
 
 def test_a_silent_peer_is_noticed(edge: Edge) -> None:
-    """The connection asks after a peer that fell silent; what the URL says of it itself stands."""
-    given = psycopg.conninfo.make_conninfo(edge.url, keepalives_idle="5")
-    with connect(Target(edge.url)) as usual, connect(Target(given)) as own:
-        names = {each.info.get_parameters()["keepalives_idle"] for each in (usual, own)}
+    """TCP keepalives notice a silent peer; those in the URL take precedence."""
+    configured = psycopg.conninfo.make_conninfo(edge.url, keepalives_idle="5")
+    with connect(Target(edge.url)) as default, connect(Target(configured)) as from_url:
+        idle_seconds = {each.info.get_parameters()["keepalives_idle"] for each in (default, from_url)}
 
-        assert names == {"30", "5"}
-        assert usual.info.get_parameters()["tcp_user_timeout"] == "60000"
+        assert idle_seconds == {"30", "5"}
+        assert default.info.get_parameters()["tcp_user_timeout"] == "60000"
 
 
-# --- getting there ----------------------------------------------------------------------------------------------------
+# --- connecting -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_silent_peer_is_noticed(edge: Edge) -> None:
         "postgresql://owner:canary-secret@127.0.0.1:1/x?nonsense=1",
     ],
 )
-def test_a_database_that_is_not_there(url: str) -> None:
-    """D02: told in one line, and the password is not in it, nor in what it came from."""
+def test_an_unreachable_database(url: str) -> None:
+    """D02: the error is one line, without the password in its text or its cause."""
     with pytest.raises(DatabaseUnavailableError) as caught:
         connect(Target(url, connect_timeout=2))
 
@@ -86,7 +86,7 @@ def test_a_database_that_is_not_there(url: str) -> None:
 
 
 def test_a_server_that_never_answers() -> None:
-    """A host that takes the connection and says nothing keeps nobody waiting."""
+    """A host that accepts the connection and stays silent fails with a timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
 
@@ -95,7 +95,7 @@ def test_a_server_that_never_answers() -> None:
 
 
 def test_too_many_connections(edge: Edge) -> None:
-    """D08: a full server is told at once."""
+    """D08: a server without a free connection is reported at once."""
     edge.do("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
     url = edge.url.replace("owner@", "crowded@")
 
@@ -105,22 +105,22 @@ def test_too_many_connections(edge: Edge) -> None:
 
 
 def test_a_run_takes_one_connection(edge: Edge) -> None:
-    """D08: one connection is all a run needs; confirmations and the lost answers apart."""
-    most: list[int] = []
+    """D08: a run holds exactly one connection."""
+    counts: list[int] = []
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'image-sync'"
     )
-    edge.cloud.faults.before_answer = lambda _: most.append(edge.value(query))
+    edge.cloud.faults.before_answer = lambda _: counts.append(edge.value(query))
     stir(edge)
 
     edge.run()
 
-    assert set(most) == {1}
+    assert set(counts) == {1}
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_another_encoding_is_refused(each_server: Server, encoding: str) -> None:
-    """D20: in a database that is not in UTF8 names would be lost; it stays empty."""
+    """D20: a database that is not UTF8 is refused and left empty."""
     url = each_server._create(f"ENCODING '{encoding}' TEMPLATE template0")
 
     with pytest.raises(DatabaseRefusedError, match="UTF8"):
@@ -129,8 +129,8 @@ def test_another_encoding_is_refused(each_server: Server, encoding: str) -> None
         assert opened.execute("SELECT to_regnamespace('inventory')").fetchone() == (None,)
 
 
-def test_the_encoding_of_the_environment_is_no_matter(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """D20: whatever the environment says of the client's encoding, every name arrives."""
+def test_the_client_encoding_of_the_environment_is_ignored(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D20: every name is stored unharmed, whatever PGCLIENTENCODING says."""
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     edge.world.put({"id": "x", "name": "\u955c\u50cf \U0001f600"})
 
@@ -140,8 +140,8 @@ def test_the_encoding_of_the_environment_is_no_matter(edge: Edge, monkeypatch: p
 
 
 @pytest.mark.parametrize("setting", ["datestyle = 'German'", "datestyle = 'SQL, DMY'", "timezone = 'Asia/Kathmandu'"])
-def test_the_settings_of_the_database_are_no_matter(edge: Edge, setting: str) -> None:
-    """However the database writes its times, a run understands them."""
+def test_date_settings_of_the_database_are_ignored(edge: Edge, setting: str) -> None:
+    """A run reads timestamps correctly, whatever date style and time zone the database has."""
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET {setting}")
     stir(edge)
 
@@ -152,11 +152,11 @@ def test_the_settings_of_the_database_are_no_matter(edge: Edge, setting: str) ->
         assert len(list(reading.as_of(reading.now(), None))) == edge.value(LIVE)
 
 
-# --- what is not allowed ----------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_standby_is_refused_before_anything_is_read(edge: Edge) -> None:
-    """D11: on a read-only database nothing is asked of the cloud."""
+    """D11: with a read-only database the cloud gets no request."""
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
     since = edge.cloud.journal.seq
 
@@ -168,7 +168,7 @@ def test_a_standby_is_refused_before_anything_is_read(edge: Edge) -> None:
 
 @pytest.fixture
 def worker(edge: Edge) -> Iterator[str]:
-    """URL of a role with the rights a worker needs, and no more."""
+    """The URL of a role with only the privileges a run needs."""
     edge.do("CREATE ROLE worker LOGIN")
     edge.do("GRANT USAGE ON SCHEMA inventory TO worker")
     edge.do("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA inventory TO worker")
@@ -177,8 +177,8 @@ def worker(edge: Edge) -> Iterator[str]:
     edge.do("DROP ROLE worker")
 
 
-def test_a_worker_needs_no_more_than_to_read_and_write(edge: Edge, worker: str) -> None:
-    """D18: no DELETE, no TRUNCATE and no DDL is needed for all that a run does."""
+def test_a_run_needs_only_select_insert_and_update(edge: Edge, worker: str) -> None:
+    """D18: a run that writes to every table needs no DELETE, TRUNCATE or DDL."""
     stir(edge)
 
     outcome = edge.run_by(worker)
@@ -190,8 +190,8 @@ def test_a_worker_needs_no_more_than_to_read_and_write(edge: Edge, worker: str) 
 
 @pytest.mark.parametrize("table", WRITTEN)
 @pytest.mark.parametrize("right", ["ALL", "INSERT, UPDATE"])
-def test_a_missing_right_is_named(edge: Edge, worker: str, table: str, right: str) -> None:
-    """D17: the message names the table; nothing else was written, and with the right back the next run goes on."""
+def test_a_missing_privilege_is_named(edge: Edge, worker: str, table: str, right: str) -> None:
+    """D17: the message names the table and nothing is written; with the privilege back the next run succeeds."""
     stir(edge)
     before = edge.inventory.dump()
     edge.do(f"REVOKE {right} ON inventory.{table} FROM worker")
@@ -205,16 +205,16 @@ def test_a_missing_right_is_named(edge: Edge, worker: str, table: str, right: st
     assert edge.run_by(worker).plan.held == 15
 
 
-def test_a_schema_that_may_not_be_used(edge: Edge, worker: str) -> None:
-    """D17: without USAGE on the schema the first look is refused."""
+def test_a_schema_without_usage(edge: Edge, worker: str) -> None:
+    """D17: without USAGE on the schema, preparing the database is refused."""
     edge.do("REVOKE USAGE ON SCHEMA inventory FROM worker")
 
     with Database(Target(worker)) as store, pytest.raises(DatabaseRefusedError, match="schema inventory"):
         store.prepare()
 
 
-def test_a_table_that_is_gone(edge: Edge) -> None:
-    """A schema that someone changed by hand is told apart from a fault."""
+def test_a_missing_table(edge: Edge) -> None:
+    """A table that was removed by hand is reported as a wrong schema version."""
     edge.do("ALTER TABLE inventory.held_deletions RENAME TO other")
     stir(edge)
 
@@ -222,12 +222,12 @@ def test_a_table_that_is_gone(edge: Edge) -> None:
         edge.run_by(edge.url)
 
 
-# --- what takes too long ----------------------------------------------------------------------------------------------
+# --- timeouts ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("table", LOCKED)
-def test_a_lock_keeps_nobody_waiting(edge: Edge, table: str) -> None:
-    """D04: a table that another session holds fails the run soon, by name; nothing is written, the next run works."""
+def test_a_locked_table_fails_the_run_soon(edge: Edge, table: str) -> None:
+    """D04: a run fails soon if another session locks a table; nothing is written, and the next run succeeds."""
     stir(edge)
     edge.inventory._target = Target(edge.url, lock_timeout=0.2)
     with psycopg.connect(edge.url) as other:
@@ -239,18 +239,18 @@ def test_a_lock_keeps_nobody_waiting(edge: Edge, table: str) -> None:
     assert edge.run().plan.created >= 2
 
 
-def test_every_transaction_is_bounded(edge: Edge) -> None:
-    """D04, D05: each begins with the limits of the settings, and no statement that touches a table is outside of one."""
-    asked: list[str] = []
+def test_every_transaction_has_timeouts(edge: Edge) -> None:
+    """D04, D05: each transaction sets the configured timeouts, and every statement on a table is in a transaction."""
+    statements: list[str] = []
     stir(edge)
     with Proxy(edge.url) as proxy:
         edge.target = Target(proxy.url, lock_timeout=0.2, statement_timeout=0.7)
-        proxy.before = lambda passing: asked.append(passing.statement)
+        proxy.before = lambda passing: statements.append(passing.statement)
         with Database(edge.target) as store, wiring.parts(edge.inventory.source, store, edge.inventory.stop) as parts:
             runner.sync(parts, "command")
 
     inside = False
-    for before, statement in pairwise(["", *asked]):
+    for before, statement in pairwise(["", *statements]):
         inside = statement == "BEGIN" or (inside and statement not in ("COMMIT", "ROLLBACK"))
         assert inside or "inventory." not in statement
         if before == "BEGIN":
@@ -258,8 +258,8 @@ def test_every_transaction_is_bounded(edge: Edge) -> None:
             assert "'statement_timeout', '700'" in statement
 
 
-def test_a_lock_on_what_is_read(edge: Edge) -> None:
-    """D04: so does a lock that not even readers pass, such as that of VACUUM FULL."""
+def test_a_lock_against_readers(edge: Edge) -> None:
+    """D04: an exclusive lock, like that of VACUUM FULL, fails the run too."""
     edge.inventory._target = Target(edge.url, lock_timeout=0.2)
     with psycopg.connect(edge.url) as other:
         other.execute("LOCK TABLE inventory.images")
@@ -269,8 +269,8 @@ def test_a_lock_on_what_is_read(edge: Edge) -> None:
     edge.run()
 
 
-def test_a_lock_on_the_record(edge: Edge) -> None:
-    """D04: where not even the failure can be recorded, the run ends all the same, and the next one says so for it."""
+def test_a_lock_on_the_run_records(edge: Edge) -> None:
+    """D04: if the failure cannot be recorded, the run still ends, and the next run marks it as abandoned."""
     stir(edge)
     edge.inventory._target = Target(edge.url, lock_timeout=0.2)
     before = edge.inventory.dump()
@@ -292,8 +292,8 @@ def _fails_unrecorded(edge: Edge) -> DatabaseBusyError:
     return caught.value
 
 
-def test_a_statement_has_its_time(edge: Edge) -> None:
-    """D05: a statement that takes too long is ended, and the message names the step."""
+def test_a_slow_statement_is_cancelled(edge: Edge) -> None:
+    """D05: a statement that takes too long is cancelled, and the message names the step."""
     edge.do(
         """CREATE FUNCTION inventory.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"""
     )
@@ -308,8 +308,8 @@ def test_a_statement_has_its_time(edge: Edge) -> None:
     assert edge.run().plan.updated == 1
 
 
-def test_nothing_is_asked_of_the_cloud_in_a_transaction(edge: Edge) -> None:
-    """D06: however slow the cloud, no transaction is open meanwhile."""
+def test_no_transaction_is_open_during_requests(edge: Edge) -> None:
+    """D06: no transaction is open while the run waits for the cloud."""
     states: list[str] = []
     query = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'image-sync'"
     edge.cloud.faults.before_answer = lambda _: states.append(edge.value(query))
@@ -321,11 +321,11 @@ def test_nothing_is_asked_of_the_cloud_in_a_transaction(edge: Edge) -> None:
     assert set(states) == {"idle"}
 
 
-def test_a_deadlock_is_not_the_end(edge: Edge) -> None:
-    """D07: whom PostgreSQL chooses to end a deadlock writes nothing, and the next run does."""
+def test_a_run_ended_by_a_deadlock(edge: Edge) -> None:
+    """D07: a run that PostgreSQL ends to break a deadlock writes nothing, and the next one succeeds."""
     stir(edge)
     with psycopg.connect(edge.url) as other:
-        other.execute("SET deadlock_timeout = '60s'")  # so that it is the run that ends
+        other.execute("SET deadlock_timeout = '60s'")  # so that PostgreSQL ends the run
         other.execute("LOCK TABLE inventory.image_versions IN SHARE MODE")
         waits = threading.Thread(target=_update_sources, args=(other,))
         before_answer(edge.cloud, 2, waits.start)
@@ -345,7 +345,7 @@ def _update_sources(other: psycopg.Connection[Any]) -> None:
 
 
 def test_a_run_can_be_cancelled(edge: Edge) -> None:
-    """E04: a statement that waits is ended from outside; the run says that it was stopped, not that something broke."""
+    """E04: cancelling ends a waiting statement, and the run reports that it was interrupted."""
     stir(edge)
     with psycopg.connect(edge.url) as other, edge.parts() as (store, parts):
         other.execute("LOCK TABLE inventory.image_versions")
@@ -357,11 +357,11 @@ def test_a_run_can_be_cancelled(edge: Edge) -> None:
         canceller.join()
 
 
-# --- how a failure is told ----------------------------------------------------------------------------------------------
+# --- recording a failure ----------------------------------------------------------------------------------------------
 
 
-def test_a_failure_is_recorded_whatever_it_says(edge: Edge) -> None:
-    """Text of the cloud that PostgreSQL does not take keeps no run from being on record as failed."""
+def test_a_failure_is_recorded_whatever_its_text(edge: Edge) -> None:
+    """A failed run is recorded even if the cloud's text contains characters that PostgreSQL rejects."""
     edge.cloud.faults.add(effects.status(403, message="no\0t you \ud800"), times=None)
 
     edge.inventory.stop.clear()

@@ -1,4 +1,4 @@
-"""Changed images wait outside of memory, and come back just as they went."""
+"""Changed images wait on disk and come back exactly as they were added."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from sync.store.runs.spool import BATCH, MEMORY, FileSpool
 @pytest.fixture
 def spool() -> Iterator[FileSpool]:
     """An empty spool."""
-    with closing(FileSpool()) as made:
-        yield made
+    with closing(FileSpool()) as spool:
+        yield spool
 
 
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat())
@@ -45,8 +45,8 @@ contents = st.fixed_dictionaries(
 
 
 @given(st.lists(contents, max_size=6))
-def test_rows_come_back_as_they_went(documents: list[dict[str, object]]) -> None:
-    """Every value of every type, in order, as often as they are asked for, also when more come in between."""
+def test_rows_come_back_unchanged(documents: list[dict[str, object]]) -> None:
+    """Rows come back with every value, in order, as often as they are read, even if more are added in between."""
     images = [read(image(f"i{n}", **document)) for n, document in enumerate(documents)]
     with closing(FileSpool()) as spool:
         for n, one in enumerate(images):
@@ -63,7 +63,7 @@ def test_rows_come_back_as_they_went(documents: list[dict[str, object]]) -> None
 
 @pytest.mark.parametrize("count", [0, 1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH])
 def test_any_number_comes_back(spool: FileSpool, count: int) -> None:
-    """At the edges of the batches, too; the length is always right."""
+    """Any number of rows comes back, at the edges of a batch too, and the length is right."""
     for n in range(count):
         spool.add(read(image(f"i{n}")), bytes(16))
 
@@ -72,7 +72,7 @@ def test_any_number_comes_back(spool: FileSpool, count: int) -> None:
 
 
 def test_a_cleared_spool_is_empty(spool: FileSpool) -> None:
-    """A reading that begins afresh leaves nothing of the one before, and counts from the beginning."""
+    """A cleared spool holds nothing and numbers its rows from 0 again."""
     for n in range(BATCH + 1):
         spool.add(read(image(f"i{n}")), bytes(16))
     spool.clear()
@@ -83,7 +83,7 @@ def test_a_cleared_spool_is_empty(spool: FileSpool) -> None:
 
 
 def test_the_extremes_of_time_come_back(spool: FileSpool) -> None:
-    """The first and the last moment there is, to the microsecond."""
+    """The earliest and latest representable times come back, to the microsecond."""
     last = datetime.max.replace(tzinfo=UTC)
     spool.add(read(image("a", created_at="0001-01-01T00:00:00Z", updated_at=last.isoformat())), bytes(16))
 
@@ -95,7 +95,7 @@ def test_the_extremes_of_time_come_back(spool: FileSpool) -> None:
 
 
 def test_memory_stays_flat(spool: FileSpool) -> None:
-    """Beyond some megabytes the changes are on disk: twice as many take no more memory."""
+    """Once the spool is on disk, more rows take no more memory."""
     one = read(image("a", name="x" * 4_000))
     for _ in range(MEMORY // 4_000 + 2 * BATCH):
         spool.add(one, bytes(16))
@@ -112,7 +112,7 @@ def test_memory_stays_flat(spool: FileSpool) -> None:
 
 
 def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits on disk has no name there, so that not even a killed process leaves it."""
+    """The file on disk has no name, so that not even a killed process leaves it behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with closing(FileSpool()) as spool:
         one = read(image("a", name="x" * 100_000))
@@ -124,8 +124,8 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device to write to")
-def test_a_full_disk_is_told() -> None:
-    """Without room for the changes the run ends with a sentence that says what to do."""
+def test_a_full_disk_is_reported() -> None:
+    """If there is no space for the changes, the error says what to do."""
     code = f"""
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -142,9 +142,9 @@ except SpoolError as error:
     print(error)
 """
 
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], env=environment(PYTHONPATH=str(CHECKOUT)), capture_output=True, check=True
     )
 
-    assert "set TMPDIR" in told.stdout.decode()
-    assert os.strerror(27) in told.stdout.decode()
+    assert "set TMPDIR" in result.stdout.decode()
+    assert os.strerror(27) in result.stdout.decode()

@@ -1,4 +1,4 @@
-"""A run without changes costs next to nothing: one record, no other row, and no byte of image in the log."""
+"""A run without changes writes one record, rewrites no other row, and adds little to the write-ahead log."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ TABLES = ("images", "image_versions", "run_pages", "quarantine", "held_deletions
 
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
-    """A thousand and some images in three pages, just loaded."""
-    with Edge(each_server, 1200) as made:
-        made.run()
-        made.do("VACUUM ANALYZE")
-        made.do("CHECKPOINT")
-        yield made
+    """1,200 images in three pages, just loaded."""
+    with Edge(each_server, 1200) as edge:
+        edge.run()
+        edge.do("VACUUM ANALYZE")
+        edge.do("CHECKPOINT")
+        yield edge
 
 
 def rows(edge: Edge) -> dict[str, list[tuple[Any, ...]]]:
-    """Which version of which row is where, in every table but runs and sources."""
+    """The location and transaction of each row, in every table except runs and sources."""
     return {name: edge.rows(f"SELECT ctid::text, xmin::text FROM inventory.{name} ORDER BY ctid") for name in TABLES}
 
 
 def wal(edge: Edge) -> int:
-    """Where the write-ahead log ends, in bytes."""
+    """The end of the write-ahead log, in bytes."""
     return int(edge.value("SELECT pg_current_wal_insert_lsn() - '0/0'"))
 
 
 def test_a_run_without_changes_rewrites_no_row(edge: Edge) -> None:
-    """I6: not one row of any table moves but the run's own and its source's."""
+    """I6: only the run's own row and its source's row are written."""
     before = rows(edge)
 
     outcome = edge.run()
@@ -49,7 +49,7 @@ def test_a_run_without_changes_rewrites_no_row(edge: Edge) -> None:
 
 
 def test_a_run_without_changes_writes_little_log(edge: Edge) -> None:
-    """Under 100 KB of write-ahead log, however many images there are."""
+    """A run without changes writes under 100 KB of write-ahead log."""
     edge.inventory.run()
     before = wal(edge)
 
@@ -58,8 +58,8 @@ def test_a_run_without_changes_writes_little_log(edge: Edge) -> None:
     assert 0 < wal(edge) - before < 100_000
 
 
-def test_what_stays_odd_is_not_written_again(edge: Edge) -> None:
-    """Nor where the list holds what is quarantined, tied, misfit, unknown, or deleted by the cloud's own word."""
+def test_unchanged_odd_records_are_not_rewritten(edge: Edge) -> None:
+    """Quarantined, contradictory, mistyped, unknown and vendor-deleted records are not written again either."""
     edge.world.put(image("odd", new=1, min_disk="x"))
     edge.world.put(image("dead", status="deleted", deleted=True))
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
@@ -74,8 +74,8 @@ def test_what_stays_odd_is_not_written_again(edge: Edge) -> None:
     assert rows(edge) == before
 
 
-def test_what_stays_held_is_not_written_again(edge: Edge) -> None:
-    """A case that is still open, and one that is approved and can't be confirmed, stay the rows they are."""
+def test_unchanged_held_deletions_are_not_rewritten(edge: Edge) -> None:
+    """Neither open nor closed held deletions are written again."""
     edge.world.delete(400)
     held = edge.run()
     before = rows(edge) | {"run_pages": []}
@@ -90,7 +90,7 @@ def test_what_stays_held_is_not_written_again(edge: Edge) -> None:
 
 
 def test_a_few_changes_touch_a_few_rows(edge: Edge) -> None:
-    """As many rows are written as images changed, in images and in versions."""
+    """Only the changed images are written, in images and in versions."""
     before = dict(edge.rows("SELECT id, ctid::text FROM inventory.images"))
     edge.world.change(7)
     edge.world.delete(3)
@@ -103,36 +103,36 @@ def test_a_few_changes_touch_a_few_rows(edge: Edge) -> None:
     assert edge.value("SELECT count(*) FROM inventory.image_versions") == outcome.plan.updated + outcome.plan.deleted
 
 
-def test_a_run_without_changes_asks_the_database_little(edge: Edge) -> None:
-    """Less than 30 statements, none of them for an image, and no table is made, whatever the cloud calls deleted."""
+def test_a_run_without_changes_needs_few_statements(edge: Edge) -> None:
+    """A run without changes needs under 30 statements, no temporary table, and none per image."""
     edge.world.put(image("dead", status="deleted"))
     edge.run()
-    asked: list[str] = []
+    statements: list[str] = []
     with Proxy(edge.url) as proxy:
 
         def note(passing: Passing) -> None:
-            asked.append(passing.statement)
+            statements.append(passing.statement)
 
         proxy.before = note
         edge.run_by(proxy.url)
 
-    assert len(asked) < 30
-    assert not [text for text in asked if "TEMPORARY" in text or "image_versions" in text or text == ""]
+    assert len(statements) < 30
+    assert not [text for text in statements if "TEMPORARY" in text or "image_versions" in text or text == ""]
 
 
 @pytest.mark.long
 def test_many_runs_without_changes_leave_no_bloat(server: Server) -> None:
-    """D19: after 50 of them the tables of images and their indexes are as large as before, without a dead row."""
+    """D19: 50 runs without changes leave tables and indexes at their size, without dead rows."""
     sizes = "SELECT oid::regclass::text, pg_relation_size(oid) FROM pg_class WHERE relname LIKE 'image%' ORDER BY 1"
     with Edge(server, 400) as edge:
         edge.run()
         edge.do("VACUUM ANALYZE")
-        before, there = edge.rows(sizes), rows(edge)
+        before, rows_before = edge.rows(sizes), rows(edge)
 
         for _ in range(50):
             edge.inventory.run()
 
         assert edge.rows(sizes) == before
-        assert rows(edge) == there
+        assert rows(edge) == rows_before
         assert edge.value("SELECT count(*) FROM inventory.runs") == 51
         edge.check()

@@ -1,4 +1,4 @@
-"""Whatever breaks between the job and PostgreSQL, and wherever: all of a run is written, or none of it, and it says which."""
+"""Whatever breaks between the job and PostgreSQL, a run is written completely or not at all, and says which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from proxy import Lose, Passing, Proxy
+from proxy import FENCE, Lose, Passing, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
@@ -21,31 +21,31 @@ DONE = 10**6  # statements: more than a run has
 
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
-    """A source with something of every kind to write."""
-    with Edge(each_server) as made:
-        made.run()
-        made.world.delete(3)
-        made.run()
-        made.world.restore(2)
-        made.world.delete(2)
-        made.world.change(5)
-        made.world.create(3)
-        yield made
+    """A source whose next run creates, updates, restores and deletes images."""
+    with Edge(each_server) as edge:
+        edge.run()
+        edge.world.delete(3)
+        edge.run()
+        edge.world.restore(2)
+        edge.world.delete(2)
+        edge.world.change(5)
+        edge.world.create(3)
+        yield edge
 
 
-def admin(edge: Edge, pid: int) -> None:
-    """End a process of the server as an administrator does, and see it gone."""
+def terminate_backend(edge: Edge, pid: int) -> None:
+    """End a process of the server, and wait until it is gone."""
     with psycopg.connect(edge.url, autocommit=True) as opened:
         opened.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 def at(number: int, act: Callable[[Passing], Lose | None]) -> Callable[[Passing], Lose | None]:
-    """Act at one statement (or row of COPY) of the writing transaction; 1 is the fence, by which it is known."""
+    """A proxy hook that acts at one statement (or row of COPY) of the writing transaction; 1 is the fence."""
     seen = -1
 
     def hook(passing: Passing) -> Lose | None:
         nonlocal seen
-        if seen < 0 and "epoch = epoch + 1" in passing.statement:
+        if seen < 0 and FENCE in passing.statement:
             seen = 1
         elif seen >= 0:
             seen += 1
@@ -58,14 +58,14 @@ def at(number: int, act: Callable[[Passing], Lose | None]) -> Callable[[Passing]
 
 
 def complete(outcome: Outcome) -> bool:
-    """The run did something of every kind."""
+    """Whether the run created, updated, restored and deleted images."""
     plan = outcome.plan
     return all((plan.created, plan.updated, plan.restored, plan.deleted))
 
 
 @pytest.mark.long
 def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
-    """D01, I2: killed before any one statement of the writing transaction, no table has changed but the record."""
+    """D01, I2: if its backend is killed before any statement of the transaction, a run changes only its record."""
     kills = 0
     with Proxy(edge.url) as proxy:
         while True:
@@ -73,7 +73,7 @@ def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
 
             def kill(passing: Passing, killed: list[str] = killed) -> None:
                 killed.append(passing.statement)
-                admin(edge, passing.pid)
+                terminate_backend(edge, passing.pid)
 
             proxy.before = at(kills + 1, kill)
             if not _fails(edge, proxy):
@@ -90,7 +90,7 @@ def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
 
 @pytest.mark.long
 def test_a_connection_lost_at_any_statement_leaves_nothing(edge: Edge) -> None:
-    """D01, I2: the same where the network breaks, before the statement arrives or before its answer does."""
+    """D01, I2: the same if the connection breaks, before a statement arrives or before its answer does."""
     for lose in (Lose.REQUEST, Lose.REPLY):
         with Proxy(edge.url) as proxy:
             broken = 0
@@ -122,9 +122,9 @@ def _fails(edge: Edge, proxy: Proxy) -> bool:
 
 
 def test_a_commit_whose_answer_is_lost_is_done(edge: Edge) -> None:
-    """D03: COMMIT was carried out and its answer never came: the run asks, and reports itself done."""
+    """D03: if only the answer to COMMIT is lost, the run finds out that it committed, and reports that."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY)
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY)
         outcome = edge.run_by(proxy.url)
 
     assert outcome.status is Status.DONE
@@ -136,10 +136,10 @@ def test_a_commit_whose_answer_is_lost_is_done(edge: Edge) -> None:
 
 
 def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
-    """D03: COMMIT never came to the server: the run asks, reports itself failed, and the next one does it all."""
+    """D03: if COMMIT never arrived, the run finds out and reports a failure, and the next run makes all changes."""
     before = edge.inventory.dump()
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REQUEST)
+        proxy.before = lose_once("^COMMIT$", Lose.REQUEST)
         with pytest.raises(DatabaseUnavailableError, match="committing") as caught:
             edge.run_by(proxy.url)
 
@@ -150,10 +150,10 @@ def test_a_commit_that_never_arrived_is_not_done(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(("lose", "status"), [(Lose.REPLY, "done"), (Lose.REQUEST, "running")])
-def test_a_commit_no_one_can_ask_about(edge: Edge, lose: Lose, status: str) -> None:
-    """D03: where the database can't be asked either, the run says that it does not know; the record stays true."""
+def test_a_commit_whose_outcome_cannot_be_looked_up(edge: Edge, lose: Lose, status: str) -> None:
+    """D03: if the database cannot be asked either, the run says that the outcome is unknown; its record stays true."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(lose, lambda: setattr(proxy, "refusals", DONE))
+        proxy.before = lose_once("^COMMIT$", lose, lambda: setattr(proxy, "refusals", DONE))
         with pytest.raises(OutcomeUnknownError, match="image-sync status") as caught:
             edge.run_by(proxy.url)
 
@@ -166,9 +166,9 @@ def test_a_commit_no_one_can_ask_about(edge: Edge, lose: Lose, status: str) -> N
 
 
 def test_a_commit_that_is_done_is_never_called_failed(edge: Edge) -> None:
-    """D03: where the question fails and the record could be reached a moment later, it is left as it is."""
+    """D03: if looking up the outcome fails, the record of a committed run is not overwritten."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY, lambda: setattr(proxy, "refusals", 1))
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY, lambda: setattr(proxy, "refusals", 1))
         with pytest.raises(OutcomeUnknownError):
             edge.run_by(proxy.url)
 
@@ -177,9 +177,9 @@ def test_a_commit_that_is_done_is_never_called_failed(edge: Edge) -> None:
 
 
 def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:
-    """D03: though another run has committed before the question could be asked, the answer is that of this run."""
+    """D03: a run finds its own outcome even if another run committed in the meantime."""
     with Proxy(edge.url) as proxy:
-        proxy.before = on_commit(Lose.REPLY)
+        proxy.before = lose_once("^COMMIT$", Lose.REPLY)
         answers: list[Outcome] = []
 
         def overtake(passing: Passing) -> None:
@@ -195,25 +195,9 @@ def test_a_lost_commit_that_another_run_overtook(edge: Edge) -> None:
     edge.check()
 
 
-def on_commit(lose: Lose, also: Callable[[], None] = lambda: None) -> Callable[[Passing], Lose | None]:
-    """Lose the COMMIT of the writing transaction, or its answer; once."""
-    fenced, lost = False, False
-
-    def hook(passing: Passing) -> Lose | None:
-        nonlocal fenced, lost
-        fenced = fenced or "epoch = epoch + 1" in passing.statement
-        if fenced and not lost and passing.statement == "COMMIT":
-            lost = True
-            also()
-            return lose
-        return None
-
-    return hook
-
-
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_a_server_that_restarts_meanwhile(server: Server, mode: str) -> None:
-    """D02: a server that went and came back while the list was read costs this run, not the next."""
+def test_a_server_restart_during_a_run(server: Server, mode: str) -> None:
+    """D02: a server restart while the list is read fails this run, but not the next."""
     with Edge(server) as edge:
         edge.run()
         edge.world.change(3)
@@ -239,7 +223,7 @@ def test_a_server_that_restarts_meanwhile(server: Server, mode: str) -> None:
 
 
 def test_an_overtaken_run_writes_nothing(edge: Edge) -> None:
-    """The fence: of two runs that began together the one that commits first wins; the other only says so."""
+    """Of two runs that start together, the first to commit wins; the other writes nothing and is superseded."""
     with edge.parts() as (slow, slow_parts), edge.parts() as (fast, fast_parts):
         late = slow.start(slow_parts.source, "command")
         early = fast.start(fast_parts.source, "command")
@@ -266,8 +250,8 @@ FROM inventory.sources s WHERE r.run = %s AND s.name = r.source
 """
 
 
-def test_two_whole_runs_at_once(edge: Edge) -> None:
-    """E01: a run that another overtook after it read the list writes nothing, and is on record as superseded."""
+def test_a_run_overtaken_after_reading_the_list(edge: Edge) -> None:
+    """E01: a run that is overtaken after it read the list writes nothing, and is recorded as superseded."""
     overtaking: list[Outcome] = []
 
     def overtake(passing: Passing) -> None:
@@ -289,7 +273,7 @@ def test_two_whole_runs_at_once(edge: Edge) -> None:
 
 
 def test_a_run_that_waits_for_the_fence_is_overtaken(edge: Edge) -> None:
-    """The fence holds also while the other run's transaction is still open."""
+    """While another run's transaction is open, and after its commit, a run is superseded."""
     with edge.parts() as (first, parts), edge.parts() as (second, other):
         one, two = first.start(parts.source, "command"), second.start(other.source, "command")
         second.target = Target(edge.url, lock_timeout=0.2)
@@ -304,8 +288,8 @@ def test_a_run_that_waits_for_the_fence_is_overtaken(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("ends", ["by a later run", "by its deadline"])
-def test_a_killed_run_is_told(edge: Edge, ends: str) -> None:
-    """I14: a run whose process is gone is marked as abandoned, by the next run at the latest; a live one is not."""
+def test_a_killed_run_is_marked_as_abandoned(edge: Edge, ends: str) -> None:
+    """I14: a run whose process is gone is marked by the next run at the latest; a running one is not."""
     with edge.parts() as (store, parts):
         dead = store.start(parts.source, "command")
     if ends == "by its deadline":
@@ -330,8 +314,8 @@ def test_a_killed_run_is_told(edge: Edge, ends: str) -> None:
     assert finished is not None
 
 
-def test_a_run_thought_dead_may_still_speak(edge: Edge) -> None:
-    """A run that was marked as abandoned and was only slow says itself how it ended."""
+def test_an_abandoned_run_can_still_record_its_end(edge: Edge) -> None:
+    """A slow run that was marked as abandoned still records how it ended."""
     with edge.parts() as (store, parts):
         slow = store.start(parts.source, "command")
         edge.run()
@@ -344,7 +328,7 @@ def test_a_run_thought_dead_may_still_speak(edge: Edge) -> None:
 
 
 def test_runs_of_other_sources_are_left_alone(edge: Edge) -> None:
-    """I11: a committing run buries no run of another source."""
+    """I11: a committing run does not mark the runs of other sources as abandoned."""
     with edge.parts(name="other") as (store, parts):
         running = store.start(parts.source, "command")
         edge.run()
@@ -352,10 +336,10 @@ def test_runs_of_other_sources_are_left_alone(edge: Edge) -> None:
     assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", running.number) == [("running",)]
 
 
-def test_a_database_that_cannot_be_closed_twice(edge: Edge) -> None:
-    """A store can be left after its connection broke."""
+def test_a_store_can_be_closed_after_its_connection_broke(edge: Edge) -> None:
+    """Leaving the store after its connection broke raises no further error."""
     with Database(edge.target) as store:
         pid = store.connection.info.backend_pid
-        admin(edge, pid)
+        terminate_backend(edge, pid)
         with pytest.raises(DatabaseUnavailableError):
             store.prepare()

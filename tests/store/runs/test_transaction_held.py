@@ -1,4 +1,4 @@
-"""Deletions that are withheld: by whom, until when, and what a person's word releases."""
+"""Held deletions: when they are held, for how long, and how an approval releases them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ CASES = "SELECT id, run, approved_by, outcome, closed_run FROM inventory.held_de
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """Fifty live images, two runs old."""
-    with Edge(server, 50) as made:
-        made.run()
-        made.run()
-        yield made
+    """Fifty live images, synced twice."""
+    with Edge(server, 50) as edge:
+        edge.run()
+        edge.run()
+        yield edge
 
 
 @pytest.fixture
 def each_edge(each_server: Server) -> Iterator[Edge]:
-    """The same on each server."""
-    with Edge(each_server, 50) as made:
-        made.run()
-        made.run()
-        yield made
+    """Fifty live images, synced twice, on each server."""
+    with Edge(each_server, 50) as edge:
+        edge.run()
+        edge.run()
+        yield edge
 
 
 def test_too_many_deletions_are_held_and_nothing_else(each_edge: Edge) -> None:
-    """A15: 30 of 50 are gone: all of those are held, while what was created and changed goes through."""
+    """A15: if 30 of 50 images vanish, their deletions are held, while creations and updates are written."""
     edge = each_edge
     gone = edge.world.delete(30)
     edge.world.create(2)
@@ -54,8 +54,8 @@ def test_too_many_deletions_are_held_and_nothing_else(each_edge: Edge) -> None:
     assert edge.rows(CASES) == [(name, outcome.run, None, None, None) for name in sorted(gone)]
 
 
-def test_what_is_held_stays_held(edge: Edge) -> None:
-    """The next runs withhold the same, in one case each, and the first run is the one to approve."""
+def test_held_deletions_stay_held(edge: Edge) -> None:
+    """Later runs hold the same deletions under the same case; the first run is the one to approve."""
     edge.world.delete(30)
     first = edge.run()
 
@@ -65,8 +65,8 @@ def test_what_is_held_stays_held(edge: Edge) -> None:
     assert {row[1] for row in edge.rows(CASES)} == {first.run}
 
 
-def test_an_approval_releases_exactly_the_held_ones(each_edge: Edge) -> None:
-    """A15: one word for exactly those; what vanished since is held anew, beside the released ones that go."""
+def test_an_approval_releases_exactly_the_held_deletions(each_edge: Edge) -> None:
+    """A15: an approval releases exactly the deletions its run held; images that vanish later are held anew."""
     edge = each_edge
     released = edge.world.delete(20)
     held = edge.run()
@@ -86,7 +86,7 @@ def test_an_approval_releases_exactly_the_held_ones(each_edge: Edge) -> None:
 
 
 def test_an_approval_is_used_once(edge: Edge) -> None:
-    """An image that was released and deleted, and came back, and goes again with many others, is held again."""
+    """A released and deleted image that returned and vanishes again with many others is held again."""
     names = edge.world.delete(30)
     held = edge.run()
     assert held.run is not None
@@ -104,8 +104,8 @@ def test_an_approval_is_used_once(edge: Edge) -> None:
         approve(edge.target, held.run, "ann")
 
 
-def test_a_released_image_that_is_back_stays(each_edge: Edge) -> None:
-    """A case is closed when its image is there again, and with it the word that was given; later it counts anew."""
+def test_a_released_image_that_returned_is_not_deleted(each_edge: Edge) -> None:
+    """When a released image returns, its case is closed; if it vanishes again, it is held anew."""
     edge = each_edge
     names = edge.world.delete(30)
     held = edge.run()
@@ -125,10 +125,10 @@ def test_a_released_image_that_is_back_stays(each_edge: Edge) -> None:
 
 
 def test_each_released_image_is_confirmed_again(edge: Edge) -> None:
-    """An approval does not spare the question: what is there when asked for stays."""
+    """An approved deletion is still confirmed: an image that answers by its id stays."""
     names = sorted(edge.world.truth())[:30]
-    edge.cloud.faults.add(gap(names))  # the list lacks them, once ...
-    edge.cloud.faults.add(only_by_id(effects.images("empty")), times=30, nth=2)  # ... and so do the answers by name
+    edge.cloud.faults.add(gap(names))  # one list lacks them ...
+    edge.cloud.faults.add(only_by_id(effects.images("empty")), times=30, nth=2)  # ... and so do the answers by id
     for name in names:
         edge.cloud.faults.add(effects.images("empty"), id=name)
     held = edge.run()
@@ -143,8 +143,8 @@ def test_each_released_image_is_confirmed_again(edge: Edge) -> None:
     assert len(edge.inventory.live()) == 50
 
 
-def test_a_case_that_is_neither_gone_nor_back_stays_open(edge: Edge) -> None:
-    """While no one can say, the case waits, and so does the approval."""
+def test_an_unconfirmed_case_stays_open(edge: Edge) -> None:
+    """While images cannot be confirmed gone, their cases and the approval stay open."""
     names = edge.world.delete(30)
     held = edge.run()
     approve(edge.target, held.run or 0, "ann")
@@ -158,8 +158,8 @@ def test_a_case_that_is_neither_gone_nor_back_stays_open(edge: Edge) -> None:
     assert edge.run().plan.deleted == len(names)
 
 
-def test_an_approval_names_its_run(edge: Edge) -> None:
-    """A run that withheld nothing, or does not exist, cannot be approved; the message names those that wait."""
+def test_only_a_run_with_held_deletions_can_be_approved(edge: Edge) -> None:
+    """A run that held nothing, or does not exist, cannot be approved; the error names the runs that can."""
     quiet = edge.run()
     with pytest.raises(UnknownError, match="none at all"):
         approve(edge.target, quiet.run or 0, "ann")
@@ -173,8 +173,8 @@ def test_an_approval_names_its_run(edge: Edge) -> None:
     assert {row[2] for row in edge.rows(CASES)} == {None}
 
 
-def test_two_runs_with_cases_of_their_own(edge: Edge) -> None:
-    """Each approval releases what its own run withheld first."""
+def test_an_approval_covers_one_run(edge: Edge) -> None:
+    """Each approval releases the deletions that its own run held first."""
     first = edge.world.delete(20)
     one = edge.run()
     second = edge.world.delete(13)
@@ -190,7 +190,7 @@ def test_two_runs_with_cases_of_their_own(edge: Edge) -> None:
 
 
 def test_an_empty_list_is_never_believed(each_edge: Edge) -> None:
-    """A01: rights lost, wrong project: everything seems gone, and everything stays."""
+    """A01: an empty list deletes nothing, whatever the limits are."""
     edge = each_edge
     before = edge.rows("SELECT id, xmin::text FROM inventory.images ORDER BY id")
     edge.cloud.faults.add(effects.images("empty"), times=None)
@@ -208,7 +208,7 @@ def test_an_empty_list_is_never_believed(each_edge: Edge) -> None:
 
 @pytest.mark.parametrize("live", [1, 10])
 def test_an_empty_list_of_a_small_source(server: Server, live: int) -> None:
-    """A17: also the last image of a source is not believed to be gone."""
+    """A17: an empty list is held for approval even if a source has only one image."""
     with Edge(server, live) as edge:
         edge.run()
         edge.world.delete(live)
@@ -219,8 +219,8 @@ def test_an_empty_list_of_a_small_source(server: Server, live: int) -> None:
 
 
 @pytest.mark.parametrize(("gone", "held"), [(10, 0), (11, 11)])
-def test_the_edge_of_the_guard(edge: Edge, gone: int, held: int) -> None:
-    """A17: ten of fifty go, eleven do not."""
+def test_the_limit_of_the_guard(edge: Edge, gone: int, held: int) -> None:
+    """A17: of fifty images, ten deletions pass and eleven are held."""
     edge.world.delete(gone)
 
     outcome = edge.run()
@@ -229,7 +229,7 @@ def test_the_edge_of_the_guard(edge: Edge, gone: int, held: int) -> None:
 
 
 def test_limits_of_nothing_and_of_everything(edge: Edge) -> None:
-    """A17: with 0 and 0 % nothing goes without a word; with 100 % all but the last and what waits for a word do."""
+    """A17: limits of 0 hold every deletion; at 100 % all pass but the last image and those already held."""
     edge.world.delete(1)
     assert edge.run(max_deletions=0, max_deletions_percent=0).plan.held == 1
     edge.world.delete(48)
@@ -239,8 +239,8 @@ def test_limits_of_nothing_and_of_everything(edge: Edge) -> None:
     assert (outcome.plan.deleted, outcome.plan.held) == (48, 1)
 
 
-def test_what_was_held_waits_though_the_guard_would_let_it_pass(each_edge: Edge) -> None:
-    """Of thirty that were held, twenty-five are back: the five wait for a person, and two new ones go."""
+def test_held_deletions_wait_even_if_few_are_left(each_edge: Edge) -> None:
+    """Once held, deletions wait for approval even if too few are left to be held anew; new ones pass."""
     edge = each_edge
     edge.world.delete(30)
     held = edge.run()
@@ -257,7 +257,7 @@ def test_what_was_held_waits_though_the_guard_would_let_it_pass(each_edge: Edge)
 
 
 def test_a_slow_drain_is_held(edge: Edge) -> None:
-    """A16: a few each run, until a day's worth is gone; a day later the count begins anew for others."""
+    """A16: deletions within 24 hours count together; a day later the count starts again for new ones."""
     for _ in range(3):
         edge.world.delete(3)
         assert edge.run().plan.deleted == 3
@@ -273,8 +273,8 @@ def test_a_slow_drain_is_held(edge: Edge) -> None:
     assert (after.plan.deleted, after.plan.held) == (3, 3)
 
 
-def test_approved_deletions_are_not_counted_for_the_day(edge: Edge) -> None:
-    """A person's word is not the cloud's doing: the day's budget is untouched by it."""
+def test_approved_deletions_do_not_count_for_the_day(edge: Edge) -> None:
+    """Approved deletions do not count towards the daily limit."""
     edge.world.delete(30)
     held = edge.run()
     approve(edge.target, held.run or 0, "ann")
@@ -284,8 +284,8 @@ def test_approved_deletions_are_not_counted_for_the_day(edge: Edge) -> None:
     assert edge.run().plan.deleted == 5
 
 
-def test_released_deletions_are_not_counted_by_the_guard(edge: Edge) -> None:
-    """Twenty that a person released and five that the guard lets pass go together."""
+def test_released_deletions_do_not_count_for_the_run(edge: Edge) -> None:
+    """Approved deletions do not count towards the limit of a run."""
     edge.world.delete(20)
     held = edge.run()
     approve(edge.target, held.run or 0, "ann")
@@ -296,8 +296,8 @@ def test_released_deletions_are_not_counted_by_the_guard(edge: Edge) -> None:
     assert (outcome.plan.deleted, outcome.plan.held) == (25, 0)
 
 
-def test_each_source_has_a_day_of_its_own(edge: Edge) -> None:
-    """A16, I11: what went from one source is not counted for another in the same database."""
+def test_the_daily_limit_is_per_source(edge: Edge) -> None:
+    """A16, I11: deletions of one source do not count for another in the same database."""
     with FaultySimulator(World(seed=4, size=50)) as cloud:
         other = Inventory(edge.target, cloud)
         other.run()
@@ -308,8 +308,8 @@ def test_each_source_has_a_day_of_its_own(edge: Edge) -> None:
     assert edge.run().plan.deleted == 5
 
 
-def test_a_run_that_is_not_proven_deletes_nothing(each_edge: Edge) -> None:
-    """I8: without proof nothing is deleted, nor held; what was created and changed is stored."""
+def test_an_unproven_run_deletes_nothing(each_edge: Edge) -> None:
+    """I8: without a proven list, nothing is deleted or held; creations and updates are written."""
     edge = each_edge
     edge.world.delete(2)
     edge.world.create(1)
@@ -333,7 +333,7 @@ def last_seen(edge: Edge, name: str) -> object:
 
 
 def test_last_seen_is_the_run_before(edge: Edge) -> None:
-    """The last proven list showed it."""
+    """A deleted image was last seen by the run before its deletion."""
     before = edge.run()
     (name,) = edge.world.delete(1)
     edge.run()
@@ -341,8 +341,8 @@ def test_last_seen_is_the_run_before(edge: Edge) -> None:
     assert last_seen(edge, name) == before.effective_at
 
 
-def test_last_seen_of_what_was_held(edge: Edge) -> None:
-    """An image that was missing for some runs before it might be deleted was last seen before the first of them."""
+def test_last_seen_of_a_held_image(edge: Edge) -> None:
+    """An image that was held for some runs was last seen before the first of them."""
     before = edge.run()
     names = edge.world.delete(30)
     held = edge.run()
@@ -353,8 +353,8 @@ def test_last_seen_of_what_was_held(edge: Edge) -> None:
     assert {last_seen(edge, name) for name in names} == {before.effective_at}
 
 
-def test_last_seen_by_a_run_that_was_not_proven(edge: Edge) -> None:
-    """A list that is not proven says nothing of what it does not show."""
+def test_an_unproven_list_without_the_image_did_not_see_it(edge: Edge) -> None:
+    """An unproven list does not count as having seen an image that it omits."""
     before = edge.run()
     (name,) = edge.world.delete(1)
     edge.run_unproven()
@@ -363,8 +363,8 @@ def test_last_seen_by_a_run_that_was_not_proven(edge: Edge) -> None:
     assert last_seen(edge, name) == before.effective_at
 
 
-def test_last_seen_when_it_changed(edge: Edge) -> None:
-    """A list that is not proven and showed the image anew did see it."""
+def test_an_unproven_list_with_the_changed_image_saw_it(edge: Edge) -> None:
+    """An unproven list that shows a change of the image counts as having seen it."""
     (name,) = edge.world.change(1)
     seen = edge.run_unproven()
     edge.world.remove(name)
@@ -373,8 +373,8 @@ def test_last_seen_when_it_changed(edge: Edge) -> None:
     assert last_seen(edge, name) == seen.effective_at
 
 
-def test_last_seen_when_no_one_could_say(edge: Edge) -> None:
-    """A proven list that lacked it, while the question for it failed, did not see it."""
+def test_a_run_that_could_not_confirm_the_image_did_not_see_it(edge: Edge) -> None:
+    """A proven list without the image did not see it, even if asking for the image failed."""
     before = edge.run()
     (name,) = edge.world.delete(1)
     edge.cloud.faults.add(effects.status(404), id=name)
@@ -384,8 +384,8 @@ def test_last_seen_when_no_one_could_say(edge: Edge) -> None:
     assert last_seen(edge, name) == before.effective_at
 
 
-def test_last_seen_beside_a_nameless_record(edge: Edge) -> None:
-    """Nor did one in which a record without an id kept all deletions back."""
+def test_a_list_with_a_nameless_record_did_not_see_the_image(edge: Edge) -> None:
+    """A list whose nameless record blocked all deletions does not count as having seen the image."""
     before = edge.run()
     (name,) = edge.world.delete(1)
     key = edge.world.put(b'{"name":"nameless"}')
@@ -396,8 +396,8 @@ def test_last_seen_beside_a_nameless_record(edge: Edge) -> None:
     assert last_seen(edge, name) == before.effective_at
 
 
-def test_last_seen_of_what_answered(edge: Edge) -> None:
-    """An image that the list left out and that answered when asked for was seen."""
+def test_an_answer_by_id_counts_as_seen(edge: Edge) -> None:
+    """An image that the list omitted but that answered by its id was seen."""
     (name,) = sorted(edge.world.truth())[:1]
     edge.cloud.faults.add(gap([name]))
     answered = edge.run()
@@ -409,7 +409,7 @@ def test_last_seen_of_what_answered(edge: Edge) -> None:
 
 
 def test_last_seen_after_a_return(edge: Edge) -> None:
-    """What was held and came back, and goes later, was seen in between."""
+    """A held image that returned was seen in between."""
     edge.world.delete(30)
     edge.run()
     (name, *_) = edge.world.restore(30)
@@ -421,19 +421,19 @@ def test_last_seen_after_a_return(edge: Edge) -> None:
     assert last_seen(edge, name) == seen.effective_at
 
 
-# --- what the cloud itself calls deleted --------------------------------------------------------------------------------
+# --- images listed as deleted -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def vendor(each_server: Server) -> Iterator[Edge]:
-    """A cloud that goes on listing what it deleted."""
-    with Edge(each_server, 50, show_deleted=True) as made:
-        made.run()
-        yield made
+    """A cloud that still lists its deleted images."""
+    with Edge(each_server, 50, show_deleted=True) as edge:
+        edge.run()
+        yield edge
 
 
 def test_listed_as_deleted_is_deleted(vendor: Edge) -> None:
-    """A20: marked by our clock, with the cloud's word in columns of its own; once, and for good."""
+    """A20: an image listed as deleted is marked once, by our clock; the cloud's values stay in their own columns."""
     names = vendor.world.delete(3)
 
     outcome = vendor.run()
@@ -450,8 +450,8 @@ def test_listed_as_deleted_is_deleted(vendor: Edge) -> None:
 
 
 @pytest.mark.parametrize("word", [{"status": "deleted"}, {"deleted": True}, {"deleted": "true"}])
-def test_either_word_will_do(edge: Edge, word: dict[str, object]) -> None:
-    """A20: status or flag, each alone means deleted."""
+def test_status_or_flag_means_deleted(edge: Edge, word: dict[str, object]) -> None:
+    """A20: the status or the flag alone means deleted."""
     edge.world.put(image("x"))
     edge.run()
     edge.world.put(image("x", **word))
@@ -460,8 +460,8 @@ def test_either_word_will_do(edge: Edge, word: dict[str, object]) -> None:
     assert edge.inventory.deleted() == {"x"}
 
 
-def test_never_seen_alive(edge: Edge) -> None:
-    """A20: an image that is listed as deleted from the first is kept as such, and never was live."""
+def test_an_image_first_listed_as_deleted(edge: Edge) -> None:
+    """A20: an image first listed as deleted is stored as deleted and has no version."""
     edge.world.put(image("x", status="deleted"))
 
     outcome = edge.run()
@@ -475,7 +475,7 @@ def test_never_seen_alive(edge: Edge) -> None:
 
 
 def test_many_listed_as_deleted_are_held(vendor: Edge) -> None:
-    """A20: the guard does not care who says that so many are gone; released, they go."""
+    """A20: many images listed as deleted at once are held too, and deleted after approval."""
     names = vendor.world.delete(30)
     held = vendor.run()
     assert (held.plan.held, held.plan.deleted, held.plan.updated) == (30, 0, 30)
@@ -488,8 +488,8 @@ def test_many_listed_as_deleted_are_held(vendor: Edge) -> None:
     assert vendor.inventory.deleted() == set(names)
 
 
-def test_released_and_back_by_the_clouds_own_word(vendor: Edge) -> None:
-    """A20: listed as deleted, held, released, and then listed as alive again: it stays."""
+def test_a_released_image_listed_as_live_again_stays(vendor: Edge) -> None:
+    """A20: an image that was listed as deleted, held and released stays if the cloud lists it as live again."""
     vendor.world.delete(30)
     held = vendor.run()
     approve(vendor.target, held.run or 0, "ann")
@@ -501,8 +501,8 @@ def test_released_and_back_by_the_clouds_own_word(vendor: Edge) -> None:
     assert set(back) <= vendor.inventory.live()
 
 
-def test_listed_as_deleted_in_a_list_that_is_not_proven(vendor: Edge) -> None:
-    """A20: not deleted then; the next proven list, which finds nothing changed, makes up for it."""
+def test_an_unproven_list_deletes_no_image_listed_as_deleted(vendor: Edge) -> None:
+    """A20: an unproven list does not delete images it calls deleted; the next proven list does."""
     names = vendor.world.delete(3)
     assert vendor.run_unproven().plan.deleted == 0
 
@@ -513,8 +513,8 @@ def test_listed_as_deleted_in_a_list_that_is_not_proven(vendor: Edge) -> None:
     assert vendor.run().plan.changes == 0
 
 
-def test_listed_as_deleted_and_then_no_more(vendor: Edge) -> None:
-    """A20: an image that was deleted by the cloud's word stays so when the cloud forgets it."""
+def test_an_image_listed_as_deleted_and_then_forgotten(vendor: Edge) -> None:
+    """A20: an image listed as deleted stays deleted when the cloud stops listing it."""
     names = vendor.world.delete(3)
     vendor.run()
     vendor.world.show_deleted = False
@@ -527,7 +527,7 @@ def test_listed_as_deleted_and_then_no_more(vendor: Edge) -> None:
 
 
 def test_gone_and_then_listed_as_deleted(edge: Edge) -> None:
-    """A20: what we found gone, and the cloud lists as deleted later, stays deleted as of when we found it."""
+    """A20: a missing image that was deleted keeps its deletion time when the cloud later lists it as deleted."""
     edge.world.put(image("x"))
     edge.run()
     edge.world.remove("x")
@@ -543,8 +543,8 @@ def test_gone_and_then_listed_as_deleted(edge: Edge) -> None:
     assert edge.run().plan.changes == 0
 
 
-def test_held_and_no_longer_known(vendor: Edge) -> None:
-    """A case of an image that the cloud listed as deleted and that it then no longer lists is not lost."""
+def test_a_held_image_that_is_no_longer_listed(vendor: Edge) -> None:
+    """A held image that was listed as deleted stays held when the cloud stops listing it."""
     names = vendor.world.delete(30)
     held = vendor.run()
     vendor.world.show_deleted = False
@@ -556,8 +556,8 @@ def test_held_and_no_longer_known(vendor: Edge) -> None:
     assert vendor.inventory.deleted() == set(names)
 
 
-def test_a_filter_that_is_accepted_counts_from_then_on(edge: Edge) -> None:
-    """A19: nothing to accept is told; accepted once, it is the filter of the source."""
+def test_an_accepted_filter_becomes_the_filter_of_the_source(edge: Edge) -> None:
+    """A19: accepting a new filter stores it; accepting an unchanged or unknown one is an error."""
     name = edge.inventory.source.name
 
     with pytest.raises(UnknownError, match="nothing to accept"):
@@ -572,7 +572,7 @@ def test_a_filter_that_is_accepted_counts_from_then_on(edge: Edge) -> None:
 
 
 def yesterday(edge: Edge) -> None:
-    """Make all that happened be 25 hours ago, in every table."""
+    """Move everything that happened back by 25 hours, in every table."""
     moments = edge.rows(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'inventory' "
         "AND column_name IN ('effective_at', 'proven_at', 'seen_at', 'valid_from', 'valid_to', 'first_seen_at', 'last_seen_at', 'listed_since', "

@@ -1,4 +1,4 @@
-"""A live image that the list lacks: still there, unconfirmed, pending or gone, and each run says which, on record."""
+"""A live image that the list omits is still there, unconfirmed, pending or gone; each run records which."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ OPEN = "SELECT id, state, pending_until FROM inventory.missing_images WHERE ende
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
     """A cloud of 40 images, synced once."""
-    with Edge(server) as one:
-        one.run()
-        yield one
+    with Edge(server) as edge:
+        edge.run()
+        yield edge
 
 
 def lag(ids: list[str]) -> Effect:
-    """A replica that does not know these images yet: neither its lists nor its answers by id show them."""
+    """A lagging replica: neither its lists nor its answers by id show these images yet."""
     return Effect("lag", ask=lambda query: replace(query, hidden=frozenset(ids)))
 
 
 def states(edge: Edge) -> dict[str, str]:
-    """The missing images on record, and what each of them is."""
+    """The state of each missing image on record, by id."""
     return {row[0]: row[1] for row in edge.rows(OPEN)}
 
 
-def test_a_replica_that_lags_deletes_nothing_new(edge: Edge) -> None:
-    """What was listed a moment ago is pending where a replica does not show it yet, and nothing ever comes back."""
+def test_a_lagging_replica_deletes_no_new_image(edge: Edge) -> None:
+    """New images that a lagging replica does not show are pending, and later neither deleted nor restored."""
     new = edge.world.create(10)
     edge.run(grace=HOUR)
     edge.cloud.faults.add(lag(new), times=None)
@@ -66,7 +66,7 @@ def test_a_replica_that_lags_deletes_nothing_new(edge: Edge) -> None:
 
 
 def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path: Path) -> None:
-    """`status` says how many are pending and until when, `status --missing` lists them, and the exit code is 0."""
+    """`status` counts pending images and says until when, `status --missing` lists them; the exit code is 0."""
     (gone,) = edge.world.delete(1)
     edge.run(grace=HOUR)
     until = edge.value(
@@ -80,8 +80,8 @@ def test_a_pending_image_is_named_with_the_end_of_its_grace(edge: Edge, tmp_path
     assert [(row["id"], row["state"], row["pending_until"]) for row in listed.rows] == [(gone, "pending", until)]
 
 
-def test_a_question_that_is_refused_is_said_everywhere(tmp_path: Path, server: Server) -> None:
-    """Exit code, JSON, status, metrics: none of them says that all is well while the cloud does not answer by id."""
+def test_a_refused_confirmation_is_reported_everywhere(tmp_path: Path, server: Server) -> None:
+    """Exit code, JSON, status and metrics all report it if the cloud refuses to answer by id."""
     with Edge(server, 5) as edge:
         command = Job(tmp_path, edge.url, edge.cloud, IMAGE_SYNC_METRICS_FILE=str(tmp_path / "metrics.prom"))
         assert command("run").code == 0
@@ -99,7 +99,7 @@ def test_a_question_that_is_refused_is_said_everywhere(tmp_path: Path, server: S
 
 
 def test_after_its_grace_an_image_is_deleted(edge: Edge) -> None:
-    """Grace ends: what is still missing then is confirmed and deleted, and its case is closed."""
+    """An image that is still missing after its grace is confirmed and deleted, and its case is closed."""
     gone = edge.world.delete(2)
     waiting = edge.run(grace=HOUR)
     done = edge.run(grace=0.0)
@@ -111,7 +111,7 @@ def test_after_its_grace_an_image_is_deleted(edge: Edge) -> None:
 
 
 def test_pending_images_are_not_asked_for(edge: Edge) -> None:
-    """Grace comes before confirmation: no question is spent on what would not be believed."""
+    """No request by id is made for an image within its grace."""
     edge.world.delete(3)
     since = edge.cloud.journal.seq
     edge.run(grace=HOUR)
@@ -120,7 +120,7 @@ def test_pending_images_are_not_asked_for(edge: Edge) -> None:
 
 
 def test_a_longer_grace_moves_its_end(edge: Edge) -> None:
-    """The end on record is that of the setting in force."""
+    """The recorded end of the grace follows the current setting."""
     edge.world.delete(1)
     edge.run(grace=HOUR)
     before = edge.rows(OPEN)[0][2]
@@ -129,8 +129,8 @@ def test_a_longer_grace_moves_its_end(edge: Edge) -> None:
     assert (edge.rows(OPEN)[0][2] - before).total_seconds() == HOUR
 
 
-def test_what_the_cloud_called_deleted_and_nobody_can_confirm_stays(server: Server) -> None:
-    """Stored as deleted by the cloud, held and released: while no list shows it and no answer confirms it, it stays."""
+def test_an_unconfirmed_image_once_listed_as_deleted_stays(server: Server) -> None:
+    """An image that was listed as deleted, held and released stays while no list or answer confirms it."""
     with Edge(server, show_deleted=True) as edge:
         edge.run()
         names = edge.world.delete(15)
@@ -144,7 +144,7 @@ def test_what_the_cloud_called_deleted_and_nobody_can_confirm_stays(server: Serv
 
 
 def test_doubt_comes_before_grace(edge: Edge) -> None:
-    """Where the list is in doubt all that is missing is unconfirmed, recent or not."""
+    """If the list is in doubt, all missing images are unconfirmed, recent or not."""
     edge.world.delete(2)
     edge.world.put(b'{"name":"nameless"}')
     outcome = edge.run(grace=HOUR)
@@ -152,8 +152,8 @@ def test_doubt_comes_before_grace(edge: Edge) -> None:
     assert (outcome.unconfirmed, outcome.pending, outcome.status) == (2, 0, Status.WITHHELD)
 
 
-def test_what_is_listed_again_has_grace_anew(edge: Edge) -> None:
-    """An image that left the filter and is listed again is not believed gone by the next replica that lags."""
+def test_grace_restarts_when_an_image_is_listed_again(edge: Edge) -> None:
+    """An image that was unlisted for a while and is listed again has a new grace."""
     (name,) = sorted(edge.world.truth())[:1]
     time.sleep(1.1)
     edge.cloud.faults.add(gap([name]), times=None)
@@ -167,8 +167,8 @@ def test_what_is_listed_again_has_grace_anew(edge: Edge) -> None:
     assert (again.still_there, again.pending, again.plan.deleted) == (0, 1, 0)
 
 
-def test_what_was_held_and_is_listed_again_has_grace_anew(edge: Edge) -> None:
-    """An image whose deletion was held has its grace anew once a list shows it."""
+def test_grace_restarts_when_a_held_image_is_listed_again(edge: Edge) -> None:
+    """An image whose deletion was held has a new grace once it is listed again."""
     names = sorted(edge.world.truth())[:15]
     time.sleep(1.1)
     edge.cloud.faults.add(lag(names), times=None)
@@ -181,8 +181,8 @@ def test_what_was_held_and_is_listed_again_has_grace_anew(edge: Edge) -> None:
     assert (held.plan.held, again.pending, again.plan.held) == (15, 15, 0)
 
 
-def test_what_came_back_has_grace_anew(edge: Edge) -> None:
-    """An image that was deleted and restored has its grace anew."""
+def test_grace_restarts_when_an_image_is_restored(edge: Edge) -> None:
+    """A restored image has a new grace."""
     edge.world.delete(1)
     edge.run()
     edge.world.restore(1)
@@ -192,8 +192,8 @@ def test_what_came_back_has_grace_anew(edge: Edge) -> None:
     assert edge.run(grace=HOUR).pending == 1
 
 
-def test_each_state_is_on_record_and_follows_what_the_cloud_says(edge: Edge) -> None:
-    """Still there, then unconfirmed, then deleted: one row, that says when each began."""
+def test_each_state_of_a_missing_image_is_recorded(edge: Edge) -> None:
+    """One row records that an image was still there, then unconfirmed, then deleted, and when each began."""
     (name,) = sorted(edge.world.truth())[:1]
     edge.cloud.faults.add(gap([name]), times=None)
     first = edge.run()
@@ -212,8 +212,8 @@ def test_each_state_is_on_record_and_follows_what_the_cloud_says(edge: Edge) -> 
     ]
 
 
-def test_what_is_still_missing_is_not_written_again(edge: Edge) -> None:
-    """A run that finds the same images missing for the same reasons writes nothing but its record."""
+def test_unchanged_missing_images_are_not_rewritten(edge: Edge) -> None:
+    """A run that finds the same images missing for the same reasons writes only its record."""
     names = sorted(edge.world.truth())[:3]
     edge.cloud.faults.add(gap(names), times=None)
     edge.run()
@@ -224,7 +224,7 @@ def test_what_is_still_missing_is_not_written_again(edge: Edge) -> None:
 
 
 def test_a_held_image_is_closed_as_held(edge: Edge) -> None:
-    """What could not be confirmed, then was, and was held by the guard: one record ends where the other begins."""
+    """When an unconfirmed image is confirmed gone but held, its missing record ends and its held one begins."""
     names = edge.world.delete(15)
     edge.cloud.faults.add(only_by_id(effects.status(500)), times=None)
     unconfirmed = edge.run(max_retries=0)
@@ -237,11 +237,11 @@ def test_a_held_image_is_closed_as_held(edge: Edge) -> None:
     assert edge.run().plan.deleted == len(names)
 
 
-# --- nothing comes back short unnoticed -------------------------------------------------------------------------------
+# --- missing rows are noticed -----------------------------------------------------------------------------------------
 
 
 def test_a_legacy_setting_of_strings_changes_nothing(edge: Edge) -> None:
-    """Where `standard_conforming_strings` is off by default, an empty cloud is held as everywhere."""
+    """An empty list is held even if `standard_conforming_strings` is off by default."""
     name = edge.value("SELECT current_database()")
     edge.do(f"ALTER DATABASE {name} SET standard_conforming_strings = off")
     for gone in list(edge.world.truth()):
@@ -260,7 +260,7 @@ def _look_up_after(edge: Edge, statement: str) -> None:
 
 
 def test_images_that_are_not_found_again_fail_the_run(edge: Edge) -> None:
-    """Fewer ids than digests is an error, never "nothing is missing"."""
+    """Finding fewer ids than digests fails the run instead of counting as nothing missing."""
     with pytest.raises(StoreError, match="does not find 2 of the images that it holds"):
         _look_up_after(edge, "UPDATE inventory.images SET raw_digest = ''")
 
@@ -268,7 +268,7 @@ def test_images_that_are_not_found_again_fail_the_run(edge: Edge) -> None:
 
 
 def test_images_that_another_run_changed_are_no_error(edge: Edge) -> None:
-    """Where another run committed meanwhile, this one was superseded, and says so."""
+    """If another run committed in the meantime, this one is superseded instead."""
     with pytest.raises(SupersededError):
         _look_up_after(
             edge, "UPDATE inventory.images SET raw_digest = ''; UPDATE inventory.sources SET epoch = epoch + 1"
@@ -299,7 +299,7 @@ CREATE TRIGGER swallow BEFORE {event} ON inventory.{table} FOR EACH ROW WHEN ({w
     ],
 )
 def test_rows_that_are_not_written_fail_the_run(edge: Edge, event: str, table: str, when: str, what: str) -> None:
-    """A trigger that swallows a row: what was written is counted against the plan, and the run fails as a whole."""
+    """If a trigger swallows a row, the run fails as a whole, as written rows are counted against the plan."""
     for name in ("img-1", "img-2", "img-3"):
         edge.world.put(image(name))
     edge.run()
@@ -323,8 +323,8 @@ def test_a_deletion_that_is_not_held_on_record_fails_the_run(edge: Edge) -> None
     assert "deletions held" in str(edge.fails(StoreError))
 
 
-def test_an_approval_in_the_midst_of_a_run_is_no_fault(edge: Edge) -> None:
-    """A person may release deletions while a later run is writing; they go with the next one."""
+def test_an_approval_during_a_run_is_no_error(edge: Edge) -> None:
+    """Deletions can be approved while a later run is writing; the next run deletes them."""
     edge.world.delete(15)
     held = edge.run()
     with edge.parts() as (store, parts):
@@ -350,7 +350,7 @@ def test_an_approval_in_the_midst_of_a_run_is_no_fault(edge: Edge) -> None:
 
 
 def test_a_first_load_that_comes_short_fails(server: Server) -> None:
-    """The rows of a first load are counted, too."""
+    """A first load that writes fewer rows than planned fails."""
     with Edge(server, size=5) as edge:
         edge.world.put(image("img-1"))
         edge.do(SWALLOW.format(event="INSERT", table="images", when="NEW.id = 'img-1'"))
@@ -358,11 +358,11 @@ def test_a_first_load_that_comes_short_fails(server: Server) -> None:
         assert "5 images loaded, and 6 were planned" in str(edge.fails(StoreError))
 
 
-# --- a second list that does not fit the first one --------------------------------------------------------------------
+# --- a second list that contradicts the first one ---------------------------------------------------------------------
 
 
 def confirmed_by(edge: Edge, second: Effect, hidden: int = 3) -> Outcome:
-    """A run whose list lacks some images that are there, and whose second list errs in another way."""
+    """Run with a list that omits existing images, and a second list with another fault."""
     names = sorted(edge.world.truth())[:hidden]
     edge.cloud.faults.add(lag(names), nth=1, times=1)
     edge.cloud.faults.add(second, nth=2, times=None)
@@ -370,7 +370,7 @@ def confirmed_by(edge: Edge, second: Effect, hidden: int = 3) -> Outcome:
 
 
 def test_an_empty_second_list_confirms_nothing(edge: Edge) -> None:
-    """It lacks what the first list showed a moment ago, so it can't say that anything else is gone."""
+    """An empty second list lacks images of the first one, so it confirms no deletion."""
     outcome = confirmed_by(edge, effects.images("empty"))
 
     assert (outcome.plan.deleted, outcome.unconfirmed, outcome.status) == (0, 3, Status.WITHHELD)
@@ -378,7 +378,7 @@ def test_an_empty_second_list_confirms_nothing(edge: Edge) -> None:
 
 
 def test_an_empty_list_is_not_believed_because_one_image_answers(server: Server) -> None:
-    """An image that is still there by its id is no image of the list: that is empty still, and the others are held."""
+    """An answer by id does not make an empty list believable: the other deletions are held."""
     with Edge(server, 8) as edge:
         edge.run()
         every = frozenset(edge.world.truth())
@@ -391,15 +391,15 @@ def test_an_empty_list_is_not_believed_because_one_image_answers(server: Server)
     assert "an empty list is never believed" in outcome.reason
 
 
-def test_a_second_list_of_a_part_confirms_nothing(edge: Edge) -> None:
-    """A list of the account's own images only, say, proves nothing of the others."""
+def test_a_partial_second_list_confirms_nothing(edge: Edge) -> None:
+    """A second list of only a part of the images confirms no deletion."""
     outcome = confirmed_by(edge, lag(sorted(edge.world.truth())[:30]))
 
     assert (outcome.plan.deleted, outcome.unconfirmed) == (0, 3)
 
 
 def test_a_second_list_with_nameless_records_confirms_nothing(edge: Edge) -> None:
-    """Each of them might be one of the missing images."""
+    """A nameless record might be any missing image, so a second list with one confirms no deletion."""
     hidden = set(sorted(edge.world.truth())[:3])
 
     def without_ids(page: dict[str, bytes]) -> dict[str, bytes]:
@@ -416,7 +416,7 @@ def test_a_second_list_with_nameless_records_confirms_nothing(edge: Edge) -> Non
 
 
 def test_an_empty_answer_without_a_total_confirms_nothing(edge: Edge) -> None:
-    """Only an answer that says that there is no such image, by its total as well, says that one is gone."""
+    """An answer by id confirms a deletion only if its total says so too."""
     names = sorted(edge.world.truth())[:3]
     edge.cloud.faults.add(lag(names), times=None)
     edge.cloud.faults.add(only_by_id(effects.body('{"images": []}')), times=None)
@@ -425,8 +425,8 @@ def test_an_empty_answer_without_a_total_confirms_nothing(edge: Edge) -> None:
     assert (outcome.plan.deleted, outcome.unconfirmed, outcome.status) == (0, 3, Status.WITHHELD)
 
 
-def test_a_second_list_that_is_throttled_for_long_costs_only_the_deletions(edge: Edge) -> None:
-    """What the first list showed is written, though the cloud asks for a wait beyond the deadline."""
+def test_a_throttled_second_list_costs_only_the_deletions(edge: Edge) -> None:
+    """If the second list is throttled beyond the deadline, the first list is still written, without deletions."""
     edge.world.delete(3)
     new = edge.world.create(5)
     edge.cloud.faults.add(effects.throttled(window="1 hour"), nth=2, times=None)
@@ -435,11 +435,11 @@ def test_a_second_list_that_is_throttled_for_long_costs_only_the_deletions(edge:
     assert (outcome.plan.created, outcome.unconfirmed, outcome.plan.deleted) == (len(new), 3, 0)
 
 
-# --- what was seen without a proof ------------------------------------------------------------------------------------
+# --- unproven lists ---------------------------------------------------------------------------------------------------
 
 
-def test_an_unproven_list_ends_what_it_shows(edge: Edge) -> None:
-    """An image that left the list and is shown by one that is not proven has its grace anew."""
+def test_an_unproven_list_restarts_the_grace_of_its_images(edge: Edge) -> None:
+    """An image that was missing and is shown by an unproven list has a new grace."""
     (name,) = sorted(edge.world.truth())[:1]
     edge.cloud.faults.add(gap([name]), times=None)
     edge.run()
@@ -451,7 +451,7 @@ def test_an_unproven_list_ends_what_it_shows(edge: Edge) -> None:
 
 
 def test_an_approval_ends_with_a_list_that_shows_the_image(edge: Edge) -> None:
-    """What was released and is shown by a list that is not proven is not deleted by that word any more."""
+    """An approval ends when any list shows the image, even an unproven one."""
     names = sorted(edge.world.truth())[:15]
     edge.cloud.faults.add(lag(names), times=None)
     held = edge.run()
@@ -464,8 +464,8 @@ def test_an_approval_ends_with_a_list_that_shows_the_image(edge: Edge) -> None:
     assert (outcome.plan.deleted, outcome.plan.held) == (0, 15)
 
 
-def test_what_is_still_there_by_its_id_is_not_listed_again(edge: Edge) -> None:
-    """A held image that answers by its id returns, but gets no grace: no list has shown it."""
+def test_an_answer_by_id_gives_no_grace(edge: Edge) -> None:
+    """A held image that answers by its id is kept, but has no new grace, as no list showed it."""
     names = sorted(edge.world.truth())[:15]
     time.sleep(1.1)
     edge.cloud.faults.add(lag(names), times=None)
@@ -477,8 +477,8 @@ def test_what_is_still_there_by_its_id_is_not_listed_again(edge: Edge) -> None:
     assert (first.still_there, second.still_there, second.pending) == (15, 15, 0)
 
 
-def test_a_held_deletion_waits_for_its_person_whatever_the_grace(edge: Edge) -> None:
-    """A longer grace makes no pending image of one whose deletion is held: the run goes on to say so."""
+def test_a_held_deletion_stays_held_under_a_longer_grace(edge: Edge) -> None:
+    """A longer grace does not turn a held deletion into a pending image."""
     edge.world.delete(15)
     edge.run()
     outcome = edge.run(grace=HOUR)
@@ -486,8 +486,8 @@ def test_a_held_deletion_waits_for_its_person_whatever_the_grace(edge: Edge) -> 
     assert (outcome.plan.held, outcome.pending, outcome.exit_code) == (15, 0, 4)
 
 
-def test_a_clock_that_was_set_back_by_much_gives_no_grace(edge: Edge) -> None:
-    """An image that was listed in the future is no image that was listed lately."""
+def test_a_clock_set_back_gives_no_grace(edge: Edge) -> None:
+    """An image last listed in the future has no grace."""
     edge.do("UPDATE inventory.sources SET effective_at = effective_at + interval '30 days'")
     new = edge.world.create(2)
     edge.inventory.run()
@@ -499,7 +499,7 @@ def test_a_clock_that_was_set_back_by_much_gives_no_grace(edge: Edge) -> None:
 
 
 def test_an_image_was_last_seen_before_it_was_pending(edge: Edge) -> None:
-    """A run that found an image pending did not see it."""
+    """A run that finds an image pending does not count as having seen it."""
     before = edge.run()
     (name,) = edge.world.delete(1)
     edge.run(grace=HOUR)
@@ -508,13 +508,13 @@ def test_an_image_was_last_seen_before_it_was_pending(edge: Edge) -> None:
     assert edge.value("SELECT last_seen_at FROM inventory.images WHERE id = %s", name) == before.effective_at
 
 
-# --- an image that comes both ways ------------------------------------------------------------------------------------
+# --- an image with two contents ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.parametrize("cap", [30, 60])
 def test_an_older_content_does_not_replace_the_stored_one(server: Server, turn: int, cap: int) -> None:
-    """Of two contents of one image in one reading the newest stands, whichever page came first, in blocks as well."""
+    """Of two versions of an image on different pages the newest is stored, whichever page comes first."""
     with Edge(server, 80) as edge:
         edge.run()
         older = {name: dict(document) for name, document in edge.world.truth().items()}
@@ -532,7 +532,7 @@ def test_an_older_content_does_not_replace_the_stored_one(server: Server, turn: 
 
 
 def test_a_plan_says_what_is_missing_and_records_nothing(edge: Edge) -> None:
-    """A plan knows what is pending, and puts nothing of it on record."""
+    """A plan counts pending images and records nothing."""
     edge.world.delete(2)
     source = replace(edge.inventory.source, grace=HOUR)
     with DryRun(edge.target) as store, wiring.parts(source, store, threading.Event()) as parts:

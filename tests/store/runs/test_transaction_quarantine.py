@@ -1,4 +1,4 @@
-"""Records that are no image, or contradict each other: kept raw, told, and never the reason that something is deleted."""
+"""Records that are invalid or contradict each other are kept raw and reported, and never cause a deletion."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ KEPT = "SELECT id, raw, digest, reason, first_run FROM inventory.quarantine ORDE
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """Forty live images, and one called x."""
-    with Edge(server) as made:
-        made.world.put(image("x", name="old", updated_at="2026-01-01T00:00:00Z"))
-        made.run()
-        yield made
+    """Forty live images, and one with the id x."""
+    with Edge(server) as edge:
+        edge.world.put(image("x", name="old", updated_at="2026-01-01T00:00:00Z"))
+        edge.run()
+        yield edge
 
 
 def stored(edge: Edge, name: str) -> dict[str, Any]:
-    """A stored image as JSON."""
+    """A stored image as JSON; empty if there is none."""
     rows = edge.inventory.all(f"SELECT * FROM inventory.images WHERE id = '{name}'")
     return to_json(rows[0], rows[0]["extra"]) if rows else {}
 
 
 def quarantined(edge: Edge) -> list[bytes]:
-    """The raw records, each under the digest of just these bytes."""
+    """The raw records in quarantine, each checked against its digest."""
     rows = edge.rows(KEPT)
     assert all(row[2] == raw_digest(row[1]) for row in rows)
     return [row[1] for row in rows]
 
 
-# --- records that can't be read ---------------------------------------------------------------------------------------
+# --- unreadable records -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def quarantined(edge: Edge) -> list[bytes]:
     ],
 )
 def test_a_record_that_cannot_be_stored(edge: Edge, raw: bytes) -> None:
-    """F01-F04: kept as it came, with its id; its image stays as it was, and the others go on."""
+    """F01-F04: it is quarantined as it came, with its id; its image stays as it was, and others are synced."""
     edge.world.put(raw)
     edge.world.change(3)
 
@@ -68,8 +68,8 @@ def test_a_record_that_cannot_be_stored(edge: Edge, raw: bytes) -> None:
     assert outcome.status is Status.DONE
 
 
-def test_half_a_pair_is_kept_and_told(edge: Edge) -> None:
-    """F02: an escape that is no character spoils its own image only."""
+def test_a_lone_surrogate_is_quarantined(edge: Edge) -> None:
+    """F02: a lone surrogate affects only its own image."""
     edge.world.put(b'{"id":"x","name":"\\ud83d"}')
     edge.world.change(3)
 
@@ -96,8 +96,8 @@ def test_half_a_pair_is_kept_and_told(edge: Edge) -> None:
         b'"x"',
     ],
 )
-def test_a_nameless_record_keeps_all_deletions_back(edge: Edge, raw: bytes) -> None:
-    """F06: any missing image might be the one it is of; everything else goes through."""
+def test_a_nameless_record_blocks_all_deletions(edge: Edge, raw: bytes) -> None:
+    """F06: a record without an id might be any missing image, so nothing is deleted; the rest is synced."""
     key = edge.world.put(raw)
     edge.world.delete(2)
     edge.world.create(1)
@@ -113,8 +113,8 @@ def test_a_nameless_record_keeps_all_deletions_back(edge: Edge, raw: bytes) -> N
     assert edge.run().plan.deleted == 2
 
 
-def test_a_record_with_an_id_keeps_no_deletion_back(edge: Edge) -> None:
-    """F01: it is known which image it is of, so others may go."""
+def test_a_record_with_an_id_blocks_no_other_deletion(edge: Edge) -> None:
+    """F01: an unreadable record with an id blocks no deletion of other images."""
     edge.world.put(b'{"id":"x","name":"\\u0000"}')
     edge.world.delete(2)
 
@@ -125,7 +125,7 @@ def test_a_record_with_an_id_keeps_no_deletion_back(edge: Edge) -> None:
 
 
 def test_a_record_is_kept_once(edge: Edge) -> None:
-    """The same record again is no news, and no dead row; another one of the same image is."""
+    """The same record is quarantined once; another record of the same image is quarantined too."""
     edge.world.put(b'{"id":"x","name":"\\u0000"}')
     first = edge.run()
     rows = edge.rows("SELECT xmin::text, first_run FROM inventory.quarantine")
@@ -138,8 +138,8 @@ def test_a_record_is_kept_once(edge: Edge) -> None:
     assert len(quarantined(edge)) == 2
 
 
-def test_a_record_that_is_mended_is_an_image(edge: Edge) -> None:
-    """Once it can be read it is stored; what was kept of it stays as evidence."""
+def test_a_fixed_record_is_stored(edge: Edge) -> None:
+    """A record that becomes readable is stored; its quarantined form stays as evidence."""
     edge.world.put(b'{"id":"x","name":"\\u0000"}')
     edge.run()
     edge.world.put(image("x", name="mended"))
@@ -149,8 +149,8 @@ def test_a_record_that_is_mended_is_an_image(edge: Edge) -> None:
     assert len(quarantined(edge)) == 1
 
 
-def test_records_of_any_id_are_evidence(edge: Edge) -> None:
-    """A page that begins and ends with such records leaves its evidence like any other."""
+def test_pages_with_odd_ids_leave_evidence(edge: Edge) -> None:
+    """A page that begins and ends with unreadable records leaves its evidence like any other."""
     for n, name in enumerate(('"nul\\u0000"', '"tab\\t"', '"\\ud800"', '"' + "x" * 5_000 + '"')):
         for moment in ("2001-01-01T00:00:0%dZ" % n, "2099-01-01T00:00:0%dZ" % n):
             edge.world.put(b'{"id":%s,"created_at":"%s"}' % (name.encode(), moment.encode()))
@@ -162,8 +162,8 @@ def test_records_of_any_id_are_evidence(edge: Edge) -> None:
 # --- two contents of one image ----------------------------------------------------------------------------------------
 
 
-def twice(edge: Edge, *contents: dict[str, Any]) -> None:
-    """List x with these contents."""
+def list_x(edge: Edge, *contents: dict[str, Any]) -> None:
+    """List the image x once with each of these contents."""
     edge.world.remove("x")
     for n, content in enumerate(contents):
         edge.world.put(image("x", **content), twice=n > 0)
@@ -176,9 +176,9 @@ TIED = {"name": "tied", "updated_at": "2026-01-02T00:00:00Z"}
 
 
 @pytest.mark.parametrize("contents", [(NEW, NEWER), (NEWER, NEW), (OLD, NEWER), (NEWER, OLD), (NEW, NEWER, OLD, NEW)])
-def test_the_newest_content_stands(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
-    """A12: of two contents of one id the one updated last is stored, in whatever order they came."""
-    twice(edge, *contents)
+def test_the_newest_content_is_stored(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
+    """A12: of several contents of one id, the one updated last is stored, in whatever order they came."""
+    list_x(edge, *contents)
 
     outcome = edge.run_unclear()
 
@@ -188,9 +188,9 @@ def test_the_newest_content_stands(edge: Edge, contents: tuple[dict[str, Any], .
 
 
 @pytest.mark.parametrize("contents", [(NEW, TIED), (TIED, NEW), (OLD, NEW, TIED)])
-def test_of_two_that_tie_neither_stands(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
-    """A12: no one can say which holds: both are kept, the stored one stays, and the image is not missing."""
-    twice(edge, *contents)
+def test_tied_contents_are_quarantined(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
+    """A12: if several contents are the newest, all are quarantined; the stored one stays, and is not missing."""
+    list_x(edge, *contents)
     edge.world.change(2)
 
     outcome = edge.run_unclear()
@@ -204,20 +204,20 @@ def test_of_two_that_tie_neither_stands(edge: Edge, contents: tuple[dict[str, An
 
 
 @pytest.mark.parametrize("contents", [(NEW, TIED), (TIED, NEW)])
-def test_what_ties_is_kept_as_json(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
-    """A12: each of the contents can be read back from the quarantine, every field of it."""
+def test_tied_contents_can_be_read_back(edge: Edge, contents: tuple[dict[str, Any], ...]) -> None:
+    """A12: tied contents can be read back from the quarantine, with every field."""
     contents = tuple({**content, "unknown": {"deep": [1.50, None]}, "min_disk": "forty"} for content in contents)
-    twice(edge, *contents)
+    list_x(edge, *contents)
     edge.run_unclear()
 
     kept = [json.loads(row[1]) for row in edge.rows(KEPT)]
 
-    assert sorted(map(_told, kept)) == sorted(_told(image("x", **content)) for content in contents)
+    assert sorted(map(_comparable, kept)) == sorted(_comparable(image("x", **content)) for content in contents)
 
 
 def test_the_stored_content_beside_an_older_one(edge: Edge) -> None:
-    """A12: the list shows the stored content and an older one: nothing changes."""
-    twice(edge, OLD, {"name": "ancient", "updated_at": "2025-01-01T00:00:00Z"})
+    """A12: if the stored content is listed beside an older one, nothing changes."""
+    list_x(edge, OLD, {"name": "ancient", "updated_at": "2025-01-01T00:00:00Z"})
 
     outcome = edge.run_unclear()
 
@@ -226,8 +226,8 @@ def test_the_stored_content_beside_an_older_one(edge: Edge) -> None:
 
 
 def test_the_stored_content_beside_one_that_ties(edge: Edge) -> None:
-    """A12: the stored one stays; the other is kept."""
-    twice(edge, OLD, {"name": "tied", "updated_at": OLD["updated_at"]})
+    """A12: if the stored content is listed beside one of the same time, it stays, and the other is quarantined."""
+    list_x(edge, OLD, {"name": "tied", "updated_at": OLD["updated_at"]})
 
     outcome = edge.run_unclear()
 
@@ -236,8 +236,8 @@ def test_the_stored_content_beside_one_that_ties(edge: Edge) -> None:
     assert len(edge.rows(KEPT)) == 1
 
 
-def test_a_new_image_that_ties_with_itself(edge: Edge) -> None:
-    """A12: never seen before, and shown with two contents: it is not stored until the list makes up its mind."""
+def test_a_new_image_with_tied_contents(edge: Edge) -> None:
+    """A12: a new image with tied contents is not stored until only one of them is listed."""
     edge.world.put(image("y", name="one"))
     edge.world.put(image("y", name="two"), twice=True)
 
@@ -248,20 +248,20 @@ def test_a_new_image_that_ties_with_itself(edge: Edge) -> None:
     assert edge.run_unclear().plan.created == 1
 
 
-def test_a_deleted_image_that_ties_with_itself(edge: Edge) -> None:
-    """A12: it stays deleted, for now."""
+def test_a_deleted_image_with_tied_contents(edge: Edge) -> None:
+    """A12: a deleted image with tied contents stays deleted until only one of them is listed."""
     edge.world.remove("x")
     edge.run_unclear()
-    twice(edge, NEW, TIED)
+    list_x(edge, NEW, TIED)
 
     assert edge.run_unclear().plan.restored == 0
     assert edge.inventory.deleted() == {"x"}
-    twice(edge, NEW)
+    list_x(edge, NEW)
     assert edge.run_unclear().plan.restored == 1
 
 
 def test_the_same_content_twice_is_no_contradiction(edge: Edge) -> None:
-    """A11: counted, and harmless, however it is written."""
+    """A11: the same content twice is counted as a duplicate, however it is formatted."""
     edge.world.remove("x")
     edge.world.put(image("x", **NEW))
     edge.world.put(encoded(image("x", **NEW)).replace(b'":', b'" :'), twice=True)
@@ -272,21 +272,21 @@ def test_the_same_content_twice_is_no_contradiction(edge: Edge) -> None:
 
 
 def test_a_contradiction_without_times(edge: Edge) -> None:
-    """A12: where updated_at can't be read, the content that has one stands; without any, neither does."""
-    twice(edge, {"name": "a", "updated_at": "yesterday"}, NEW)
+    """A12: a content with a readable update time wins over one without; without any, both are quarantined."""
+    list_x(edge, {"name": "a", "updated_at": "yesterday"}, NEW)
     edge.run_unclear()
     assert stored(edge, "x") == image("x", **NEW)
 
-    twice(edge, {"name": "a", "updated_at": ""}, {"name": "b", "updated_at": None})
+    list_x(edge, {"name": "a", "updated_at": ""}, {"name": "b", "updated_at": None})
     assert edge.run_unclear().quarantined == 1
     assert stored(edge, "x") == image("x", **NEW)
 
 
-# --- what is odd and yet an image -------------------------------------------------------------------------------------
+# --- odd but valid images ---------------------------------------------------------------------------------------------
 
 
-def test_values_that_do_not_fit_come_back(edge: Edge) -> None:
-    """Misfits and unknown fields are stored beside the columns, to the last digit, and counted."""
+def test_mistyped_values_are_stored_and_counted(edge: Edge) -> None:
+    """Mistyped values and unknown fields are stored beside the columns, to the last digit, and counted."""
     odd = image(
         "odd",
         min_disk="forty",
@@ -308,12 +308,12 @@ def test_values_that_do_not_fit_come_back(edge: Edge) -> None:
 
 
 def test_numbers_are_stored_to_the_last_digit(edge: Edge) -> None:
-    """F04: what no float could hold is in the database as it came."""
+    """F04: numbers that no float can hold are stored exactly."""
     edge.world.put(
         b'{"id":"odd","a":0.1000000000000000055511151231257827,"b":1e400,"c":1.50,"d":-0.0,"e":%s}' % (b"7" * 900)
     )
 
-    edge.run_unclear()  # the tests' own truth is in floats
+    edge.run_unclear()  # the tests compare floats, which would lose digits
 
     row = edge.rows(
         "SELECT extra->>'a', (extra->>'b')::numeric = 1e400, extra->>'c', extra->>'e' FROM inventory.images WHERE id = 'odd'"
@@ -326,7 +326,7 @@ def test_numbers_are_stored_to_the_last_digit(edge: Edge) -> None:
     "name", ["'); DROP TABLE inventory.images; --", "%s", "%(id)s", "{}", "\\.", "\\N", "\t\r\n", "=1+1"]
 )
 def test_texts_are_inert(edge: Edge, name: str) -> None:
-    """F13: nothing in a value, or in the name of a field, means anything to the database."""
+    """F13: no value and no field name is interpreted by the database."""
     odd = image("odd", name=name) | {name: name}
     edge.world.put(odd)
 
@@ -337,7 +337,7 @@ def test_texts_are_inert(edge: Edge, name: str) -> None:
 
 
 def test_ids_are_inert(edge: Edge) -> None:
-    """F13: nor in an id, also where it is asked for by name."""
+    """F13: no id is interpreted by the database or in a request."""
     names = ["%s", "{}", "a'b", 'a"b', "a&b=c#d", "\u6587\u5b57", "a%00b", "../x", "a+b", "\\N", "x" * 255]
     for name in names:
         edge.world.put(image(name))
@@ -348,7 +348,7 @@ def test_ids_are_inert(edge: Edge) -> None:
     assert edge.run(max_daily_deletions=100, max_deletions=100).plan.deleted == len(names) - 1
 
 
-def test_a_new_field_is_told_once(edge: Edge) -> None:
+def test_a_new_field_is_reported_once(edge: Edge) -> None:
     """F07: the finding names the field and the run that met it first; the images are stored with it."""
     edge.world.put(image("y", brand_new=1))
     first = edge.run()
@@ -362,7 +362,7 @@ def test_a_new_field_is_told_once(edge: Edge) -> None:
 
 @pytest.mark.parametrize("length", [3_000, 100_000])
 def test_the_name_of_a_field_may_be_long(edge: Edge, length: int) -> None:
-    """F07, F03: no name is too long to be told, in some way, and it does not end the run."""
+    """F07, F03: a field name of any length is stored and does not end the run."""
     name = "".join(Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=length))
     edge.world.put(image("y") | {name: 1})
 
@@ -370,16 +370,16 @@ def test_the_name_of_a_field_may_be_long(edge: Edge, length: int) -> None:
     assert stored(edge, "y")[name] == 1
 
 
-def test_a_key_that_comes_twice_ends_the_run(edge: Edge) -> None:
-    """F05: no one can say which value holds; nothing is written."""
+def test_a_duplicate_key_ends_the_run(edge: Edge) -> None:
+    """F05: a record with a duplicate key fails the run, and nothing is written."""
     edge.world.put(b'{"id":"y","name":"a","name":"b"}')
     edge.world.change(1)
 
     edge.fails(ContractError)
 
 
-def test_a_field_everywhere_is_one_version_each(edge: Edge) -> None:
-    """A18: a field that appears in all images changes them all, once."""
+def test_a_new_field_on_all_images_updates_each_once(edge: Edge) -> None:
+    """A18: a new field on all images updates each of them once."""
     for n in range(5):
         edge.world.put(image(f"y{n}"))
     edge.run()
@@ -390,13 +390,13 @@ def test_a_field_everywhere_is_one_version_each(edge: Edge) -> None:
     assert edge.run().plan.changes == 0
 
 
-def _told(document: dict[str, Any]) -> str:
+def _comparable(document: dict[str, Any]) -> str:
     assert set(document) & set(BY_API)
     return repr(sorted(canonical(document).items(), key=lambda pair: pair[0]))
 
 
 def test_the_sample_can_be_quarantined_too(edge: Edge) -> None:
-    """The document's example with a NUL in it is kept byte by byte."""
+    """The API document's example with a NUL in it is kept byte by byte."""
     raw = encoded(SAMPLE).replace(b'"ces"', b'"c\\u0000s"')
     edge.world.put(raw)
 

@@ -1,4 +1,4 @@
-"""The schema: made by migrations alone, up and down, with rows in it, by one process at a time."""
+"""The schema is made by migrations alone, up and down, with rows in it, by one process at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABLES = {
     "report_bookmarks",
 }
 
-# Everything a database knows of the schema, made comparable.
+# The whole schema in a form that can be compared.
 SHAPE = """
 SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
        coalesce(pg_get_expr(d.adbin, d.adrelid), '') || a.attidentity::text, col_description(c.oid, a.attnum)
@@ -69,13 +69,13 @@ def empty(each_server: Server) -> Target:
 
 @pytest.fixture
 def connection(empty: Target) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to it."""
+    """A connection to the empty database."""
     with connect(empty) as opened:
         yield opened
 
 
 def shape(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """The schema as the database tells it."""
+    """The schema as the database describes it."""
     return connection.execute(SHAPE).fetchall()
 
 
@@ -89,8 +89,8 @@ SELECT c.conrelid::regclass || ' ' || c.conname, a.attname
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.contype = 'f' AND c.connamespace = 'inventory'::regnamespace
 """
-# What each object stands on, with a view's rule and a row type taken for the relation they belong to; and a relation on
-# the views over it: whoever moves a table has to move these along, and has to make first what they stand on.
+# What each object depends on, where a view's rule and a row type count as their relation, and a relation depends on the
+# views over it: moving a table means moving these too, and first creating what they depend on.
 CIRCLES = """
 WITH RECURSIVE objects AS (
     SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_depend d
@@ -124,7 +124,7 @@ WHERE c.relnamespace = 'inventory'::regnamespace
 
 
 def test_every_key_begins_with_the_source(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """Primary, unique and foreign keys do, so that all tables can be distributed by it; of ``sources`` it is the name."""
+    """All primary, unique and foreign keys begin with the source, so that tables can be distributed by it."""
     migrate.upgrade(empty)
     keys = dict(connection.execute(KEYS).fetchall())
 
@@ -134,8 +134,8 @@ def test_every_key_begins_with_the_source(empty: Target, connection: psycopg.Con
     assert {key: first for key, first in keys.items() if first != "source"} == {}
 
 
-def test_no_table_depends_on_what_depends_on_it(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """A view over a table calls no function that takes rows of a table or view: no order to make them in would exist."""
+def test_no_dependency_circles(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """No view over a table calls a function that takes its rows, as no order to create them in would exist."""
     migrate.upgrade(empty)
 
     assert connection.execute(CIRCLES).fetchall() == []
@@ -147,10 +147,8 @@ def test_no_table_depends_on_what_depends_on_it(empty: Target, connection: psyco
     assert ("inventory.images", "title") in connection.execute(CIRCLES).fetchall()
 
 
-def test_a_version_as_a_value_has_the_columns_of_the_history(
-    empty: Target, connection: psycopg.Connection[Any]
-) -> None:
-    """The type that functions take is the row of ``image_history``, column by column."""
+def test_the_version_type_has_the_columns_of_the_history(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """The type that functions take equals a row of ``image_history``, column by column."""
     migrate.upgrade(empty)
     columns = "SELECT attname, atttypid::regtype::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
 
@@ -162,7 +160,7 @@ def test_a_version_as_a_value_has_the_columns_of_the_history(
 
 
 def test_up_down_and_up_again(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """Down leaves nothing of the inventory behind, and up again gives the same schema to the letter."""
+    """Downgrading leaves nothing of the inventory, and upgrading again gives exactly the same schema."""
     migrate.upgrade(empty)
     first = shape(connection)
     migrate.downgrade(empty, "base")
@@ -176,8 +174,8 @@ def test_up_down_and_up_again(empty: Target, connection: psycopg.Connection[Any]
     assert migrate.current(connection) == migrate.head()
 
 
-def test_every_step_down_and_up_keeps_the_rows_it_can(each_server: Server) -> None:
-    """With rows in every table, each revision can be left and come back to; the first keeps nothing, the others all."""
+def test_every_migration_keeps_the_rows(each_server: Server) -> None:
+    """Each migration but the first can be undone and repeated without losing a row."""
     with Edge(each_server, 30) as edge:
         edge.run()
         edge.world.put(b'{"name":"nameless"}')
@@ -199,8 +197,8 @@ def test_every_step_down_and_up_keeps_the_rows_it_can(each_server: Server) -> No
         assert edge.value("SELECT count(*) FROM inventory.images") == 0
 
 
-def test_tables_are_as_the_program_thinks(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """No drift between the migrations and the tables in the code: types, defaults, constraints, indexes, comments."""
+def test_tables_match_the_code(empty: Target, connection: psycopg.Connection[Any]) -> None:
+    """Migrations and code agree on types, defaults, constraints, indexes and comments."""
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - only here
     from alembic.migration import MigrationContext  # noqa: PLC0415 - only here
     from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only here
@@ -223,12 +221,12 @@ def test_tables_are_as_the_program_thinks(empty: Target, connection: psycopg.Con
     with engine.begin() as opened:
         metadata.create_all(opened)
 
-    made = shape(connection)
-    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == made
+    from_code = shape(connection)
+    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == from_code
 
 
 def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """Every table, view, column and function says what it is; columns of images name the API's field."""
+    """Every table, view, column and function has a comment; columns of images name the API's field."""
     migrate.upgrade(empty)
     rows = [row for row in shape(connection) if row[0] in ("column", "table", "function")]
 
@@ -240,17 +238,17 @@ def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[
 
 
 def test_the_folder_of_migrations_is_found(tmp_path: Path) -> None:
-    """From anywhere: the migrations stand beside the program, not in the folder one happens to be in."""
+    """The migrations are found from any working directory."""
     code = "from sync.store.schema import migrate; print(migrate.head(), 'CREATE TABLE inventory.images' in migrate.offline_sql())"
     environ = environment(PYTHONPATH=str(CHECKOUT))
 
-    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, check=True)
 
-    assert told.stdout.decode().split() == [migrate.head(), "True"]
+    assert result.stdout.decode().split() == [migrate.head(), "True"]
 
 
 def test_the_sql_for_review_does_the_same(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """What `db upgrade --sql` prints, carried out by hand, makes the schema that the program makes."""
+    """Running the output of `db upgrade --sql` by hand makes the same schema as the program."""
     connection.execute(migrate.offline_sql())  # type: ignore[arg-type]
     by_hand = shape(connection)
     migrate.check(connection)
@@ -261,7 +259,7 @@ def test_the_sql_for_review_does_the_same(empty: Target, connection: psycopg.Con
 
 
 def test_migrating_twice_changes_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """An upgrade of what is up to date is nothing."""
+    """Upgrading a current schema changes nothing."""
     migrate.upgrade(empty)
     before = connection.execute("SELECT max(xmin::text::bigint) FROM pg_class").fetchone()
 
@@ -271,7 +269,7 @@ def test_migrating_twice_changes_nothing(empty: Target, connection: psycopg.Conn
 
 
 def test_processes_migrate_one_at_a_time(each_server: Server) -> None:
-    """Three first runs at once on an empty database: each finds the schema made, none fails."""
+    """Three processes that prepare one empty database at once all succeed."""
     url = each_server.empty()
     code = (
         "import sys; from sync.store.connection import Target; from sync.store.runs.database import Database\n"
@@ -281,15 +279,15 @@ def test_processes_migrate_one_at_a_time(each_server: Server) -> None:
     started = [
         subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for _ in range(3)
     ]
-    told = [process.communicate()[1].decode() for process in started]
+    errors = [process.communicate()[1].decode() for process in started]
 
-    assert [process.returncode for process in started] == [0, 0, 0], told
+    assert [process.returncode for process in started] == [0, 0, 0], errors
     with psycopg.connect(url) as opened:
         assert opened.execute("SELECT version_num FROM inventory.alembic_version").fetchall() == [(migrate.head(),)]
 
 
 def test_a_lock_does_not_keep_a_migration_waiting(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """D04: where somebody holds a table, the migration ends soon, and has changed nothing."""
+    """D04: a migration fails soon if another session locks a table, and changes nothing."""
     migrate.upgrade(empty)
     before = shape(connection)
     with psycopg.connect(empty.url) as other:
@@ -302,43 +300,43 @@ def test_a_lock_does_not_keep_a_migration_waiting(empty: Target, connection: psy
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("revision", "message"),
     [
         ("0003", "made by an unreleased version of this program (revision 0003)"),
         ("9999", "revision 9999, which this program does not know; it was made by a newer one"),
     ],
 )
-def test_another_version_is_refused(each_server: Server, found: str, told: str) -> None:
-    """D16: a run, a plan and a reader refuse a schema of another version, say which, and write nothing."""
+def test_another_version_is_refused(each_server: Server, revision: str, message: str) -> None:
+    """D16: a run and a plan refuse a schema of another version, name it, and write nothing."""
     with Edge(each_server, 5) as edge:
         edge.run()
-        edge.do("UPDATE inventory.alembic_version SET version_num = %s", found)
+        edge.do("UPDATE inventory.alembic_version SET version_num = %s", revision)
         before = edge.inventory.dump()
 
         for kind in (Database, DryRun):
             with kind(edge.target) as store, pytest.raises(SchemaVersionError) as caught:
                 store.prepare()
-            assert told in str(caught.value)
+            assert message in str(caught.value)
             assert caught.value.exit_code == 2
         assert edge.inventory.dump() == before
 
 
-@pytest.mark.parametrize(("found", "told"), [("9999", "newer"), ("0003", "unreleased")])
-def test_an_upgrade_of_an_unknown_schema_is_refused(each_server: Server, found: str, told: str) -> None:
-    """D16: a schema of a newer program, or of an unreleased one, is never touched, and a sentence says so."""
+@pytest.mark.parametrize(("revision", "message"), [("9999", "newer"), ("0003", "unreleased")])
+def test_an_upgrade_of_an_unknown_schema_is_refused(each_server: Server, revision: str, message: str) -> None:
+    """D16: a schema of a newer or unreleased program is not changed, and the error says so."""
     target = Target(each_server.migrated())
     with connect(target) as opened:
-        opened.execute("UPDATE inventory.alembic_version SET version_num = %s", [found])
+        opened.execute("UPDATE inventory.alembic_version SET version_num = %s", [revision])
         before = shape(opened)
 
-        with pytest.raises(SchemaVersionError, match=f"revision {found}.*{told}|{told}.*revision {found}"):
+        with pytest.raises(SchemaVersionError, match=f"revision {revision}.*{message}|{message}.*revision {revision}"):
             migrate.upgrade(target)
 
         assert shape(opened) == before
 
 
 def test_a_plan_makes_no_schema(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """A plan writes nothing, not even an empty inventory."""
+    """A plan does not create the schema."""
     with DryRun(empty) as store, pytest.raises(SchemaVersionError, match="no inventory yet"):
         store.prepare()
 
@@ -346,7 +344,7 @@ def test_a_plan_makes_no_schema(empty: Target, connection: psycopg.Connection[An
 
 
 def test_a_migration_that_fails_leaves_nothing(empty: Target, connection: psycopg.Connection[Any]) -> None:
-    """A migration is one transaction: broken in its middle, it was never begun."""
+    """A migration is one transaction: if it fails halfway, nothing has changed."""
     connection.execute("CREATE SCHEMA inventory CREATE TABLE run_pages (x int)")
 
     with pytest.raises(Exception, match="already exists"):
@@ -359,12 +357,12 @@ def test_a_migration_that_fails_leaves_nothing(empty: Target, connection: psycop
 
 
 def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
-    """D16: its process gone in the middle, the next one finds what was there before."""
+    """D16: after a migration is killed, the next one starts from the schema as it was before."""
     url = each_server.empty()
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("CREATE SCHEMA inventory")
         with psycopg.connect(url) as holder:
-            # The migration waits for this table's name, and is killed there.
+            # The migration waits for this table's name and is killed while it waits.
             holder.execute("CREATE TABLE inventory.sources (x int)")
             code = (
                 "import sys; from sync.store.schema import migrate; from sync.store.connection import Target\n"
@@ -388,7 +386,7 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
 
 
 def test_a_dump_restores_to_an_equal_history(each_server: Server) -> None:
-    """``pg_dump`` and ``pg_restore`` bring over the schema to the letter, every row, and every answer; and syncing goes on."""
+    """``pg_dump`` and ``pg_restore`` keep the exact schema, every row and every answer, and syncing continues."""
     with played(each_server, 9) as (edge, replay):
         file, url = str(each_server.folder / "dump"), each_server.empty()
         each_server.run("pg_dump", "--format", "custom", "--file", file, edge.url)

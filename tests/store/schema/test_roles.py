@@ -1,4 +1,4 @@
-"""What the roles may, tried as those roles: a reader reads, a writer syncs, and neither can lose anything."""
+"""What each role may do: a reader reads, a writer syncs, and neither can lose anything."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ FORBIDDEN = (
 
 @pytest.fixture
 def edge(each_server: Server) -> Iterator[Edge]:
-    """An inventory after a few runs."""
-    with Edge(each_server, 20) as made:
-        made.run()
-        made.world.churn(10)
-        made.run()
-        yield made
+    """An inventory after two runs."""
+    with Edge(each_server, 20) as edge:
+        edge.run()
+        edge.world.churn(10)
+        edge.run()
+        yield edge
 
 
 def login(edge: Edge, role: str) -> str:
-    """A user who has this role and nothing else; the URL to log in with."""
+    """Create a user with only this role, and return the URL to log in with."""
     name = f"user_of_{role}"
     edge.do(f"DO $$ BEGIN CREATE ROLE {name} LOGIN IN ROLE {role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     return edge.url.replace("owner@", f"{name}@")
 
 
 def test_a_writer_syncs(edge: Edge) -> None:
-    """Creates, changes, deletions, quarantine and evidence: a whole run needs no more than the writer may."""
+    """The writer's privileges are enough for a run with creations, updates, deletions and quarantine."""
     url = login(edge, WRITER)
     edge.world.churn(10)
     edge.world.put(b'{"id":"broken","name":"\\u0000"}')
@@ -65,13 +65,13 @@ def test_a_writer_syncs(edge: Edge) -> None:
 @pytest.mark.parametrize("role", [READER, WRITER])
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_neither_can_lose_anything(edge: Edge, role: str, statement: str) -> None:
-    """No DELETE, no TRUNCATE, no DDL, no change of what is past."""
+    """Neither role may delete, truncate, change tables, or change history."""
     with psycopg.connect(login(edge, role), autocommit=True) as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
 
 def test_a_reader_reads_all_of_it(edge: Edge) -> None:
-    """Every table, every view, every function, and the commands that read."""
+    """A reader may read every table, view and function, and write nothing."""
     with psycopg.connect(login(edge, READER), autocommit=True) as connection:
         for name, _ in connection.execute(OBJECTS).fetchall():
             connection.execute(f"SELECT * FROM inventory.{name} LIMIT 1".encode())
@@ -83,7 +83,7 @@ def test_a_reader_reads_all_of_it(edge: Edge) -> None:
 
 
 def test_a_reader_on_the_command_line(edge: Edge, tmp_path: Path) -> None:
-    """An analyst's login is enough for status, as-of, diff and verify."""
+    """A reader's login is enough for status, as-of, diff and verify."""
     job = Job(tmp_path, login(edge, READER))
 
     codes = [job(*command).code for command in (["status"], ["as-of", "now"], ["diff", "last"], ["verify"])]
@@ -91,8 +91,8 @@ def test_a_reader_on_the_command_line(edge: Edge, tmp_path: Path) -> None:
     assert codes == [0] * 4
 
 
-def test_who_logs_in_as_the_reader_itself_has_limits(edge: Edge) -> None:
-    """Its statements end after a minute, and its transactions read only."""
+def test_the_reader_role_has_limits(edge: Edge) -> None:
+    """Sessions of the reader role itself are read-only, and their statements end after a minute."""
     query = "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE rolname = %s"
 
     assert {row[0] for row in edge.rows(query, READER)} == {
@@ -101,8 +101,8 @@ def test_who_logs_in_as_the_reader_itself_has_limits(edge: Edge) -> None:
     }
 
 
-def test_who_may_make_no_roles_is_told(server: Server, tmp_path: Path) -> None:
-    """Without the right to make roles the schema is made all the same, and what is missing is said."""
+def test_a_migration_without_the_right_to_create_roles(server: Server, tmp_path: Path) -> None:
+    """Without the right to create roles the schema is made all the same, and the output says what is missing."""
     url = server.empty()
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("DO $$ BEGIN CREATE ROLE humble LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
@@ -123,13 +123,13 @@ def test_who_may_make_no_roles_is_told(server: Server, tmp_path: Path) -> None:
     assert f"CREATE ROLE {READER}" in done.err
 
 
-def test_two_databases_of_a_server_are_migrated_at_once(server: Server) -> None:
-    """Roles belong to the server: whoever makes them first, the other finds them."""
+def test_several_databases_of_a_server_are_migrated_at_once(server: Server) -> None:
+    """Concurrent migrations of several databases on one server, which share roles, all succeed."""
     urls = [server.empty() for _ in range(3)]
     code = "import sys; from sync.store.schema import migrate; from sync.store.connection import Target; migrate.upgrade(Target(sys.argv[1]))"
     environ = environment(PYTHONPATH=str(CHECKOUT))
     started = [subprocess.Popen([sys.executable, "-c", code, url], env=environ, stderr=subprocess.PIPE) for url in urls]
 
-    told = [process.communicate()[1].decode() for process in started]
+    errors = [process.communicate()[1].decode() for process in started]
 
-    assert [process.returncode for process in started] == [0, 0, 0], told
+    assert [process.returncode for process in started] == [0, 0, 0], errors

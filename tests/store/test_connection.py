@@ -1,9 +1,8 @@
-"""A database that falls silent while its connection stays open: every wait is bounded, and every record is true."""
+"""A database that stops answering while its connection stays open: every wait has a limit, and every record is true."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from cloud_tools import before_answer
-from proxy import Lose, Passing, Proxy
+from proxy import Lose, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
@@ -34,46 +33,28 @@ from sync.store.connection import Target, connect, later, transaction
 from sync.store.errors import translate_errors
 from sync.store.runs.database import Database
 
-WRITING = "epoch = epoch + 1"
-
 
 @pytest.fixture
 def edge(server: Server) -> Iterator[Edge]:
-    """A source that is synced, and about to show a few changes."""
-    with Edge(server) as made:
-        made.run()
-        made.world.change(3)
-        made.world.create(2)
-        yield made
+    """A synced source whose next list will show a few changes."""
+    with Edge(server) as edge:
+        edge.run()
+        edge.world.change(3)
+        edge.world.create(2)
+        yield edge
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """What must not take longer."""
+    """Fail if the block takes longer."""
     began = time.monotonic()
     yield
     assert time.monotonic() - began < seconds
 
 
-def when(statement: str, lose: Lose, also: Callable[[], None] = lambda: None) -> Callable[[Passing], Lose | None]:
-    """Lose this at the first statement, of the writing transaction or after, that this pattern fits."""
-    writing, lost = False, False
-
-    def hook(passing: Passing) -> Lose | None:
-        nonlocal writing, lost
-        writing = writing or WRITING in passing.statement
-        if lost or not writing or not re.search(statement, passing.statement):
-            return None
-        lost = True
-        also()
-        return lose
-
-    return hook
-
-
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """A process of the server that stands still."""
+    """Suspend a process of the server."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -82,21 +63,21 @@ def frozen(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-# --- one wait ---------------------------------------------------------------------------------------------------------
+# --- a single wait ----------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_is_waited_for_no_longer_than_the_limit(edge: Edge) -> None:
-    """A server that is silent beyond its own limit and our margin is given up, in a sentence that says so."""
+def test_a_frozen_server_is_given_up_after_the_limit(edge: Edge) -> None:
+    """After the statement timeout and its margin the connection is given up, and the message says so."""
     target = Target(edge.url, statement_timeout=0.3, margin=0.2)
     with connect(target) as connection, frozen(connection.info.backend_pid), within(3):
-        said = r"did not answer within 0\.5 s; the connection was closed"
-        with pytest.raises(DatabaseUnavailableError, match=said), transaction(connection, target, "waiting"):
+        message = r"did not answer within 0\.5 s; the connection was closed"
+        with pytest.raises(DatabaseUnavailableError, match=message), transaction(connection, target, "waiting"):
             pytest.fail("a frozen server answered")
         assert connection.closed
 
 
-def test_a_wait_without_a_limit_ends_when_it_is_over(edge: Edge) -> None:
-    """A statement that may take long ends when the run does, by the server where that still answers."""
+def test_a_statement_without_a_limit_ends_with_the_run(edge: Edge) -> None:
+    """A statement without a time limit is cancelled on the server when the run is over."""
     over = threading.Event()
     with connect(edge.target, over.is_set) as connection:
         threading.Timer(0.3, over.set).start()
@@ -106,7 +87,7 @@ def test_a_wait_without_a_limit_ends_when_it_is_over(edge: Edge) -> None:
 
 
 def test_copy_to_a_silent_server_ends(edge: Edge) -> None:
-    """Rows that the server does not take any more keep no one waiting."""
+    """COPY to a server that stops reading is given up after the limit."""
     target = Target(edge.url, statement_timeout=0.3, margin=0.2)
     with ExitStack() as stack, connect(target) as connection, within(4):
         connection.execute("CREATE TEMPORARY TABLE rows (text text)")
@@ -118,8 +99,8 @@ def test_copy_to_a_silent_server_ends(edge: Edge) -> None:
             _copy(connection, lambda: stack.enter_context(frozen(pid)))
 
 
-def test_copy_ends_when_it_is_over(edge: Edge) -> None:
-    """Also rows that the server takes swiftly are sent no longer than the run may last."""
+def test_copy_ends_with_the_run(edge: Edge) -> None:
+    """COPY stops when the run is over, even while the server accepts every row."""
     over = threading.Event()
     with connect(edge.target, over.is_set) as connection, within(3):
         connection.execute("CREATE TEMPORARY TABLE rows (text text)")
@@ -129,7 +110,7 @@ def test_copy_ends_when_it_is_over(edge: Edge) -> None:
 
 
 def _copy(connection: psycopg.Connection[Any], begun: Callable[[], object] = lambda: None) -> None:
-    """Send rows without an end."""
+    """Send rows endlessly."""
     with connection.cursor() as cursor, cursor.copy("COPY rows FROM STDIN") as copy:
         begun()
         while True:
@@ -137,15 +118,15 @@ def _copy(connection: psycopg.Connection[Any], begun: Callable[[], object] = lam
 
 
 def test_limits_hold_for_their_block_only(edge: Edge) -> None:
-    """After a bounded transaction the connection waits as it did before it."""
+    """After a transaction with a limit, the connection waits without one again."""
     with connect(edge.target) as connection:
         with transaction(connection, edge.target, "waiting"):
             inside = connection.limit
         assert (inside, connection.limit) == (305.0, None)
 
 
-def test_later_is_so_many_seconds_later() -> None:
-    """What is put off is over only after the time it was given."""
+def test_later_delays_by_the_given_seconds() -> None:
+    """The delayed condition becomes true only after the given number of seconds."""
     over = threading.Event()
     put_off = later(over.is_set, 0.1)
     before = put_off()
@@ -156,8 +137,8 @@ def test_later_is_so_many_seconds_later() -> None:
     assert (before, at_once, put_off()) == (False, False, True)
 
 
-def test_what_the_transaction_sets(edge: Edge) -> None:
-    """Each transaction of translate_errors ends by itself where it stands still, and reads its texts as they are meant."""
+def test_every_transaction_sets_its_own_session_settings(edge: Edge) -> None:
+    """Each transaction sets an idle timeout and standard strings, whatever the server's defaults are."""
     with connect(edge.target) as connection, transaction(connection, edge.target, "looking"):
         row = connection.execute(
             "SELECT current_setting('idle_in_transaction_session_timeout'), "
@@ -172,10 +153,10 @@ def test_what_the_transaction_sets(edge: Edge) -> None:
 
 @pytest.mark.parametrize("statement", ["inventory.sources", "pg_temp.stage", "INSERT INTO inventory.image"])
 def test_a_silent_server_ends_a_run_at_its_deadline(edge: Edge, statement: str) -> None:
-    """Wherever it falls silent in the writing transaction, the run ends soon after its deadline, on record as such."""
+    """Wherever in its transaction the server falls silent, the run fails soon after its deadline and is recorded."""
     before = edge.inventory.dump()
     with Proxy(edge.url) as proxy:
-        proxy.before = when(statement, Lose.SILENT_REQUEST)
+        proxy.before = lose_once(statement, Lose.SILENT_REQUEST)
         with within(9), pytest.raises(DeadlineError):
             edge.run_by(proxy.url, deadline=3.0)
 
@@ -184,8 +165,8 @@ def test_a_silent_server_ends_a_run_at_its_deadline(edge: Edge, statement: str) 
     edge.check()
 
 
-def test_a_backend_that_stands_still_between_two_pages(edge: Edge) -> None:
-    """A frozen process of the server: the run ends at its deadline, and is on record by another connection."""
+def test_a_backend_frozen_between_two_pages(edge: Edge) -> None:
+    """If its backend freezes, the run ends at its deadline and records that over another connection."""
     with ExitStack() as stack, edge.parts(deadline=3.0) as (store, parts):
         pid = store.connection.info.backend_pid
         before_answer(edge.cloud, 1, lambda: stack.enter_context(frozen(pid)))
@@ -196,8 +177,8 @@ def test_a_backend_that_stands_still_between_two_pages(edge: Edge) -> None:
 
 
 @pytest.mark.long
-def test_a_network_that_is_silent_for_good(edge: Edge) -> None:
-    """Where no new connection can be had either, the run ends soon after its deadline, and says that it is not on record."""
+def test_a_network_that_stays_silent(edge: Edge) -> None:
+    """If no new connection can be opened either, the run still ends, and says that nothing was recorded."""
     with Proxy(edge.url) as proxy:
         before_answer(edge.cloud, 1, proxy.fall_silent)
         with within(20), pytest.raises(DeadlineError) as caught:
@@ -209,9 +190,9 @@ def test_a_network_that_is_silent_for_good(edge: Edge) -> None:
 
 
 def test_a_stop_ends_a_run_that_waits_for_a_silent_server(edge: Edge) -> None:
-    """In seconds, as interrupted, and on record so."""
+    """A stopped run ends within seconds and is recorded as interrupted."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when(
+        proxy.before = lose_once(
             "inventory.sources", Lose.SILENT_REQUEST, threading.Timer(0.5, edge.inventory.stop.set).start
         )
         with within(6), pytest.raises(InterruptedRunError):
@@ -221,7 +202,7 @@ def test_a_stop_ends_a_run_that_waits_for_a_silent_server(edge: Edge) -> None:
 
 
 def test_a_stop_ends_a_migration(server: Server) -> None:
-    """A migration may take as long as it takes, but not longer than the run that it is for."""
+    """A stop ends a migration that waits for a lock."""
     target = Target(server.empty(), lock_timeout=60)
     with psycopg.connect(target.url, autocommit=True) as other, Database(target) as store:
         other.execute("SELECT pg_advisory_lock(4611686018427387905)")
@@ -235,15 +216,15 @@ def test_a_stop_ends_a_migration(server: Server) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("lose", [Lose.SILENT_REPLY, Lose.SILENT_REQUEST])
-def test_a_commit_without_an_answer_ends_with_the_truth(edge: Edge, lose: Lose) -> None:
-    """At the deadline the run asks what became of it: it is done, or it failed."""
+def test_a_commit_without_an_answer_is_reported_truthfully(edge: Edge, lose: Lose) -> None:
+    """At its deadline the run finds out whether its COMMIT took effect, or says that it cannot know."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when("^COMMIT$", lose)
+        proxy.before = lose_once("^COMMIT$", lose)
         if lose is Lose.SILENT_REPLY:
             with within(9):
                 assert edge.run_by(proxy.url, deadline=3.0).status is Status.DONE
         else:
-            # The server's transaction is still open, and its row locked: no one can say yet.
+            # The server's transaction is still open and its row locked, so the outcome is not known yet.
             with within(12), pytest.raises(OutcomeUnknownError):
                 edge.run_by(proxy.url, deadline=3.0)
 
@@ -252,10 +233,10 @@ def test_a_commit_without_an_answer_ends_with_the_truth(edge: Edge, lose: Lose) 
 
 
 @pytest.mark.long
-def test_a_commit_no_one_can_ask_about_ends(edge: Edge) -> None:
-    """Where all is silent the run ends soon, and says that it does not know."""
+def test_an_unanswered_commit_on_a_silent_network(edge: Edge) -> None:
+    """If the network stays silent after COMMIT, the run ends soon and says that the outcome is unknown."""
     with Proxy(edge.url) as proxy:
-        proxy.before = when("^COMMIT$", Lose.SILENT_REPLY, lambda: setattr(proxy, "silent", True))
+        proxy.before = lose_once("^COMMIT$", Lose.SILENT_REPLY, lambda: setattr(proxy, "silent", True))
         with within(15), pytest.raises(OutcomeUnknownError):
             edge.run_by(proxy.url, deadline=3.0)
 
@@ -266,8 +247,8 @@ def test_a_commit_no_one_can_ask_about_ends(edge: Edge) -> None:
 # --- other runs -------------------------------------------------------------------------------------------------------
 
 
-def test_to_begin_waits_for_no_other_run(edge: Edge) -> None:
-    """While another run holds its source, and the record of a dead one, a run begins, ends and is skipped on record."""
+def test_a_run_starts_without_waiting_for_others(edge: Edge) -> None:
+    """A run starts, fails and is skipped at once, even while another run locks the source and a dead run's record."""
     with edge.parts() as (dead, parts), edge.parts() as (writer, _), edge.parts() as (store, other):
         gone = dead.start(parts.source, "command")
         run = writer.start(parts.source, "command")
@@ -275,17 +256,17 @@ def test_to_begin_waits_for_no_other_run(edge: Edge) -> None:
         with suppress(StopIteration), writer.writing(run):
             writer.connection.execute("SELECT FROM inventory.runs WHERE run = %s FOR UPDATE", [gone.number])
             with within(1):
-                begun = store.start(other.source, "command")
-                store.fail(begun, SupersededError(), RequestStats())
+                started = store.start(other.source, "command")
+                store.fail(started, SupersededError(), RequestStats())
                 store.skip(other.source, "busy")
             raise StopIteration
 
-    found = edge.rows("SELECT status FROM inventory.runs WHERE run > %s ORDER BY run", run.number)
-    assert found == [("superseded",), ("skipped",)]
+    statuses = edge.rows("SELECT status FROM inventory.runs WHERE run > %s ORDER BY run", run.number)
+    assert statuses == [("superseded",), ("skipped",)]
 
 
-def test_a_record_does_not_wait_for_the_run_that_overtook_it(edge: Edge) -> None:
-    """A run that is about to commit holds no record but its own."""
+def test_an_overtaken_run_records_its_failure_at_once(edge: Edge) -> None:
+    """A run about to commit locks no other run's record."""
     with edge.parts() as (slow, parts), Proxy(edge.url) as proxy:
         late = slow.start(parts.source, "command")
         took: list[float] = []
@@ -295,7 +276,7 @@ def test_a_record_does_not_wait_for_the_run_that_overtook_it(edge: Edge) -> None
             slow.fail(late, SupersededError(), RequestStats())
             took.append(time.monotonic() - began)
 
-        proxy.before = when("^COMMIT$", Lose.REQUEST, record)
+        proxy.before = lose_once("^COMMIT$", Lose.REQUEST, record)
         with pytest.raises(DatabaseUnavailableError):
             edge.run_by(proxy.url)
 
@@ -303,8 +284,8 @@ def test_a_record_does_not_wait_for_the_run_that_overtook_it(edge: Edge) -> None
     assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", late.number) == [("superseded",)]
 
 
-def test_a_writer_that_stands_still_blocks_no_one(edge: Edge) -> None:
-    """Another run ends as superseded, within the lock time-out; when the server has ended the writer, one commits."""
+def test_a_stalled_writer_does_not_block_others(edge: Edge) -> None:
+    """Another run ends as superseded within the lock timeout; once the server ends the writer, a run commits."""
     with edge.parts() as (writer, parts):
         writer.target = replace(edge.target, idle_timeout=2.0)
         run = writer.start(parts.source, "command")
@@ -331,8 +312,8 @@ def _stand_still(writer: Database, run: Run, meanwhile: Callable[[], None]) -> N
         writer.connection.execute("SELECT")
 
 
-def test_a_lock_of_someone_else_is_no_other_run(edge: Edge) -> None:
-    """Where it is not a run that holds the source, the run fails as busy, and is not called superseded."""
+def test_a_foreign_lock_is_not_taken_for_another_run(edge: Edge) -> None:
+    """If something other than a run locks the source, the run fails as busy, not as superseded."""
     edge.inventory._target = Target(edge.url, lock_timeout=0.2)
     with psycopg.connect(edge.url) as other:
         before_answer(edge.cloud, 1, lambda: other.execute("SELECT FROM inventory.sources FOR UPDATE"))
