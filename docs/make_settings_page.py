@@ -17,12 +17,12 @@ HEAD = f"""\
 <!-- Written by docs/make_settings_page.py from sync/settings/model.py; change them, not this page. -->
 
 Settings come from the environment, from one TOML file, or from both. They are read once, when the program starts;
-everything that is wrong is told in one message, and the exit code is then 2.
+one message names everything that is wrong, and the exit code is then 2.
 
 ## Where a value comes from
 1. An environment variable wins over the settings file.
 2. In the file, a `[[sources]]` table wins over `[defaults]`, which holds for all sources.
-3. What is set nowhere has the default below.
+3. A setting that is set nowhere has the default below.
 
 The settings file is the one of `--config`, else the one that `{CONFIG}` names, else `{FILE_NAME}` in the current
 directory, if there is one.
@@ -43,13 +43,13 @@ key is a mistake too (the variables that Kubernetes adds for a service named `im
 
 CREDENTIALS = """\
 ## Credentials of a source
-Exactly one kind. The nearest place that speaks of credentials decides on the kind: first the environment, then
-`[[sources]]`, then `[defaults]`; single values of that kind may still come from a farther place.
+Exactly one kind. The first place that has any credentials decides on the kind: the environment, then
+`[[sources]]`, then `[defaults]`; single values of that kind may still come from a later place.
 """
 
 VENDOR = """\
-The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` are taken for every
-source that is given no credentials otherwise. They have no form with `_FILE`.
+The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` are used for every
+source that has no other credentials. They have no form with `_FILE`.
 """
 
 EXAMPLE = f"""\
@@ -136,7 +136,7 @@ def _default(option: Option) -> str:
     if isinstance(option.default, bool):
         return f"`{str(option.default).lower()}`"
     if isinstance(option.default, int | float):
-        return f"`{_measured(option.default, option.about.rule.unit)}`"
+        return f"`{_measured(option.default, option.rule.unit)}`"
     return f"`{option.default}`"
 
 
@@ -147,10 +147,10 @@ def _measured(number: float, unit: str) -> str:
 
 
 def _meaning(option: Option) -> str:
-    rule = option.about.rule
+    rule = option.rule
     secret = " **Secret.**" if rule.secret else ""
-    example = f" Example: `{option.about.example}`." if option.about.example else ""
-    return f"{option.about.meaning}.{secret} Takes {rule.expects}{_unit(rule.unit)}.{example}".replace("|", "\\|")
+    example = f" Example: `{option.example}`." if option.example else ""
+    return f"{option.meaning}.{secret} Takes {rule.expects}{_unit(rule.unit)}.{example}".replace("|", "\\|")
 
 
 def _unit(unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,11 @@ from sync import logs, wiring
 from sync.cli import FAILED, say
 from sync.cli.options import sources_option
 from sync.cli.output import format_option, show
+from sync.cli.setup import load
 from sync.cloud.session import probe_session
 from sync.doctor.cloud import SourceProbe
 from sync.doctor.examination import Asked, diagnose
-from sync.doctor.result import Level, Result
+from sync.doctor.result import Level
 from sync.errors import SettingsError
 from sync.settings import Settings, Source
 
@@ -26,19 +28,20 @@ _PATIENCE = 10.0  # seconds for the one or two requests to a cloud
 
 @click.command()
 @sources_option
-@click.option("--offline", is_flag=True, help="Ask nothing of the clouds.")
+@click.option("--offline", is_flag=True, help="Send no request to a cloud.")
 @format_option
 @click.pass_obj
 def doctor(config: Path | None, *, names: tuple[str, ...], offline: bool, style: str) -> None:
-    """Look at all that a run needs, and say what to do; exit 1 if something is wrong.
+    """Check everything that a run needs, and say what to fix.
 
-    Nothing is written and nothing is started, so it may be called at any time: it asks each cloud for one image (with
-    a user's password, it logs in once), and reads from the database.
+    Exits with 1 if something is wrong. Nothing is written and nothing is started, so it can be called at any time: it
+    asks each cloud for one image (and logs in once if the source has a user and password), and reads the database.
     """
-    found = diagnose(_asked(config, names, offline=offline))
-    show([asdict(line) | {"level": line.level.value} for line in found], style, COLUMNS)
-    _sum_up(found)
-    if any(line.level is Level.WRONG for line in found):
+    results = diagnose(_asked(config, names, offline=offline))
+    show([asdict(result) | {"level": result.level.value} for result in results], style, COLUMNS)
+    count = Counter(result.level for result in results)
+    say(", ".join(f"{count[level]} {level.value}" for level in Level if count[level]))
+    if count[Level.WRONG]:
         raise SystemExit(FAILED)
 
 
@@ -67,15 +70,10 @@ def _load(
         loaded = wiring.load(os.environ, config)
     except SettingsError as mistakes:
         try:
-            return wiring.load(os.environ, config, with_sources=False), mistakes, ()
+            return load(config), mistakes, ()
         except SettingsError:
             return None, mistakes, ()
     try:
         return loaded, None, loaded.choose(names)
     except SettingsError as mistakes:
         return loaded, mistakes, ()
-
-
-def _sum_up(found: list[Result]) -> None:
-    count = {level: sum(line.level is level for line in found) for level in Level}
-    say(", ".join(f"{number} {level.value}" for level, number in count.items() if number))

@@ -189,8 +189,8 @@ def test_settings_are_read_again(tmp_path: Path, target: Target, cloud: Simulato
 
     assert ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'one'") <= last
     events = [json.loads(line)["event"] for line in said[0].splitlines()]
-    assert (events.count("settings not taken"), events.count("settings taken")) == (1, 1)
-    assert "jobs: changed, and taken by a new process only" in said[0]
+    assert (events.count("settings not reloaded"), events.count("settings reloaded")) == (1, 1)
+    assert "jobs: changed, but in force only after a restart" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def test_a_digest_names_its_run(edge: Edge, tmp_path: Path) -> None:
 
     found, other, wrong = (verify("verify", "--digest", text) for text in (told.upper(), "0" * 64, "abc"))
 
-    assert (found.code, "run 2 bears this digest" in found.err) == (0, True)
-    assert (other.code, "no run bears" in other.err) == (1, True)
+    assert (found.code, "run 2 has this digest" in found.err) == (0, True)
+    assert (other.code, "no run has this digest" in other.err) == (1, True)
     assert (wrong.code, "64 hexadecimal digits" in wrong.err) == (2, True)
 
 
