@@ -149,7 +149,7 @@ def test_a_digest_on_a_run_that_did_not_commit_counts_for_nothing(edge: Edge, tm
 
     done = Job(tmp_path, edge.url)("verify", "--digest", kept, "--format", "json")
 
-    assert (done.code, "no run bears" in done.err) == (1, True)
+    assert (done.code, "no run has this digest" in done.err) == (1, True)
     assert [row["rule"] for row in done.rows] == ["I13: a digest of a run that did not commit"]
 
 
