@@ -135,7 +135,7 @@ def _default(option: Option) -> str:
     if isinstance(option.default, bool):
         return f"`{str(option.default).lower()}`"
     if isinstance(option.default, int | float):
-        return f"`{_measured(option.default, option.about.rule.unit)}`"
+        return f"`{_measured(option.default, option.rule.unit)}`"
     return f"`{option.default}`"
 
 
@@ -146,10 +146,10 @@ def _measured(number: float, unit: str) -> str:
 
 
 def _meaning(option: Option) -> str:
-    rule = option.about.rule
+    rule = option.rule
     secret = " **Secret.**" if rule.secret else ""
-    example = f" Example: `{option.about.example}`." if option.about.example else ""
-    return f"{option.about.meaning}.{secret} Takes {rule.expects}{_unit(rule.unit)}.{example}".replace("|", "\\|")
+    example = f" Example: `{option.example}`." if option.example else ""
+    return f"{option.meaning}.{secret} Takes {rule.expects}{_unit(rule.unit)}.{example}".replace("|", "\\|")
 
 
 def _unit(unit: str) -> str:

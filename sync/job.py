@@ -11,19 +11,9 @@ from sync.domain.answer import Answer
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Plan
 from sync.domain.image import Reader
+from sync.domain.outcome import Outcome
 from sync.domain.proof.verdict import prove
-from sync.domain.run import (
-    Confirmation,
-    Listing,
-    Missing,
-    Outcome,
-    PageEvidence,
-    Reading,
-    RequestStats,
-    Run,
-    Source,
-    Staged,
-)
+from sync.domain.run import Confirmation, Listing, Missing, PageEvidence, Reading, RequestStats, Run, Source, Staged
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError

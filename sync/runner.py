@@ -13,7 +13,8 @@ from typing import Any
 from sync import job, logs, wiring
 from sync.cloud.session import token_expiry
 from sync.domain.metrics import ProcessMetrics
-from sync.domain.run import JSON_FIELDS, Outcome, Progress
+from sync.domain.outcome import JSON_FIELDS, Outcome
+from sync.domain.run import Progress
 from sync.domain.status import Status, status_of
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source

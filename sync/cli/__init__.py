@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": ("sync.cli.run", "run"),
-    "plan": ("sync.cli.run", "plan"),
+    "plan": ("sync.cli.plan", "plan"),
     "approve": ("sync.cli.approve", "approve"),
     "schedule": ("sync.cli.schedule", "schedule"),
-    "status": ("sync.cli.reading", "status"),
-    "history": ("sync.cli.reading", "history"),
-    "as-of": ("sync.cli.reading", "as_of"),
-    "diff": ("sync.cli.reading", "diff"),
+    "status": ("sync.cli.status", "status"),
+    "history": ("sync.cli.history", "history"),
+    "as-of": ("sync.cli.as_of", "as_of"),
+    "diff": ("sync.cli.diff", "diff"),
     "report": ("sync.cli.report", "report"),
     "check": ("sync.cli.check", "check"),
     "doctor": ("sync.cli.doctor", "doctor"),
@@ -35,7 +35,7 @@ COMMANDS = {
     "demo": ("sync.cli.demo", "demo"),
     "simulate": ("sync.cli.simulate", "simulate"),
 }
-RENAMED = {"notice": "notify"}  # since the last drafts of the first version
+RENAMED = {"notice": "notify"}  # what drafts of the first version called a command
 FAILED = 1
 _DEBUG = f"{__name__}.debug"
 
@@ -52,8 +52,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]
-        found: click.Command = getattr(importlib.import_module(module), name)
-        return found
+        subcommand: click.Command = getattr(importlib.import_module(module), name)
+        return subcommand
 
     def invoke(self, ctx: click.Context) -> Any:
         from sync.errors import ImageSyncError
@@ -63,32 +63,35 @@ class _Commands(click.Group):
         except ImageSyncError as error:
             if ctx.meta.get(_DEBUG):
                 say(traceback.format_exc())
-            _tell(error)
+            _report(error)
             ctx.exit(error.exit_code)
 
 
-@click.command(cls=_Commands)
+@click.command(cls=_Commands, context_settings={"show_default": True})
 @click.version_option(__version__, prog_name="image-sync")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file; else image-sync.toml, if there is one.")
-@click.option("--debug", is_flag=True, help="Show where an error was raised.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file.  [default: image-sync.toml, if there is one]"
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def command(ctx: click.Context, *, config: Path | None, debug: bool) -> None:
     """Keep an inventory of cloud images in PostgreSQL, with its history.
 
-    Settings come from IMAGE_SYNC_* in the environment and from image-sync.toml; see docs/settings.md.
+    Settings are read from environment variables named IMAGE_SYNC_* and from image-sync.toml; docs/settings.md
+    explains them.
     """
     ctx.obj, ctx.meta[_DEBUG] = config, debug
 
 
 def say(text: str) -> None:
-    """Tell a person something, on standard error, with nothing in it that could steer a terminal."""
+    """Write a text for people to standard error, without secrets or anything that a terminal would obey."""
     from sync.logs import escape, mask
 
     click.echo("\n".join(escape(line) for line in mask(text).splitlines()), err=True)
 
 
 def user() -> str:
-    """The name of the user at the keyboard, or the number where it has none, as in containers; for the record."""
+    """The name of the user who called, for the record; the number where there is no name, as in containers."""
     import getpass
 
     try:
@@ -97,8 +100,8 @@ def user() -> str:
         return f"uid {os.getuid()}"
 
 
-def _tell(error: ImageSyncError) -> None:
-    """Say what ended the command: as a line of the logs where a program reads those, else as a sentence."""
+def _report(error: ImageSyncError) -> None:
+    """Report the error that ended the command: as a log line where programs read the logs, else as a sentence."""
     from sync import logs
 
     notes = list(getattr(error, "__notes__", ()))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from sync import wiring
 from sync.cli import user
-from sync.store.approvals import approve as release
+from sync.cli.setup import load, open_database
+from sync.store import approvals
 
 
 def _renamed(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
@@ -22,8 +21,11 @@ def _renamed(ctx: click.Context, _parameter: click.Parameter, value: str | None)
 @click.option("--scope", hidden=True, expose_value=False, is_eager=True, callback=_renamed)
 @click.pass_obj
 def approve(config: Path | None, run: int) -> None:
-    """Release the deletions that RUN withheld: exactly those, once; the next run still confirms each."""
-    loaded = wiring.load(os.environ, config)
-    with wiring.database(loaded, os.environ) as target:
-        count = release(target, run, user())
+    """Release the deletions that a run withheld.
+
+    RUN is the number of that run. Exactly its deletions are released, once; the next run still confirms that each
+    image is gone before it deletes it.
+    """
+    with open_database(load(config)) as target:
+        count = approvals.approve(target, run, user())
     click.echo(f"{count} deletions released; the next run makes them if the images are still gone", err=True)

@@ -14,7 +14,7 @@ from sync import logs, settings, wiring
 from sync.cli import report
 from sync.cli.output import show
 from sync.cli.run import COLUMNS
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 from sync.embedded import default_folder, wait_until_stopped
 from sync.errors import UsageError
 from sync.runner import SourceRunner
@@ -27,38 +27,49 @@ from sync.store.queries.reports import ReportQueries
 IMAGES = 2_500
 HIDDEN = 600
 SOURCE = "demo"
-REPORT = "report.html"
 _DIFF = ("name", "change", "field", "old", "new")
+_DIFF_ROWS = 12
 _HISTORY = ("valid_from", "valid_to", "valid_from_run", "change", "changes")
-_SHOWN = 12  # rows of the diff
 _SQL = "SELECT os_version, count(*) FROM inventory.images WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), help="Keep the demo's database here.")
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same images.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Keep the demo's database in this empty folder.")
+@click.option("--seed", default=1, help="The same seed gives the same images.")
 def demo(folder: Path | None, seed: int) -> None:
-    """Show a first load, changes, deletions and a return, from a simulated cloud into a real PostgreSQL."""
+    """Try the job with a simulated cloud and a real PostgreSQL.
+
+    Shows a first load, changes, deletions, a cloud that hides images by mistake, images that return, and a report.
+    """
     logs.configure("error")  # what a run withholds is part of the story below
-    place = _fresh(folder)
+    place = _empty_folder(folder)
     environ = {"IMAGE_SYNC_DATA_FOLDER": str(place), "IMAGE_SYNC_SOURCE": SOURCE, "PATH": os.environ.get("PATH", "")}
     with Simulator(World(seed, IMAGES)) as cloud:
         environ |= {"IMAGE_SYNC_ENDPOINT": cloud.url, "IMAGE_SYNC_TOKEN": cloud.token, "IMAGE_SYNC_GRACE": "0"}
         loaded = wiring.load(environ)
         with wiring.database(loaded, environ) as target:
-            _tell(f"A simulated cloud with {IMAGES} images is at {cloud.url}, a PostgreSQL of our own in {place}.\n")
+            click.echo(
+                f"A simulated cloud with {IMAGES} images is at {cloud.url}, a PostgreSQL of our own in {place}.\n"
+            )
             outcomes = _live(cloud, loaded.sources[0], target)
-            _tell(
+            click.echo(
                 f"Five runs, each made by `image-sync run`; during the third the cloud hid {HIDDEN} images by mistake:"
             )
             show([outcome.as_json() for outcome in outcomes], "table", COLUMNS)
-            _look(outcomes, target)
-            _report(outcomes, target, place / REPORT)
-    _further(place, outcomes)
+            first, last = outcomes[0].run or 0, outcomes[-1].run or 0
+            _show_changes(target, first, last)
+            _write_report(target, first, place / "report.html")
+    program = "image-sync" if shutil.which("image-sync") else sys.argv[0]
+    click.echo(f"""To look further:
+  export IMAGE_SYNC_DATA_FOLDER={place}
+  {program} status
+  {program} diff {first} {last}
+  {program} db psql -c "{_SQL}"
+""")
 
 
 def _live(cloud: Simulator, source: settings.Source, target: Target) -> list[Outcome]:
-    """Four days in the life of a cloud, a run after each, and one more while it errs."""
+    """Four days in the life of a cloud, with a run after each, and one more while the cloud is wrong."""
     world, outcomes = cloud.world, [_run(source, target)]
     world.advance(timedelta(days=1))
     world.create(6)
@@ -83,43 +94,33 @@ def _run(source: settings.Source, target: Target) -> Outcome:
     return result.outcome
 
 
-def _look(outcomes: list[Outcome], target: Target) -> None:
-    first, last = outcomes[0].run or 0, outcomes[-1].run or 0
-    with inventory(target) as found:
-        changes = list(found.diff(found.moment(first), found.moment(last), SOURCE))
-        _tell(f"What changed between runs {first} and {last} (`image-sync diff {first} {last}`), {_SHOWN} rows of it:")
-        show(changes[:_SHOWN], "table", _DIFF)
-        later = found.diff(found.moment(first + 1), found.moment(last), SOURCE)
+def _show_changes(target: Target, first: int, last: int) -> None:
+    with inventory(target) as opened:
+        changes = list(opened.diff(opened.moment(first), opened.moment(last), SOURCE))
+        click.echo(
+            f"What changed between runs {first} and {last} (`image-sync diff {first} {last}`), {_DIFF_ROWS} rows of it:"
+        )
+        show(changes[:_DIFF_ROWS], "table", _DIFF)
+        later = opened.diff(opened.moment(first + 1), opened.moment(last), SOURCE)
         returned = next(row["id"] for row in later if row["change"] == "restored")
-        _tell(f"One image that was gone and came back (`image-sync history {returned}`):")
-        show(found.history(returned, SOURCE), "table", _HISTORY)
+        click.echo(f"One image that was gone and came back (`image-sync history {returned}`):")
+        show(opened.history(returned, SOURCE), "table", _HISTORY)
 
 
-def _report(outcomes: list[Outcome], target: Target, file: Path) -> None:
-    """What `image-sync report --from 1 --format html` makes."""
-    with inventory(target) as found:
-        begin, end = found.moment(outcomes[0].run or 0), found.settled(SOURCE)
-        made, text = report.make(settings.Settings(), found, ReportQueries(found, begin, end, None), "html")
-    file.write_bytes(text)
-    _tell(f"A report of it all, to be opened in a browser: {file}\n  " + "\n  ".join(made.verdict()) + "\n")
+def _write_report(target: Target, first: int, file: Path) -> None:
+    """Write what `image-sync report --from 1 --format html` makes."""
+    with inventory(target) as opened:
+        queries = ReportQueries(opened, opened.moment(first), opened.settled(SOURCE), None)
+        made, content = report.make(settings.Settings(), opened, queries, "html")
+    file.write_bytes(content)
+    click.echo(f"A report of it all, to be opened in a browser: {file}\n  " + "\n  ".join(made.verdict()) + "\n")
 
 
-def _further(place: Path, outcomes: list[Outcome]) -> None:
-    first, last = outcomes[0].run, outcomes[-1].run
-    program = "image-sync" if shutil.which("image-sync") else sys.argv[0]
-    _tell(f"""To look further:
-  export IMAGE_SYNC_DATA_FOLDER={place}
-  {program} status
-  {program} diff {first} {last}
-  {program} db psql -c "{_SQL}"
-""")
-
-
-def _fresh(folder: Path | None) -> Path:
-    """An empty folder: the one given, or the demo's own, cleared of the demo before.
+def _empty_folder(folder: Path | None) -> Path:
+    """The folder, or else the demo's own, cleared of the previous demo.
 
     Raises:
-        UsageError: the given folder holds something.
+        UsageError: the folder is not empty.
     """
     if folder is not None:
         if folder.exists() and any(folder.iterdir()):
@@ -130,7 +131,3 @@ def _fresh(folder: Path | None) -> Path:
         wait_until_stopped(own)
         shutil.rmtree(own)
     return own
-
-
-def _tell(text: str) -> None:
-    click.echo(text)

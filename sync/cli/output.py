@@ -1,4 +1,4 @@
-"""How results are shown: a table for people, JSON or CSV for programs; always on standard output."""
+"""How results are shown on standard output: as a table for people, as JSON or CSV for programs."""
 
 from __future__ import annotations
 
@@ -29,23 +29,30 @@ def format_option(function: F) -> F:
 
 def formats(*styles: str) -> Callable[[F], F]:
     """Give a command the option ``--format`` with these styles; the first is the default."""
-    return click.option("--format", "style", type=click.Choice(styles), default=styles[0], show_default=True)
+    choice = click.Choice(styles)
+    return click.option("--format", "style", type=choice, default=styles[0], help="Output format.")
 
 
 def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
-    """Show rows: one JSON object a line, CSV with a header, or a table.
+    """Show rows: one JSON object per line, CSV with a header, Parquet, or a table.
 
     Args:
         rows: mappings with at least the given columns.
         style: table, json, csv or parquet.
-        columns: which to show, in this order; JSON shows all that a row has.
+        columns: what to show, in this order; JSON shows everything that a row has.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
     if style == "json":
         _json(rows)
+    elif style == "csv":
+        _csv(rows, columns)
+    elif style == "parquet":
+        from sync.cli import parquet  # needs an extra
+
+        parquet.write(rows, columns)
     else:
-        {"csv": _csv, "table": _table, "parquet": _parquet}[style](rows, columns)
+        _table(rows, columns)
 
 
 def _json(rows: Iterable[Row]) -> None:
@@ -53,7 +60,8 @@ def _json(rows: Iterable[Row]) -> None:
 
     encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
     for row in rows:
-        sys.stdout.write(encode({name: _instant(value) for name, value in row.items()}).decode() + "\n")
+        values = {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+        sys.stdout.write(encode(values).decode() + "\n")
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -65,33 +73,23 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
         writer.writerow([cell(row[name]) for name in columns])
 
 
-def _parquet(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from sync.cli import parquet  # needs an extra
-
-    parquet.write(rows, columns)
-
-
 def _table(rows: Iterable[Row], columns: Sequence[str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    texts = [[row[name] for name in columns] for row in rows]
+    cells = [[row[name] for name in columns] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for n, name in enumerate(columns):
-        number = all(isinstance(row[n], int | Decimal) and not isinstance(row[n], bool) for row in texts)
+        number = all(isinstance(row[n], int | Decimal) and not isinstance(row[n], bool) for row in cells)
         table.add_column(name.replace("_", " "), overflow="fold", justify="right" if number else "left")
-    for row in texts:
+    for row in cells:
         table.add_row(*(Text(escape(_text(value))) for value in row))
-    plain = bool(os.environ.get("NO_COLOR"))  # the library would leave the bold type
+    plain = bool(os.environ.get("NO_COLOR"))  # the library would keep bold type
     width = None if sys.stdout.isatty() else _WIDE
     console = Console(file=sys.stdout, width=width, color_system=None if plain else "auto")
-    console.print(table if texts else "nothing to show")
-
-
-def _instant(value: Any) -> Any:
-    return iso(value) if isinstance(value, datetime) else value
+    console.print(table if cells else "nothing to show")
 
 
 def _text(value: Any) -> str:

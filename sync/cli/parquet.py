@@ -1,4 +1,4 @@
-"""Rows as Parquet on standard output, a row group at a time; needs the extra ``parquet``."""
+"""Rows as Parquet on standard output, one row group at a time; needs the extra ``parquet``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from sync.domain.fields import FIELDS, Kind
 from sync.errors import UsageError
 
 _GROUP = 5_000  # rows held in memory at a time
-_KINDS = {field.column: field.kind for field in FIELDS}
-_MORE = {
+_KINDS = {field.column: field.kind for field in FIELDS} | {
     "valid_from": Kind.TIME,
     "observed_run": Kind.INTEGER,
     "observed_at": Kind.TIME,
@@ -24,7 +23,7 @@ _MORE = {
 
 
 def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
-    """Write rows as Parquet; ``extra`` is JSON text there.
+    """Write rows as Parquet, with ``extra`` as JSON text.
 
     Raises:
         UsageError: the extra is not installed, or standard output is a terminal.
@@ -35,7 +34,7 @@ def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
     except ImportError as error:
         raise UsageError("Parquet needs an extra; install it with: pip install 'image-sync[parquet]'") from error
     if sys.stdout.isatty():
-        raise UsageError("Parquet is for files; send it to one, such as > images.parquet")
+        raise UsageError("Parquet is binary; redirect it to a file, such as > images.parquet")
     types = {
         Kind.TEXT: pa.string(),
         Kind.INTEGER: pa.int64(),
@@ -43,16 +42,12 @@ def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
         Kind.FLAG: pa.bool_(),
         Kind.TIME: pa.timestamp("us", tz="UTC"),
     }
-    schema = pa.schema([(name, types[_kind(name)]) for name in columns])
-    waiting = iter(rows)
+    schema = pa.schema([(name, types[_KINDS.get(name, Kind.TEXT)]) for name in columns])
+    remaining = iter(rows)
     with pq.ParquetWriter(pa.PythonFile(sys.stdout.buffer, "w"), schema, compression="zstd") as out:
-        while group := [_plain(row) for row in islice(waiting, _GROUP)]:
+        while group := [_plain(row) for row in islice(remaining, _GROUP)]:
             out.write_table(pa.Table.from_pylist(group, schema))
     sys.stdout.buffer.flush()
-
-
-def _kind(name: str) -> Kind:
-    return _KINDS.get(name) or _MORE.get(name, Kind.TEXT)
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

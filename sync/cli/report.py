@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 import click
 
-from sync import wiring
 from sync.checks import run
 from sync.cli import say
 from sync.cli.check import configured
-from sync.cli.options import Moment, moment, source_option
+from sync.cli.moments import Moment, moment
+from sync.cli.options import source_option
+from sync.cli.output import formats
+from sync.cli.setup import load, open_database
+from sync.domain.checks import Check
 from sync.domain.image import iso
 from sync.errors import ImageSyncError, UsageError
+from sync.files import replace_file
 from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
@@ -31,155 +32,135 @@ from sync.store.queries.reports import ReportQueries
 USUAL = "-7d"
 
 
-class Asked(TypedDict):
-    """What was asked for."""
-
-    begin: Moment | None
-    end: Moment
-    source: str | None
-    style: str
-    output: Path | None
-    since_last: str | None
-    if_changed: bool
-
-
 @click.command()
-@click.option("--from", "begin", type=moment, help=f"Moment after which changes count.  [default: {USUAL}]")
-@click.option("--to", "end", type=moment, default="now", show_default=True, help="Moment up to which they do.")
+@click.option("--from", "begin", type=moment, help=f"Report changes after this moment.  [default: {USUAL}]")
+@click.option("--to", "end", type=moment, default="now", help="Report changes up to this moment.")
+@click.option("--since-last", metavar="NAME", help="Begin where the last report of this NAME ended, and remember this.")
 @source_option
-@click.option(
-    "--format", "style", type=click.Choice(["md", "html", "csv", "json", "xlsx"]), default="md", show_default=True
-)
-@click.option("--output", type=click.Path(path_type=Path), help="File to write, instead of standard output.")
-@click.option("--since-last", metavar="NAME", help="From where the last report of this name ended; it is remembered.")
+@formats("md", "html", "csv", "json", "xlsx")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
 @click.option("--if-changed", is_flag=True, help="Write nothing if nothing changed and nothing needs attention.")
 @click.pass_obj
-def report(config: Path | None, **asked: Unpack[Asked]) -> None:
-    """Tell what changed between two moments, what needs attention, and how far that can be trusted.
+def report(
+    config: Path | None,
+    *,
+    begin: Moment | None,
+    end: Moment,
+    since_last: str | None,
+    source: str | None,
+    style: str,
+    output: Path | None,
+    if_changed: bool,
+) -> None:
+    """Report what changed, and what needs attention.
 
-    Moments are written as for `as-of`. Markdown is short enough for a chat message, HTML is for reading and for paper,
-    CSV has the changes, JSON has everything. A report made twice for the same moments is the same, byte for byte.
+    It also says how complete the evidence is. Moments are written as for `as-of`. Markdown (md) is short enough for a
+    chat message, HTML is for reading and printing, CSV has the changes, JSON has everything, XLSX is a workbook. Two
+    reports about the same moments are the same, byte for byte.
     """
-    source, output, reader = asked["source"], asked["output"], asked["since_last"]
-    _check(asked)
-    loaded = wiring.load(os.environ, config, with_sources=False)
-    with wiring.database(loaded, os.environ) as target:
-        with inventory(target) as found:
-            found.check_source(source)
-            material = ReportQueries(found, *_time(asked, found), source)
-            made, text = make(loaded, found, material, asked["style"])
-        if asked["if_changed"] and not made.changes and not list(made.attention()):
+    if since_last and begin:
+        raise UsageError("give --from or --since-last, not both: the latter begins where the last report ended")
+    if output is not None:
+        _check_writable(output)
+    elif style == "xlsx" and sys.stdout.isatty():
+        raise UsageError("XLSX is binary; write it to a file with --output")
+    loaded = load(config)
+    with open_database(loaded) as target:
+        with inventory(target) as opened:
+            opened.check_source(source)
+            last = opened.read_to(since_last, source) if since_last else None
+            queries = ReportQueries(opened, *_interval(opened, source, last or begin, end), source)
+            made, content = make(loaded, opened, queries, style)
+        if if_changed and not made.changes and not list(made.attention()):
             say("nothing changed; nothing was written")
         else:
-            _write(text, output)
-        if reader:
-            approvals.remember(target, reader, source, made.end)
+            _write(content, output)
+        if since_last:
+            approvals.remember(target, since_last, source, made.end)
 
 
-def _check(asked: Asked) -> None:
-    """Make sure, before any work, that what is asked for can be done.
-
-    Raises:
-        UsageError: it contradicts itself.
-        ImageSyncError: the file can't be written.
-    """
-    if asked["since_last"] and asked["begin"]:
-        raise UsageError("give --from or --since-last: the latter knows where the last report ended")
-    if asked["output"] is not None:
-        _check_writable(asked["output"])
-    elif asked["style"] == "xlsx" and sys.stdout.isatty():
-        raise UsageError("XLSX is binary; write it to a file with --output")
-
-
-def _time(asked: Asked, found: Inventory) -> tuple[datetime, datetime]:
-    """After which moment, and up to which."""
-    source = asked["source"]
-    settled = found.settled(source)
-    end = asked["end"].find(found, source, early=True)
-    if end > settled:
-        if asked["end"].text != "now":
-            say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
-        end = settled
-    stopped = found.read_to(asked["since_last"], source) if asked["since_last"] else None
-    if stopped is not None:
-        return min(stopped, end), end
-    after = asked["begin"] or moment(USUAL)
-    begin = after.find(found, source, begins=True, early=True)
-    if begin > end == settled:
-        say(f"a run has been under way since {iso(settled)}; there is nothing later to report on yet")
-        return end, end
-    if begin > end:
-        raise UsageError(f"{after.text} is later than {asked['end'].text}; give the earlier moment as --from")
-    return begin, end
-
-
-def make(loaded: Settings, found: Inventory, material: ReportQueries, style: str) -> tuple[Report, bytes]:
-    """A report, and the same written in a style.
+def make(loaded: Settings, opened: Inventory, queries: ReportQueries, style: str) -> tuple[Report, bytes]:
+    """A report, and its content in a style.
 
     Raises:
-        UsageError: a check in the settings can't be carried out, or the style needs a library that is not there.
+        UsageError: a check in the settings can't be carried out, or the style needs a library that is not installed.
     """
     chosen, dates = configured(loaded), run.systems(loaded.end_of_life_file)
-    made = gather(found, material, chosen, dates)
-    sql = material.sql() | {
-        f"Check {check.name}": run.sql(check, dates, material.end, material.source)
-        for check in chosen
-        if any(finding.check == check.name for finding in made.findings)
-    }
-    return made, _writer(style)(made, material, sql)
+    made = gather(opened, queries, chosen, dates)
+    return made, _content(made, queries, style, chosen, dates)
 
 
-def _writer(style: str) -> Callable[[Report, ReportQueries, dict[str, str]], bytes]:
-    """Writes a report in a style; what it needs is imported only then."""
+def _interval(
+    opened: Inventory, source: str | None, begin: Moment | datetime | None, end: Moment
+) -> tuple[datetime, datetime]:
+    """The instants after which, and up to which, changes are reported; a datetime is where the last report ended."""
+    settled = opened.settled(source)
+    to = end.find(opened, source, early=True)
+    if to > settled:
+        if end.text != "now":
+            say(f"a run is under way; the report goes up to {iso(settled)}, where nothing can change any more")
+        to = settled
+    if isinstance(begin, datetime):
+        return min(begin, to), to
+    after = begin or moment(USUAL)
+    since = after.find(opened, source, begins=True, early=True)
+    if since > to == settled:
+        say(f"a run has been under way since {iso(settled)}; there is nothing later to report on yet")
+        return to, to
+    if since > to:
+        raise UsageError(f"{after.text} is later than {end.text}; give the earlier moment as --from")
+    return since, to
+
+
+def _content(
+    made: Report, queries: ReportQueries, style: str, chosen: Sequence[Check], dates: list[dict[str, str]]
+) -> bytes:
     if style == "html":
         from sync.reports.html import html
 
-        return lambda made, _material, sql: html(made, sql).encode()
+        failed = {finding.check for finding in made.findings}
+        sql = queries.sql() | {
+            f"Check {check.name}": run.sql(check, dates, queries.end, queries.source)
+            for check in chosen
+            if check.name in failed
+        }
+        return html(made, sql).encode()
     if style == "xlsx":
         from sync.reports.as_xlsx import as_xlsx
 
-        return lambda made, material, _sql: as_xlsx(made, material.images())
+        return as_xlsx(made, queries.images())
     from sync.reports.as_csv import as_csv
     from sync.reports.as_json import as_json
     from sync.reports.markdown import markdown
 
-    write = {"md": markdown, "csv": as_csv, "json": as_json}[style]
-    return lambda made, _material, _sql: write(made).encode()
+    return {"md": markdown, "csv": as_csv, "json": as_json}[style](made).encode()
 
 
 def _check_writable(path: Path) -> None:
-    """Make sure of it before any work.
+    """Make sure, before any work, that the file can be written.
 
     Raises:
-        ImageSyncError: it can't be written.
+        ImageSyncError: it can't.
     """
     folder = path.parent
     if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise ImageSyncError(f"{path} can't be written; give --output a file in a folder that you may write to")
 
 
-def _write(text: bytes, path: Path | None) -> None:
-    """Write it as a whole, or not at all.
+def _write(content: bytes, path: Path | None) -> None:
+    """Write to the file, or to standard output, with nothing in it that a terminal would obey.
 
     Raises:
-        ImageSyncError: it can't be written.
+        ImageSyncError: the file can't be written; it is as it was.
     """
-    if path is None:
-        sys.stdout.buffer.write(_inert(text) if sys.stdout.isatty() else text)
-        sys.stdout.buffer.flush()
+    if path is not None:
+        try:
+            replace_file(path, content)
+        except OSError as error:
+            raise ImageSyncError(f"{path} can't be written: {error.strerror}") from error
         return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise ImageSyncError(f"{path} can't be written: {error.strerror}") from error
-
-
-def _inert(text: bytes) -> bytes:
-    """The same with nothing in it that a terminal would obey."""
-    return "\n".join(escape(line.removesuffix("\r")) for line in text.decode().split("\n")).encode()
+    if sys.stdout.isatty():
+        lines = content.decode().split("\n")
+        content = "\n".join(escape(line.removesuffix("\r")) for line in lines).encode()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

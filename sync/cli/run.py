@@ -1,10 +1,9 @@
-"""``image-sync run`` and ``image-sync plan``: one sync of the sources, or what it would do."""
+"""``image-sync run``: one sync of the sources."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -15,26 +14,21 @@ from sync import logs, wiring
 from sync.cli import watching
 from sync.cli.options import Shard, jobs_option, shard_option, sources_option
 from sync.cli.output import format_option, show
+from sync.cli.setup import load_for_runs, open_database
 from sync.domain.metrics import ProcessMetrics
-from sync.domain.run import JSON_FIELDS, Progress
+from sync.domain.outcome import JSON_FIELDS
+from sync.domain.run import Progress
 from sync.runner import SourceRunner
 from sync.signals import stopping
 from sync.store.runs.database import Database
-from sync.store.runs.dry_run import DryRun
 
 COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
-_options = (
-    sources_option,
-    shard_option,
-    jobs_option,
-    format_option,
-)
 
 
-class Asked(TypedDict):
-    """What ``run`` and ``plan`` were asked for."""
+class RunOptions(TypedDict):
+    """The options of ``run`` and ``plan``."""
 
     names: tuple[str, ...]
     shard: Shard | None
@@ -42,62 +36,65 @@ class Asked(TypedDict):
     style: str
 
 
-def _with_options(function: F) -> F:
-    for option in reversed(_options):
-        function = option(function)
-    return function
+def run_options(function: F) -> F:
+    """Give a command the ``RunOptions``."""
+    return sources_option(shard_option(jobs_option(format_option(function))))
 
 
 @click.command()
-@_with_options
+@run_options
 @click.pass_obj
-def run(config: Path | None, **asked: Unpack[Asked]) -> None:
-    """Sync every source once, or those given."""
-    sys.exit(sync(config, asked, "command", Database))
+def run(config: Path | None, **options: Unpack[RunOptions]) -> None:
+    """Sync all sources once, or those chosen with --source.
+
+    Exits with 0 if every run took full effect, 1 if one failed, 2 if a setting or the schema is wrong, 3 if another
+    run was ahead, and 4 if deletions were withheld. docs/operating.md says what to do in each case.
+    """
+    sys.exit(sync(config, options, "command", Database))
 
 
-@click.command()
-@_with_options
-@click.pass_obj
-def plan(config: Path | None, **asked: Unpack[Asked]) -> None:
-    """Show what a run would do; nothing is written."""
-    sys.exit(sync(config, asked, "plan", DryRun))
+def sync(config: Path | None, options: RunOptions, trigger: str, store: type[Database]) -> int:
+    """Sync the sources, several at a time, and show the results.
 
-
-def sync(config: Path | None, asked: Asked, trigger: str, store: type[Database]) -> int:
-    """Sync the sources, several at once; the exit code that tells the worst of them."""
-    loaded = wiring.load(os.environ, config)
-    logs.configure(loaded.log_level, loaded.log_format)
-    for warning in loaded.warnings:
-        _log.warning("configuration warning", reason=warning)
-    chosen, metrics = loaded.choose(asked["names"]), ProcessMetrics()
-    if shard := asked["shard"]:
+    Returns:
+        The exit code of the worst result.
+    """
+    loaded = load_for_runs(config)
+    chosen, metrics = loaded.choose(options["names"]), ProcessMetrics()
+    if shard := options["shard"]:
         chosen = tuple(source for source in chosen if shard.holds(source.name))
         _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
     with (
         stopping() as stop,
-        wiring.database(loaded, os.environ) as target,
+        open_database(loaded) as target,
         wiring.notifier(loaded, target, stop) as notify,
-        _progress() as line,
+        _progress() as progress,
     ):
-        runner = SourceRunner(target, stop, trigger, store=store, notify=notify, metrics=metrics, progress=line)
-        results = runner.run_all(chosen, asked["jobs"] or loaded.jobs)
+        runner = SourceRunner(target, stop, trigger, store=store, notify=notify, metrics=metrics, progress=progress)
+        results = runner.run_all(chosen, options["jobs"] or loaded.jobs)
         if trigger != "plan" and (loaded.metrics_file or loaded.metrics_push):
-            watch = watching.monitor(target, metrics, [source.name for source in chosen])
-            watching.publish(loaded, watch, _group(asked))
-    columns = COLUMNS if asked["style"] == "table" else JSON_FIELDS
-    show([result.as_json() for result in results], asked["style"], columns)
-    return worst([result.exit_code for result in results])
+            monitor = watching.monitor(target, metrics, [source.name for source in chosen])
+            watching.publish(loaded, monitor, _grouping(options))
+    columns = COLUMNS if options["style"] == "table" else JSON_FIELDS
+    show([result.as_json() for result in results], options["style"], columns)
+    return worst(result.exit_code for result in results)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The worst exit code: failed, then wrong settings, then withheld, then overtaken by another run."""
+    present = set(codes)
+    return next((code for code in (1, 2, 4, 3) if code in present), 0)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], Progress | None]]:
-    """Show how many images were read, a line per source, on standard error, if that is a terminal.
+    """Show how many images were read, one line per source, if standard error is a terminal.
 
-    What is yielded gives the source of a name a line of its own, and returns what to tell its progress to.
+    Yields:
+        A function that adds the line of a source, and returns the callback for its progress.
     """
     if not sys.stderr.isatty():
-        yield lambda _label: None
+        yield lambda _source: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -106,20 +103,15 @@ def _progress() -> Iterator[Callable[[str], Progress | None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
 
-        def line(label: str) -> Progress:
-            task = bar.add_task(f"reading {label}", total=None)
+        def add_line(source: str) -> Progress:
+            task = bar.add_task(f"reading {source}", total=None)
             return lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
 
-        yield line
+        yield add_line
 
 
-def _group(asked: Asked) -> dict[str, str]:
-    """Labels by which a pushgateway keeps apart what parts of the sources tell."""
-    if shard := asked["shard"]:
+def _grouping(options: RunOptions) -> dict[str, str]:
+    """The labels by which a pushgateway keeps runs of different parts of the sources apart."""
+    if shard := options["shard"]:
         return {"shard": f"{shard.index}-{shard.count}"}
-    return {"sources": ",".join(asked["names"])} if asked["names"] else {}
-
-
-def worst(codes: list[int]) -> int:
-    """The exit code of several: a failure is worse than settings, these than withheld, that than overtaken."""
-    return next((code for code in (1, 2, 4, 3) if code in codes), 0)
+    return {"sources": ",".join(options["names"])} if options["names"] else {}

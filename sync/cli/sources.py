@@ -1,4 +1,4 @@
-"""``image-sync sources``: what a person decides about a source as a whole."""
+"""``image-sync sources``: decisions about a source as a whole."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from pathlib import Path
 import click
 
 from sync import wiring
-from sync.store.approvals import accept_filter as accept
+from sync.cli.setup import open_database
+from sync.store import approvals
 
 
 @click.group()
 def sources() -> None:
-    """Decide about sources."""
+    """Manage sources."""
 
 
 @sources.command("accept-filter")
 @click.argument("source")
 @click.pass_obj
 def accept_filter(config: Path | None, source: str) -> None:
-    """Accept that the filter of SOURCE changed: its inventory is made with the filter of the settings from now on."""
+    """Accept that the filter of SOURCE changed.
+
+    From now on its inventory is made with the filter in the settings. Until then, runs of a source whose filter
+    changed are refused.
+    """
     loaded = wiring.load(os.environ, config)
     chosen = wiring.source_of(loaded.choose([source])[0])
-    with wiring.database(loaded, os.environ) as target:
-        accept(target, chosen.name, chosen.filter)
+    with open_database(loaded) as target:
+        approvals.accept_filter(target, chosen.name, chosen.filter)
     click.echo(f"source {source} now has the filter {chosen.filter or '(none)'}", err=True)

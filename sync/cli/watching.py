@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sync import logs, settings
+from sync import logs
+from sync.cli.setup import checked_connection
 from sync.domain.metrics import ProcessMetrics
-from sync.store.connection import Target, connect, transaction
-from sync.store.schema import migrate
+from sync.settings import Settings
+from sync.store.connection import Target
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -22,7 +23,7 @@ _PATIENCE = 4.0  # seconds that the end of a daemon waits for its metrics to be 
 
 
 def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[str] | None = None) -> Monitor:
-    """What says how sources and runs are; it never waits long for the database."""
+    """The monitor of these sources, or of all; it never waits long for the database."""
     from sync.metrics.monitor import Monitor
     from sync.store.queries.metrics import MetricsQuery
 
@@ -30,35 +31,34 @@ def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[st
 
 
 def check_ready(target: Target) -> None:
-    """See that the database is there, and its schema the program's.
+    """Check that the database answers, and that its schema is the program's.
 
     Raises:
-        StoreError: it is not.
-        SchemaVersionError: the schema is another.
+        StoreError: the database does not answer.
+        SchemaVersionError: the schema is another one.
     """
-    hurried = with_short_timeouts(target)
-    with connect(hurried) as connection, transaction(connection, hurried, "looking at the schema"):
-        migrate.check(connection)
+    with checked_connection(with_short_timeouts(target)):
+        return
 
 
-def publish(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str, str]) -> None:
-    """Write and push the metrics, as the settings say; it fails no run."""
+def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> None:
+    """Write and push the metrics, as the settings say; never fails a run."""
     from sync.metrics import publish
 
     if loaded.metrics_file or loaded.metrics_push:
-        exposition = watch.exposition(afresh=True)
+        metrics = monitor.metrics(refresh=True)
         if loaded.metrics_file:
-            publish.write(exposition, loaded.metrics_file)
+            publish.write(metrics, loaded.metrics_file)
         if loaded.metrics_push:
-            publish.push(exposition, loaded.metrics_push.reveal(), dict(grouping))
+            publish.push(metrics, loaded.metrics_push.reveal(), dict(grouping))
 
 
 @contextmanager
 def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]:
-    """Answer who asks, for as long as the block lasts.
+    """Serve the pages for as long as the block lasts.
 
     Raises:
-        UsageError: no one can listen there.
+        UsageError: the address can't be listened on.
     """
     from sync.metrics.server import Listener
 
@@ -68,7 +68,7 @@ def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]
 
 
 @contextmanager
-def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str, str]) -> Iterator[threading.Event]:
+def publishing(loaded: Settings, monitor: Monitor) -> Iterator[threading.Event]:
     """Publish in a thread of its own whenever the event is set, and once more at the end."""
     changed, ended = threading.Event(), threading.Event()
 
@@ -76,7 +76,7 @@ def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str,
         while not ended.is_set():
             changed.wait()
             changed.clear()
-            publish(loaded, watch, grouping)
+            publish(loaded, monitor, {})
 
     thread = threading.Thread(target=work, daemon=True, name="metrics")
     thread.start()
@@ -89,5 +89,5 @@ def publishing(loaded: settings.Settings, watch: Monitor, grouping: Mapping[str,
 
 
 def with_short_timeouts(target: Target) -> Target:
-    """The same database for who would rather have no answer than a late one."""
+    """The same database, for callers that prefer no answer to a late one."""
     return replace(target, connect_timeout=3, lock_timeout=1.0, statement_timeout=3.0, margin=1.0)

@@ -1,6 +1,6 @@
-"""Logs: one event a line, with the run and the source it belongs to, and never with a secret.
+"""Logs: one event per line, with the run and the source it belongs to, and never with a secret.
 
-Modules take their logger from ``get`` and say ``log.info("page read", offset=490)``. Nothing is set up on import.
+Modules take their logger from ``get`` and call ``log.info("page read", offset=490)``. Nothing is set up on import.
 """
 
 import logging
@@ -26,7 +26,7 @@ __all__ = [
     "wraps_secret",
 ]
 
-# They print headers, connection strings, every byte or every step below this level.
+# Below WARNING, these log headers, connection strings, every byte or every step.
 _TALKATIVE = ("httpx", "httpcore", "hpack", "h2", "urllib3", "psycopg", "alembic", "apscheduler")
 
 
@@ -37,23 +37,23 @@ class Log:
         self._logger = logging.getLogger(name)
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """What helps to find a fault."""
+        """Log what helps to find a fault."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, /, **fields: object) -> None:
-        """What an operator likes to know."""
+        """Log what an operator wants to know."""
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """What an operator should look at."""
+        """Log what an operator should look at."""
         self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, /, **fields: object) -> None:
-        """What went wrong."""
+        """Log what went wrong."""
         self._log(logging.ERROR, event, fields)
 
     def exception(self, event: str, /, **fields: object) -> None:
-        """What went wrong, with the traceback of the exception that is being handled."""
+        """Log what went wrong, with the traceback of the exception that is being handled."""
         self._log(logging.ERROR, event, fields, traceback=True)
 
     def _log(self, level: int, event: str, fields: dict[str, object], *, traceback: bool = False) -> None:
@@ -67,7 +67,7 @@ def get(name: str) -> Log:
 
 @contextmanager
 def bind(**fields: object) -> Iterator[None]:
-    """Put these fields on every line that this context logs meanwhile."""
+    """Put these fields on every line that this context logs inside the block."""
     token = bound.set({**(bound.get() or {}), **fields})
     try:
         yield
@@ -76,7 +76,7 @@ def bind(**fields: object) -> Iterator[None]:
 
 
 def extend(**fields: object) -> None:
-    """Put these fields, too, on every further line of the innermost ``bind``; outside of one, do nothing."""
+    """Add these fields to every further line of the innermost ``bind``; outside of one, do nothing."""
     if (outer := bound.get()) is not None:
         bound.set({**outer, **fields})
 
@@ -87,7 +87,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     Args:
         level: debug, info, warning or error.
         style: text, json, or auto: text on a terminal, else json.
-        stream: standard error if not given.
+        stream: where to write; None for standard error.
     """
     target = stream if stream is not None else sys.stderr
     as_text = style == "text" or (style == "auto" and target.isatty())
@@ -105,14 +105,14 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
 
 
 def for_programs() -> bool:
-    """Whether the lines are set up for programs, so that nothing else should stand between them."""
+    """Whether the logs are written for programs, so that no other text should come between their lines."""
     formatters = [handler.formatter for handler in logging.getLogger().handlers]
-    return any(isinstance(each, LineFormatter) and each.as_json for each in formatters)
+    return any(isinstance(formatter, LineFormatter) and formatter.as_json for formatter in formatters)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is the library's
-        """Say that a line was lost. The library would print its raw arguments, secrets and all."""
+        """Write that a line was lost. The library would print its raw arguments, secrets and all."""
         problem = sys.exc_info()[0]
         try:
             self.stream.write(f"a log line of {escape(record.name)} was lost: {problem and problem.__name__}\n")

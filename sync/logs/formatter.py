@@ -1,4 +1,4 @@
-"""How a line looks: JSON for programs, text for people, and nothing in either that a terminal would obey."""
+"""How a line is written: as JSON for programs or as text for people, with nothing that a terminal would obey."""
 
 import json
 import logging
@@ -15,15 +15,15 @@ _STANDARD = {*vars(logging.makeLogRecord({})), FIELDS}
 
 
 def escape(text: str) -> str:
-    """``text`` with control characters, terminal sequences and marks that turn text around made visible."""
+    """``text`` with control characters, terminal sequences and marks that reverse text made visible."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class LineFormatter(logging.Formatter):
-    """Writes what a record and its context say, without secrets, as one line.
+    """Writes a record and its context as one line, without secrets.
 
     Attributes:
-        as_json: whether for programs, as one JSON object in ASCII; else for people.
+        as_json: whether to write one JSON object in ASCII, for programs; else text, for people.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -31,7 +31,7 @@ class LineFormatter(logging.Formatter):
         self.as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; as text, an indented traceback follows it, no part of which looks like a line of its own."""
+        """The line; in text, a traceback follows, indented so that no part of it looks like a line of its own."""
         fields = mask_fields(self._fields(record))
         first = {name: fields.pop(name, None) for name in _FIRST}
         if self.as_json:
@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
         return "\n".join([line, *(f"    {escape(part)}" for part in traces)])
 
     def _fields(self, record: logging.LogRecord) -> dict[str, object]:
-        """What a record says itself, what another library gave as ``extra``, the context, and our own fields."""
+        """The fields of the record itself, those that another library gave as ``extra``, the context's, and our own."""
         fields: dict[str, object] = {
             "event": record.getMessage(),
             "level": record.levelname.lower(),
@@ -60,7 +60,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _quoted(value: object) -> str:
-    """A value, in quotes where blanks or signs in it would blur where it ends."""
+    """A value, quoted if blanks, quotes or ``=`` in it would hide where it ends."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     plain = text and not any(char.isspace() or char in "\"'=" for char in text)
     return escape(text if plain or not isinstance(value, str) else json.dumps(text, ensure_ascii=False))

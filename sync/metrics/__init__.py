@@ -1,1 +1,1 @@
-"""What is measured of runs and sources, and how others get it: by asking, from a file, or pushed to them."""
+"""Metrics of runs and sources, and how they are delivered: scraped, in a file, or pushed."""

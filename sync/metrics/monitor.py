@@ -1,4 +1,4 @@
-"""What a daemon says of itself to who asks: alive, ready, and its metrics."""
+"""The pages of a daemon: whether it is alive, whether it is ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -14,70 +14,72 @@ from sync.metrics.collector import CONTENT_TYPE, MetricsCollector
 from sync.metrics.server import Answer, Page
 
 _log = logs.get(__name__)
-_FRESH = 5.0  # seconds that an answer of the database is good for
-_PATIENCE = 3.0  # seconds
+_FRESH = 5.0  # seconds that the figures of the database are kept
+_PATIENCE = 3.0  # seconds to wait while another thread asks the database
 
 
 class Monitor:
-    """Keeps the figures for a moment, so that who asks often costs little.
+    """Keeps the figures for some seconds, so that frequent requests cost little.
 
     Args:
-        ask: the figures, from the database.
-        process_metrics: what the process knows.
+        read: reads the figures of the sources from the database.
+        process_metrics: the metrics that only this process knows.
     """
 
-    def __init__(self, ask: Callable[[], Sequence[SourceMetrics]], process_metrics: ProcessMetrics) -> None:
-        self._ask, self._process_metrics = ask, process_metrics
+    def __init__(self, read: Callable[[], Sequence[SourceMetrics]], process_metrics: ProcessMetrics) -> None:
+        self._read, self._process_metrics = read, process_metrics
         self._lock = threading.Lock()
-        self._known: Sequence[SourceMetrics] = ()
+        self._figures: Sequence[SourceMetrics] = ()
         self._up, self._until = False, 0.0
 
-    def exposition(self, *, afresh: bool = False) -> MetricsCollector:
-        """The metrics now; where the database gives no answer, as they last were.
+    def metrics(self, *, refresh: bool = False) -> MetricsCollector:
+        """The metrics now; if the database does not answer, its figures as they last were.
 
         Args:
-            afresh: ask even if the last answer is not old.
+            refresh: read the figures anew, however recent they are.
         """
-        if self._lock.acquire(timeout=_PATIENCE):
+        acquired = self._lock.acquire(timeout=_PATIENCE)  # else another thread waits for the database already
+        if acquired:
             try:
-                if afresh or time.monotonic() >= self._until:
+                if refresh or time.monotonic() >= self._until:
                     self._refresh()
             finally:
                 self._lock.release()
-            return MetricsCollector(self._known, self._process_metrics, up=self._up)
-        return MetricsCollector(
-            self._known, self._process_metrics, up=False
-        )  # someone else waits for the database already
+        return MetricsCollector(self._figures, self._process_metrics, up=acquired and self._up)
 
     def _refresh(self) -> None:
         try:
-            self._known, self._up = self._ask(), True
+            self._figures, self._up = self._read(), True
         except ImageSyncError as error:
             self._up = False
             _log.debug("figures not read", reason=str(error))
         self._until = time.monotonic() + _FRESH
 
     def pages(self, alive: Callable[[], bool], ready: Callable[[], None]) -> Mapping[str, Page]:
-        """What to serve.
+        """The pages to serve, by path.
 
         Args:
-            alive: whether the program does its work.
-            ready: raises an error of ours where it can't do it now.
+            alive: whether the scheduler works.
+            ready: raises an error of ours if a run could not begin now.
         """
         return {
             "/healthz": lambda: self._health(alive),
-            "/readyz": lambda: _ready(ready),
-            "/metrics": lambda: Answer(200, self.exposition().text(), CONTENT_TYPE),
+            "/readyz": lambda: _readiness(ready),
+            "/metrics": lambda: Answer(200, self.metrics().text(), CONTENT_TYPE),
         }
 
     def _health(self, alive: Callable[[], bool]) -> Answer:
-        wrong = self._process_metrics.overdue() if alive() else "the scheduler is stuck"
-        return Answer(503, f"{escape(mask(wrong))}\n".encode()) if wrong else Answer(200, b"ok\n")
+        problem = self._process_metrics.overdue() if alive() else "the scheduler is stuck"
+        return _unavailable(problem) if problem else Answer(200, b"ok\n")
 
 
-def _ready(ready: Callable[[], None]) -> Answer:
+def _readiness(ready: Callable[[], None]) -> Answer:
     try:
         ready()
     except ImageSyncError as error:
-        return Answer(503, escape(mask(str(error))).encode() + b"\n")
+        return _unavailable(str(error))
     return Answer(200, b"ok\n")
+
+
+def _unavailable(problem: str) -> Answer:
+    return Answer(503, f"{escape(mask(problem))}\n".encode())

@@ -1,14 +1,11 @@
-"""Metrics of a program that ends: a file for the textfile collector, and a pushgateway. Neither can fail a run."""
+"""Delivers metrics to a file for the textfile collector, and to a pushgateway; neither can fail a run."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import threading
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +13,7 @@ from prometheus_client import push_to_gateway, pushadd_to_gateway
 
 from sync import logs
 from sync.errors import TransportError
+from sync.files import replace_file
 from sync.metrics.collector import MetricsCollector
 from sync.transport import HttpTransport
 
@@ -26,43 +24,36 @@ _UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 _SUCCESS = range(200, 300)
 
 
-def write(exposition: MetricsCollector, file: Path) -> None:
-    """Replace the file as a whole, so that no one reads half of it.
+def write(metrics: MetricsCollector, file: Path) -> None:
+    """Replace the file as a whole.
 
-    Where the database had no say, all that it said last stays, and that it is away is said: an alert that a source is
-    stale must not end because nobody knows any more.
+    If the database did not answer, its last metrics stay in the file, beside one that says so: an alert that a source
+    is stale must not end because the database is away.
     """
-    name = ""
     try:
-        text = exposition.text()
-        if not exposition.complete and file.exists():
+        text = metrics.text()
+        if not metrics.complete and file.exists():
             text = _UP.sub(b"image_sync_database_up 0.0", file.read_bytes())
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "wb") as out:
-            out.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
+        replace_file(file, text)
     except OSError as error:
-        with suppress(OSError):
-            Path(name).unlink()
         _log.warning("metrics not written", file=str(file), reason=error.strerror or str(error))
 
 
-def push(exposition: MetricsCollector, address: str, grouping: dict[str, str]) -> None:
-    """Push them, replacing what this group had; where the database had no say, what it said last stays.
+def push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> None:
+    """Push metrics, replacing those of their group; if the database did not answer, its last metrics stay.
 
     Args:
-        exposition: the metrics.
-        address: of the gateway; a user and password in it are sent as such.
-        grouping: labels of the group beside the job.
+        metrics: what is pushed.
+        address: the gateway's; a user and password in it are sent as basic authentication.
+        grouping: labels of the group, in addition to the job.
     """
     parts = urlsplit(address)
     gateway = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     login = {}
     if parts.username:
-        words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        login["Authorization"] = f"Basic {b64encode(words.encode()).decode()}"
-    tell = push_to_gateway if exposition.complete else pushadd_to_gateway
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        login["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+    push_metrics = push_to_gateway if metrics.complete else pushadd_to_gateway
 
     def handler(
         url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
@@ -76,12 +67,12 @@ def push(exposition: MetricsCollector, address: str, grouping: dict[str, str]) -
 
     def work() -> None:
         try:
-            tell(gateway + parts.path, _JOB, exposition.registry(), grouping, timeout=_PATIENCE, handler=handler)
+            push_metrics(gateway + parts.path, _JOB, metrics.registry(), grouping, timeout=_PATIENCE, handler=handler)
         except TransportError as error:
             reasons.append(str(error))
 
     reasons: list[str] = []
-    # The transport ends every exchange in time, but no limit holds for looking up the name of a host.
+    # The transport ends every exchange in time, but nothing limits the lookup of a host name.
     thread = threading.Thread(target=work, daemon=True, name="push")
     thread.start()
     thread.join(_PATIENCE)

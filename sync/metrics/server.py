@@ -1,4 +1,4 @@
-"""A small HTTP server of a daemon: what it answers is handed in, and it never keeps the daemon from its work."""
+"""A small HTTP server for a daemon: the pages are handed in, and serving them never holds the daemon up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sync.errors import UsageError
 
 _log = logs.get(__name__)
 _PATIENCE = 10.0  # seconds for a whole request
-_MOST = 32  # connections at the same time
+_MOST = 32  # connections at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back."""
+    """A response."""
 
     status: int
     text: bytes
@@ -35,12 +35,12 @@ class Listener:
     """Serves a few pages from a thread of its own, for as long as the block lasts.
 
     Args:
-        host: where to listen; "" is all addresses.
-        port: 0 is any that is free.
-        pages: what makes the answer, by path.
+        host: where to listen; "" for all addresses.
+        port: where to listen; 0 for any free one.
+        pages: a function per path that makes the answer.
 
     Raises:
-        UsageError: no one can listen there.
+        UsageError: the address can't be listened on.
     """
 
     def __init__(self, host: str, port: int, pages: Mapping[str, Page]) -> None:
@@ -77,12 +77,12 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)  # whoever asks so often is not answered
+            self.shutdown_request(request)  # more connections than that are closed unanswered
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        # The handler's time-out is one of each read; whoever sends a byte now and then would keep a place for ever.
+        # The handler's timeout is for each read; a client that sends a byte now and then would keep its place forever.
         hang_up = threading.Timer(_PATIENCE, _hang_up, [request])
         hang_up.daemon = True
         hang_up.start()
@@ -117,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(answer.text)
 
-    do_HEAD = do_GET  # noqa: N815 - the name is the library's
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Probes and scrapes come by the minute; they are not worth a line."""
+        """Log nothing: probes and scrapes come every few seconds."""

@@ -1,4 +1,4 @@
-"""Settings of the job: read once, frozen, every mistake told at once, secrets never shown."""
+"""The settings: read once, frozen, with one message for all mistakes; secrets are never shown."""
 
 from sync.settings.loading import files_of_secrets, load
 from sync.settings.model import Credentials, Keys, Password, Settings, Source, Token

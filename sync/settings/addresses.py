@@ -1,4 +1,4 @@
-"""Addresses: which URLs are taken for the cloud, the database and a webhook, and what of them is secret."""
+"""Addresses: which URLs are valid for the cloud, the database and a webhook, and which parts of them are secret."""
 
 import re
 from ipaddress import ip_address
@@ -8,66 +8,66 @@ from sync.settings.rules import Rule, WrongValueError
 from sync.settings.secret import Secret
 
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
-_TOKEN = 12  # characters from which a part of an address is taken for a token, and masked wherever it stands
+_TOKEN = 12  # characters; a part of an address that is this long counts as a token, and is masked everywhere
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in the query of a URL
 
 
 def endpoint() -> Rule[str]:
     """The address of a service: scheme, host and port. It is never quoted, because people paste passwords into it."""
-    expects = "https://HOST or https://HOST:PORT, without user, path and query"
+    expects = "https://HOST or https://HOST:PORT, without a user, path or query"
     return Rule(expects=expects, parse=_endpoint, quoted=False)
 
 
 def database_url() -> Rule[Secret]:
-    """The address of a PostgreSQL database; held with the scheme that libpq and SQLAlchemy both know."""
-    escapes = "with @ : / ? # % of a user or password as %40 %3A %2F %3F %23 %25"
+    """The URL of a PostgreSQL database, held with the scheme that libpq and SQLAlchemy both know."""
+    escapes = "with @ : / ? # % in a user or password written as %40 %3A %2F %3F %23 %25"
     expects = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
     return Rule(expects=expects, parse=_database_url, secret=True)
 
 
 def webhook_url() -> Rule[Secret]:
-    """The address of a webhook; whoever knows it may write there, so all of it is secret."""
+    """The address of a webhook; whoever knows it may post there, so all of it is secret."""
     expects = "the https:// address of a webhook, with its path and query, in visible ASCII characters"
     return Rule(expects=expects, parse=_webhook_url, secret=True)
 
 
 def listen() -> Rule[str]:
-    """Where a server of ours listens, as HOST:PORT."""
+    """The address that our server listens on, as HOST:PORT."""
     return Rule(expects="HOST:PORT, with an IPv6 address in [ ], or :PORT for all addresses", parse=_listen)
 
 
 def host_port(address: str) -> tuple[str, int]:
-    """The two parts of what ``listen`` takes."""
+    """The host and the port of an address that ``listen`` takes."""
     parts = urlsplit(f"//{address}")
     return parts.hostname or "", parts.port or 0
 
 
 def gateway() -> Rule[Secret]:
-    """The address of a pushgateway; secret, since it may hold a password."""
+    """The address of a pushgateway; secret, because it may hold a password."""
     expects = "http://HOST:PORT or https://USER:PASSWORD@HOST, with the gateway's own path prefix if it has one"
     return Rule(expects=expects, parse=_gateway, secret=True)
 
 
 def is_plain_elsewhere(address: str) -> bool:
-    """Whether ``address`` means plain http to another machine."""
+    """Whether ``address`` is plain http to another machine."""
     parts = urlsplit(address)
     return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
 def passwords_in(url: str) -> tuple[str, ...]:
-    """The passwords of a database URL, as written and as meant; () where it has none."""
+    """The passwords in a database URL, each as written and decoded; () if it has none."""
     parts = _split(url)
     if parts is None:
         return ()
     written = parts.netloc.rpartition("@")[0].partition(":")[2]
-    asked = re.findall(rf"(?:^|&)(?:{'|'.join(_PASSWORDS)})=([^&]*)", parts.query)
-    meant = [word for name in _PASSWORDS for word in parse_qs(parts.query).get(name, ())]
-    return tuple(dict.fromkeys(filter(None, [written, unquote(written), *asked, *meant])))
+    in_query = re.findall(rf"(?:^|&)(?:{'|'.join(_PASSWORDS)})=([^&]*)", parts.query)
+    decoded = [word for name in _PASSWORDS for word in parse_qs(parts.query).get(name, ())]
+    return tuple(dict.fromkeys(filter(None, [written, unquote(written), *in_query, *decoded])))
 
 
 def tokens_in(url: str) -> tuple[str, ...]:
-    """What of a webhook's address is as secret as the whole of it: its path with the query, long parts, a password."""
+    """The parts of a webhook's address that are as secret as the whole: path with query, long words, a login."""
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     words = [word for word in re.split(r"[/?&=]", path) if len(word) >= _TOKEN]
@@ -107,9 +107,9 @@ def _webhook_url(value: object) -> Secret | None:
 
 def _listen(value: object) -> str | None:
     parts = _split(f"//{value.strip()}") if isinstance(value, str) else None
-    if parts is None or not isinstance(value, str) or parts.netloc != value.strip() or "@" in parts.netloc:
+    if parts is None or parts.netloc != str(value).strip() or "@" in parts.netloc or parts.port is None:
         return None
-    return parts.netloc if parts.port is not None else None
+    return parts.netloc
 
 
 def _gateway(value: object) -> Secret | None:
@@ -118,12 +118,12 @@ def _gateway(value: object) -> Secret | None:
         return None
     address = str(value).strip().rstrip("/")
     if "@" in parts.netloc and is_plain_elsewhere(address):
-        raise WrongValueError("would show its password to the network; write https://")
+        raise WrongValueError("would show its password to the network; use https://")
     return Secret(address)
 
 
 def _split(value: object) -> SplitResult | None:
-    """The parts of a URL; None where it is none. Never raises: a foreign error would quote the password."""
+    """The parts of a URL; None if it is not one. Never raises: a foreign error would quote the password."""
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value.strip()):
         return None
     try:

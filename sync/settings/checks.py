@@ -1,4 +1,4 @@
-"""What no single value shows: filters and fields the API does not have, plain http, and things worth a warning."""
+"""Checks beyond single values: filters and fields that the API does not have, plain http, and warnings."""
 
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sync.settings.addresses import is_plain_elsewhere, passwords_in
-from sync.settings.gather import Document, Environment, RawValue
-from sync.settings.model import GENERAL, PER_SOURCE, Source, did_you_mean
+from sync.settings.gather import SECRET, Document, RawValue
+from sync.settings.model import Source, did_you_mean
 
 _PLAIN = (
     "plain http would show the credentials to the network; write https://, or set allow_http to true "
@@ -22,42 +22,43 @@ _PLAIN_WEBHOOK = (
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What is known of the API: filter parameters with their values (() for any text), and response fields."""
+    """The API's filter parameters, each with its values (() for any text), and its response fields."""
 
     filters: Mapping[str, tuple[str, ...]]
     fields: Collection[str]
 
 
-def source_mistakes(values: Mapping[str, Any], given: Mapping[str, RawValue], api: Api) -> Iterator[str]:
-    """What is wrong with values of a source, its credentials included, that are right one by one."""
+def source_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue], api: Api) -> Iterator[str]:
+    """The mistakes of a source whose values, those of its credentials included, are valid one by one."""
     for name, value in values.get("filter", ()):
-        yield from _with_place(given, "filter", _filter_mistake(name, value, api))
+        if mistake := _filter_mistake(name, value, api):
+            yield f"{raw['filter'].where}: {mistake}"
     for name in values.get("ignore_fields", ()):
         if name not in api.fields:
             hint = did_you_mean(name, api.fields)
-            yield from _with_place(given, "ignore_fields", f"the API has no field {name!r}{hint}")
+            yield f"{raw['ignore_fields'].where}: the API has no field {name!r}{hint}"
     for key in ("endpoint", "iam_endpoint"):
         if is_plain_elsewhere(values.get(key, "")) and not values.get("allow_http"):
-            yield from _with_place(given, key, _PLAIN)
+            yield f"{raw[key].where}: {_PLAIN}"
 
 
-def general_mistakes(values: Mapping[str, Any], given: Mapping[str, RawValue]) -> Iterator[str]:
-    """What is wrong with values of the whole program that are right one by one."""
+def general_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue]) -> Iterator[str]:
+    """The mistakes of the whole program's values, which are valid one by one."""
     if _is_plain_webhook(values) and not values.get("notice_allow_http"):
-        yield from _with_place(given, "notice_url", _PLAIN_WEBHOOK)
+        yield f"{raw['notice_url'].where}: {_PLAIN_WEBHOOK}"
 
 
 def warnings(
     path: Path | None, document: Document, general: Mapping[str, Any], sources: Iterable[Source]
 ) -> Iterator[str]:
-    """What is allowed, but should be known. ``general`` holds the values that were given of all sources."""
+    """Warnings of what is allowed, but risky or without effect. ``general`` holds only values that are set."""
     secrets = list(_inline_secrets(document))
     if path is not None and secrets and path.stat().st_mode & stat.S_IROTH:
-        yield f"{path} holds {secrets[0]} and everyone on this machine may read it; run: chmod o-r {path}"
+        yield f"{path} holds {secrets[0]}, and everyone on this machine may read it; run: chmod o-r {path}"
     if {"database_url", "data_folder"} <= set(general):
         yield "data_folder has no effect, because database_url is set"
     if idle := sorted(key for key in general if key.startswith("notice_") and "notice_url" not in general):
-        yield f"{', '.join(idle)} without effect, because notice_url is not set"
+        yield f"{', '.join(idle)} {'have' if idle[1:] else 'has'} no effect, because notice_url is not set"
     if _is_plain_webhook(general):
         yield "notices are sent over plain http; use https as soon as you can"
     for source in sources:
@@ -71,14 +72,6 @@ def _is_plain_webhook(values: Mapping[str, Any]) -> bool:
     return url is not None and is_plain_elsewhere(url.reveal())
 
 
-def secret_files(environment: Environment, document: Document) -> Iterator[tuple[str, Path]]:
-    """The files that hold one secret each and could be read: where each is named, and its path."""
-    secret = {option.key for option in GENERAL + PER_SOURCE if option.about.rule.secret}
-    layers = (environment.general, environment.source, environment.vendor, document.general, document.defaults)
-    for layer in (*layers, *(table for _, table in document.sources)):
-        yield from ((found.where, found.file) for key, found in layer.items() if key in secret and found.file)
-
-
 def _filter_mistake(name: str, value: str, api: Api) -> str:
     allowed = api.filters.get(name)
     if allowed is None:
@@ -89,14 +82,9 @@ def _filter_mistake(name: str, value: str, api: Api) -> str:
     return f"{name} takes {', '.join(allowed)}, not {value!r}" if allowed and value not in allowed else ""
 
 
-def _with_place(given: Mapping[str, RawValue], key: str, mistake: str) -> Iterator[str]:
-    if mistake:
-        yield f"{given[key].where}: {mistake}"
-
-
 def _inline_secrets(document: Document) -> Iterator[str]:
-    secret = {option.key for option in GENERAL + PER_SOURCE if option.about.rule.secret}
-    for layer in (document.general, document.defaults, *(table for _, table in document.sources)):
-        for key, found in layer.items():
-            if key in secret and found.inline and (key != "database_url" or passwords_in(str(found.value))):
+    """The keys of the secrets that stand in the settings file itself."""
+    for layer in document.layers():
+        for key, raw in layer.items():
+            if key in SECRET and not raw.file and (key != "database_url" or passwords_in(str(raw.value))):
                 yield key

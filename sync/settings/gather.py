@@ -1,4 +1,4 @@
-"""Where values come from: the environment, the settings file, and files that hold one value each."""
+"""Raw values, and where they are set: in the environment, the settings file, and files that hold one value each."""
 
 import re
 import tomllib
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
+from sync.settings.model import CONFIG, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
 from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
 
@@ -23,6 +23,7 @@ RENAMED = {
     "check_systems": "end_of_life_file",
     "notice_failures": "notify_after_failures",
 }  # what drafts of the first version called a setting
+SECRET = frozenset(option.key for option in GENERAL + PER_SOURCE if option.rule.secret)
 # Not ours: what Kubernetes and old container links put in every pod beside a service called "image-sync", and the
 # secrets of the simulated cloud.
 _OTHERS = re.compile(
@@ -33,26 +34,29 @@ _LARGEST_FILE = 2**16
 
 @dataclass(frozen=True, slots=True)
 class RawValue:
-    """A value as it was given, and where. ``usable`` is False where a mistake was noted already.
+    """A value as it is set, and where.
 
     Attributes:
-        file: the file that holds the value, where one does; never shown unless it could be read.
+        value: not read by its rule yet.
+        where: the name it is set by, and the place, for messages.
+        folder: where a relative path starts.
+        usable: False if a mistake was noted already.
+        file: the file that holds the value, where one does and could be read.
     """
 
     value: object = field(repr=False)
     where: str
     folder: Path
     usable: bool = True
-    inline: bool = True
     file: Path | None = field(default=None, repr=False)
 
 
-Layer = dict[str, RawValue]
+Layer = dict[str, RawValue]  # by the options' keys
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the environment gives, by the options' keys."""
+    """What the environment sets: of the whole program, of one source, and by the vendor's own names."""
 
     general: Layer
     source: Layer
@@ -61,17 +65,21 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What the settings file gives; ``readable`` is False where it could not be read at all."""
+    """What the settings file sets; ``readable`` is False if it could not be read at all."""
 
     general: Layer = field(default_factory=dict)
     defaults: Layer = field(default_factory=dict)
     sources: tuple[tuple[str, Layer], ...] = ()
     readable: bool = True
 
+    def layers(self) -> tuple[Layer, ...]:
+        """All that it sets."""
+        return (self.general, self.defaults, *(table for _, table in self.sources))
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A table of names and values, what to call it, where relative paths in it start, and how it marks files."""
+    """A table of names and values, what to call it, where relative paths in it start, and the suffix for files."""
 
     table: Mapping[str, object]
     called: str
@@ -82,35 +90,25 @@ class _Place:
         return f"{name} ({self.called})"
 
 
-def settings_file(environ: Mapping[str, str], file: Path | None) -> Path | None:
-    """The settings file: the given one, else the one the environment names, else the one that is here."""
-    if file is not None:
-        return file
-    if CONFIG in environ:
-        return Path(environ[CONFIG])
-    here = Path(FILE_NAME)
-    return here if here.is_file() else None
-
-
 def read_environment(environ: Mapping[str, str], mistakes: list[str]) -> Environment:
-    """Take the options out of ``environ``; note what nobody knows."""
+    """Take the options out of ``environ``; an unknown ``IMAGE_SYNC_`` name is a mistake."""
     place = _Place(environ, "environment", Path(), "_FILE")
     known = [CONFIG, *(name for option in GENERAL + PER_SOURCE for name in (option.env, option.env + "_FILE"))]
     mistakes.extend(
-        f"{name} (environment): {_renamed(name) or f'there is no such setting{did_you_mean(name, known)}'}"
+        f"{place.label(name)}: {_renamed(name) or f'there is no such setting{did_you_mean(name, known)}'}"
         for name in environ
         if name.startswith(PREFIX) and name not in known and not _OTHERS.fullmatch(name)
     )
     general = _take(place, {option.env: option for option in GENERAL}, mistakes)
     source = _take(place, {option.env: option for option in PER_SOURCE}, mistakes)
-    vendor = {option.about.vendor: option for option in OF_CREDENTIALS if option.about.vendor}
-    given = _Place({name: environ[name] for name in vendor if environ.get(name)}, "environment", Path(), "_FILE")
-    return Environment(general, source, _take(given, vendor, mistakes))
+    vendor = {option.vendor: option for option in OF_CREDENTIALS if option.vendor}
+    others = _Place({name: environ[name] for name in vendor if environ.get(name)}, "environment", Path(), "_FILE")
+    return Environment(general, source, _take(others, vendor, mistakes))
 
 
 def read_document(path: Path, mistakes: list[str]) -> Document:
-    """Take the options out of the TOML file at ``path``; note what nobody knows."""
-    content = _parsed(path, mistakes)
+    """Take the options out of the TOML file at ``path``; an unknown key is a mistake."""
+    content = _parse(path, mistakes)
     if content is None:
         return Document(readable=False)
     defaults, tables = content.pop("defaults", {}), content.pop("sources", [])
@@ -121,34 +119,35 @@ def read_document(path: Path, mistakes: list[str]) -> Document:
         mistakes.append(f"sources ({path.name}): must be tables, each written [[sources]]")
         tables = []
     shared = tuple(option for option in PER_SOURCE if option.key != "name")
+    called = [_called(path, number, table) for number, table in enumerate(tables, 1)]
     return Document(
         general=_table(content, path.name, path.parent, GENERAL, mistakes),
         defaults=_table(defaults, f"{path.name}, [defaults]", path.parent, shared, mistakes),
         sources=tuple(
-            (called, _table(table, called, path.parent, PER_SOURCE, mistakes))
-            for called, table in ((_called(path, number, table), table) for number, table in enumerate(tables, 1))
+            (name, _table(table, name, path.parent, PER_SOURCE, mistakes))
+            for name, table in zip(called, tables, strict=True)
         ),
     )
 
 
-def _parsed(path: Path, mistakes: list[str]) -> dict[str, object] | None:
+def _parse(path: Path, mistakes: list[str]) -> dict[str, object] | None:
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as error:
-        mistakes.append(f"{path}: cannot be read as settings file: {error.strerror}")
+        mistakes.append(f"{path}: cannot be read as the settings file: {error.strerror}")
     except UnicodeDecodeError:
-        mistakes.append(f"{path}: is no settings file: it is not UTF-8 text")
+        mistakes.append(f"{path}: is not a settings file: it is not UTF-8 text")
     except tomllib.TOMLDecodeError as error:
-        mistakes.append(f"{path}: is no TOML: {error}")
+        mistakes.append(f"{path}: is not valid TOML: {error}")
     except (ValueError, RecursionError):
-        mistakes.append(f"{path}: is no settings file: a number is too long, or tables are nested too deep")
+        mistakes.append(f"{path}: is not a settings file: a number is too long, or tables are nested too deep")
     return None
 
 
 def _called(path: Path, number: int, table: Mapping[str, object]) -> str:
     name = table.get("name")
-    known = isinstance(name, str) and name.isprintable() and name
-    return f"{path.name}, [[sources]] {name if known else f'no. {number}'}"
+    printable = isinstance(name, str) and name.isprintable() and name
+    return f"{path.name}, [[sources]] {name if printable else f'no. {number}'}"
 
 
 def _table(
@@ -164,17 +163,14 @@ def _table(
 def _unknown(name: str, known: Iterable[str]) -> str:
     key = name.removesuffix("_file")
     if key in {option.key for option in GENERAL}:
-        return "does not stand here; move it to the top of the file, above the first [ ]"
+        return "does not belong here; move it to the top of the file, above the first [ ]"
     if key in {option.key for option in PER_SOURCE} and key != "name":
-        return "does not stand here; move it below [[sources]] or [defaults]"
-    if renamed := _renamed(name):
-        return renamed
-    tables = ("defaults", "sources")
-    return f"there is no such setting{did_you_mean(name, [*known, *tables])}"
+        return "does not belong here; move it below [[sources]] or [defaults]"
+    return _renamed(name) or f"there is no such setting{did_you_mean(name, [*known, 'defaults', 'sources'])}"
 
 
 def _renamed(name: str) -> str | None:
-    """A sentence with the new name, written as the old one was, where there is one."""
+    """A sentence with the new name of a renamed setting, in the style of the old name; None for any other name."""
     key, env = name.lower().removeprefix(PREFIX.lower()), name.startswith(PREFIX)
     suffix = "_file" if key.endswith("_file") else ""
     new = RENAMED.get(key.removesuffix("_file"))
@@ -182,36 +178,34 @@ def _renamed(name: str) -> str | None:
 
 
 def _take(place: _Place, options: Mapping[str, Option], mistakes: list[str]) -> Layer:
-    """The options that ``place`` gives, by key. ``options`` are by the names they have there."""
+    """The options that ``place`` sets. ``options`` are by their names there."""
     layer: Layer = {}
     for name, option in options.items():
-        by_file = name + place.suffix
-        used = [each for each in (name, by_file) if each in place.table]
-        if not used:
+        names = [each for each in (name, name + place.suffix) if each in place.table]
+        if not names:
             continue
-        given = RawValue(place.table.get(name), place.label(used[0]), place.folder, inline=name in place.table)
+        where = place.label(names[0])
         try:
-            layer[option.key] = _settled(given, used, place, option)
+            layer[option.key] = _raw_value(place, names, option, by_file=names[0] != name)
         except WrongValueError as error:
-            mistakes.extend(f"{given.where}: {reason}" for reason in error.args)
-            layer[option.key] = RawValue(None, given.where, place.folder, usable=False)
+            mistakes.extend(f"{where}: {reason}" for reason in error.args)
+            layer[option.key] = RawValue(None, where, place.folder, usable=False)
     return layer
 
 
-def _settled(given: RawValue, used: list[str], place: _Place, option: Option) -> RawValue:
-    if len(used) > 1:
-        raise WrongValueError(f"stands beside {used[1]}; keep one of them")
-    if given.inline:
-        if given.value == "" and not option.about.rule.blank:
-            raise WrongValueError(f"is empty; remove it, or give {option.about.rule.expects}")
-        return given
-    path = place.table[used[0]]
-    content = _content(path, place.folder)
-    return RawValue(content, given.where, place.folder, inline=False, file=place.folder / str(path))
+def _raw_value(place: _Place, names: list[str], option: Option, *, by_file: bool) -> RawValue:
+    if len(names) > 1:
+        raise WrongValueError(f"is set together with {names[1]}; keep one of them")
+    value, where, folder = place.table[names[0]], place.label(names[0]), place.folder
+    if by_file:
+        return RawValue(_content(value, folder), where, folder, file=folder / str(value))
+    if value == "" and not option.rule.blank:
+        raise WrongValueError(f"is empty; remove it, or give {option.rule.expects}")
+    return RawValue(value, where, folder)
 
 
 def _content(path: object, folder: Path) -> str:
-    """What stands in the file, without its last line break. The path is not quoted: it may be the secret itself."""
+    """The content of the file, without its last line break. The path is not quoted: it may be the secret itself."""
     hint = "give the path of a file that holds the value"
     if not isinstance(path, str) or not path or "\0" in path:
         raise WrongValueError(hint)

@@ -1,15 +1,31 @@
-"""The settings, from everything that was given: which place wins, and one message of all mistakes."""
+"""From the places where settings are set to the settings: which place wins, and one message with all mistakes.
 
-from collections import ChainMap
-from collections.abc import Collection, Mapping, Sequence
+``gather`` takes raw values out of the environment and the settings file, in layers; a ``ChainMap`` of layers, the
+nearest first, says which value counts; ``read_values`` reads it by the option's rule; the classes of ``model`` hold it.
+"""
+
+from collections import ChainMap, Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sync.errors import SettingsError
-from sync.settings.checks import Api, general_mistakes, secret_files, source_mistakes, warnings
-from sync.settings.credentials import find_credentials
-from sync.settings.gather import Document, Environment, Layer, read_document, read_environment, settings_file
-from sync.settings.model import GENERAL, OF_SOURCE, PER_SOURCE, Settings, Source, did_you_mean
-from sync.settings.values import read_values, require
+from sync.settings.checks import Api, general_mistakes, source_mistakes, warnings
+from sync.settings.credentials import choose_credentials
+from sync.settings.gather import SECRET, Document, Environment, Layer, RawValue, read_document, read_environment
+from sync.settings.model import (
+    CONFIG,
+    FILE_NAME,
+    GENERAL,
+    OF_CREDENTIALS,
+    OF_SOURCE,
+    PER_SOURCE,
+    Settings,
+    Source,
+    did_you_mean,
+)
+from sync.settings.options import Option, options
+from sync.settings.rules import WrongValueError
 
 
 def load(
@@ -27,88 +43,115 @@ def load(
         file: the settings file; else ``IMAGE_SYNC_CONFIG``, else ``image-sync.toml`` in the current directory, if any.
         filters: the filter parameters of the API, each with the values it takes, or () for any text.
         fields: names of the response fields in the API.
-        with_sources: read the sources, too; else there are none, and what is wrong about them is no matter.
+        with_sources: whether to read the sources; otherwise there are none, and their mistakes are ignored.
 
     Raises:
-        SettingsError: names every mistake there is, and no secret.
+        SettingsError: names every mistake, and no secret.
     """
     mistakes: list[str] = []
-    path = settings_file(environ, file)
-    document = read_document(path, mistakes) if path is not None else Document()
-    environment = read_environment(environ, mistakes)
-    given = ChainMap(environment.general, document.general)
-    general = read_values(GENERAL, given, mistakes)
-    mistakes.extend(general_mistakes(general, given))
+    path, document, environment = _gather(environ, file, mistakes)
+    raw = ChainMap(environment.general, document.general)
+    general = _read_values(GENERAL, raw, mistakes)
+    mistakes.extend(general_mistakes(general, raw))
     sources = _sources(environment, document, Api(filters, fields), mistakes) if with_sources else ()
     if mistakes:
         raise SettingsError(list(dict.fromkeys(mistakes)))
-    told = tuple(warnings(path, document, general, sources))
-    return Settings(**general, sources=sources, file=path, warnings=told)  # type: ignore[arg-type] # types by rule
+    return Settings(**general, sources=sources, file=path, warnings=tuple(warnings(path, document, general, sources)))
 
 
 def files_of_secrets(environ: Mapping[str, str], *, file: Path | None = None) -> list[tuple[str, Path]]:
-    """The files that hold one secret each, of settings that can be read: where each is named, and its path."""
-    mistakes: list[str] = []
-    path = settings_file(environ, file)
-    document = read_document(path, mistakes) if path is not None else Document()
-    return list(secret_files(read_environment(environ, mistakes), document))
+    """The readable files that hold one secret each: where each is named, and its path."""
+    _, document, environment = _gather(environ, file, [])
+    layers = (environment.general, environment.source, environment.vendor, *document.layers())
+    return [(raw.where, raw.file) for layer in layers for key, raw in layer.items() if key in SECRET and raw.file]
+
+
+def _gather(
+    environ: Mapping[str, str], file: Path | None, mistakes: list[str]
+) -> tuple[Path | None, Document, Environment]:
+    """The settings file, what is set in it, and what is set in the environment."""
+    path = file or (Path(environ[CONFIG]) if CONFIG in environ else Path(FILE_NAME))
+    if file is None and CONFIG not in environ and not path.is_file():
+        return None, Document(), read_environment(environ, mistakes)
+    return path, read_document(path, mistakes), read_environment(environ, mistakes)
 
 
 def _sources(environment: Environment, document: Document, api: Api, mistakes: list[str]) -> tuple[Source, ...]:
-    if not document.readable:  # what is missing may stand in the file: only what is there can be judged
-        read_values(PER_SOURCE, environment.source, mistakes)
+    if not document.readable:  # what is missing may be set in the file, so only what is set can be judged
+        _read_values(PER_SOURCE, environment.source, mistakes)
         return ()
     tables = document.sources or ((("source of the environment", Layer()),) if environment.source else ())
-    meant = _meant(environment.source, document.sources, mistakes) if document.sources else 0
-    _require_own_names(tables, mistakes)
+    number = _number_of_source(environment.source, _names(tables), mistakes) if document.sources else 0
+    for name, count in Counter(_names(tables)).items():
+        if count > 1:
+            mistakes.append(f"[[sources]]: {name!r} is the name of {count} of them; give each a name of its own")
     sources = []
-    for number, (called, table) in enumerate(tables):
-        nearest = environment.source if number == meant else Layer()
+    for each, (called, table) in enumerate(tables):
+        nearest = environment.source if each == number else Layer()
         source = _source(called, (nearest, table, document.defaults), environment.vendor, api, mistakes)
         sources += [source] if source is not None else []
     return tuple(sources)
 
 
-def _meant(given: Layer, tables: Sequence[tuple[str, Layer]], mistakes: list[str]) -> int | None:
-    """Which source of the file the environment speaks of: the one it names, else the only one."""
-    names = _names(tables)
-    wanted = given.get("name")
-    if wanted is not None and wanted.usable and wanted.value in names:
-        return names.index(str(wanted.value))
-    if wanted is None and len(names) == 1:
+def _number_of_source(layer: Layer, names: Sequence[str], mistakes: list[str]) -> int | None:
+    """Which source of the file the environment changes: the one it names, else the only one."""
+    named = layer.get("name")
+    if named is None and len(names) == 1:
         return 0
-    if wanted is not None and wanted.usable:
-        hint = did_you_mean(str(wanted.value), names)
-        mistakes.append(f"{wanted.where}: no source of that name is in the file{hint}; there are {', '.join(names)}")
-    elif wanted is None and given:
-        used = ", ".join(found.where for found in given.values())
-        mistakes.append(f"{used}: say which source is meant; set IMAGE_SYNC_SOURCE to one of {', '.join(names)}")
-    read_values(PER_SOURCE, given, mistakes)
+    if named is not None and named.usable:
+        if named.value in names:
+            return names.index(str(named.value))
+        hint = did_you_mean(str(named.value), names)
+        mistakes.append(f"{named.where}: no source of that name is in the file{hint}; there are {', '.join(names)}")
+    elif named is None and layer:
+        places = ", ".join(raw.where for raw in layer.values())
+        mistakes.append(f"{places}: say which source is meant; set IMAGE_SYNC_SOURCE to one of {', '.join(names)}")
+    _read_values(PER_SOURCE, layer, mistakes)
     return None
 
 
-def _names(tables: Sequence[tuple[str, Layer]]) -> list[str]:
+def _names(tables: Iterable[tuple[str, Layer]]) -> list[str]:
     return [str(table["name"].value) if "name" in table else "default" for _, table in tables]
 
 
-def _require_own_names(tables: Sequence[tuple[str, Layer]], mistakes: list[str]) -> None:
-    names = _names(tables)
-    mistakes.extend(
-        f"[[sources]]: {name!r} is the name of {names.count(name)} of them; give each a name of its own"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    )
-
-
 def _source(called: str, layers: Sequence[Layer], vendor: Layer, api: Api, mistakes: list[str]) -> Source | None:
+    """One source, or None if anything about it is wrong."""
     before = len(mistakes)
-    given = ChainMap(*layers)
-    values = read_values(OF_SOURCE, given, mistakes)
-    require(called, OF_SOURCE, given, mistakes)
-    found = find_credentials(called, layers, vendor, mistakes)
-    mistakes.extend(source_mistakes(values | found.values, {**given, **found.given}, api))
-    usable = all(each.usable for each in (*given.values(), *found.given.values()))
-    if found.kind is None or len(mistakes) > before or not usable:
+    raw = ChainMap(*layers)
+    values = _read_values(OF_SOURCE, raw, mistakes)
+    _require(called, OF_SOURCE, raw, mistakes)
+    kind, raw_credentials = choose_credentials(called, layers, vendor, mistakes)
+    credentials = _read_values(options(kind) if kind else OF_CREDENTIALS, raw_credentials, mistakes)
+    if kind:
+        _require(called, options(kind), raw_credentials, mistakes)
+    mistakes.extend(source_mistakes(values | credentials, {**raw, **raw_credentials}, api))
+    usable = all(each.usable for each in (*raw.values(), *raw_credentials.values()))
+    if kind is None or len(mistakes) > before or not usable:
         return None
-    credentials = found.kind(**found.values)  # type: ignore[arg-type] # each rule gives its option's type
-    return Source(**values, credentials=credentials)  # type: ignore[arg-type] # likewise
+    return Source(**values, credentials=kind(**credentials))
+
+
+def _read_values(known: Iterable[Option], raw: Mapping[str, RawValue], mistakes: list[str]) -> dict[str, Any]:
+    """Read the options that are set; what is wrong is added to the mistakes and left out."""
+    values: dict[str, Any] = {}
+    for option in known:
+        each = raw.get(option.key)
+        if each is None or not each.usable:
+            continue
+        try:
+            value = option.rule.read(each.value)
+        except WrongValueError as error:
+            mistakes.extend(f"{each.where}: {reason}" for reason in error.args)
+        else:
+            values[option.key] = (each.folder / value).absolute() if isinstance(value, Path) else value
+    return values
+
+
+def _require(called: str, needed: Iterable[Option], raw: Mapping[str, RawValue], mistakes: list[str]) -> None:
+    """Add to the mistakes each required option that is not set; ``called`` says whose they are."""
+    for option in needed:
+        if option.required and option.key not in raw:
+            example = f" (such as {option.example})" if option.example else ""
+            mistakes.append(
+                f"{called}: {option.key} is missing; set {option.env}, or {option.key} in the settings file{example}"
+            )

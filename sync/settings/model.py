@@ -1,158 +1,137 @@
-"""The settings: each option stands here once, with its type, rule, meaning and default.
+"""The settings: each option is defined here once, with its type, rule, meaning and default.
 
 Names in the environment and in TOML, and the page ``docs/settings.md``, are derived from these classes.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlencode
 
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
 from sync.settings.addresses import passwords_in, tokens_in
-from sync.settings.options import PREFIX, Option, OptionSpec, options
+from sync.settings.options import PREFIX, Option, option, options, settings_class
 from sync.settings.rules import choice, duration, percent, size, whole
 from sync.settings.secret import Secret
 
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
-NOTICES = (
-    "held",
-    "failures",
-    "unproven",
-    "unconfirmed",
-    "exposure",
-    "quarantined",
-    "daily",
-)  # told unless it is said: all but the last
+# All but the last are sent by default.
+NOTICES = ("held", "failures", "unproven", "unconfirmed", "exposure", "quarantined", "daily")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings_class
 class Token:
-    """A ready token of the cloud; someone else renews it."""
+    """A token of the cloud that the job did not fetch and does not renew."""
 
-    token: Annotated[
-        Secret, OptionSpec(rules.header_secret(), "token for the header X-Auth-Token; someone else renews it")
-    ]
+    token: Secret = option(rules.header_secret(), "token for the header X-Auth-Token; the job does not renew it")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings_class
 class Password:
     """A user of the cloud's identity service (IAM); the job fetches its tokens itself."""
 
-    iam_endpoint: Annotated[
-        str,
-        OptionSpec(addresses.endpoint(), "address of the identity service", example="https://iam.myhuaweicloud.com"),
-    ]
-    username: Annotated[str, OptionSpec(rules.line(), "name of the user", example="inventory-reader")]
-    password: Annotated[Secret, OptionSpec(rules.line_secret(), "password of the user")]
-    domain: Annotated[
-        str, OptionSpec(rules.line(), "name of the account (IAM domain) of the user", example="my-account")
-    ]
-    project: Annotated[
-        str | None, OptionSpec(rules.line(), "name of the project to ask for; without it the scope is the domain")
-    ] = None
+    iam_endpoint: str = option(
+        addresses.endpoint(), "address of the identity service (IAM)", example="https://iam.myhuaweicloud.com"
+    )
+    username: str = option(rules.line(), "name of the user", example="inventory-reader")
+    password: Secret = option(rules.line_secret(), "password of the user")
+    domain: str = option(rules.line(), "name of the account (IAM domain) of the user", example="my-account")
+    project: str | None = option(
+        rules.line(), "name of the project that tokens are scoped to, instead of the domain", default=None
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings_class
 class Keys:
     """An access key pair; every request is signed."""
 
-    access_key: Annotated[Secret, OptionSpec(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")]
-    secret_key: Annotated[
-        Secret, OptionSpec(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")
-    ]
-    security_token: Annotated[
-        Secret | None,
-        OptionSpec(rules.header_secret(), "token of a temporary key pair", vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"),
-    ] = None
-    domain_id: Annotated[
-        str | None,
-        OptionSpec(rules.line(), "id of the account; global services ask for it", vendor="HUAWEICLOUD_SDK_DOMAIN_ID"),
-    ] = None
+    access_key: Secret = option(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")
+    secret_key: Secret = option(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")
+    security_token: Secret | None = option(
+        rules.header_secret(), "token of a temporary key pair", default=None, vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"
+    )
+    domain_id: str | None = option(
+        rules.line(),
+        "id of the account, which global services require",
+        default=None,
+        vendor="HUAWEICLOUD_SDK_DOMAIN_ID",
+    )
 
 
 Credentials = Token | Password | Keys
 KINDS: tuple[type[Token] | type[Password] | type[Keys], ...] = (Token, Password, Keys)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings_class
 class Source:
     """One cloud account and endpoint with one fixed filter; times in seconds."""
 
-    name: Annotated[str, OptionSpec(rules.name(), "name of the source; rows carry it", env="IMAGE_SYNC_SOURCE")] = (
-        "default"
+    name: str = option(
+        rules.name(), "name of the source, stored with each of its rows", default="default", env="IMAGE_SYNC_SOURCE"
     )
-    endpoint: Annotated[
-        str, OptionSpec(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
-    ]
+    endpoint: str = option(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
     credentials: Credentials
-    filter: Annotated[
-        tuple[tuple[str, str], ...],
-        OptionSpec(rules.query(), "only images that match; accept a change with `sources accept-filter`"),
-    ] = ()
-    concurrency: Annotated[int, OptionSpec(whole(1, 32, "pages"), "pages read at the same time")] = 4
-    max_read_attempts: Annotated[
-        int, OptionSpec(whole(1, 10, "attempts"), "times that a run reads the list to prove it")
-    ] = 3
-    timeout: Annotated[float, OptionSpec(duration(0.1, 600), "longest silence while reading a response")] = 30.0
-    deadline: Annotated[float, OptionSpec(duration(1, 86400), "longest time of one run")] = 900.0
-    max_retries: Annotated[int, OptionSpec(whole(0, 1000, "requests"), "requests of one run that may be repeated")] = 20
-    max_response_bytes: Annotated[int, OptionSpec(size(2**10, 2**30), "largest answer that is read")] = 16 * 2**20
-    max_images: Annotated[int, OptionSpec(whole(1, 10**9, "images"), "longest list that is believed")] = 5_000_000
-    max_growth: Annotated[
-        int,
-        OptionSpec(whole(1, 10**6, "times"), "a list over 10,000 images may be at most this many times the inventory"),
-    ] = 100
-    max_deletions: Annotated[
-        int,
-        OptionSpec(
-            whole(0, 10**9, "images"),
-            "deletions of a run are held if they are more than this, and more than max_deletions_percent",
-        ),
-    ] = 10
-    max_deletions_percent: Annotated[
-        float, OptionSpec(percent(), "share of the live images that a run may delete unasked")
-    ] = 20.0
-    max_daily_deletions: Annotated[
-        int, OptionSpec(whole(0, 10**9, "images"), "as max_deletions, for the deletions of 24 hours")
-    ] = 10
-    max_daily_deletions_percent: Annotated[
-        float, OptionSpec(percent(), "as max_deletions_percent, for the deletions of 24 hours")
-    ] = 20.0
-    max_single_confirms: Annotated[
-        int,
-        OptionSpec(
-            whole(0, 10**6, "images"),
-            "missing images asked for one by one; of more, the list is read again if that is cheaper",
-        ),
-    ] = 200
-    grace: Annotated[
-        float,
-        OptionSpec(
-            duration(0, 86400),
-            "an image is not believed gone before it was listed for this long, as replicas of the cloud may lag",
-        ),
-    ] = 300.0
-    ignore_fields: Annotated[
-        tuple[str, ...],
-        OptionSpec(rules.names(), "API fields whose change alone makes no new version", example="updated_at"),
-    ] = ()
-    allow_http: Annotated[bool, OptionSpec(rules.truth(), "send credentials over plain http to other machines")] = False
-    schedule: Annotated[
-        str | None,
-        OptionSpec(
-            rules.turns(),
-            "when `schedule` syncs it: an interval, or a cron expression in UTC",
-            example="0 6 * * mon-fri",
-        ),
-    ] = None
-    schedule_jitter: Annotated[
-        float, OptionSpec(duration(0, 86400), "random delay up to this, so that not all sources begin at once")
-    ] = 0.0
+    filter: tuple[tuple[str, str], ...] = option(
+        rules.query(),
+        "sync only the images that match; accept a change with `image-sync sources accept-filter`",
+        default=(),
+    )
+    concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
+    max_read_attempts: int = option(
+        whole(1, 10, "attempts"), "how often a run reads the list, at most, to prove it complete", default=3
+    )
+    timeout: float = option(duration(0.1, 600), "longest silence while reading a response", default=30.0)
+    deadline: float = option(duration(1, 86400), "longest duration of a run", default=900.0)
+    max_retries: int = option(whole(0, 1000, "requests"), "how many requests a run may repeat", default=20)
+    max_response_bytes: int = option(size(2**10, 2**30), "largest response that is read", default=16 * 2**20)
+    max_images: int = option(whole(1, 10**9, "images"), "longest list that is accepted", default=5_000_000)
+    max_growth: int = option(
+        whole(1, 10**6, "times"), "a list over 10,000 images may be at most this many times the inventory", default=100
+    )
+    max_deletions: int = option(
+        whole(0, 10**9, "images"),
+        "a run's deletions are held if they exceed both this and max_deletions_percent",
+        default=10,
+    )
+    max_deletions_percent: float = option(
+        percent(),
+        "a run's deletions are held if they exceed both max_deletions and this share of the live images",
+        default=20.0,
+    )
+    max_daily_deletions: int = option(
+        whole(0, 10**9, "images"), "like max_deletions, for the deletions of 24 hours", default=10
+    )
+    max_daily_deletions_percent: float = option(
+        percent(), "like max_deletions_percent, for the deletions of 24 hours", default=20.0
+    )
+    max_single_confirms: int = option(
+        whole(0, 10**6, "images"),
+        "missing images are looked up one by one; above this many, the list is read again if that is cheaper",
+        default=200,
+    )
+    grace: float = option(
+        duration(0, 86400),
+        "a missing image is kept this long after it was first listed or returned, as replicas of the cloud may lag",
+        default=300.0,
+    )
+    ignore_fields: tuple[str, ...] = option(
+        rules.names(), "API fields whose changes alone create no new version", default=(), example="updated_at"
+    )
+    allow_http: bool = option(
+        rules.boolean(), "allow credentials to be sent over plain http to other machines", default=False
+    )
+    schedule: str | None = option(
+        rules.schedule(),
+        "when `image-sync schedule` syncs the source: an interval, or a cron expression in UTC",
+        default=None,
+        example="0 6 * * mon-fri",
+    )
+    schedule_jitter: float = option(
+        duration(0, 86400), "random delay of up to this long, so that sources do not all begin at once", default=0.0
+    )
 
     @property
     def filter_query(self) -> str:
@@ -160,93 +139,85 @@ class Source:
         return urlencode(sorted(self.filter))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings_class
 class Settings:
-    """Everything that can be set; times in seconds.
+    """All settings; times in seconds.
 
     Attributes:
         file: the settings file that was read, or None.
-        warnings: sentences for the person who runs the job; no secrets in them.
+        warnings: sentences for whoever runs the job, without secrets.
     """
 
-    database_url: Annotated[
-        Secret | None,
-        OptionSpec(
-            addresses.database_url(),
-            "the database; without it the job starts its own PostgreSQL",
-            example="postgresql://image_sync@db.example.org/inventory",
-        ),
-    ] = None
-    data_folder: Annotated[Path | None, OptionSpec(rules.folder(), "where the job's own PostgreSQL keeps its data")] = (
-        None
+    database_url: Secret | None = option(
+        addresses.database_url(),
+        "the database; without it the job starts its own PostgreSQL",
+        default=None,
+        example="postgresql://image_sync@db.example.org/inventory",
     )
-    checks_disabled: Annotated[
-        tuple[str, ...], OptionSpec(rules.names(), "checks to leave out", example="same-name,no-firmware")
-    ] = ()
-    check_thresholds: Annotated[
-        tuple[tuple[str, str, int], ...],
-        OptionSpec(rules.thresholds(), "numbers of checks that are not the usual ones", example="old.days=365"),
-    ] = ()
-    check_folder: Annotated[
-        Path | None, OptionSpec(rules.folder(), "checks of your own, as .sql files; see checks.md")
-    ] = None
-    end_of_life_file: Annotated[
-        Path | None, OptionSpec(rules.folder(), "CSV file of the days on which systems end, instead of the program's")
-    ] = None
-    log_level: Annotated[str, OptionSpec(choice("debug", "info", "warning", "error"), "least level that is logged")] = (
-        "info"
+    data_folder: Path | None = option(rules.path(), "where the job's own PostgreSQL keeps its data", default=None)
+    checks_disabled: tuple[str, ...] = option(
+        rules.names(), "checks to leave out", default=(), example="same-name,no-firmware"
     )
-    log_format: Annotated[
-        str, OptionSpec(choice("auto", "text", "json"), "lines for people or for programs; auto: text on a terminal")
-    ] = "auto"
-    keep_history: Annotated[
-        float | None,
-        OptionSpec(duration(86400, 86400 * 36500), "how far back `prune` leaves the history as it is", example="2y"),
-    ] = None
-    notice_url: Annotated[
-        Secret | None,
-        OptionSpec(addresses.webhook_url(), "webhook that receives notices; see notices.md"),
-    ] = None
-    notice_secret: Annotated[
-        Secret | None, OptionSpec(rules.signing_secret(), "key that signs what is sent to notice_url")
-    ] = None
-    notice_style: Annotated[
-        str, OptionSpec(choice("json", "slack"), "json: for programs, one notice a request; slack: text for a chat")
-    ] = "json"
-    notice_on: Annotated[
-        tuple[str, ...],
-        OptionSpec(rules.some_of(*NOTICES), "notices that notice_url receives", example="held,exposure,daily"),
-    ] = NOTICES[:-1]
-    notify_after_failures: Annotated[
-        int, OptionSpec(whole(1, 100, "runs"), "notify after this many consecutive failed runs of a source")
-    ] = 3
-    notice_allow_http: Annotated[bool, OptionSpec(rules.truth(), "send notices over plain http to other machines")] = (
-        False
+    check_thresholds: tuple[tuple[str, str, int], ...] = option(
+        rules.thresholds(), "thresholds of checks that differ from the defaults", default=(), example="old.days=365"
     )
-    listen: Annotated[
-        str | None,
-        OptionSpec(
-            addresses.listen(), "where `schedule` serves /healthz, /readyz and /metrics", example="127.0.0.1:9808"
-        ),
-    ] = None
-    metrics_file: Annotated[
-        Path | None,
-        OptionSpec(
-            rules.folder(),
-            "file for node_exporter's textfile collector, replaced after each run",
-            example="/var/lib/node_exporter/image-sync.prom",
-        ),
-    ] = None
-    metrics_push: Annotated[
-        Secret | None,
-        OptionSpec(addresses.gateway(), "Prometheus pushgateway that `run` tells how it went"),
-    ] = None
-    jobs: Annotated[int, OptionSpec(whole(1, 64, "sources"), "sources synced at the same time")] = 4
-    lock_timeout: Annotated[float, OptionSpec(duration(0.01, 3600), "longest wait for a lock in the database")] = 10.0
-    statement_timeout: Annotated[float, OptionSpec(duration(0.1, 86400), "longest time of one statement")] = 300.0
-    connect_timeout: Annotated[float, OptionSpec(duration(1, 600), "longest wait for a connection to the database")] = (
-        10.0
+    check_folder: Path | None = option(
+        rules.path(), "folder with checks of your own, as .sql files; see checks.md", default=None
     )
+    end_of_life_file: Path | None = option(
+        rules.path(),
+        "CSV file with the end-of-life dates of operating systems, instead of the built-in one",
+        default=None,
+    )
+    log_level: str = option(choice("debug", "info", "warning", "error"), "lowest level that is logged", default="info")
+    log_format: str = option(
+        choice("auto", "text", "json"),
+        "text for people, json for programs; auto: text on a terminal, else json",
+        default="auto",
+    )
+    keep_history: float | None = option(
+        duration(86400, 86400 * 36500), "how much history `image-sync prune` keeps", default=None, example="2y"
+    )
+    notice_url: Secret | None = option(
+        addresses.webhook_url(), "webhook that receives notices; see notices.md", default=None
+    )
+    notice_secret: Secret | None = option(
+        rules.signing_secret(), "key that signs what is sent to notice_url", default=None
+    )
+    notice_style: str = option(
+        choice("json", "slack"), "json: for programs, one notice per request; slack: text for a chat", default="json"
+    )
+    notice_on: tuple[str, ...] = option(
+        rules.some_of(*NOTICES),
+        "kinds of notices that are sent to notice_url",
+        default=NOTICES[:-1],
+        example="held,exposure,daily",
+    )
+    notify_after_failures: int = option(
+        whole(1, 100, "runs"), "notify after this many consecutive failed runs of a source", default=3
+    )
+    notice_allow_http: bool = option(
+        rules.boolean(), "allow notices to be sent over plain http to other machines", default=False
+    )
+    listen: str | None = option(
+        addresses.listen(),
+        "where `image-sync schedule` serves /healthz, /readyz and /metrics",
+        default=None,
+        example="127.0.0.1:9808",
+    )
+    metrics_file: Path | None = option(
+        rules.path(),
+        "file for node_exporter's textfile collector, replaced after each run",
+        default=None,
+        example="/var/lib/node_exporter/image-sync.prom",
+    )
+    metrics_push: Secret | None = option(
+        addresses.gateway(), "Prometheus pushgateway that metrics are pushed to after each run", default=None
+    )
+    jobs: int = option(whole(1, 64, "sources"), "sources synced at the same time", default=4)
+    lock_timeout: float = option(duration(0.01, 3600), "longest wait for a lock in the database", default=10.0)
+    statement_timeout: float = option(duration(0.1, 86400), "longest duration of one database statement", default=300.0)
+    connect_timeout: float = option(duration(1, 600), "longest wait for a connection to the database", default=10.0)
     sources: tuple[Source, ...] = ()
     file: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -263,13 +234,12 @@ class Settings:
             raise SettingsError([f"no source is set: give {PREFIX}ENDPOINT and credentials, or [[sources]] in a file"])
         for name in names:
             if name not in known:
-                raise UnknownError(
-                    f"There is no source {name!r}{did_you_mean(name, known)}; it is one of {list(known)}."
-                )
+                hint = did_you_mean(name, known)
+                raise UnknownError(f"there is no source {name!r}{hint}; there are {', '.join(known)}")
         return tuple(dict.fromkeys(known[name] for name in names)) or self.sources
 
     def secrets(self) -> Iterator[str]:
-        """Every secret value, for whoever must mask them."""
+        """Every secret value, so that logs can mask them."""
         if self.database_url is not None:
             yield self.database_url.reveal()
             yield from passwords_in(self.database_url.reveal())
@@ -287,12 +257,12 @@ class Settings:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known word, or ""."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
+    """A hint at the closest known word, or ""."""
+    closest = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {closest[0]}?)" if closest else ""
 
 
-GENERAL: tuple[Option, ...] = options(Settings, per_source=False)
+GENERAL: tuple[Option, ...] = options(Settings)
 OF_CREDENTIALS: tuple[Option, ...] = tuple(option for kind in KINDS for option in options(kind))
 OF_SOURCE: tuple[Option, ...] = options(Source)
 PER_SOURCE: tuple[Option, ...] = OF_SOURCE + OF_CREDENTIALS

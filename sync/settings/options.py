@@ -1,55 +1,63 @@
-"""What is said of each option, beside its type and default, where it stands in ``model``."""
+"""Options: how ``model`` defines them, and what is known of each."""
 
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, get_args
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, TypeVar, dataclass_transform
 
 from sync.settings.rules import Rule
 
 PREFIX = "IMAGE_SYNC_"
-
-
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
-    """What is said of an option beside its type and default.
-
-    Attributes:
-        rule: what it takes.
-        meaning: what it does, in one line.
-        env: its name in the environment, where that is not ``IMAGE_SYNC_`` and its key.
-        vendor: its name in the vendor's own tools, taken where no credentials are given otherwise.
-        example: a right value, for the page and for messages.
-    """
-
-    rule: Rule[Any]
-    meaning: str
-    env: str = ""
-    vendor: str = ""
-    example: str = ""
+_METADATA = "option"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option, derived from its line below."""
+    """One option.
 
-    key: str
+    Attributes:
+        rule: what it takes.
+        meaning: what it does, in one line.
+        env: its name in the environment.
+        vendor: its name in the vendor's own tools, used where a source has no other credentials.
+        example: a valid value, for the page and for messages.
+        key: its name in TOML, and of the field.
+        default: its value where it is not set.
+        required: whether it has no default.
+    """
+
+    rule: Rule[Any]
+    meaning: str
     env: str
-    about: OptionSpec
-    default: object
-    required: bool
-    per_source: bool
+    vendor: str
+    example: str
+    key: str = ""
+    default: object = None
+    required: bool = False
 
 
-def options(cls: type, *, per_source: bool = True) -> tuple[Option, ...]:
-    """The options of one of the classes of ``model``, in their order."""
-    marked = ((field, get_args(field.type)[1]) for field in fields(cls) if hasattr(field.type, "__metadata__"))
+def option(
+    rule: Rule[Any], meaning: str, *, default: Any = MISSING, env: str = "", vendor: str = "", example: str = ""
+) -> Any:
+    """A field of a settings class, with its ``Option``; see there. Its name in the environment follows from its key."""
+    return field(default=default, metadata={_METADATA: Option(rule, meaning, env, vendor, example)})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
+def settings_class(cls: type[T]) -> type[T]:
+    """Make a class of options a frozen dataclass."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def options(cls: type) -> tuple[Option, ...]:
+    """The options of a settings class, in their order."""
     return tuple(
-        Option(
-            key=field.name,
-            env=about.env or PREFIX + field.name.upper(),
-            about=about,
-            default=None if field.default is MISSING else field.default,
-            required=field.default is MISSING,
-            per_source=per_source,
+        replace(
+            each.metadata[_METADATA],
+            key=each.name,
+            env=each.metadata[_METADATA].env or PREFIX + each.name.upper(),
+            default=None if each.default is MISSING else each.default,
+            required=each.default is MISSING,
         )
-        for field, about in marked
+        for each in fields(cls)
+        if _METADATA in each.metadata
     )

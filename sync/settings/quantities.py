@@ -9,27 +9,28 @@ _TOO_LARGE = 10**18
 
 
 def seconds(value: object) -> float | None:
-    """A duration in seconds, from a number of them or from text; None where it is neither."""
+    """A duration in seconds, from their number or from text; None if it is neither."""
     return measured(value, DURATIONS)
 
 
 def measured(value: object, units: Mapping[str, float]) -> float | None:
-    """A number in the base unit, from a number or from text with one of ``units``; None where it is neither."""
+    """A number in the base unit, from a number or from text with one of ``units``; None if it is neither."""
     if isinstance(value, str):
         match = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)", value.strip())
         return float(match[1]) * units[match[2]] if match and match[2] in units else None
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
-    return float(value) if fits and isinstance(value, int | float) else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+        return float(value)
+    return None
 
 
 def durations_between(low: float, high: float) -> str:
-    """The durations from ``low`` to ``high`` seconds, in words, for messages."""
+    """The range from ``low`` to ``high`` seconds in words, for messages."""
     bounds = f"from {show_duration(low)} to {show_duration(high)}"
     return f'a time {bounds}: seconds, or text with a unit such as "90s", "15m" or "24h"'
 
 
 def show_duration(seconds: float) -> str:
-    """The text of a duration, in the largest unit of which it is a whole number."""
+    """A duration as text, in the largest unit of which it is a whole number."""
     for unit, size in sorted(DURATIONS.items(), key=lambda item: -item[1]):
         number = round(seconds / size, 9)
         if unit and number and number == int(number):

@@ -1,4 +1,4 @@
-"""What each kind of setting takes, and how its text or TOML value is read."""
+"""Rules: what each kind of setting takes, and how its text or TOML value is read."""
 
 import re
 from base64 import b64decode
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from sync.settings.quantities import SIZES, durations_between, measured, seconds
 from sync.settings.secret import Secret
 
-TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 KEY_PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 _CRON_FIELDS = 5
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class WrongValueError(ValueError):
-    """A value that its rule does not take; each argument is one reason, and none holds a secret."""
+    """A value that its rule does not take; each argument is a reason, without secrets."""
 
     args: tuple[str, ...]
 
@@ -31,12 +31,12 @@ class Rule(Generic[T]):
     """One kind of setting.
 
     Attributes:
-        expects: what would be right, in words.
-        parse: the value as the program holds it, or None where it is not taken; may raise WrongValueError.
+        expects: what it takes, in words.
+        parse: the value as the program holds it, or None if it is not valid; may raise WrongValueError.
         unit: unit of the value as the program holds it, or "".
         secret: whether the value must never be shown.
-        quoted: whether a message may quote what was given.
-        blank: whether an empty text is a value.
+        quoted: whether a message may quote the raw value.
+        blank: whether an empty text is valid.
     """
 
     expects: str
@@ -50,18 +50,17 @@ class Rule(Generic[T]):
         """The value as the program holds it.
 
         Raises:
-            WrongValueError: the value is not what the rule takes.
+            WrongValueError: the value is not valid.
         """
         result = self.parse(value)
         if result is None:
-            raise WrongValueError(f"takes {self.expects}{self._but_not(value)}")
+            shown = repr(value)
+            quote = shown if len(shown) <= _QUOTED else f"{shown[:_QUOTED]}…"
+            hidden = self.secret or not self.quoted
+            raise WrongValueError(
+                f"takes {self.expects}" + (" (your value is not shown)" if hidden else f", not {quote}")
+            )
         return result
-
-    def _but_not(self, value: object) -> str:
-        if self.secret or not self.quoted:
-            return " (what was given is not shown)"
-        shown = repr(value)
-        return f", not {shown}" if len(shown) <= _QUOTED else f", not {shown[:_QUOTED]}…"
 
 
 def whole(low: int, high: int, unit: str) -> Rule[int]:
@@ -70,14 +69,13 @@ def whole(low: int, high: int, unit: str) -> Rule[int]:
     def parse(value: object) -> int | None:
         if isinstance(value, str) and re.fullmatch(r"[0-9][0-9_]{0,17}", value.strip()):
             value = int(value.strip().replace("_", ""))
-        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        return value if fits and isinstance(value, int) else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None
 
     return Rule(expects=f"a whole number from {low} to {high}", parse=parse, unit=unit)
 
 
 def percent() -> Rule[float]:
-    """A share of a hundred."""
+    """A percentage."""
 
     def parse(value: object) -> float | None:
         number = measured(value, {"": 1.0, "%": 1.0})
@@ -87,7 +85,7 @@ def percent() -> Rule[float]:
 
 
 def duration(low: float, high: float) -> Rule[float]:
-    """A length of time in seconds; text may carry a unit."""
+    """A duration in seconds; text may have a unit."""
 
     def parse(value: object) -> float | None:
         number = seconds(value)
@@ -96,11 +94,11 @@ def duration(low: float, high: float) -> Rule[float]:
     return Rule(expects=durations_between(low, high), parse=parse, unit="s")
 
 
-INTERVAL = duration(1, 366 * 86_400)  # of a schedule
+INTERVAL = duration(1, 366 * 86_400)  # of schedules
 
 
 def size(low: int, high: int) -> Rule[int]:
-    """A number of bytes; text may carry a unit."""
+    """A number of bytes; text may have a unit."""
 
     def parse(value: object) -> int | None:
         number = measured(value, SIZES)
@@ -110,12 +108,12 @@ def size(low: int, high: int) -> Rule[int]:
     return Rule(expects=expects, parse=parse, unit="bytes")
 
 
-def truth() -> Rule[bool]:
-    """Yes or no."""
+def boolean() -> Rule[bool]:
+    """True or false."""
 
     def parse(value: object) -> bool | None:
         if isinstance(value, str):
-            return TRUTHS.get(value.strip().lower())
+            return _BOOLEANS.get(value.strip().lower())
         return value if isinstance(value, bool) else None
 
     return Rule(expects="true or false", parse=parse)
@@ -137,7 +135,9 @@ def name() -> Rule[str]:
     def parse(value: object) -> str | None:
         return value if isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", value) else None
 
-    return Rule(expects="1 to 63 characters of a-z, 0-9, '.', '_' and '-', the first a letter or digit", parse=parse)
+    return Rule(
+        expects="1 to 63 characters of a-z, 0-9, '.', '_' and '-', starting with a letter or digit", parse=parse
+    )
 
 
 def line() -> Rule[str]:
@@ -149,18 +149,19 @@ def line() -> Rule[str]:
     return Rule(expects="one line of text without spaces around it", parse=parse)
 
 
-def folder() -> Rule[Path]:
+def path() -> Rule[Path]:
     """A path; a relative one starts at the folder of the settings file, or at the current directory."""
 
     def parse(value: object) -> Path | None:
-        fits = isinstance(value, str) and value.isprintable() and not value.startswith("~")
-        return Path(value) if fits and isinstance(value, str) else None
+        if isinstance(value, str) and value.isprintable() and not value.startswith("~"):
+            return Path(value)
+        return None
 
     return Rule(expects="a path without ~", parse=parse)
 
 
 def header_secret() -> Rule[Secret]:
-    """A secret that travels in a header."""
+    """A secret that is sent in a header."""
     return Rule(expects="one word of visible ASCII characters", parse=_secret(r"[!-~]+"), secret=True)
 
 
@@ -181,8 +182,8 @@ def names() -> Rule[tuple[str, ...]]:
     return Rule(expects="names with commas between them (in TOML also an array)", parse=parse, blank=True)
 
 
-def turns() -> Rule[str]:
-    """When something is due: an interval, or a cron expression; what that means is the scheduler's to say."""
+def schedule() -> Rule[str]:
+    """When something is due: an interval, or a cron expression, which the scheduler checks further."""
 
     def parse(value: object) -> str | None:
         text = " ".join(value.split()) if isinstance(value, str) else ""
@@ -198,44 +199,45 @@ def turns() -> Rule[str]:
 
 
 def signing_secret() -> Rule[Secret]:
-    """The key of an HMAC, as Standard Webhooks writes it."""
+    """The key of an HMAC, as in Standard Webhooks."""
 
     def parse(value: object) -> Secret | None:
+        if not isinstance(value, str) or not value.startswith(KEY_PREFIX):
+            return None
         try:
-            key = b64decode(value.removeprefix(KEY_PREFIX), validate=True) if isinstance(value, str) else b""
+            key = b64decode(value.removeprefix(KEY_PREFIX), validate=True)
         except ValueError:
             return None
-        fits = isinstance(value, str) and value.startswith(KEY_PREFIX) and len(key) in _KEY_BYTES
-        return Secret(value) if fits and isinstance(value, str) else None
+        return Secret(value) if len(key) in _KEY_BYTES else None
 
     expects = (
-        f"{KEY_PREFIX} and 24 to 64 random bytes in base64, as `echo {KEY_PREFIX}$(openssl rand -base64 32)` makes it"
+        f"{KEY_PREFIX} and 24 to 64 random bytes in base64, as made by `echo {KEY_PREFIX}$(openssl rand -base64 32)`"
     )
     return Rule(expects=expects, parse=parse, secret=True)
 
 
 def some_of(*words: str) -> Rule[tuple[str, ...]]:
     """Some of a few words, or none: a TOML array, or text with commas."""
-    named = names()
+    several = names()
 
     def parse(value: object) -> tuple[str, ...] | None:
-        chosen = named.parse(value)
+        chosen = several.parse(value)
         return chosen if chosen is not None and set(chosen) <= set(words) else None
 
     return Rule(expects=f"some of {', '.join(words)}, with commas between them", parse=parse, blank=True)
 
 
 def thresholds() -> Rule[tuple[tuple[str, str, int], ...]]:
-    """Numbers of checks: text with commas, or a TOML array; held as (check, threshold, number)."""
+    """Thresholds of checks: a TOML array, or text with commas; held as (check, threshold, number)."""
 
     def parse(value: object) -> tuple[tuple[str, str, int], ...] | None:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list):
             return None
-        found = [re.fullmatch(r"\s*([\w-]+)\.(\w+)\s*=\s*(\d{1,9})\s*", str(part)) for part in parts if part]
-        return tuple((one[1], one[2], int(one[3])) for one in found if one) if all(found) else None
+        matches = [re.fullmatch(r"\s*([\w-]+)\.(\w+)\s*=\s*(\d{1,9})\s*", str(part)) for part in parts if part]
+        return tuple((match[1], match[2], int(match[3])) for match in matches if match) if all(matches) else None
 
-    return Rule(expects='numbers of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
+    return Rule(expects='thresholds of checks, such as "old.days=365, flapping.returns=3"', parse=parse, blank=True)
 
 
 def query() -> Rule[tuple[tuple[str, str], ...]]:
@@ -248,10 +250,9 @@ def _query(value: object) -> tuple[tuple[str, str], ...] | None:
     pairs = _table_pairs(value) if isinstance(value, Mapping) else _text_pairs(value)
     if pairs is None or not all(text.isprintable() for pair in pairs for text in pair):
         return None
-    found = [name for name, _ in pairs]
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
-        raise WrongValueError(*(f"names {name!r} more than once; keep one" for name in twice))
+    keys = [key for key, _ in pairs]
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise WrongValueError(*(f"names {key!r} more than once; keep one" for key in repeated))
     return tuple(sorted(pairs))
 
 

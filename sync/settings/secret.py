@@ -7,7 +7,7 @@ MASK = "***"
 
 
 class Secret:
-    """Text that only ``reveal`` gives out; printing, formatting, JSON and pickle never do."""
+    """Text that only ``reveal`` returns; printing, formatting, JSON and pickle never show it."""
 
     __slots__ = ("__value",)
 
@@ -15,7 +15,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """The value itself; hand it straight to where it is needed."""
+        """The value itself; pass it straight to where it is needed."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Secret:
         return self
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("A secret is not stored; hand over where it can be read instead.")
+        raise TypeError("a secret can't be stored; store where it can be read instead")
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self.__getstate__()

@@ -128,7 +128,7 @@ def test_notices_of_a_run_can_be_sent_again(job: Job, cloud: Simulator, receiver
     assert len({notice["id"] for notice in receiver.notices}) == 1
     assert len(receiver.asked) == 2
     assert shown.row == receiver.notices[0]
-    assert "nothing to tell" in nothing.err
+    assert "run 1 has no notices" in nothing.err
     assert (again.out, nothing.out) == ("", "")
 
 
@@ -252,7 +252,7 @@ def test_notice_settings() -> None:
     assert read(URL="http://127.0.0.1:9/x", ON="daily, held") == (("daily", "held"), ())
     assert read(URL="http://[::1]:9/x", ON="") == ((), ())
     assert "plain http" in read(URL=plain, ALLOW_HTTP="true")[1][0]
-    assert "notice_secret, notice_style without effect" in read(SECRET=SECRET, STYLE="json")[1][0]
+    assert "notice_secret, notice_style have no effect" in read(SECRET=SECRET, STYLE="json")[1][0]
 
 
 def test_all_parts_of_an_address_are_secret() -> None:

@@ -190,8 +190,8 @@ def test_sighup_reloads_the_settings(tmp_path: Path, target: Target, cloud: Simu
 
     assert ask(target.url, "SELECT max(run) FROM inventory.runs WHERE source = 'one'") <= last
     events = [json.loads(line)["event"] for line in errors[0].splitlines()]
-    assert (events.count("settings not taken"), events.count("settings taken")) == (1, 1)
-    assert "jobs: changed, and taken by a new process only" in errors[0]
+    assert (events.count("settings not reloaded"), events.count("settings reloaded")) == (1, 1)
+    assert "jobs: changed, but in force only after a restart" in errors[0]
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def test_looking_up_a_digest(edge: Edge, tmp_path: Path) -> None:
 
     known, unknown, invalid = (verify("verify", "--digest", text) for text in (digest.upper(), "0" * 64, "abc"))
 
-    assert (known.code, "run 2 bears this digest" in known.err) == (0, True)
-    assert (unknown.code, "no run bears" in unknown.err) == (1, True)
+    assert (known.code, "run 2 has this digest" in known.err) == (0, True)
+    assert (unknown.code, "no run has this digest" in unknown.err) == (1, True)
     assert (invalid.code, "64 hexadecimal digits" in invalid.err) == (2, True)
 
 
@@ -149,7 +149,7 @@ def test_a_digest_on_a_failed_run_is_not_accepted(edge: Edge, tmp_path: Path) ->
 
     done = Job(tmp_path, edge.url)("verify", "--digest", kept, "--format", "json")
 
-    assert (done.code, "no run bears" in done.err) == (1, True)
+    assert (done.code, "no run has this digest" in done.err) == (1, True)
     assert [row["rule"] for row in done.rows] == ["I13: a digest of a run that did not commit"]
 
 

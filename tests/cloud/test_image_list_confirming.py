@@ -14,7 +14,8 @@ from cloud_tools import Inventory, Reader, before_answer, filter_ignored, gap, o
 from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
 
-from sync.domain.run import Confirmation, Outcome
+from sync.domain.outcome import Outcome
+from sync.domain.run import Confirmation
 from sync.domain.status import Status
 from sync.simulator import Simulator, World
 from sync.store.connection import Target

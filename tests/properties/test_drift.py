@@ -21,7 +21,7 @@ from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.cloud.session import open_session
 from sync.domain.answer import Answer
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
 from sync.store.connection import Target

@@ -189,7 +189,7 @@ def test_value_and_file_together(here: Path) -> None:
     both = message(ENDPOINT | {"IMAGE_SYNC_TOKEN": CANARY, "IMAGE_SYNC_TOKEN_FILE": "token"})
     over = read({"IMAGE_SYNC_TOKEN": "nearer"}, file).sources[0].credentials
 
-    assert "stands beside IMAGE_SYNC_TOKEN_FILE; keep one of them" in both
+    assert "is set together with IMAGE_SYNC_TOKEN_FILE; keep one of them" in both
     assert CANARY not in both
     assert over == Token(token=Secret("nearer"))
 

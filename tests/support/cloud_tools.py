@@ -21,7 +21,8 @@ from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.domain.answer import Answer
-from sync.domain.run import Confirmation, Outcome, Reading, RequestStats
+from sync.domain.outcome import Outcome
+from sync.domain.run import Confirmation, Reading, RequestStats
 from sync.errors import ImageSyncError
 from sync.settings import Source, Token
 from sync.settings.secret import Secret

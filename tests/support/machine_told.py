@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from machine_clouds import State, Watch
 from machine_tables import Row, Tables
 
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from invariants import Past, check, truth
 from servers import Server
 
 from sync import runner, wiring
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import World
 from sync.store.connection import Target

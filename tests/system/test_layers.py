@@ -79,9 +79,7 @@ def test_every_command_is_documented(name: str) -> None:
         options = [
             parameter for parameter in member.params if isinstance(parameter, click.Option) and not parameter.hidden
         ]
-        assert [option.name for option in options if not option.help] == [
-            option.name for option in options if option.name == "style"
-        ]
+        assert [option.name for option in options if not option.help] == []
 
 
 def test_every_subcommand_of_db_is_documented() -> None:

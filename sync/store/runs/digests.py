@@ -18,7 +18,8 @@ import psycopg
 
 from sync.domain.fields import COLUMNS
 from sync.domain.image import Reader
-from sync.domain.run import Outcome, Run
+from sync.domain.outcome import Outcome
+from sync.domain.run import Run
 from sync.store.runs.counted import agree
 
 Connection = psycopg.Connection[Any]

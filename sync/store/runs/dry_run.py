@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Self
 
 from sync.domain.guard import Plan
-from sync.domain.run import Missing, Outcome, RequestStats, Run, Source, Staged
+from sync.domain.outcome import Outcome
+from sync.domain.run import Missing, RequestStats, Run, Source, Staged
 from sync.store.connection import Connection
 from sync.store.runs import records
 from sync.store.runs.database import Database

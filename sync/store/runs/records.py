@@ -10,7 +10,8 @@ from typing import Any
 
 from sync import __version__, logs
 from sync.domain.guard import Plan
-from sync.domain.run import JSON_FIELDS, Listing, Missing, Outcome, PageEvidence, RequestStats, Run, Source
+from sync.domain.outcome import JSON_FIELDS, Outcome
+from sync.domain.run import Listing, Missing, PageEvidence, RequestStats, Run, Source
 from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
 from sync.store.connection import Connection, Target, transaction

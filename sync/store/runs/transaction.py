@@ -16,7 +16,8 @@ from sync.domain.comparison import Spool
 from sync.domain.fields import COLUMNS, FIELDS
 from sync.domain.guard import Candidates, Plan, withhold
 from sync.domain.image import Unreadable, raw_digest, to_json
-from sync.domain.run import Listing, Missing, Outcome, RequestStats, Run, Staged
+from sync.domain.outcome import Outcome
+from sync.domain.run import Listing, Missing, RequestStats, Run, Staged
 from sync.errors import StoreError, SupersededError
 from sync.store.connection import Connection
 from sync.store.errors import translate_errors

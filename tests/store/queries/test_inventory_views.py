@@ -14,7 +14,7 @@ from servers import Server
 from store_tools import Edge
 
 from sync.domain.fields import COLUMNS
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 from sync.store.schema import migrate
 from sync.store.schema.tables import SCHEMA
 

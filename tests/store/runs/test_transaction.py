@@ -10,7 +10,7 @@ from proxy import FENCE, Lose, Passing, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.run import Outcome
+from sync.domain.outcome import Outcome
 from sync.domain.status import Status
 from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, SupersededError
 from sync.store.connection import Target

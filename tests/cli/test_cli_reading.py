@@ -130,7 +130,7 @@ def test_as_of_in_parquet(past: Past) -> None:
     ]
     assert {row["id"]: row["extra"] for row in table.to_pylist()}["nasty"] == '{"new_field": {"a": [1, null]}}'
     code, shown = past.job.on_terminal("as-of", "now", "--format", "parquet")
-    assert (code, "Parquet is for files" in shown) == (2, True)
+    assert (code, "Parquet is binary" in shown) == (2, True)
 
 
 def test_diff_from_the_only_run_is_all_that_it_found(tmp_path: Path, server: Server) -> None:

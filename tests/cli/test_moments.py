@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from sync.cli.options import moment
+from sync.cli.moments import moment
 from sync.errors import UnknownError
 from sync.settings.quantities import DURATIONS, durations_between, seconds, show_duration
 from sync.store.queries.inventory import Inventory
