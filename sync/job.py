@@ -36,7 +36,7 @@ class Cloud(Protocol):
         """Ask for each image by its id, and hand over each answer that has the image."""
 
 
-class Tables(Protocol):
+class Transaction(Protocol):
     """The writing transaction of a run: it takes effect as a whole, or not at all."""
 
     def stage(self, spool: Spool, listing: Listing) -> Staged:
@@ -64,7 +64,7 @@ class Store(Protocol):
     def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[tuple[str, datetime | None]]:
         """The ids of the live images with these digests, each with the end of its grace, or None if that is over."""
 
-    def writing(self, run: Run) -> AbstractContextManager[Tables]:
+    def transaction(self, run: Run) -> AbstractContextManager[Transaction]:
         """The transaction, fenced: it fails if another run of the source committed since this one began."""
 
     def fail(self, run: Run, error: BaseException, stats: RequestStats) -> None:
@@ -81,11 +81,11 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
     try:
         listing = read_listing(run, cloud, store, spool)
         missing = find_missing(run, listing, cloud, store)
-        with store.writing(run) as tables:
-            staged = tables.stage(spool, listing)
-            plan = tables.plan(staged, missing)
-            tables.write(staged, plan)
-            return tables.finish(staged, plan, missing, cloud.stats)
+        with store.transaction(run) as transaction:
+            staged = transaction.stage(spool, listing)
+            plan = transaction.plan(staged, missing)
+            transaction.write(staged, plan)
+            return transaction.finish(staged, plan, missing, cloud.stats)
     except BaseException as error:
         store.fail(run, error, cloud.stats)
         if isinstance(error, ImageSyncError):

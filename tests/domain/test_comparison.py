@@ -14,7 +14,7 @@ from builders import answer, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.comparison import Comparison
+from sync.domain.comparison import BLOCK, Comparison
 from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
 from sync.domain.run import Source
 from sync.domain.stored_digests import StoredDigests
@@ -294,3 +294,15 @@ def _name(record: Record) -> str:
 
 def _unreadable_ids(comparison: Comparison) -> set[str | None]:
     return {record.id for record in comparison.unreadable.values()}
+
+
+@pytest.mark.parametrize("size", [1, BLOCK, BLOCK + 1])
+def test_a_block_of_stored_images_does_not_hide_a_changed_one(size: int) -> None:
+    """An image that came changed and comes again as stored is contradicted, however many stored images surround it."""
+    stored = [image(f"id-{number}", name="old") for number in range(size)]
+    changed = image("id-0", name="new")
+
+    comparison = compared([[changed], stored], *stored)
+
+    assert comparison.contradicted == comparison.as_stored == {"id-0"}
+    assert (comparison.counts.unchanged, comparison.counts.duplicates) == (size - 1, 1)

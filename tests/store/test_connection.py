@@ -253,7 +253,7 @@ def test_a_run_starts_without_waiting_for_others(edge: Edge) -> None:
         gone = dead.start(parts.source, "command")
         run = writer.start(parts.source, "command")
         edge.do("UPDATE inventory.runs SET deadline_at = now() - interval '1 day' WHERE run = %s", gone.number)
-        with suppress(StopIteration), writer.writing(run):
+        with suppress(StopIteration), writer.transaction(run):
             writer.connection.execute("SELECT FROM inventory.runs WHERE run = %s FOR UPDATE", [gone.number])
             with within(1):
                 started = store.start(other.source, "command")
@@ -307,7 +307,7 @@ def test_a_stalled_writer_does_not_block_others(edge: Edge) -> None:
 
 
 def _stand_still(writer: Database, run: Run, meanwhile: Callable[[], None]) -> None:
-    with writer.writing(run), translate_errors("going on"):
+    with writer.transaction(run), translate_errors("going on"):
         meanwhile()
         writer.connection.execute("SELECT")
 

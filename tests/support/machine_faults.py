@@ -151,10 +151,10 @@ class Overtaken(Database):
         return super().live_images(run, raw_digests)
 
     @contextmanager
-    def writing(self, run: Run) -> Iterator[RunTransaction]:
+    def transaction(self, run: Run) -> Iterator[RunTransaction]:
         """The writing transaction, after the something if this is its step."""
         self._happen("writing")
-        with super().writing(run) as tables:
+        with super().transaction(run) as tables:
             yield tables
 
     def _happen(self, step: str) -> None:

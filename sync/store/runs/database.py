@@ -131,7 +131,7 @@ class Database:
             yield from ((image, grace_until) for image, live, grace_until in rows if live)
 
     @contextmanager
-    def writing(self, run: Run) -> Iterator[RunTransaction]:
+    def transaction(self, run: Run) -> Iterator[RunTransaction]:
         """The writing transaction, fenced.
 
         Raises:

@@ -28,7 +28,7 @@ class DryRun(Database):
             return records.start_dry(self.connection, self.target, source)
 
     @contextmanager
-    def writing(self, run: Run) -> Iterator[RunTransaction]:
+    def transaction(self, run: Run) -> Iterator[RunTransaction]:
         """The transaction of a plan, rolled back at its end."""
         with self._interruptible(), self._transaction("planning"):
             yield _DryRunTransaction.begin(self.connection, run)

@@ -352,7 +352,7 @@ def test_a_run_can_be_cancelled(edge: Edge) -> None:
         run = store.start(parts.source, "command")
         canceller = threading.Timer(0.3, store.cancel)
         canceller.start()
-        with pytest.raises(InterruptedRunError), store.writing(run), translate_errors("waiting"):
+        with pytest.raises(InterruptedRunError), store.transaction(run), translate_errors("waiting"):
             store.connection.execute("SELECT count(*) FROM inventory.image_versions")
         canceller.join()
 

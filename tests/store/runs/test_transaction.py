@@ -227,12 +227,12 @@ def test_an_overtaken_run_writes_nothing(edge: Edge) -> None:
     with edge.parts() as (slow, slow_parts), edge.parts() as (fast, fast_parts):
         late = slow.start(slow_parts.source, "command")
         early = fast.start(fast_parts.source, "command")
-        with fast.writing(early) as tables:
+        with fast.transaction(early) as tables:
             assert tables is not None
             fast.connection.execute(_DONE, [early.number])
         before = edge.inventory.dump()
 
-        with pytest.raises(SupersededError, match="wrote nothing") as caught, slow.writing(late):
+        with pytest.raises(SupersededError, match="wrote nothing") as caught, slow.transaction(late):
             pytest.fail("the fence let both pass")
         slow.fail(late, caught.value, slow_parts.cloud.stats)
 
@@ -277,11 +277,11 @@ def test_a_run_that_waits_for_the_fence_is_overtaken(edge: Edge) -> None:
     with edge.parts() as (first, parts), edge.parts() as (second, other):
         one, two = first.start(parts.source, "command"), second.start(other.source, "command")
         second.target = Target(edge.url, lock_timeout=0.2)
-        with first.writing(one):
+        with first.transaction(one):
             first.connection.execute(_DONE, [one.number])
-            with pytest.raises(SupersededError, match="is writing"), second.writing(two):
+            with pytest.raises(SupersededError, match="is writing"), second.transaction(two):
                 pytest.fail("two transactions of one source at once")
-        with pytest.raises(SupersededError, match="committed meanwhile"), second.writing(two):
+        with pytest.raises(SupersededError, match="committed meanwhile"), second.transaction(two):
             pytest.fail("the fence let both pass")
         second.fail(two, SupersededError(), other.cloud.stats)
     edge.check()
@@ -320,7 +320,7 @@ def test_an_abandoned_run_can_still_record_its_end(edge: Edge) -> None:
         slow = store.start(parts.source, "command")
         edge.run()
         assert edge.rows("SELECT status FROM inventory.runs WHERE run = %s", slow.number) == [("abandoned",)]
-        with pytest.raises(SupersededError) as caught, store.writing(slow):
+        with pytest.raises(SupersededError) as caught, store.transaction(slow):
             pytest.fail("the fence let it pass")
         store.fail(slow, caught.value, parts.cloud.stats)
 
