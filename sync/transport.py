@@ -1,8 +1,8 @@
-"""One request over HTTP and its answer, within caps on bytes and time: the only module that opens connections for it.
+"""One request over HTTP and its answer, bounded in bytes and time: the only module that opens HTTP connections.
 
-No redirect is followed, since credentials and bodies would go along. No compressed answer is asked for or taken, since
-300 kB of it can become 300 MB. The library's time-outs are for each read, so that a server that drips could keep us
-for ever: a timer ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
+No redirect is followed, since credentials and bodies would go along. No compressed answer is requested or accepted,
+since 300 kB of it can become 300 MB. The library's time-outs apply to each read, so a server that drips could hold a
+run forever: a timer ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
 address, a header or a body in it, and without the library's error behind it, which holds the request and its secrets.
 """
 
@@ -28,22 +28,22 @@ from sync.errors import Fault, TransportError
 from sync.logs import mask
 
 OnHead = Callable[[int, Mapping[str, str]], None]
-_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where the environment says that certificates are
-_ERROR_BYTES = 64 * 1024  # of an error's body, more says nothing more
-_MOST_SHOWN = 300  # characters of the system's words
-# How the HTTP library begins its words about an answer that was cut short. They sort errors and are never shown: what
-# follows quotes the answer, and with that perhaps a token. What begins in any other way is an answer that is no HTTP.
+_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables that name trusted certificates
+_ERROR_BYTES = 64 * 1024  # of an error's body; the rest adds nothing
+_MOST_SHOWN = 300  # characters of the system's text
+# Beginnings of the HTTP library's messages about an answer that was cut short. They classify errors and are never
+# shown: the rest quotes the answer, which may hold a token. Any other message is about an answer that is not HTTP.
 _CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
 _CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer, good or not; its headers and body may hold a secret, so neither is shown.
+    """One answer, good or not; its repr shows neither headers nor body, which may hold a secret.
 
     Attributes:
         status: the HTTP status.
-        headers: by name, in any case.
+        headers: by name, in upper or lower case.
         content: the body, or as much of an error's as is read.
         milliseconds: from the request to the end of the body.
     """
@@ -55,13 +55,13 @@ class Response:
 
 
 def trust() -> ssl.SSLContext:
-    """The certificates that are trusted: the public authorities', or those that the environment names."""
+    """A context that trusts the public authorities, or those that the environment names."""
     return _trust(*map(os.environ.get, _FILES))
 
 
 @cache
 def _trust(*_files: str | None) -> ssl.SSLContext:
-    """Loading them takes 20 ms and more, so once for all connections."""
+    """Load the certificates once for all connections: it takes 20 ms and more."""
     return httpx.create_ssl_context()
 
 
@@ -72,14 +72,14 @@ def host_and_path(url: str) -> tuple[str, str]:
 
 
 class HttpTransport:
-    """Carries requests to one server for a limited time; may be used by several threads.
+    """Carries requests to one server for a limited time; safe to use from several threads.
 
     Args:
         url: any address of the server.
-        seconds: how long it may be used, from its ``with`` on; what is still on its way then is cut off.
+        seconds: how long it may be used, from its ``with`` on; then open exchanges are cut off.
 
     Raises:
-        TransportError: what the environment says of proxies or certificates cannot be used.
+        TransportError: proxies or certificates named in the environment cannot be used.
     """
 
     def __init__(self, url: str, seconds: float) -> None:
@@ -91,11 +91,11 @@ class HttpTransport:
         try:
             self._http = _client(secure=url.startswith("https:"))
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            said = f"a proxy or certificates of the environment cannot be used ({type(error).__name__})"
-            problem = TransportError(f"{said}; check HTTPS_PROXY and SSL_CERT_FILE", fault=Fault.ENVIRONMENT)
+            reason = f"a proxy or certificates of the environment cannot be used ({type(error).__name__})"
+            problem = TransportError(f"{reason}; check HTTPS_PROXY and SSL_CERT_FILE", fault=Fault.ENVIRONMENT)
         else:
             return
-        raise problem  # out here it has no context, and with that no login of a proxy
+        raise problem  # raised here, it has no context that could show a proxy's login
 
     def __enter__(self) -> Self:
         self._timer.start()
@@ -103,8 +103,8 @@ class HttpTransport:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-        self._cut_off()  # a thread that still reads, for a run that gave up, ends now
-        with suppress(Exception):  # a connection that is torn away from its reader may say so in any way
+        self._cut_off()  # ends a thread that still reads for a run that gave up
+        with suppress(Exception):  # a connection cut off from its reader may raise anything
             self._http.close()
 
     def send(
@@ -123,11 +123,11 @@ class HttpTransport:
         Args:
             method: such as ``GET``.
             url: the whole URL, with its query.
-            headers: beside those that every request has.
+            headers: in addition to those of every request.
             content: the body, if any.
-            timeout: seconds for connecting, and for each read; as long as the transport may be used if not given.
+            timeout: seconds for connecting, and for each read; by default the time of the whole transport.
             max_bytes: the largest body of a good answer that is read; with 0, no body is read.
-            on_head: gets status and headers as soon as they came, even if no whole body follows.
+            on_head: called with status and headers as soon as they have come, even if the body does not.
 
         Raises:
             TransportError: no whole answer came.
@@ -143,7 +143,7 @@ class HttpTransport:
                 on_head(response.status_code, response.headers)
                 body = _read(response, max_bytes)
                 if self._over.is_set() and body:
-                    raise over  # where no length was announced, a connection that was cut off looks like the end
+                    raise over  # without a length, a connection that was cut off looks like the end
         except TransportError as error:
             problem = error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the last: no host, or no header
@@ -152,10 +152,10 @@ class HttpTransport:
                 problem = over
         else:
             return Response(response.status_code, response.headers, body, round((time.monotonic() - start) * 1000))
-        raise problem  # out here it has no context
+        raise problem  # raised here, it has no context
 
     def _note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Keep each connection as it is made; one that is made too late is cut off at once."""
+        """Remember each new connection; one that is made too late is cut off at once."""
         if event.endswith(_CONNECTED):
             with self._lock:
                 self._streams.add(info["return_value"])
@@ -165,8 +165,8 @@ class HttpTransport:
     def _cut_off(self) -> None:
         """End all connections, from a thread that reads none of them.
 
-        They are shut down and not closed: a reader of a closed one may meet another connection under its number. The
-        method is the plain socket's: that of TLS forgets its keys first, and what is sent then would go in the clear.
+        They are shut down, not closed: a reader of a closed one may meet another connection under its number. The
+        plain socket's method is used: that of TLS drops its keys first, and later data would be sent unencrypted.
         """
         self._over.set()
         with self._lock:
@@ -203,19 +203,19 @@ def translate(error: Exception, seconds: float) -> TransportError:
         return TransportError(_system_reason(error, seconds), fault=Fault.UNREACHABLE, name=name, words=words)
     if isinstance(error, httpx.ProxyError):
         status = re.match(r"\d{3}(?= )", str(error))  # what follows is the proxy's
-        said = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
-        return TransportError(said, fault=Fault.PROXY, name=name)
+        reason = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
+        return TransportError(reason, fault=Fault.PROXY, name=name)
     if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_CUT_SHORT):
         return TransportError("the connection ended before the answer was whole", fault=Fault.CUT_SHORT, name=name)
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
-        said = f"no valid answer came ({name}); is there a proxy in between?"
-        return TransportError(said, fault=Fault.INVALID, name=name)
-    # The text of a LocalProtocolError quotes the header it dislikes, and that may be the token.
+        reason = f"no valid answer came ({name}); is there a proxy in between?"
+        return TransportError(reason, fault=Fault.INVALID, name=name)
+    # The text of a LocalProtocolError quotes the invalid header, which may be the token.
     return TransportError(f"the request cannot be made ({name})", fault=Fault.UNSENDABLE, name=name)
 
 
 def _system_reason(error: BaseException, seconds: float) -> str:
-    """Why a connection failed, in words that name no host; the library's own often do."""
+    """Why a connection failed, without the name of a host, which the library's own text often has."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
@@ -233,18 +233,18 @@ def _late(seconds: float) -> str:
 
 
 def _forget_location(response: httpx.Response) -> None:
-    """The library reads the address in a redirect though it does not follow it, and takes offence at some."""
+    """Remove the address of a redirect: the library reads it though it follows none, and fails at some."""
     response.headers.pop("location", None)
 
 
 def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    """Read the body as it comes, up to a cap; of an error's body, as much as says something."""
+    """Read the body as it comes, up to a cap, which is small for an error's body."""
     cap = max_bytes if response.is_success else min(max_bytes, _ERROR_BYTES)
     if not cap:
         return b""
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         if not response.is_success:
-            return b""  # its status and headers say enough
+            return b""  # status and headers are enough
         raise TransportError("the answer is compressed though that was not asked for", fault=Fault.COMPRESSED)
     parts, size = [], 0
     for part in response.iter_raw():

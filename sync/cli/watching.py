@@ -27,7 +27,7 @@ def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[st
     from sync.metrics.monitor import Monitor
     from sync.store.queries.metrics import MetricsQuery
 
-    return Monitor(MetricsQuery(with_short_timeouts(target), only).figures, process_metrics)
+    return Monitor(MetricsQuery(with_short_timeouts(target), only).source_metrics, process_metrics)
 
 
 def check_ready(target: Target) -> None:

@@ -1,1 +1,1 @@
-"""What a cloud is asked: one client, its credentials, its retries, and the reading of a list."""
+"""Requests to a cloud: one client, its credentials and retries, and the reading of a list."""

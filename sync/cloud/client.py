@@ -1,4 +1,4 @@
-"""``GET /v1/images``, once: one request, one answer, or one of our errors."""
+"""``GET /v1/images``: one request, and its answer or one of our errors."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _log = logs.get(__name__)
 
 
 class Client:
-    """Asks one endpoint; may be used by several threads.
+    """Sends requests for images to one endpoint; safe to use from several threads.
 
     Args:
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
-        credential: proves who asks.
-        policy: the run's.
+        credential: authenticates the requests.
+        policy: the retry policy of the run.
         timeout: seconds for connecting, and for each read.
-        max_response_bytes: the largest body that is taken.
+        max_response_bytes: the largest body that is accepted.
     """
 
     def __init__(
@@ -56,22 +56,22 @@ class Client:
         self._transport.__exit__(*unused)
 
     def get(self, query: Mapping[str, str], read: Callable[[Response], T]) -> T:
-        """Ask, by the run's retry policy; once more with new credentials if the first are refused.
+        """Send a request, under the run's retry policy, and with new credentials if the first are refused.
 
         Args:
             query: the parameters.
-            read: makes sense of the answer; what it can't read because it broke on the way is asked for again.
+            read: reads the answer; if it finds one that broke on its way, the request is repeated.
 
         Raises:
             CloudError, DeadlineError, InterruptedRunError: see ``sync.errors``.
         """
-        # A blank becomes %20, never +: signatures cover the query, and read + as itself.
+        # A space becomes %20, never +: signatures cover the query, in which + stands for itself.
         url = f"{self.endpoint}{PATH}?{urlencode(query, quote_via=quote)}"
         return self.policy.call(lambda: _understood(self._get_renewing(url), read))
 
     @property
     def date(self) -> str | None:
-        """The ``Date`` of the newest answer, good or not: the cloud's clock."""
+        """The ``Date`` of the latest answer, good or not: the cloud's clock."""
         return self._transport.date
 
     def _get_renewing(self, url: str) -> Response:

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in HTTP with a cloud becomes one of the cloud's errors here, and nowhere else.
+"""The one place in which an error of HTTP with a cloud becomes an error of ours.
 
 The status decides, not the vendor's code: one code, ``APIGW.0201``, comes with six statuses. Error bodies have four
 shapes, or are web pages. Source: the vendor's lists of IEC, API gateway and IAM error codes.
@@ -19,39 +19,39 @@ from sync.errors import Fault
 from sync.logs import mask, mask_foreign, wraps_secret
 
 _SERVER_FAULT = 500
-_MOST_SHOWN = 300  # characters of what a server says
+_MOST_SHOWN = 300  # characters of a server's text
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")  # codes and ids of requests; tokens are longer, or have other characters
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-# The last one is the identity service's own; the vendor's SDKs tell it in their errors.
+# The last one is the identity service's own; the vendor's SDKs show it in their errors.
 _REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id", "x-iam-trace-id")
 
 
 def failure(
     status: int, headers: Mapping[str, str], body: bytes, *, advice: Mapping[int, str] | None = None, hint: str = ""
 ) -> errors.CloudError:
-    """Turn an answer that is not the one asked for into the error that says what to do.
+    """Turn an answer that is an error into one of ours, which says what to do.
 
     Args:
         status: of the answer.
         headers: of the answer.
         body: of the answer.
-        advice: what to do by status, and by 0 for any other, where the answer is not about images.
-        hint: what else may be the cause.
+        advice: what to do, by status, and by 0 for all others, if the request was not for images.
+        hint: another possible cause, or "".
     """
-    code, text, request_id = _told(body)
+    code, text, request_id = _vendor_error(body)
     request_id = _word(request_id) or request_id_of(headers)
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
     shown = _shown(text)
-    said = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
+    detail = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
-        return errors.ThrottledError(f"the cloud asks for fewer requests{said}", wait=wait, **facts)
+        return errors.ThrottledError(f"the cloud asks for fewer requests{detail}", wait=wait, **facts)
     if status >= _SERVER_FAULT:
-        return errors.ServerFaultError(f"the cloud has a fault of its own{said}", **facts)
+        return errors.ServerFaultError(f"the cloud has a fault of its own{detail}", **facts)
     if status == HTTPStatus.BAD_REQUEST and code == "IEC.000000":
-        return errors.ServerFaultError(f"the cloud has a fault of its own and asks to try later{said}", **facts)
+        return errors.ServerFaultError(f"the cloud has a fault of its own and asks to try later{detail}", **facts)
     known = {**_ADVICE, **(advice or {})}
-    return _KINDS.get(status, errors.RejectedError)(f"{known.get(status, known[0])}{said}", **facts)
+    return _KINDS.get(status, errors.RejectedError)(f"{known.get(status, known[0])}{detail}", **facts)
 
 
 _KINDS: dict[int, type[errors.CloudError]] = {401: errors.UnauthorizedError, 403: errors.ForbiddenError}
@@ -67,10 +67,10 @@ _ADVICE: dict[int, str] = {
 
 
 def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudError:
-    """Say of which endpoint no whole answer came, why, and what to do.
+    """Turn a failed exchange into the error that names the endpoint, the cause and what to do.
 
     Args:
-        error: any but those of limits that are ours: ``OVER`` and ``TOO_LARGE``.
+        error: any except ``OVER`` and ``TOO_LARGE``, which are limits of ours.
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
     """
     kind, sentence = _UNREACHABLE[error.fault]
@@ -79,7 +79,7 @@ def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudErro
 
 
 _UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
-    Fault.ENVIRONMENT: (errors.RejectedError, "{endpoint} cannot be asked: {error}"),
+    Fault.ENVIRONMENT: (errors.RejectedError, "no request to {endpoint} is possible: {error}"),
     Fault.UNSENDABLE: (
         errors.RejectedError,
         "the request to {endpoint} cannot be made ({error.name}); check endpoint and credentials",
@@ -106,7 +106,7 @@ _UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
 
 
 def traced(error: errors.CloudError, status: int, request_id: str | None) -> errors.CloudError:
-    """The same error, with what is known of the answer in which it was found."""
+    """Add the status and the id of the request to an error, and return it."""
     error.status, error.request_id = error.status or status, error.request_id or _word(request_id)
     return error
 
@@ -117,7 +117,7 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The moment that a header such as ``Date`` names; None where it names none."""
+    """The moment in a header such as ``Date``, or None if there is none."""
     try:
         moment = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):
@@ -125,37 +125,37 @@ def http_date(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _told(body: bytes) -> tuple[str | None, str, str | None]:
+def _vendor_error(body: bytes) -> tuple[str | None, str, str | None]:
     """Vendor code, text and request id, from any of the shapes of an error body."""
     try:
-        told = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         page = body[:200].lstrip().startswith(b"<")
         return None, "a web page, perhaps of a proxy in between" if page else "", None
-    if isinstance(told, list) and told:
-        told = told[0]
-    if isinstance(told, dict) and isinstance(told.get("error"), dict):
-        told = told["error"]
-    if not isinstance(told, dict):
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
+    if isinstance(payload, dict) and isinstance(payload.get("error"), dict):
+        payload = payload["error"]
+    if not isinstance(payload, dict):
         return None, "", None
-    code = _first(told, "error_code", "errorCode", "code")
-    return code or None, _first(told, "error_msg", "errorMsg", "message"), _first(told, "request_id") or None
+    code = _first(payload, "error_code", "errorCode", "code")
+    return code or None, _first(payload, "error_msg", "errorMsg", "message"), _first(payload, "request_id") or None
 
 
-def _first(told: dict[str, Any], *names: str) -> str:
-    """The first of these values as the server has it: blanks in place of other signs would hide a secret from us."""
-    return str(next((told[name] for name in names if isinstance(told.get(name), str | int)), "")).strip()
+def _first(payload: dict[str, Any], *names: str) -> str:
+    """The first of these values, unchanged: replaced characters would keep a secret from being recognised."""
+    return str(next((payload[name] for name in names if isinstance(payload.get(name), str | int)), "")).strip()
 
 
 def _shown(text: str) -> str:
-    """As much of the server's words as is shown; servers have been seen to echo secrets."""
+    """The part of a server's text that is safe to show; servers are known to echo secrets."""
     # One line, no control characters: this goes to logs and terminals.
     line = re.sub(r"[^\x20-\x7e\u00a0-\u1fff\u3000-\ud7ff\uf900-\ufdff\uff00-\uffef]+", " ", mask_foreign(text))
     return line.strip()[:_MOST_SHOWN]
 
 
 def _word(text: str | None) -> str | None:
-    """A vendor code or the id of a request; None where it is something else, which may be anything."""
+    """The text if it can be a vendor's code or the id of a request, else None: it may be anything."""
     fits = text and _WORD.fullmatch(text) and mask(text) == text and not wraps_secret(text)
     return text if fits else None
 

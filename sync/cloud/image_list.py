@@ -1,4 +1,4 @@
-"""The image list of one source: read as a whole, or asked for one id."""
+"""The image list of one source: read as a whole, or looked up by id."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sync.transport import Response
 OnPage = Callable[[Answer], None]
 _log = logs.get(__name__)
 _ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
-# Asking for another id would fail just so; of the deadline, because the cloud asks for a wait beyond it.
+# After these, a lookup of another id would fail too; after DeadlineError because the wait goes beyond the deadline.
 _HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
 
 
@@ -36,13 +36,14 @@ class ImageList:
     """The image list of one source.
 
     Args:
-        client: asks the endpoint.
+        client: sends the requests.
         filter: the filter, as a query string.
-        concurrency: pages in flight.
-        max_images: above so many the reading is given up.
+        concurrency: requests in flight.
+        max_images: a longer list is given up.
+        progress: called with the images read so far, and the total or None.
 
     Attributes:
-        stats: what the run asked so far.
+        stats: the requests of the run so far.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class ImageList:
         """Page through the whole list once, several pages at a time.
 
         Args:
-            take: gets each answer, in the order the answers come.
+            take: called with each answer, in the order in which they come.
             reading: the number of this reading within the run.
 
         Raises:
@@ -72,7 +73,7 @@ class ImageList:
         return self._read(take, reading, self._filter)
 
     def read_all(self, take: OnPage) -> Reading:
-        """The same without the filter, to see what is gone and not just outside of it.
+        """Page through the list without the filter, to see which images are gone rather than outside the filter.
 
         Raises:
             CloudError: a page can't be read, or the cloud asks for a wait beyond the deadline.
@@ -80,14 +81,14 @@ class ImageList:
         try:
             return self._read(take, 0, {})
         except DeadlineError as error:
-            self._policy.remaining()  # raises where the deadline really came
+            self._policy.remaining()  # raises if the deadline has really come
             raise CloudError(str(error)) from error
 
     def peek(self) -> Answer:
-        """Ask for the first image only, to see whether the list may be read at all.
+        """Request only the first image, to see whether the list can be read.
 
         Raises:
-            CloudError: it may not, or can't be.
+            CloudError: it can't, or may not.
         """
         query = self._filter | _ORDER | {"limit": "1", "offset": "0"}
         return self._client.get(query, lambda response: read_answer(response.content, 0))
@@ -114,15 +115,15 @@ class ImageList:
         read = Reading(scan.verdict(), evidence)
         seconds = time.monotonic() - began
         self.stats.add_phase("read" if reading else "confirm", seconds)
-        _tell(read, reading, received, seconds)
+        _log_reading(read, reading, received, seconds)
         return read
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
-        """Ask for each image by its id, without the filter: an image that left the filter is not gone.
+        """Look up each image by its id, without the filter: an image that left the filter is not gone.
 
         Args:
-            ids: what to ask for.
-            take: gets each answer that holds its image.
+            ids: the images.
+            take: called with each answer that has its image.
 
         Raises:
             DeadlineError, InterruptedRunError: see ``RetryPolicy.remaining``.
@@ -152,7 +153,7 @@ class ImageList:
         self.stats.add_phase("confirm", time.monotonic() - began)
         unconfirmed = len(ids) - len(gone) - len(there)
         _log.info(
-            "missing images asked for", asked=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed
+            "missing images looked up", ids=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed
         )
         return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
@@ -165,26 +166,26 @@ class ImageList:
 
         return self._client.get(query, read)
 
-    def _one(self, wanted: str) -> Answer:
-        """Ask for one image.
+    def _one(self, image_id: str) -> Answer:
+        """Look up one image.
 
         Raises:
-            ContractError: the answer fits neither an image that is there nor one that is gone.
+            ContractError: the answer says neither that the image is there nor that it is gone.
         """
-        answer = self._client.get({"id": wanted}, lambda response: read_answer(response.content, 0))
+        answer = self._client.get({"id": image_id}, lambda response: read_answer(response.content, 0))
         if not answer.images and answer.total != 0:
             total = "is not usable" if answer.total is None else f"says {answer.total}"
-            raise ContractError(f"the answer to a question for one id holds none, and total {total}")
-        if any(row.id != wanted for row in answer.rows):
-            raise ContractError("the answer to a question for one id holds other images: the cloud ignores the id")
+            raise ContractError(f"the answer about one id has no image, and total {total}")
+        if any(row.id != image_id for row in answer.rows):
+            raise ContractError("the answer about one id has other images: the cloud ignores the id")
         return answer
 
 
-def _tell(read: Reading, reading: int, received: int, seconds: float) -> None:
-    """Log a reading; one that does not prove the list is worth a look."""
+def _log_reading(read: Reading, reading: int, received: int, seconds: float) -> None:
+    """Log a reading, as a warning if it does not prove the list."""
     total = read.pages[-1].total if read.pages else None
-    say = _log.info if read.verdict.complete else _log.warning
-    say(
+    log = _log.info if read.verdict.complete else _log.warning
+    log(
         "list read",
         reading=reading,
         complete=read.verdict.complete,

@@ -1,4 +1,4 @@
-"""How long a run waits, how often it asks again, and when it gives up.
+"""The retry policy of a run: how long it waits, how often it repeats a request, and when it gives up.
 
 Everything is bounded: a budget of retries for the whole run, a wall-clock deadline, and a stop from outside. At most
 ``pages + confirmations + max_retries`` requests leave the process, whatever the cloud answers.
@@ -19,7 +19,7 @@ from sync.errors import DeadlineError, InterruptedRunError, ThrottledError, Tran
 T = TypeVar("T")
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0
-TRIES = 6  # of one request: with the waits between them, some ten seconds; what lasts longer is the next run's
+TRIES = 6  # of one request: with the waits between them, about ten seconds; a longer fault is left to the next run
 SHORTEST_THROTTLE = 1.0
 _log = logs.get(__name__)
 
@@ -30,10 +30,10 @@ class RetryPolicy:
     Args:
         seconds: the run's wall-clock deadline, from now.
         max_retries: how many requests may be repeated in the whole run.
-        stop: set from outside to end the run.
+        stop: set by others to end the run.
 
     Attributes:
-        stats: what the run asked so far.
+        stats: the requests of the run so far.
     """
 
     def __init__(self, seconds: float, max_retries: int, stop: threading.Event | None = None) -> None:
@@ -42,7 +42,7 @@ class RetryPolicy:
         self._ends = time.monotonic() + seconds
         self._retries = max_retries
         self._stop = stop or threading.Event()
-        self._not_before = 0.0  # the cloud asked all of us to wait until then
+        self._not_before = 0.0  # the cloud asked for no request before this time
         self._lock = threading.Lock()
 
     def remaining(self) -> float:
@@ -58,7 +58,7 @@ class RetryPolicy:
         return left
 
     def left(self) -> float:
-        """Seconds until the deadline, negative after it; also of a run that was stopped."""
+        """Seconds until the deadline, negative after it, whether or not the run was stopped."""
         return self._ends - time.monotonic()
 
     def over(self) -> DeadlineError | InterruptedRunError | None:
@@ -70,23 +70,23 @@ class RetryPolicy:
             return InterruptedRunError()
         if left <= 0:
             return DeadlineError(
-                f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or see why it is slow"
+                f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or find out what is slow"
             )
         return None
 
-    def call(self, ask: Callable[[], T]) -> T:
-        """Ask, and ask again where that is worth it.
+    def call(self, request: Callable[[], T]) -> T:
+        """Make a request, and repeat it if it failed for a reason that may pass.
 
         Raises:
-            TransientError: the tries of this request, or the retries of the run, are used up.
+            TransientError: this request used up its tries, or the run its retries.
             DeadlineError, InterruptedRunError: see ``remaining``.
-            CloudError: what no second try will mend.
+            CloudError: a retry will not help.
         """
         attempt = 0
         while True:
             self._pause()
             try:
-                return ask()
+                return request()
             except TransientError as error:
                 attempt += 1
                 if attempt == TRIES:

@@ -1,4 +1,4 @@
-"""The HTTP stack of one source, from its credential up to its list; open for one run, or for one look."""
+"""The HTTP stack of one source, from its credential up to its list; open for one run, or for one check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sync.domain.run import Progress
 
 @dataclass(frozen=True, slots=True)
 class CloudSession:
-    """What a source is asked with.
+    """The parts that talk to the cloud of one source.
 
     Attributes:
         credential: authenticates the requests.
@@ -58,13 +58,13 @@ def open_session(
 
 @contextmanager
 def probe_session(source: settings.Source, seconds: float) -> Iterator[CloudSession]:
-    """Open a session for a look: it repeats no request, and ends within these seconds."""
+    """Open a session for checks: it repeats no request, and ends within these seconds."""
     with open_session(source, RetryPolicy(seconds, 0)) as session:
         yield session
 
 
 def token_expiry(source: settings.Source) -> float | None:
-    """When the token of a source expires, in Unix time; None where there is none, or that is not known."""
+    """When the token of a source expires, in Unix time; None if it has none, or that is not known."""
     own = source.credentials
     if not isinstance(own, settings.Password):
         return None

@@ -10,24 +10,24 @@ from sync.cloud.retry import RetryPolicy
 from sync.errors import CloudError, Fault, ImageSyncError, InterruptedRunError, TooLargeError, TransportError
 from sync.transport import HttpTransport, Response
 
-_SLACK = 0.5  # seconds after the deadline: the time-outs of single steps end with it, and say more
+_SLACK = 0.5  # seconds after the deadline: the time-outs of single steps come first, and say more
 
 
 class CloudTransport:
-    """Carries requests to one endpoint; may be used by several threads.
+    """Carries requests to one endpoint; safe to use from several threads.
 
     Args:
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
-        policy: the run's.
+        policy: the retry policy of the run.
         timeout: seconds for connecting, and for each read.
-        max_bytes: the largest body of a good answer that is taken.
+        max_bytes: the largest body of a good answer that is accepted.
         too_large: the message about a larger one.
 
     Attributes:
-        date: the ``Date`` of the newest answer, good or not.
+        date: the ``Date`` of the latest answer, good or not.
 
     Raises:
-        RejectedError: what the environment says of proxies or certificates cannot be used.
+        RejectedError: proxies or certificates named in the environment cannot be used.
     """
 
     def __init__(self, endpoint: str, policy: RetryPolicy, *, timeout: float, max_bytes: int, too_large: str) -> None:

@@ -1,4 +1,4 @@
-"""A few threads that ask for pages at the same time."""
+"""A few threads that send requests at the same time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TICK = 0.2  # seconds between two looks at the deadline while nothing comes
 class Workers(Generic[Q, A]):
     """Answers questions in daemon threads.
 
-    An executor's threads are waited for when the process ends, so one answer that never comes would keep a stopped job
-    alive; these are not.
+    The interpreter waits for an executor's threads when the process ends, so one answer that never comes would keep a
+    stopped job alive. It does not wait for daemon threads.
 
     Args:
-        answer: what a thread does with a question.
-        count: how many threads.
-        check: called while waiting; raises to give up.
+        answer: called by a thread with a question.
+        count: number of threads.
+        check: called while waiting for an answer; raises to give up.
     """
 
     def __init__(self, answer: Callable[[Q], A], count: int, check: Callable[[], object]) -> None:
@@ -41,13 +41,13 @@ class Workers(Generic[Q, A]):
 
     @property
     def free(self) -> bool:
-        """Whether one more question would be taken up at once."""
+        """Whether a thread is free for one more question."""
         return self.busy < self._count
 
     def ask(self, question: Q) -> None:
         """Hand a question to a thread."""
         if self._threads <= self.busy:
-            work = copy_context().run  # what is logged there bears the run and the source, too
+            work = copy_context().run  # its log lines have the run and the source, too
             threading.Thread(target=work, args=(self._work,), daemon=True, name=f"reader-{self._threads}").start()
             self._threads += 1
         self.busy += 1

@@ -39,13 +39,13 @@ class MetricsCollector(Collector):
     """The metrics at one moment.
 
     Args:
-        figures: those of the sources, from the database.
+        source_metrics: the metrics of the sources, from the database.
         process_metrics: those that only this process knows.
         up: whether the database answered just now.
     """
 
-    def __init__(self, figures: Iterable[SourceMetrics], process_metrics: ProcessMetrics, *, up: bool) -> None:
-        self._figures = [one for one in figures if process_metrics.own(one.source)]
+    def __init__(self, source_metrics: Iterable[SourceMetrics], process_metrics: ProcessMetrics, *, up: bool) -> None:
+        self._source_metrics = [one for one in source_metrics if process_metrics.own(one.source)]
         self._process_metrics, self._up = process_metrics, up
 
     @property
@@ -65,20 +65,22 @@ class MetricsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric with the values of all sources."""
-        figures = self._figures
+        source_metrics = self._source_metrics
         for name, meaning, number in _GAUGES:
-            yield _metric(Gauge, name, meaning, "source", (((one.source,), number(one)) for one in figures))
-        states = (((one.source, status), one.status == status) for one in figures for status in _ENDED)
+            yield _metric(Gauge, name, meaning, "source", (((one.source,), number(one)) for one in source_metrics))
+        states = (((one.source, status), one.status == status) for one in source_metrics for status in _ENDED)
         yield _metric(Gauge, "last_run_status", "1: how the last run ended", "source status", states)
-        missing = (((one.source, state), count) for one in figures for state, count in sorted(one.missing.items()))
+        missing = (
+            ((one.source, state), count) for one in source_metrics for state, count in sorted(one.missing.items())
+        )
         meaning = "Live images that the last proven list lacked, by why they are not deleted"
         yield _metric(Gauge, "images_missing", meaning, "source state", missing)
-        runs = (((one.source, status), count) for one in figures for status, count in sorted(one.runs.items()))
+        runs = (((one.source, status), count) for one in source_metrics for status, count in sorted(one.runs.items()))
         yield _metric(Counter, "runs", "Runs that ended", "source status", runs)
-        changes = (((one.source, kind), one.sums.get(kind, 0)) for one in figures for kind in CHANGES)
+        changes = (((one.source, kind), one.sums.get(kind, 0)) for one in source_metrics for kind in CHANGES)
         yield _metric(Counter, "changes", "Changes written", "source kind", changes)
         for name, meaning, key, unit in _COUNTERS:
-            sums = (((one.source,), one.sums.get(key, 0) / unit) for one in figures)
+            sums = (((one.source,), one.sums.get(key, 0) / unit) for one in source_metrics)
             yield _metric(Counter, name, meaning, "source", sums)
         yield from self._of_the_process()
 

@@ -14,29 +14,29 @@ from sync.metrics.collector import CONTENT_TYPE, MetricsCollector
 from sync.metrics.server import Answer, Page
 
 _log = logs.get(__name__)
-_FRESH = 5.0  # seconds that the figures of the database are kept
+_FRESH = 5.0  # seconds that the metrics of the database are kept
 _PATIENCE = 3.0  # seconds to wait while another thread asks the database
 
 
 class Monitor:
-    """Keeps the figures for some seconds, so that frequent requests cost little.
+    """Keeps the metrics for some seconds, so that frequent requests cost little.
 
     Args:
-        read: reads the figures of the sources from the database.
+        read: reads the metrics of the sources from the database.
         process_metrics: the metrics that only this process knows.
     """
 
     def __init__(self, read: Callable[[], Sequence[SourceMetrics]], process_metrics: ProcessMetrics) -> None:
         self._read, self._process_metrics = read, process_metrics
         self._lock = threading.Lock()
-        self._figures: Sequence[SourceMetrics] = ()
+        self._source_metrics: Sequence[SourceMetrics] = ()
         self._up, self._until = False, 0.0
 
     def metrics(self, *, refresh: bool = False) -> MetricsCollector:
-        """The metrics now; if the database does not answer, its figures as they last were.
+        """The metrics now; if the database does not answer, its last values.
 
         Args:
-            refresh: read the figures anew, however recent they are.
+            refresh: read the metrics anew, however recent they are.
         """
         acquired = self._lock.acquire(timeout=_PATIENCE)  # else another thread waits for the database already
         if acquired:
@@ -45,14 +45,14 @@ class Monitor:
                     self._refresh()
             finally:
                 self._lock.release()
-        return MetricsCollector(self._figures, self._process_metrics, up=acquired and self._up)
+        return MetricsCollector(self._source_metrics, self._process_metrics, up=acquired and self._up)
 
     def _refresh(self) -> None:
         try:
-            self._figures, self._up = self._read(), True
+            self._source_metrics, self._up = self._read(), True
         except ImageSyncError as error:
             self._up = False
-            _log.debug("figures not read", reason=str(error))
+            _log.debug("metrics not read", reason=str(error))
         self._until = time.monotonic() + _FRESH
 
     def pages(self, alive: Callable[[], bool], ready: Callable[[], None]) -> Mapping[str, Page]:

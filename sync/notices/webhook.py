@@ -1,6 +1,6 @@
-"""One notice over HTTP; its errors are ours, without the address.
+"""One notice over HTTP; errors never contain the address.
 
-Of the answer only the status counts, and nothing of it is shown.
+Only the status of the answer counts, and nothing of the answer is shown.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from sync.notices import signing
 from sync.notices.formats import as_json, as_slack
 from sync.transport import HttpTransport, Response
 
-_AGAIN = {408, 425, 429}  # beside 5xx: worth another try
+_AGAIN = {408, 425, 429}  # besides 5xx: a retry may help
 _GONE = 410
 _REDIRECTS = range(300, 400)
 _SERVER_FAULT = 500
 
 
 class Webhook:
-    """Hands notices to one address.
+    """Sends notices to one address.
 
     Args:
         url: its address; never shown.
         secret: the key that signs, or None.
         style: json or slack.
-        seconds: how long one try may take, whatever the receiver does.
+        seconds: the longest time of one try, whatever the receiver does.
     """
 
     def __init__(self, url: str, secret: str | None, style: str, *, seconds: float = 4.0) -> None:
@@ -44,8 +44,8 @@ class Webhook:
             how many of them were sent.
 
         Raises:
-            ReceiverAwayError: worth another try.
-            ReceiverRefusesError: it is not.
+            ReceiverAwayError: a retry may help.
+            ReceiverRefusesError: it will not.
         """
         body, count = as_slack(notices) if self._style == "slack" else (as_json(notices[0]), 1)
         signed = signing.headers(notices[0].id, int(time.time()), body, self._secret)
@@ -68,7 +68,7 @@ class Webhook:
 
 
 def _seconds(text: str | None) -> float | None:
-    """The wait that ``Retry-After`` asks for, where it is a number; a date is too far off to matter."""
+    """The wait that ``Retry-After`` asks for, if it is a number; dates are ignored."""
     return float(text) if text and re.fullmatch(r"\s*\d{1,9}\s*", text) else None
 
 

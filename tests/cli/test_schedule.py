@@ -387,7 +387,7 @@ def test_a_dead_run_does_not_stop_the_summing_of_metrics(target: Target, cloud: 
     with connect(target) as connection:
         connection.execute("UPDATE inventory.runs SET started_at = now() - interval '1 hour'")
     watch = MetricsQuery(target)
-    (metrics,) = [source for source in watch.figures() if source.source == "default"]
+    (metrics,) = [source for source in watch.source_metrics() if source.source == "default"]
 
     assert watch._settled == 2  # the run that may still end delays later ones; the dead one does not
     assert metrics.runs["done"] == 2
@@ -396,7 +396,7 @@ def test_a_dead_run_does_not_stop_the_summing_of_metrics(target: Target, cloud: 
 def test_incremental_metrics_equal_the_tables(job: Job, target: Target, cloud: Simulator) -> None:
     """Summed and fresh values together equal one query over all runs, run after run."""
     watch = MetricsQuery(target)
-    assert watch.figures() == []
+    assert watch.source_metrics() == []
     for n in range(4):
         cloud.world.churn(10)
         if n == 2:
@@ -407,7 +407,7 @@ def test_incremental_metrics_equal_the_tables(job: Job, target: Target, cloud: S
             connection.execute(
                 "UPDATE inventory.runs SET started_at = started_at - interval '1 hour' WHERE run = %s", [n + 1]
             )
-        (metrics,) = watch.figures()
+        (metrics,) = watch.source_metrics()
         assert metrics.runs == dict(_rows(target, "SELECT status, count(*) FROM inventory.runs GROUP BY 1"))
         assert metrics.sums["requests"] == ask(target.url, "SELECT sum(requests)::int FROM inventory.runs")
         assert metrics.live == ask(target.url, "SELECT count(*) FROM inventory.live_images")

@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Credential(Protocol):
-    """One way to prove who asks; may be used by several threads."""
+    """One way to authenticate requests; safe to use from several threads."""
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:
-        """Headers that prove it for one request.
+        """Headers that authenticate one request.
 
         Args:
             method: such as ``GET``.
@@ -18,17 +18,17 @@ class Credential(Protocol):
         """
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Get other proof after a 401.
+        """Get new headers after a 401.
 
         Args:
-            refused: the headers that were refused; another thread may have got new ones meanwhile.
+            refused: the headers that were refused; another thread may have new ones already.
 
         Returns:
-            whether there is other proof to try; False if there is none to be had.
+            Whether there are new headers to try.
         """
 
     def explain(self, date: str | None) -> str:
-        """What else may be the cause of a 401, from the server's ``Date``; "" if nothing is."""
+        """Another possible cause of a 401, judged by the server's ``Date``, or ""."""
 
 
 class GivenToken:
@@ -37,14 +37,14 @@ class GivenToken:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - every request bears the same
-        """Give ``X-Auth-Token``."""
+    def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+        """The header ``X-Auth-Token``."""
         return {"X-Auth-Token": self._token}
 
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - there is only the one
-        """There is only the one."""
+        """Return False: there is no other token."""
         return False
 
     def explain(self, date: str | None) -> str:  # noqa: ARG002 - a token does not depend on the clock here
-        """Nothing more is known."""
+        """Return "": no other cause is known."""
         return ""

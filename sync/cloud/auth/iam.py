@@ -1,7 +1,7 @@
-"""Tokens that the run asks for itself, with a user's password: rarely, and never again and again.
+"""Tokens that the job requests itself, with a user's password: rarely, and never in a loop.
 
 A token is kept for all runs of the process and renewed before it runs out. A run logs in at most twice, whatever the
-cloud answers; a login that is refused is left alone for half an hour.
+cloud answers; a refused login is not tried again for half an hour.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ MOST_LOGINS = 2  # of one run
 _log = logs.get(__name__)
 _HEADER = "X-Auth-Token"
 _MARGIN = 60.0  # seconds a token should outlive the run's deadline
-_SHORT = 0.1  # of its life: a token too short for that is renewed when so much is left
+_SHORT = 0.1  # of its life: the margin of a token that lives too short for _MARGIN
 _TICK = 0.2  # seconds between two looks at the deadline while another thread logs in
 
 
 class IamToken:
-    """The token of one run; may be used by several threads.
+    """The token of one run; safe to use from several threads.
 
     Args:
-        user: who asks.
-        cache: of the process, for all its runs.
-        policy: the run's.
+        user: the user who logs in.
+        cache: the tokens of the process, for all its runs.
+        policy: the retry policy of the run.
         timeout: seconds for connecting, and for each read.
     """
 
@@ -41,8 +41,8 @@ class IamToken:
         self._logins = 0
         self._failed: CloudError | None = None
 
-    def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - every request bears the same
-        """Give ``X-Auth-Token``, after a login if need be.
+    def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
+        """The header ``X-Auth-Token``, after a login if one is needed.
 
         Raises:
             CloudError, DeadlineError, InterruptedRunError: the login failed.
@@ -74,10 +74,10 @@ class IamToken:
         if token is None or self._logins < MOST_LOGINS:
             return ""
         life = f"; its last token was given for {token.life:g} s" if math.isfinite(token.life) else ""
-        return f"the run logged in {MOST_LOGINS} times, and may not more often{life}"
+        return f"the run logged in {MOST_LOGINS} times, which is the most that it may{life}"
 
     def _best(self) -> Token:
-        """The best token that can be had; called by one thread at a time."""
+        """The best token available; called by one thread at a time."""
         token = self._account.token
         if token is None:
             return self._log_in()
@@ -88,12 +88,12 @@ class IamToken:
         return token if self._logins else self._log_in_early(token)
 
     def _lasts(self, token: Token) -> bool:
-        """Whether it will do for the rest of the run, or has at least not come near its end."""
-        wanted = min(self._policy.remaining() + _MARGIN, token.life * _SHORT)
-        return token.left(self._account.clock()) >= wanted
+        """Whether a token outlives the run, or is at least not near its end."""
+        margin = min(self._policy.remaining() + _MARGIN, token.life * _SHORT)
+        return token.left(self._account.clock()) >= margin
 
     def _log_in(self) -> Token:
-        """Log in, with the run's patience; what failed once has failed for the whole run."""
+        """Log in, under the retry policy; a login that failed once has failed for the whole run."""
         if self._failed is not None:
             raise self._failed
         try:
@@ -105,7 +105,7 @@ class IamToken:
             self._logins += 1
 
     def _log_in_early(self, token: Token) -> Token:
-        """Log in while the old token still lives: one try, since the run can do without."""
+        """Log in while the old token is still valid: one try, since the run can go on with the old one."""
         self._logins += 1
         try:
             return self._ask()

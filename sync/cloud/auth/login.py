@@ -24,20 +24,20 @@ _ADVICE = {
         "the identity service refuses the login; check user name, password, domain and project, and that the user has "
         "a role there; this is not tried again, since wrong passwords lock a login"
     ),
-    403: "the identity service forbids the login; see whether the user is locked or may not use the API",
+    403: "the identity service forbids the login; check whether the user is locked or may not use the API",
     404: "there is no identity service at this address; check `iam_endpoint`",
 }
 
 
 def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callable[[], float]) -> Token:
-    """Ask once for a token.
+    """Request a token, once.
 
     Raises:
         UnauthorizedError, ForbiddenError: the login is refused.
-        TransientError: worth another try.
+        TransientError: a retry may help.
         CloudError, DeadlineError, InterruptedRunError: see ``sync.errors``.
     """
-    asked = clock()
+    requested = clock()
     too_large = f"the identity service's answer is larger than {_MAX_BYTES} bytes; check `iam_endpoint`"
     with CloudTransport(user.endpoint, policy, timeout=timeout, max_bytes=_MAX_BYTES, too_large=too_large) as transport:
         url = f"{user.endpoint}{PATH}?nocatalog=true"  # the catalog of services can be large, and is not needed
@@ -46,7 +46,7 @@ def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callabl
     if response.status != _CREATED:
         raise failure(response.status, response.headers, response.content, advice=_ADVICE)
     try:
-        return Token(_value(response), asked, _life(response))
+        return Token(_value(response), requested, _life(response))
     except CloudError as error:
         traced(error, response.status, request_id_of(response.headers))
         raise
@@ -54,9 +54,9 @@ def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callabl
 
 def _request(user: IamUser) -> dict[str, object]:
     domain = {"name": user.domain}
-    who = {"name": user.name, "password": user.password, "domain": domain}
+    account = {"name": user.name, "password": user.password, "domain": domain}
     scope = {"project": {"name": user.project, "domain": domain}} if user.project else {"domain": domain}
-    return {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
+    return {"auth": {"identity": {"methods": ["password"], "password": {"user": account}}, "scope": scope}}
 
 
 def _value(response: Response) -> str:
@@ -67,7 +67,7 @@ def _value(response: Response) -> str:
 
 
 def _life(response: Response) -> float:
-    """Seconds the token lives, by the server's own clock; infinite if that cannot be read: then a 401 will tell."""
+    """Seconds the token lives, by the server's clock; infinite if that cannot be read: then a 401 shows its end."""
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -75,7 +75,7 @@ def _life(response: Response) -> float:
     if not isinstance(body, dict) or not isinstance(token := body.get("token"), dict):
         raise BrokenAnswerError("the identity service's answer is not complete JSON; is there a proxy in between?")
     ends = _moment(token.get("expires_at"))
-    # Of issue and answer the later counts: the service may give a token out again.
+    # The later of issue and answer counts, since the service may return a token that it issued before.
     starts = [start for start in (_moment(token.get("issued_at")), http_date(response.headers.get("date"))) if start]
     if ends is None:
         return math.inf

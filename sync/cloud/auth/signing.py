@@ -17,18 +17,18 @@ from sync.transport import host_and_path
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 _NO_BODY = hashlib.sha256(b"").hexdigest()
-_WINDOW = 15  # minutes the cloud allows the two clocks to differ
-_NOTABLE = 3 * 60  # seconds; below this the clock is not worth a word
+_WINDOW = 15  # minutes by which the cloud lets the two clocks differ
+_NOTABLE = 3 * 60  # seconds; a smaller difference is not mentioned
 
 
 class SignedRequests:
-    """An access key pair; every request gets a signature of its own.
+    """An access key pair, which signs every request.
 
     Args:
         access_key: its id (AK).
         secret_key: its secret (SK).
-        security_token: comes with temporary keys.
-        domain_id: id of the account, which global services may ask for.
+        security_token: the token of a temporary key pair, or None.
+        domain_id: id of the account, which global services may require.
         clock: seconds since 1970.
     """
 
@@ -59,7 +59,7 @@ class SignedRequests:
         return {**signed, "Authorization": proof}
 
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - no signature is tried twice
-        """Never: more than 5 wrong signatures lock a key."""
+        """Return False: more than 5 wrong signatures lock a key."""
         return False
 
     def explain(self, date: str | None) -> str:
@@ -71,7 +71,7 @@ class SignedRequests:
         side = "ahead of" if ahead > 0 else "behind"
         return (
             f"there is a clock skew: this machine's clock is {abs(ahead) / 60:.0f} minutes {side} the cloud's, and "
-            f"signatures are good for {_WINDOW} minutes only; set the clock (NTP)"
+            f"signatures are valid for {_WINDOW} minutes only; set the clock (NTP)"
         )
 
 

@@ -1,4 +1,4 @@
-"""The tokens of this process, by who they were given to: in memory, never on disk."""
+"""The tokens of this process, by user: in memory, never on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REST = 30 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class IamUser:
-    """Who asks for a token, and for what: the project if one is named, else the whole domain."""
+    """A user of the identity service, and the scope of the token: the project if there is one, else the domain."""
 
     endpoint: str
     name: str
@@ -27,23 +27,23 @@ class IamUser:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token; ``life`` in seconds from the moment it was asked for, infinite where that is not known."""
+    """A token; ``life`` in seconds from the moment of its request, infinite if that is not known."""
 
     value: str = field(repr=False)
-    asked: float
+    requested: float
     life: float
 
     def left(self, now: float) -> float:
-        """Seconds it has to live."""
-        return self.asked + self.life - now
+        """Seconds until it expires."""
+        return self.requested + self.life - now
 
 
 class Account:
-    """What is known of one user.
+    """The state of one user's login.
 
     Attributes:
         clock: seconds, from any start.
-        turn: held by whoever logs in, so that one login serves all.
+        turn: a lock held during a login, so that one login serves all threads.
         token: the latest, or None.
     """
 
@@ -55,27 +55,28 @@ class Account:
         self._request_id: str | None = None
 
     def keep(self, token: Token) -> Token:
-        """Give this token to all from now on, and have the logs mask it."""
+        """Use this token from now on, and have the logs mask it."""
         with self._lock:
             protect(token.value)
         self.token, self._refused = token, None
         return token
 
     def refused(self, request_id: str | None) -> None:
-        """Remember that the identity service refused the login just now, and to which request it said so."""
+        """Remember that the identity service refused the login just now, and the id of that request."""
         self._refused, self._request_id = self.clock(), request_id
 
     def check(self) -> None:
-        """See that the login was not refused a short while ago.
+        """Make sure that the login was not refused in the last half hour.
 
         Raises:
-            UnauthorizedError: it was, and asking again so soon may lock it.
+            UnauthorizedError: it was, and another try so soon may lock it.
         """
         ago = REST if self._refused is None else self.clock() - self._refused
         if ago < REST:
             raise UnauthorizedError(
-                f"the identity service refused this login {ago / 60:.0f} minutes ago; it is asked again in "
-                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; mend it and start afresh",
+                f"the identity service refused this login {ago / 60:.0f} minutes ago; the next try is in "
+                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; fix the settings and restart to "
+                "try at once",
                 request_id=self._request_id,
             )
 
@@ -92,6 +93,6 @@ class TokenCache:
         self._accounts: dict[IamUser, Account] = {}
 
     def account(self, user: IamUser) -> Account:
-        """What is known of this user."""
+        """The state of this user's login."""
         with self._lock:
             return self._accounts.setdefault(user, Account(self._clock, self._lock))

@@ -71,7 +71,7 @@ class MetricsQuery:
         self._target, self._only = target, None if only is None else list(only)
         self._settled, self._totals = 0, _Totals()
 
-    def figures(self) -> list[SourceMetrics]:
+    def source_metrics(self) -> list[SourceMetrics]:
         """The numbers, per source.
 
         Raises:

@@ -53,7 +53,7 @@ class Streak:
     @property
     def metric(self) -> int:
         """The number of failed runs in the metrics."""
-        (metrics,) = self.watch.figures()
+        (metrics,) = self.watch.source_metrics()
         return metrics.failed
 
     @property
