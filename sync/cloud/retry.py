@@ -70,7 +70,7 @@ class RetryPolicy:
             return InterruptedRunError()
         if left <= 0:
             return DeadlineError(
-                f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or find out what is slow"
+                f"the run took longer than its deadline of {self._seconds:g} s; raise `deadline`, or see what is slow"
             )
         return None
 
