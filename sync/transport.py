@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,11 +22,13 @@ from threading import Event, Lock, Timer
 from typing import Any, Self
 from weakref import WeakSet
 
-import httpx
-
 from sync import __version__
 from sync.errors import Fault, TransportError
 from sync.logs import mask
+
+# The library's own command line, of no use here, would load rich and pygments: 70 ms of every start.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # makes its import fail, which the library allows
+import httpx  # noqa: E402
 
 OnHead = Callable[[int, Mapping[str, str]], None]
 _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables that name trusted certificates

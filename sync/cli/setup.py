@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sync import logs, wiring
 from sync.settings import Settings
 from sync.store.connection import Connection, Target, connect, transaction
-from sync.store.queries.inventory import Inventory, inventory
 from sync.store.schema import migrate
+
+if TYPE_CHECKING:
+    from sync.store.queries.inventory import Inventory
 
 _log = logs.get(__name__)
 
@@ -59,6 +62,8 @@ def open_inventory(loaded: Settings, source: str | None = None) -> Iterator[Inve
     Raises:
         UnknownError: the inventory has no such source.
     """
+    from sync.store.queries.inventory import inventory  # brings SQLAlchemy, which a run does without
+
     with open_database(loaded) as target, inventory(target) as opened:
         opened.check_source(source)
         yield opened

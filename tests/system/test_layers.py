@@ -66,6 +66,16 @@ def test_starting_a_command_is_cheap() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", ["run", "plan", "approve", "schedule"])
+def test_a_run_starts_without_libraries_it_does_not_need(module: str) -> None:
+    """Neither SQLAlchemy, which only reads and migrates, nor the command line of the HTTP library is imported."""
+    heavy = ["sqlalchemy", "alembic", "rich", "pygments", "jinja2"]
+    code = f"import sys, sync.cli.{module}; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name: str) -> None:
     """Each command is in the README, and each of its options has a help text."""
