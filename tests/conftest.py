@@ -11,12 +11,17 @@ from typing import Any
 import psycopg
 import pytest
 from fault_rules import FaultySimulator
+from hypothesis import HealthCheck, settings
 from servers import SERVERS, Server, newest, oldest, running
 
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
 
 pytest_plugins = ["surroundings"]
+
+# No test is about speed: on a busy machine any of them may take its time.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 # Fixtures that are slow to set up: a database server, a browser, another service.
