@@ -121,7 +121,8 @@ def _environment(endpoint: str, url: str, folder: Path) -> Mapping[str, str]:
     peers = {f"BENCH_{name}": value for name, value in own.items()}
     # The folder of this project first, for python -m.
     kept["PYTHONPATH"] = str(Path(__file__).parents[1])
-    ours = {f"IMAGE_SYNC_{name}": value for name, value in own.items()}
+    # Without the grace for replicas that lag, which no peer has: a deletion counts at once.
+    ours = {f"IMAGE_SYNC_{name}": value for name, value in (own | {"GRACE": "0s"}).items()}
     return kept | peers | ours | {"BENCH_FOLDER": str(folder)}
 
 
