@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sync.cli import command
+from sync.cli import command, streams
 
 
 def main() -> None:
     """Run the command line."""
+    streams.prepare()
     command.main(prog_name="image-sync")
 
 

@@ -27,6 +27,8 @@ ImageSyncError                        exit 1
 ├── NoticeError                       a notice did not reach its receiver
 │   ├── ReceiverAwayError             worth retrying; may say how long to wait
 │   └── ReceiverRefusesError          the receiver rejects it
+├── OutputError                       the command's output can't be written
+│   └── OutputClosedError             nobody reads it any more
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
@@ -248,6 +250,14 @@ class ReceiverAwayError(NoticeError):
 
 class ReceiverRefusesError(NoticeError):
     """The receiver rejects a notice."""
+
+
+class OutputError(ImageSyncError):
+    """The output can't be written."""
+
+
+class OutputClosedError(OutputError):
+    """The output is a pipe that nobody reads any more."""
 
 
 class FilterChangedError(ImageSyncError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sync.domain.checks import COLUMNS, Check, Finding
 from sync.errors import UnknownError, UsageError
+from sync.files import UnreadableFileError, read_text
 from sync.store.queries.inventory import Inventory, Value, inline_parameters
 
 _OWN = Path(__file__).with_name("sql")
@@ -109,6 +110,6 @@ def _is_day(text: str | None) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path)
+    except UnreadableFileError as error:
         raise UsageError(f"{path} can't be read: {error}") from error

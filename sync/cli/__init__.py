@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,29 @@ class _Commands(click.Group):
         subcommand: click.Command = getattr(importlib.import_module(module), name)
         return subcommand
 
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command; it succeeds only if its output could be written, but a broken pipe is nothing to report."""
+        from sync.cli.streams import discard_output
+        from sync.errors import OutputClosedError, OutputError
+
+        try:
+            try:
+                return super().main(*arguments, **options)
+            finally:
+                sys.stdout.flush()
+        except OutputError as error:
+            discard_output()
+            if not isinstance(error, OutputClosedError):
+                _report(error)
+            sys.exit(error.exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
-        from sync.errors import ImageSyncError
+        from sync.errors import ImageSyncError, OutputError
 
         try:
             return super().invoke(ctx)
+        except OutputError:
+            raise  # reported by ``main``, as it may come from the help too
         except ImageSyncError as error:
             if ctx.meta.get(_DEBUG):
                 say(traceback.format_exc())

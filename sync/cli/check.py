@@ -80,6 +80,6 @@ def _write(chosen: Sequence[Check], findings: Sequence[Finding], style: str) -> 
     if style == "sarif":
         click.echo(json.dumps(sarif(chosen, findings), indent=1))
     elif style == "junit":
-        click.echo(junit(chosen, findings), nl=False)
+        click.echo(junit(chosen, findings).encode(), nl=False)
     else:
         show([asdict(one) | {"severity": str(one.severity)} for one in findings], style, COLUMNS)

@@ -38,7 +38,7 @@ db.add_command(psql)
 def upgrade(config: Path | None, *, sql: bool) -> None:
     """Upgrade the schema to the one that this program needs."""
     if sql:
-        click.echo(migrate.offline_sql())
+        click.echo(migrate.offline_sql().encode())
         return
     with open_database(load(config)) as target:
         migrate.upgrade(target)

@@ -7,17 +7,23 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
 
+from sync import logs
+from sync.cli import say
+from sync.cli.streams import discard_output
 from sync.domain.image import iso
-from sync.logs import escape
+from sync.errors import OutputClosedError, OutputError
+from sync.logs import escape, for_programs
 
 _WIDE = 500  # columns of a "terminal" that is a file or a pipe: nothing is folded there
+_log = logs.get(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Mapping[Any, Any]  # by column name
 
@@ -41,8 +47,8 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
         style: table, json, csv or parquet.
         columns: what to show, in this order; JSON shows everything that a row has.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't write is no failure
+    if isinstance(sys.stdout, io.TextIOWrapper) and style in ("json", "csv"):
+        sys.stdout.reconfigure(encoding="utf-8")  # programs read it, so the locale doesn't count
     if style == "json":
         _json(rows)
     elif style == "csv":
@@ -53,6 +59,22 @@ def show(rows: Iterable[Row], style: str, columns: Sequence[str]) -> None:
         parquet.write(rows, columns)
     else:
         _table(rows, columns)
+
+
+@contextmanager
+def outcome_counts() -> Iterator[None]:
+    """Show an outcome that is on record: if that fails, say so, and let the exit code be that of the outcome."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OutputError as error:
+        discard_output()
+        if isinstance(error, OutputClosedError):
+            return
+        if for_programs():
+            _log.warning("result not shown", reason=str(error))
+        else:
+            say(f"image-sync: {error}; what was done is on record")
 
 
 def _json(rows: Iterable[Row]) -> None:

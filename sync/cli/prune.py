@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from sync.cli import say, user
 from sync.cli.options import duration_option, sources_option
-from sync.cli.output import format_option, show
+from sync.cli.output import format_option, outcome_counts, show
 from sync.cli.setup import checked_connection, load, open_database
 from sync.errors import UsageError
 from sync.settings.model import GENERAL
@@ -37,5 +38,6 @@ def prune(config: Path | None, *, keep: float | None, names: tuple[str, ...], ye
         with checked_connection(target):
             pass  # nothing is counted in a schema that is not the program's
         pruned = pruning.prune(target, pruning.ago(target, seconds), user(), only=names, remove=yes)
-    show([row._asdict() for row in pruned], style, pruning.Pruned._fields)
+    with outcome_counts() if yes else nullcontext():
+        show([row._asdict() for row in pruned], style, pruning.Pruned._fields)
     say("removed; on record in inventory.prunings" if yes else "nothing was removed; --yes removes it")

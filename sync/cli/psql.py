@@ -7,9 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote, urlsplit
 
 import click
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sync import wiring
 from sync.cli.setup import load
@@ -42,22 +43,20 @@ def _become_psql(url: str, arguments: tuple[str, ...]) -> NoReturn:
     program = shutil.which("psql")
     if program is None:
         raise UsageError("there is no psql on this machine; install PostgreSQL's client")
-    open_url, password = _without_password(libpq_url(url))
+    where, password = _without_password(libpq_url(url))
     environ = os.environ | ({} if password is None else {"PGPASSWORD": password})
     # In our place: Ctrl-C then cancels psql's query, and does not end us and psql with us.
-    os.execve(program, [program, open_url, *arguments], environ)  # noqa: S606 - no shell
+    os.execve(program, [program, where, *arguments], environ)  # noqa: S606 - no shell
 
 
 def _without_password(url: str) -> tuple[str, str | None]:
-    """The URL without its password, and the password; one in the query takes precedence over one before the host."""
-    parts = urlsplit(url)
-    query = [pair.partition("=") for pair in parts.query.split("&") if pair]
-    parameters = {unquote(name): unquote(value) for name, _, value in query}
+    """How to reach the database, without the password; and the password."""
+    try:
+        parameters = conninfo_to_dict(url)
+    except ProgrammingError:  # its text quotes the password
+        raise UsageError("the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL") from None
     if parameters.get("sslpassword"):
         raise UsageError("sslpassword can't be passed to psql unseen; use a key without one, or start psql yourself")
-    login, _, host = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    kept = "&".join("".join(pair) for pair in query if unquote(pair[0]) != "password")
-    # Put together by hand: the library drops the // of a URL without a host.
-    open_url = f"{parts.scheme}://{f'{user}@' if user else ''}{host}{parts.path}{f'?{kept}' if kept else ''}"
-    return open_url, parameters.get("password") or unquote(password) or None
+    password = parameters.pop("password", None)
+    where = make_conninfo(**{name: str(value) for name, value in parameters.items()})
+    return where, None if password is None else str(password)

@@ -20,7 +20,7 @@ from sync.cli.setup import load, open_database
 from sync.domain.checks import Check
 from sync.domain.image import iso
 from sync.errors import ImageSyncError, UsageError
-from sync.files import replace_file
+from sync.files import write_file
 from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
@@ -142,8 +142,9 @@ def _check_writable(path: Path) -> None:
     Raises:
         ImageSyncError: it can't.
     """
-    folder = path.parent
-    if path.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    exists, folder = os.path.exists(path), Path(os.path.realpath(path)).parent  # noqa: PTH110 - never raises
+    writable = os.access(path, os.W_OK) if exists else os.access(folder, os.W_OK | os.X_OK)
+    if os.path.isdir(path) or not writable:  # noqa: PTH112 - never raises
         raise ImageSyncError(f"{path} can't be written; give --output a file in a folder that you may write to")
 
 
@@ -151,11 +152,11 @@ def _write(content: bytes, path: Path | None) -> None:
     """Write to the file, or to standard output, with nothing in it that a terminal would obey.
 
     Raises:
-        ImageSyncError: the file can't be written; it is as it was.
+        ImageSyncError: the file can't be written.
     """
     if path is not None:
         try:
-            replace_file(path, content)
+            write_file(path, content)
         except OSError as error:
             raise ImageSyncError(f"{path} can't be written: {error.strerror}") from error
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -13,7 +13,7 @@ import click
 from sync import logs, wiring
 from sync.cli import watching
 from sync.cli.options import Shard, jobs_option, shard_option, sources_option
-from sync.cli.output import format_option, show
+from sync.cli.output import format_option, outcome_counts, show
 from sync.cli.setup import load_for_runs, open_database
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.outcome import JSON_FIELDS
@@ -76,7 +76,8 @@ def sync(config: Path | None, options: RunOptions, trigger: str, store: type[Dat
             monitor = watching.monitor(target, metrics, [source.name for source in chosen])
             watching.publish(loaded, monitor, _grouping(options))
     columns = COLUMNS if options["style"] == "table" else JSON_FIELDS
-    show([result.as_json() for result in results], options["style"], columns)
+    with nullcontext() if trigger == "plan" else outcome_counts():
+        show([result.as_json() for result in results], options["style"], columns)
     return worst(result.exit_code for result in results)
 
 

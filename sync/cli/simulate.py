@@ -13,6 +13,7 @@ import click
 
 from sync.cli.options import duration_option
 from sync.errors import UsageError
+from sync.files import UnreadableFileError, read_text
 from sync.settings.rules import duration
 from sync.simulator import Keys, Login, Simulator, World
 
@@ -92,7 +93,10 @@ def _hint(simulator: Simulator, token: str | None) -> str:
 
 
 def _secret(option: str, file: Path | None, variable: str) -> str:
-    secret = file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable, "")
+    try:
+        secret = read_text(file).strip() if file else os.environ.get(variable, "")
+    except UnreadableFileError as error:
+        raise UsageError(f"{file} can't be read: {error}") from error
     if not secret:
         raise UsageError(f"a secret is missing; put it into a file and give {option}, or into ${variable}")
     return secret

@@ -13,7 +13,7 @@ from prometheus_client import push_to_gateway, pushadd_to_gateway
 
 from sync import logs
 from sync.errors import TransportError
-from sync.files import replace_file
+from sync.files import write_file
 from sync.metrics.collector import MetricsCollector
 from sync.transport import HttpTransport
 
@@ -22,6 +22,7 @@ _PATIENCE = 3.0  # seconds
 _JOB = "image-sync"
 _UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 _SUCCESS = range(200, 300)
+_FOR_ALL = 0o644  # the collector is another user, and a service's umask may be 077
 
 
 def write(metrics: MetricsCollector, file: Path) -> None:
@@ -30,11 +31,16 @@ def write(metrics: MetricsCollector, file: Path) -> None:
     If the database did not answer, its last metrics stay in the file, beside one that says so: an alert that a source
     is stale must not end because the database is away.
     """
+    if file.exists() and not file.is_file():  # a pipe without a reader would hold up the run
+        _log.warning(
+            "metrics not written", file=str(file), reason="it is not a regular file, and collectors read no other"
+        )
+        return
     try:
         text = metrics.text()
-        if not metrics.complete and file.exists():
+        if not metrics.complete and file.is_file():
             text = _UP.sub(b"image_sync_database_up 0.0", file.read_bytes())
-        replace_file(file, text)
+        write_file(file, text, new_mode=_FOR_ALL)
     except OSError as error:
         _log.warning("metrics not written", file=str(file), reason=error.strerror or str(error))
 

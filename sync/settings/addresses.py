@@ -8,6 +8,13 @@ from sync.settings.rules import Rule, WrongValueError
 from sync.settings.secret import Secret
 
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+_URL = re.compile(  # urlsplit takes no list of hosts
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
+    r"(?:(?P<login>[^@/?#]*)@)?(?P<hosts>[^@/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
+    re.IGNORECASE,
+)
+_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>\d{0,5}))?")
+_PORTS = range(1, 2**16)
 _TOKEN = 12  # characters; a part of an address that is this long counts as a token, and is masked everywhere
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in the query of a URL
@@ -20,9 +27,12 @@ def endpoint() -> Rule[str]:
 
 
 def database_url() -> Rule[Secret]:
-    """The URL of a PostgreSQL database, held with the scheme that libpq and SQLAlchemy both know."""
+    """How libpq reaches a PostgreSQL database: a URL, also with several hosts, or a string of keys and values."""
     escapes = "with @ : / ? # % in a user or password written as %40 %3A %2F %3F %23 %25"
-    expects = f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}"
+    expects = (
+        f"postgresql://USER:PASSWORD@HOST:PORT/DATABASE {escapes}; also with several HOST:PORT, with commas between "
+        "them, or as libpq's host=HOST port=PORT dbname=DATABASE user=USER password=PASSWORD"
+    )
     return Rule(expects=expects, parse=_database_url, secret=True)
 
 
@@ -56,14 +66,18 @@ def is_plain_elsewhere(address: str) -> bool:
 
 
 def passwords_in(url: str) -> tuple[str, ...]:
-    """The passwords in a database URL, each as written and decoded; () if it has none."""
-    parts = _split(url)
-    if parts is None:
-        return ()
-    written = parts.netloc.rpartition("@")[0].partition(":")[2]
-    in_query = re.findall(rf"(?:^|&)(?:{'|'.join(_PASSWORDS)})=([^&]*)", parts.query)
-    decoded = [word for name in _PASSWORDS for word in parse_qs(parts.query).get(name, ())]
-    return tuple(dict.fromkeys(filter(None, [written, unquote(written), *in_query, *decoded])))
+    """The passwords in a URL or connection string, each as written and decoded; () if it has none."""
+    names = "|".join(_PASSWORDS)
+    match = _URL.fullmatch(url.strip())
+    if match is None:
+        written = re.findall(rf"(?:^|(?<=\s))(?:{names})\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s\\]|\\.)*)", url, re.DOTALL)
+        values = [word.strip("'") if word.startswith("'") else word for word in written]
+        decoded = [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in values]
+        return tuple(dict.fromkeys(filter(None, [*values, *decoded])))
+    login, query = (match["login"] or "").partition(":")[2], match["query"] or ""
+    in_query = re.findall(rf"(?:^|&)(?:{names})=([^&]*)", query)
+    decoded = [word for name in _PASSWORDS for word in parse_qs(query).get(name, ())]
+    return tuple(dict.fromkeys(filter(None, [login, unquote(login), *in_query, *decoded])))
 
 
 def tokens_in(url: str) -> tuple[str, ...]:
@@ -92,10 +106,27 @@ def _endpoint(value: object) -> str | None:
 
 
 def _database_url(value: object) -> Secret | None:
-    parts = _split(value)
-    if parts is None or parts.scheme not in _DATABASE_SCHEMES or parts.fragment or parts.netloc.count("@") > 1:
+    text = value.strip() if isinstance(value, str) else ""
+    if "://" not in text.partition("=")[0]:
+        return Secret(text) if "=" in text and _is_understood(text) else None
+    match = _URL.fullmatch(text) if re.fullmatch(r"[!-~]+", text) else None
+    if match is None or match["scheme"].lower() not in _DATABASE_SCHEMES:
         return None
-    return Secret("postgresql://" + str(value).strip().partition("://")[2])
+    hosts = [_HOST.fullmatch(host) for host in match["hosts"].split(",")]
+    if not all(host and (not host["port"] or int(host["port"]) in _PORTS) for host in hosts):
+        return None
+    return Secret("postgresql://" + text.partition("://")[2])
+
+
+def _is_understood(text: str) -> bool:
+    """Whether libpq understands a connection string; its own error would quote the password."""
+    from psycopg import ProgrammingError  # takes long, and most settings name no database so
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return bool(conninfo_to_dict(text))
+    except (ProgrammingError, ValueError):
+        return False
 
 
 def _webhook_url(value: object) -> Secret | None:

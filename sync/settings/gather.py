@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sync.files import UnreadableFileError, read_text
 from sync.settings.model import CONFIG, GENERAL, OF_CREDENTIALS, PER_SOURCE, did_you_mean
 from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
@@ -29,7 +30,7 @@ SECRET = frozenset(option.key for option in GENERAL + PER_SOURCE if option.rule.
 _OTHERS = re.compile(
     r"IMAGE_SYNC_((\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)|SIMULATOR_\w+)"
 )
-_LARGEST_FILE = 2**16
+_LARGEST_FILE = 2 * 2**20  # bytes; tokens grow with the rights in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +133,9 @@ def read_document(path: Path, mistakes: list[str]) -> Document:
 
 def _parse(path: Path, mistakes: list[str]) -> dict[str, object] | None:
     try:
-        return tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        mistakes.append(f"{path}: cannot be read as the settings file: {error.strerror}")
-    except UnicodeDecodeError:
-        mistakes.append(f"{path}: is not a settings file: it is not UTF-8 text")
+        return tomllib.loads(read_text(path))
+    except UnreadableFileError as error:
+        mistakes.append(f"{path}: cannot be read as the settings file: {error}")
     except tomllib.TOMLDecodeError as error:
         mistakes.append(f"{path}: is not valid TOML: {error}")
     except (ValueError, RecursionError):
@@ -210,16 +209,9 @@ def _content(path: object, folder: Path) -> str:
     if not isinstance(path, str) or not path or "\0" in path:
         raise WrongValueError(hint)
     try:
-        with (folder / path).open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise WrongValueError(f"the file cannot be read ({error.strerror}); {hint}") from None
-    if len(content) > _LARGEST_FILE:
-        raise WrongValueError(f"the file is larger than {_LARGEST_FILE} bytes; {hint}")
-    try:
-        text = content.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise WrongValueError(f"the file is not UTF-8 text; {hint}") from None
+        text = read_text(folder / path, _LARGEST_FILE).removesuffix("\n")
+    except UnreadableFileError as error:
+        raise WrongValueError(f"the file cannot be read ({error}); {hint}") from None
     if not text:
         raise WrongValueError(f"the file is empty; {hint}")
     return text

@@ -4,6 +4,7 @@
 nearest first, says which value counts; ``read_values`` reads it by the option's rule; the classes of ``model`` hold it.
 """
 
+import os
 from collections import ChainMap, Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def _gather(
 ) -> tuple[Path | None, Document, Environment]:
     """The settings file, what is set in it, and what is set in the environment."""
     path = file or (Path(environ[CONFIG]) if CONFIG in environ else Path(FILE_NAME))
-    if file is None and CONFIG not in environ and not path.is_file():
+    if file is None and CONFIG not in environ and not os.path.isfile(path):  # noqa: PTH113 - a folder that may not be entered holds none
         return None, Document(), read_environment(environ, mistakes)
     return path, read_document(path, mistakes), read_environment(environ, mistakes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cli_tools import Job, ask, finished, process_list, until, with_password
@@ -44,13 +45,17 @@ def test_sql_for_review_makes_the_same_schema(job: Job) -> None:
     assert job("db", "status").code == 0
 
 
-@pytest.mark.parametrize("form", ["before the host", "in the query"])
+@pytest.mark.parametrize("form", ["before the host", "in the query", "connection string"])
 def test_psql_keeps_the_password_out_of_the_process_list(job: Job, server: Server, form: str) -> None:
     """The psql client logs in with the password of the URL, and no process has it in its arguments."""
     role = f"shell_{form.split(maxsplit=1)[0]}"
     url = with_password(server, role, PASSWORD).format(PASSWORD.replace(" ", "%20"))
     if form == "in the query":
         url = url.replace(f":{PASSWORD.replace(' ', '%20')}@", "@") + f"?password={PASSWORD.replace(' ', '%20')}"
+    if form == "connection string":
+        parts = urlsplit(url)
+        url = f"host={parts.hostname},{parts.hostname} port=1,{parts.port} user={role} dbname={parts.path[1:]}"
+        url += f" password = '{PASSWORD}' target_session_attrs=read-write"
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND state = 'active'"
     running = job.start("db", "psql", "-At", "-c", "SELECT pg_sleep(600)", IMAGE_SYNC_DATABASE_URL=url)
     until(lambda: ask(job.url, asleep, role))

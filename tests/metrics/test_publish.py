@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import stat
 import time
 from base64 import b64encode
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -15,7 +18,7 @@ from http_server import Asked, HttpServer, always, reply
 from sync.domain.metrics import ProcessMetrics
 from sync.logs.formatter import FIELDS
 from sync.metrics.collector import MetricsCollector
-from sync.metrics.publish import push
+from sync.metrics.publish import push, write
 
 LOGIN = b64encode(b"user:canary").decode()
 NO_HTTP = "no valid answer came (RemoteProtocolError); is there a proxy in between?"
@@ -89,3 +92,20 @@ def test_an_untrusted_certificate_is_named(caplog: pytest.LogCaptureFixture) -> 
     trustme.CA().issue_cert("127.0.0.1", common_name="canary").configure_cert(context)
     with HttpServer(lambda *_: None, context) as gateway:
         assert reason(caplog, gateway.url).startswith("TLS failed (CERTIFICATE_VERIFY_FAILED)")
+
+
+def test_a_pipe_in_the_place_of_the_metrics_file_holds_up_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pipe that nobody reads is not written to, and the log says so; a link to a file is followed."""
+    pipe, link, metrics = tmp_path / "pipe", tmp_path / "link", MetricsCollector([], ProcessMetrics(), up=True)
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "file")
+
+    write(metrics, pipe)
+    write(metrics, link)
+
+    assert [entry.getMessage() for entry in caplog.records] == ["metrics not written"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    assert b"image_sync_database_up 1.0" in (tmp_path / "file").read_bytes()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from sync.domain.fields import BY_API, FILTERS
 from sync.errors import SettingsError
 from sync.settings import load
+from sync.settings.addresses import passwords_in
 
 HERE = [
     "localhost",
@@ -86,3 +90,64 @@ def test_plain_http_to_another_machine_is_an_error(host: str, place: str) -> Non
     assert error.startswith(PLACES[place][0])
     assert "to the network" in error
     assert "https" in error
+
+
+def database(url: str) -> str:
+    """The database URL of settings, as the program holds it."""
+    settings = load({"IMAGE_SYNC_DATABASE_URL": url}, file=None, filters={}, fields=())
+    assert settings.database_url is not None
+    assert set(passwords_in(url)) <= set(settings.secrets())
+    return settings.database_url.reveal()
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "passwords"),
+    [
+        ("postgresql://u:c%40nary@h1:5432,h2:5433/db?target_session_attrs=read-write", "h1,h2", {"c%40nary", "c@nary"}),
+        ("postgres://u@[::1]:5432,[::2],h3/db?password=canary", "::1,::2,h3", {"canary"}),
+        ("POSTGRESQL://%2Frun%2Fpostgresql/db", "/run/postgresql", set()),
+        ("host=h1,h2 port=5432,5433 dbname=db password=canary target_session_attrs=any", "h1,h2", {"canary"}),
+        (r"host = h1 password = 'can\'ary two' dbname=db", "h1", {r"can\'ary two", "can'ary two"}),
+        ("dbname=db sslpassword=first password=second", None, {"first", "second"}),
+        ("service=inventory", None, set()),
+    ],
+)
+def test_what_libpq_takes_is_a_database_url(url: str, hosts: str | None, passwords: set[str]) -> None:
+    """Several hosts, parameters of the session and connection strings are taken, and each password is known."""
+    held = conninfo_to_dict(database(url))
+
+    assert held.get("host") == hosts
+    assert set(passwords_in(url)) == passwords
+
+
+def test_the_password_of_a_gateway_is_known() -> None:
+    """The password in the address of a pushgateway is masked as the one of a database is."""
+    settings = load({"IMAGE_SYNC_METRICS_PUSH": "https://u:c%40nary@gateway"}, file=None, filters={}, fields=())
+
+    assert set(settings.secrets()) == {"c%40nary", "c@nary"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:canary@h/db",
+        "postgresql://u:canary@h1:0,h2/db",
+        "postgresql://u:canary@h1,h2:99999/db",
+        "postgresql://u:canary@h1:five,h2/db",
+        "postgresql://u:can@ary@h/db",
+        "postgresql://u:can/ary@h/db",
+        "postgresql://u:canary@h/db#part",
+        "host=h password=canary nosuchkey=1",
+        "host=h password='canary",
+        "canary",
+        "=canary",
+    ],
+)
+def test_what_libpq_does_not_take_is_no_database_url(url: str) -> None:
+    """What is not a database URL is one error, which never quotes it."""
+    with pytest.raises(SettingsError) as caught:
+        database(url)
+
+    (mistake,) = caught.value.mistakes
+    assert "takes postgresql://USER" in mistake
+    assert not re.search("canary|can@|can/", mistake)

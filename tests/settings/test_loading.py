@@ -551,3 +551,40 @@ def test_the_example_of_the_page_is_valid(here: Path) -> None:
 
     assert [source.name for source in settings.sources] == ["private-linux", "public"]
     assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_with_a_byte_order_mark(here: Path, end: str) -> None:
+    """Editors of another system put a byte order mark before the settings and secrets, and end lines as they do."""
+    text = end.join([f'[[sources]]\nendpoint = "{ENDPOINT}"', 'token_file = "token"', ""])
+    (here / "image-sync.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (here / "token").write_bytes(b"\xef\xbb\xbf" + b"t0ken" * 100_000 + end.encode())
+
+    credentials = read({}).sources[0].credentials
+
+    assert isinstance(credentials, Token)
+    assert credentials.token.reveal() == "t0ken" * 100_000
+
+
+def test_a_file_in_another_encoding(here: Path) -> None:
+    """A settings file that is no UTF-8 is one error, which says how to save it."""
+    (here / "image-sync.toml").write_bytes("log_level = 'info'".encode("utf-16"))
+
+    (error,) = errors_of({})
+
+    assert "image-sync.toml: cannot be read as the settings file: it is not UTF-8 text; save it as UTF-8" in error
+
+
+def test_a_current_folder_that_is_gone_holds_no_settings(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that was removed, or may not be entered, is like an empty one."""
+    gone = here / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert read({}).file is None
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert read({}).file is None

@@ -169,7 +169,7 @@ def test_unusable_files_of_secrets(here: Path) -> None:
     """A file that is empty, binary, too large, missing or a folder is an error that shows no content."""
     (here / "empty").write_text("\n")
     (here / "binary").write_bytes(CANARY.encode() + b"\xff")
-    (here / "large").write_text(CANARY * 10_000)
+    (here / "large").write_text(CANARY * 400_000)
     (here / "folder").mkdir()
     reasons = {"empty": "empty", "binary": "UTF-8", "large": "larger", "absent": "No such", "folder": "directory"}
 

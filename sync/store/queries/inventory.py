@@ -90,6 +90,15 @@ SELECT least(
 """  # noqa: S608 - constants
 
 
+# All that may hold a colon: texts, names, comments, casts, and parameters, which are told apart by the group `name`.
+_COLON = re.compile(
+    r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+    | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/
+    | :: | (?<!\w):(?P<name>[^\W\d]\w*) | :""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
 class Inventory:
     """Answers questions about the inventory; writes nothing."""
 
@@ -145,19 +154,23 @@ class Inventory:
         Args:
             what: the owner of the query, for messages.
             query: the SQL.
-            values: by name, as in ``rows``.
+            values: by name; a colon that does not begin one of these names is SQL.
 
         Raises:
             UsageError: it can't be carried out.
         """
+        names = [match["name"] for match in _COLON.finditer(query) if match["name"]]
+        escaped = _COLON.sub(lambda match: match[0] if match["name"] in values else match[0].replace(":", r"\:"), query)
         try:
             with self._connection.begin_nested():
-                return self.rows(query, **values)
+                return self.rows(escaped, **values)
         except (StatementError, ResourceClosedError) as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
             reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            raise UsageError(f"the SQL of {what} can't be carried out: {reason}") from error
+            unknown = [f":{name}" for name in dict.fromkeys(names) if name not in values]
+            hint = f"; it has no parameter {', '.join(unknown)}, only :{', :'.join(values)}" if unknown else ""
+            raise UsageError(f"the SQL of {what} can't be carried out: {reason}{hint}") from error
 
     def moment(self, run: int) -> datetime:
         """When a run took effect, or when it began if it wrote nothing.
@@ -242,8 +255,11 @@ def inventory(target: Target) -> Iterator[Inventory]:
 
 def inline_parameters(query: str, values: Mapping[str, Value]) -> str:
     """Write a query with its values in place of ``:name``, so that anyone can carry it out in ``psql``."""
-    names = "|".join(map(re.escape, values))
-    return re.sub(rf"(?<!:):({names})\b", lambda match: _literal(values[match[1]]), query.strip()) + ";"
+
+    def literal(match: re.Match[str]) -> str:
+        return _literal(values[match["name"]]) if match["name"] in values else match[0]
+
+    return _COLON.sub(literal, query.strip()) + ";"
 
 
 def _literal(value: Value) -> str:

@@ -18,10 +18,10 @@ from store_tools import Edge
 
 from sync.domain.fields import BY_API, COLUMNS
 from sync.domain.image import to_json
-from sync.errors import DatabaseUnavailableError, SchemaVersionError, UnknownError
+from sync.errors import DatabaseUnavailableError, SchemaVersionError, UnknownError, UsageError
 from sync.store.approvals import approve
 from sync.store.connection import Target
-from sync.store.queries.inventory import inventory
+from sync.store.queries.inventory import inline_parameters, inventory
 
 COLUMN = {name: known.column for name, known in BY_API.items()}
 
@@ -317,3 +317,41 @@ def test_a_gap_in_the_list_leaves_no_version(server: Server) -> None:
         with inventory(edge.target) as reading:
             assert len(reading.history(name, None)) == 1
             assert json.dumps(reading.history(name, None)[0]["extra"]) == "null"
+
+
+COLONS = r"""
+SELECT 'a:days' AS literal, 'it''s :days' AS doubled, E'\':days' AS escaped, $$:days$$ AS dollars, $x$':days$x$ AS tagged,
+    'img-1' ~ '^(?:centos|img)-' AS matches, '12:30'::time::text AS cast, (ARRAY[1, 2, 3])[2:3] AS slice,
+    :days AS plain, :days::text AS text, 1 AS ":days", '100%' AS percent, '\:days' AS backslash -- isn't :days
+    /* don't :days */
+"""
+
+
+def test_colons_in_a_users_query_are_sql(target: Target) -> None:
+    """Only a declared name is a parameter; a colon in a text, a name, a comment, a cast or a slice is SQL."""
+    with inventory(target) as reading:
+        (row,) = reading.ask("own", COLONS, {"days": 7})
+        inlined = inline_parameters(COLONS, {"days": 7})
+
+    assert dict(row) == {
+        "literal": "a:days",
+        "doubled": "it's :days",
+        "escaped": "':days",
+        "dollars": ":days",
+        "tagged": "':days",
+        "matches": True,
+        "cast": "12:30:00",
+        "slice": [2, 3],
+        "plain": 7,
+        "text": "7",
+        ":days": 1,
+        "percent": "100%",
+        "backslash": r"\:days",
+    }
+    assert inlined == COLONS.strip().replace(":days AS plain, :days::text", "7 AS plain, 7::text") + ";"
+
+
+def test_an_unknown_parameter_is_named(target: Target) -> None:
+    """A name that no threshold declares is named with those that there are."""
+    with inventory(target) as reading, pytest.raises(UsageError, match="it has no parameter :most, only :least, :days"):
+        reading.ask("own", "SELECT :most, ':text'", {"least": 1, "days": 7})
