@@ -1,4 +1,4 @@
-"""The whole run, on one screen: start, read and prove, confirm, and write in one short transaction."""
+"""The whole run: start, read and prove, confirm, and write in one short transaction; ``run_sync`` tells it all."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
     """Make the inventory of one source match its cloud.
 
     Raises:
-        ImageSyncError: it failed; the run is on record with the reason, and nothing else was written.
+        ImageSyncError: it failed; the run is on record with the reason, and the inventory is unchanged.
     """
     run = store.start(source, trigger)
     try:
@@ -94,7 +94,7 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
 
 
 def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
-    """Read the list, afresh up to ``source.max_read_attempts`` times, until it is proven complete."""
+    """Read the list until it is proven complete, at most ``source.max_read_attempts`` times."""
     known, reader = store.known(run), Reader(run.source.ignore)
     before = None
     pages = []
@@ -111,7 +111,10 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
 
 
 def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Missing:
-    """Find the live images that the list lacks; doubt and grace spare them, and the cloud confirms the others."""
+    """Find the live images that the list lacks, and which of them are gone.
+
+    No image is believed gone while the list is in doubt, nor within its grace; the cloud is asked about the others.
+    """
     comparison = listing.comparison
     unlisted = store.live_images(run, comparison.known.unlisted())
     missing = {image: grace for image, grace in unlisted if not comparison.contains(image)}

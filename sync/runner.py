@@ -1,4 +1,4 @@
-"""Runs the job for one source, or for many side by side: can be stopped, is timed and logged, and sends notices."""
+"""Runs the job for one source, or for many side by side; runs can be stopped, and are timed, logged and notified."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """The exit code that says the same."""
+        """The exit code for this result."""
         return self.outcome.exit_code if self.outcome else self.error.exit_code if self.error else 0
 
     def as_json(self) -> dict[str, Any]:

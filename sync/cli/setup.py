@@ -71,10 +71,10 @@ def open_inventory(loaded: Settings, source: str | None = None) -> Iterator[Inve
 
 @contextmanager
 def checked_connection(target: Target) -> Iterator[Connection]:
-    """A connection to a database whose schema is the program's.
+    """A connection to a database whose schema version is the one that this program needs.
 
     Raises:
-        SchemaVersionError: the schema is another one.
+        SchemaVersionError: the schema is missing, older or newer.
         StoreError: the database can't be reached or read.
     """
     with connect(target) as connection:

@@ -1,7 +1,7 @@
 """The plan of a run, and the guard that decides whether its deletions may go through.
 
-The guard sees the whole plan before the first row is written. It withholds deletions and nothing else: images that were
-created or changed are always written.
+The guard sees the numbers of the whole run before the first row is written. It holds deletions and nothing else: new and
+changed images are written in any case.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The missing images that are confirmed gone, as numbers, beside those of the inventory.
+    """The images that are gone, by confirmation or by the list's own word, as numbers, beside those of the inventory.
 
     Attributes:
         live: live images of the source before this run.
-        gone: images confirmed gone, approved ones not counted.
+        gone: images that are gone, approved ones not counted.
         waiting: those of them that an earlier run withheld.
         approved: images confirmed gone and approved by a person.
         day: images deleted within the last 24 hours by earlier runs, without approval.
@@ -48,9 +48,9 @@ class Candidates:
 
 
 def withhold(candidates: Candidates, limits: Limits) -> tuple[int, str]:
-    """Decide how many deletions of a run to hold: all that are not approved, or those that wait for approval already.
+    """Decide how many deletions of a run to hold: all unapproved ones if the guard objects, else those held before.
 
-    A deletion that was withheld once waits for approval, however few of them are left.
+    A deletion that was held once waits for approval, even if few of them remain.
 
     Returns:
         How many, and the reason in words; 0 and "" if all may go through.
@@ -99,7 +99,7 @@ class Plan:
         held: gone, but withheld by the guard.
         quarantined: contradictory records found while staging.
         reason: why deletions are withheld, or "".
-        outdated: versions that end with an update.
+        outdated: versions closed because their image was updated.
     """
 
     created: int = 0

@@ -47,11 +47,11 @@ class RunTransaction:
 
     @classmethod
     def begin(cls, connection: Connection, run: Run) -> Self:
-        """Make sure that no other run of the source committed since this one began, and that none is writing.
+        """Wait until no other run of the source writes, and make sure that none committed since this one began.
 
         Raises:
-            SupersededError: one did, or is.
-            StoreError: the database did not write the row that says so.
+            SupersededError: one committed, or still writes after the lock time-out.
+            StoreError: the database did not write the source's row.
         """
         values = {"source": run.source.name, "epoch": run.epoch}
         with translate_errors("waiting for this run's turn"):
@@ -134,7 +134,7 @@ class RunTransaction:
             if listing.proof.proven:
                 self._record_missing(missing)
             else:
-                self._end_listed(listing)
+                self._end_missing_now_listed(listing)
             records.finish(self._connection, self._run, outcome, len(listing.pages) + len(missing.pages))
             digests.seal(self._connection, self._run, outcome, first_load=staged.first_load)
             if plan.changes or plan.held or outcome.reason:
@@ -166,7 +166,7 @@ class RunTransaction:
         if not staged.spool:
             self._do(statements.CREATE_STAGE)
         self._do(statements.CREATE_GONE)
-        # This listing does not say for certain that these still are as stored.
+        # This listing does not say for certain that these are still as stored.
         unreadable = (records.pg_text(record.id) for record in comparison.unreadable.values())
         doubtful = [*missing.unseen, *comparison.contradicted, *(name for name in unreadable if name is not None)]
         self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=doubtful)
@@ -214,7 +214,7 @@ class RunTransaction:
         """Record why each live image that the list lacks is not deleted, and which ones are no longer missing."""
         states = dict.fromkeys(missing.still_there, "still_there")
         states |= dict.fromkeys(missing.unconfirmed, "unconfirmed") | dict.fromkeys(missing.pending, "pending")
-        if not (states or missing.gone or self._open()):
+        if not (states or missing.gone or self._open_cases()):
             return
         kept, still_there = [*missing.gone, *missing.unseen], list(missing.still_there)
         self._do(statements.CLOSE_RETURNED, kept=kept, unlisted=still_there)
@@ -225,15 +225,15 @@ class RunTransaction:
         self._do(statements.BEGIN_MISSING, **values)
         agree(self._row(statements.COUNT_MISSING)[0], len(states), "missing images on record")
 
-    def _end_listed(self, listing: Listing) -> None:
+    def _end_missing_now_listed(self, listing: Listing) -> None:
         """Record which images are no longer missing: even a list that is not proven shows what it shows."""
-        before = self._open()
+        before = self._open_cases()
         unlisted = [image for image in before if not listing.comparison.contains(image)]
         if len(unlisted) < len(before):
             self._do(statements.CLOSE_RETURNED, kept=unlisted, unlisted=[])
             self._do(statements.END_MISSING, kept=unlisted)
 
-    def _open(self) -> set[str]:
+    def _open_cases(self) -> set[str]:
         """Images that are missing, or whose deletion is held, since an earlier run or this one."""
         return {row[0] for row in self._connection.execute(statements.OPEN, self._values)}
 
