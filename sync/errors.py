@@ -31,6 +31,7 @@ ImageSyncError                        exit 1
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
+├── UnexpectedError                   a fault of the program or a library, which nothing above foresees
 └── SupersededError                   exit 3: another run was ahead
 """
 
@@ -276,3 +277,7 @@ class SupersededError(ImageSyncError):
     """Another run of this source was ahead; this one wrote nothing."""
 
     exit_code = 3
+
+
+class UnexpectedError(ImageSyncError):
+    """Something failed in a way that the program does not foresee."""
