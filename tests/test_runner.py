@@ -357,6 +357,20 @@ def test_an_unforeseen_error_is_a_failed_run(
     assert "Traceback" not in caplog.text
 
 
+def test_an_unforeseen_error_before_a_run_is_its_result(target: Target, capped: Simulator) -> None:
+    """What breaks while the database is made ready, before there can be a record, is a sentence of that source alone."""
+
+    class Unready(Database):
+        def prepare(self) -> None:
+            raise RuntimeError("unforeseen")
+
+    sources = [Inventory(target, capped).source] * 2
+    results = SourceRunner(target, Stop(), "command", store=Unready).run_all(sources, 1)
+
+    assert [type(result.error) for result in results] == [UnexpectedError] * 2
+    assert [result.exit_code for result in results] == [1, 1]
+
+
 def test_a_run_that_cannot_begin_is_on_record(
     target: Target, capped: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
