@@ -3,6 +3,7 @@
 ImageSyncError                        exit 1
 ├── UsageError                        exit 2: the caller can fix it
 │   ├── SettingsError                 one message naming every mistake
+│   ├── EnvironmentVariableError      a proxy or certificates that the environment names cannot be used
 │   └── UnknownError                  an id, source, run or moment that does not exist
 ├── CloudError                        the image list could not be read
 │   ├── TransientError                worth retrying
@@ -32,6 +33,7 @@ ImageSyncError                        exit 1
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
+├── UnexpectedError                   a fault of the program or a library, which nothing above foresees
 └── SupersededError                   exit 3: another run was ahead
 """
 
@@ -75,6 +77,13 @@ class SettingsError(UsageError):
         lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
         count = "1 setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
         super().__init__(f"{count} invalid:\n{lines}")
+
+
+class EnvironmentVariableError(UsageError):
+    """A variable of the environment that is not ours cannot be used; the message holds no password."""
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable} (environment): {reason}")
 
 
 class UnknownError(UsageError):
@@ -278,3 +287,7 @@ class SupersededError(ImageSyncError):
     """Another run of this source was ahead; this one wrote nothing."""
 
     exit_code = 3
+
+
+class UnexpectedError(ImageSyncError):
+    """Something failed in a way that the program does not foresee."""

@@ -16,7 +16,8 @@ from sync.domain.proof.verdict import prove
 from sync.domain.run import Confirmation, Listing, Missing, PageEvidence, Reading, RequestStats, Run, Source, Staged
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
-from sync.errors import CloudError, ImageSyncError
+from sync.errors import CloudError, ImageSyncError, UnexpectedError
+from sync.logs import mask
 
 OnPage = Callable[[Answer], None]
 
@@ -86,11 +87,23 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
             plan = transaction.plan(staged, missing)
             transaction.write(staged, plan)
             return transaction.finish(staged, plan, missing, cloud.stats)
-    except BaseException as error:
-        store.fail(run, error, cloud.stats)
-        if isinstance(error, ImageSyncError):
-            error.run = run.number
-        raise
+    except BaseException as error:  # noqa: BLE001 - raised again
+        problem = to_ours(error) if isinstance(error, Exception) else error
+        store.fail(run, problem, cloud.stats)
+        if isinstance(problem, ImageSyncError):
+            problem.run = run.number
+        raise problem from problem.__cause__
+
+
+def to_ours(error: Exception) -> ImageSyncError:
+    """The error itself if it is ours; any other becomes one of ours, with a sentence, and stays as its cause."""
+    if isinstance(error, ImageSyncError):
+        return error
+    text = f": {mask(str(error))}" if str(error) else ""
+    advice = "please report it, with the log of `log_level` debug"
+    problem = UnexpectedError(f"unexpected {type(error).__name__}{text}; {advice}")
+    problem.__cause__ = error
+    return problem
 
 
 def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:

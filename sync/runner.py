@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sync import job, logs, wiring
 from sync.cloud.session import token_expiry
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.outcome import JSON_FIELDS, Outcome
-from sync.domain.run import Progress
+from sync.domain.run import Progress, RequestStats
 from sync.domain.status import Status, status_of
 from sync.errors import ImageSyncError, InterruptedRunError
 from sync.settings import Source
@@ -83,26 +83,48 @@ class SourceRunner:
             return list(pool.map(self.run, sources))
 
     def run(self, source: Source) -> Result:
-        """Run one source; an error of ours becomes its result, so that the other sources still run."""
+        """Run one source; an error of any kind becomes its result, so that the other sources still run."""
         with logs.bind(source=source.name), self._metrics.under_way(source.name, source.deadline):
             try:
                 outcome = self._sync(source)
-            except ImageSyncError as error:
-                _log_failure(error)
-                self._notify(error.run)
-                return Result(source.name, error=error)
-            self._notify(outcome.run)
+            except Exception as error:  # noqa: BLE001 - of any library
+                problem = job.to_ours(error)
+                _log_failure(problem)
+                self._send_notices(problem.run)
+                return Result(source.name, error=problem)
+            self._send_notices(outcome.run)
             _log_outcome(outcome)
             return Result(source.name, outcome)
+
+    def _send_notices(self, run: int | None) -> None:
+        try:
+            self._notify(run)
+        except Exception as error:  # noqa: BLE001 - the run has ended, and its result counts
+            _log.error("notices not made", run=run, reason=repr(error))
 
     def _sync(self, source: Source) -> Outcome:
         if self._stop.is_set():
             raise InterruptedRunError
         with self._store(self._target) as database, self._stop.on_set(database.cancel):
             database.prepare()
-            progress = self._progress(source.name)
-            with wiring.parts(source, database, self._stop, progress) as parts, self._timed(source, parts):
+            with ExitStack() as stack:
+                with self._recorded(source, database):
+                    progress = self._progress(source.name)
+                    parts = stack.enter_context(wiring.parts(source, database, self._stop, progress))
+                stack.enter_context(self._timed(source, parts))
                 return sync(parts, self._trigger)
+
+    @contextmanager
+    def _recorded(self, source: Source, database: Database) -> Iterator[None]:
+        """Put a run that can't even begin on record as failed."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised again
+            problem = job.to_ours(error)
+            run = database.start(wiring.source_of(source), self._trigger)
+            database.fail(run, problem, RequestStats())
+            problem.run = run.number
+            raise problem from problem.__cause__
 
     @contextmanager
     def _timed(self, source: Source, parts: wiring.Parts) -> Iterator[None]:

@@ -23,8 +23,10 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from sync import __version__
-from sync.errors import Fault, TransportError
+from sync.certificates import check_certificates
+from sync.errors import EnvironmentVariableError, Fault, TransportError
 from sync.logs import mask
+from sync.proxies import proxy_for
 
 # The library's own command line, of no use here, would load rich and pygments: 70 ms of every start.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # makes its import fail, which the library allows
@@ -58,7 +60,12 @@ class Response:
 
 
 def trust() -> ssl.SSLContext:
-    """A context that trusts the public authorities, or those that the environment names."""
+    """A context that trusts the public authorities, or instead those that the environment names.
+
+    Raises:
+        EnvironmentVariableError: the environment names a file or folder that cannot be used.
+    """
+    check_certificates()
     return _trust(*map(os.environ.get, _FILES))
 
 
@@ -92,7 +99,9 @@ class HttpTransport:
         self._timer = Timer(seconds, self._cut_off)
         self._timer.daemon = True
         try:
-            self._http = _client(secure=url.startswith("https:"))
+            self._http = _client(url)
+        except EnvironmentVariableError as error:
+            problem = TransportError(str(error), fault=Fault.ENVIRONMENT)
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             reason = f"a proxy or certificates of the environment cannot be used ({type(error).__name__})"
             problem = TransportError(f"{reason}; check HTTPS_PROXY and SSL_CERT_FILE", fault=Fault.ENVIRONMENT)
@@ -179,11 +188,13 @@ class HttpTransport:
                 socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
-def _client(*, secure: bool) -> httpx.Client:
+def _client(url: str) -> httpx.Client:
+    secure = url.startswith("https:")
     return httpx.Client(
         headers={"Accept-Encoding": "identity", "User-Agent": f"image-sync/{__version__}"},
         follow_redirects=False,
-        trust_env=secure,  # proxies of the environment are for https, where they see no secret; see docs/decisions
+        trust_env=False,  # read by us instead
+        proxy=proxy_for(url),  # for https alone, where it sees no secret; see docs/decisions
         verify=trust() if secure else False,
         event_hooks={"response": [_forget_location]},
     )

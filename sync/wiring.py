@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync import logs, settings
+from sync.certificates import check_certificates
 from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
+from sync.proxies import proxy_for
 from sync.store.connection import Target
 
 if TYPE_CHECKING:
@@ -52,6 +54,21 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
     for secret in loaded.secrets():
         logs.protect(secret)
     return loaded
+
+
+def check_environment(loaded: settings.Settings) -> None:
+    """Check that the sources can be reached with the proxies and certificates that the environment names.
+
+    Raises:
+        EnvironmentVariableError: one of them cannot be used.
+    """
+    endpoints = [
+        url for source in loaded.sources for url in (source.endpoint, getattr(source.credentials, "iam_endpoint", ""))
+    ]
+    for url in dict.fromkeys(endpoints):
+        if url.startswith("https:"):
+            proxy_for(url)
+            check_certificates()
 
 
 @contextmanager

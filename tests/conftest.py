@@ -98,7 +98,9 @@ def cloud() -> Iterator[Simulator]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove all settings of the person who runs the tests."""
     for name in list(os.environ):
-        if name.startswith(("IMAGE_SYNC_", "HUAWEICLOUD_", "PG")) or name.lower().endswith("_proxy"):
+        if name.startswith(
+            ("IMAGE_SYNC_", "HUAWEICLOUD_", "PG", "SSL_CERT_", "SSLKEYLOGFILE")
+        ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import breakage
 import effects
+import psycopg
 import pytest
 from cloud_tools import Inventory, gap, questions
 from fault_rules import FaultySimulator
 from servers import Server
 
+from sync.domain.run import Run
 from sync.domain.status import Status
+from sync.domain.stored_digests import StoredDigests
 from sync.errors import (
     BrokenAnswerError,
     ConnectionFailedError,
@@ -26,9 +30,14 @@ from sync.errors import (
     ThrottledError,
     TooLargeError,
     UnauthorizedError,
+    UnexpectedError,
 )
+from sync.runner import SourceRunner
+from sync.settings import Source
+from sync.signals import Stop
 from sync.simulator import Simulator, World
 from sync.store.connection import Target
+from sync.store.runs.database import Database
 
 Effect = effects.Effect
 
@@ -303,3 +312,83 @@ def test_a_gap_in_the_list_is_told_apart_from_a_deletion(target: Target, capped:
 
     assert (outcome.missing, outcome.still_there, outcome.plan.deleted) == (2, 1, 1)
     assert inventory.deleted() == set(gone)
+
+
+class BreakingDatabase(Database):
+    """A database whose library fails in an unforeseen way for the source "broken"."""
+
+    def known(self, run: Run) -> StoredDigests:
+        """Read what is stored, or break."""
+        if run.source.name.startswith("broken"):
+            raise RuntimeError("unforeseen")
+        return super().known(run)
+
+
+def fails_alone(target: Target, cloud: Simulator, broken: Source, store: type[Database] = Database) -> ImageSyncError:
+    """The error of one source of three; the others must be done, and all three must be on record and notified."""
+    good = [Inventory(target, cloud) for _ in range(2)]
+    notified: list[int | None] = []
+    runner = SourceRunner(target, Stop(), "schedule", store=store, notify=notified.append)
+
+    results = runner.run_all([good[0].source, broken, good[1].source], 1)
+
+    assert [result.exit_code for result in results] == [0, 1, 0]
+    assert [result.as_json()["status"] for result in results] == ["done", "failed", "done"]
+    assert notified == [result.as_json()["run"] for result in results]
+    error = results[1].error
+    assert error is not None
+    with psycopg.connect(target.url) as connection:
+        record = connection.execute(
+            "SELECT status, reason, error, finished_at IS NOT NULL FROM inventory.runs WHERE run = %s", (error.run,)
+        ).fetchone()
+    assert record == ("failed", str(error), type(error).__name__, True)
+    return error
+
+
+def test_an_unforeseen_error_is_a_failed_run(
+    target: Target, capped: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error of any library fails its run with a sentence and a record; other sources and notices go on."""
+    source = replace(Inventory(target, capped).source, name="broken-one")
+    error = fails_alone(target, capped, source, BreakingDatabase)
+
+    assert isinstance(error, UnexpectedError)
+    assert str(error).startswith("unexpected RuntimeError: unforeseen; please report it")
+    assert "Traceback" not in caplog.text
+
+
+def test_an_unforeseen_error_before_a_run_is_its_result(target: Target, capped: Simulator) -> None:
+    """What breaks while the database is made ready, before there can be a record, is a sentence of that source alone."""
+
+    class Unready(Database):
+        def prepare(self) -> None:
+            raise RuntimeError("unforeseen")
+
+    sources = [Inventory(target, capped).source] * 2
+    results = SourceRunner(target, Stop(), "command", store=Unready).run_all(sources, 1)
+
+    assert [type(result.error) for result in results] == [UnexpectedError] * 2
+    assert [result.exit_code for result in results] == [1, 1]
+
+
+def test_a_run_that_cannot_begin_is_on_record(
+    target: Target, capped: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that turns out to be unusable only now fails its run, with a record; the other sources go on."""
+    monkeypatch.setenv("HTTPS_PROXY", "socks://user:canary@127.0.0.1:1")
+    source = replace(Inventory(target, capped).source, name="unsendable", endpoint="https://127.0.0.1:1")
+    error = fails_alone(target, capped, source)
+
+    assert "HTTPS_PROXY (environment): `socks://` cannot be used" in str(error)
+    assert "canary" not in str(error)
+
+
+def test_notices_that_break_do_not_fail_a_run(target: Target, capped: Simulator) -> None:
+    """The result of a run counts, even if its notices can't be made."""
+
+    def notify(_run: int | None) -> None:
+        raise RuntimeError("can't start new thread")
+
+    result = SourceRunner(target, Stop(), "command", notify=notify).run(Inventory(target, capped).source)
+
+    assert (result.exit_code, result.error) == (0, None)

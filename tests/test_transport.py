@@ -183,7 +183,7 @@ def test_an_invalid_proxy_is_named_by_its_variable(proxy: str, monkeypatch: pyte
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     error = fails("https://127.0.0.1:1", Fault.ENVIRONMENT)
 
-    assert "check HTTPS_PROXY" in str(error)
+    assert str(error).startswith("HTTPS_PROXY (environment): ")
     with HttpServer(always(reply())) as server:
         assert send(server.url).status == 200
 

@@ -18,7 +18,7 @@ from sync.cli.setup import load_for_runs, open_database
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.outcome import JSON_FIELDS
 from sync.domain.run import Progress
-from sync.runner import SourceRunner
+from sync.runner import Result, SourceRunner
 from sync.signals import stopping
 from sync.store.runs.database import Database
 
@@ -65,20 +65,33 @@ def sync(config: Path | None, options: RunOptions, trigger: str, store: type[Dat
         chosen = tuple(source for source in chosen if shard.holds(source.name))
         _log.info("shard chosen", shard=shard.index, shards=shard.count, sources=len(chosen))
     with (
+        _shown(options["style"], wrote=trigger != "plan") as results,
         stopping() as stop,
         open_database(loaded) as target,
         wiring.notifier(loaded, target, stop) as notify,
         _progress() as progress,
     ):
         runner = SourceRunner(target, stop, trigger, store=store, notify=notify, metrics=metrics, progress=progress)
-        results = runner.run_all(chosen, options["jobs"] or loaded.jobs)
+        results.extend(runner.run_all(chosen, options["jobs"] or loaded.jobs))
         if trigger != "plan" and (loaded.metrics_file or loaded.metrics_push):
             monitor = watching.monitor(target, metrics, [source.name for source in chosen])
             watching.publish(loaded, monitor, _grouping(options))
-    columns = COLUMNS if options["style"] == "table" else JSON_FIELDS
-    with nullcontext() if trigger == "plan" else outcome_counts():
-        show([result.as_json() for result in results], options["style"], columns)
     return worst(result.exit_code for result in results)
+
+
+@contextmanager
+def _shown(style: str, *, wrote: bool) -> Iterator[list[Result]]:
+    """Show the results once all else is closed, even if closing fails; if runs wrote, their exit code counts."""
+    results: list[Result] = []
+    closed = False
+    try:
+        yield results
+        closed = True
+    finally:
+        if closed or results:
+            columns = COLUMNS if style == "table" else JSON_FIELDS
+            with outcome_counts() if wrote else nullcontext():
+                show([result.as_json() for result in results], style, columns)
 
 
 def worst(codes: Iterable[int]) -> int:

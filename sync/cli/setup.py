@@ -29,13 +29,15 @@ def load(config: Path | None) -> Settings:
 
 
 def load_for_runs(config: Path | None) -> Settings:
-    """Read the settings with their sources, and configure the logs.
+    """Read the settings with their sources, check what TLS needs of the environment, and configure the logs.
 
     Raises:
         SettingsError: names every mistake.
+        EnvironmentVariableError: a proxy or certificates that the environment names cannot be used.
     """
     loaded = wiring.load(os.environ, config)
     configure_logs(loaded)
+    wiring.check_environment(loaded)
     return loaded
 
 

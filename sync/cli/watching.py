@@ -45,12 +45,16 @@ def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> 
     """Write and push the metrics, as the settings say; never fails a run."""
     from sync.metrics import publish
 
-    if loaded.metrics_file or loaded.metrics_push:
+    if not (loaded.metrics_file or loaded.metrics_push):
+        return
+    try:
         metrics = monitor.metrics(refresh=True)
         if loaded.metrics_file:
             publish.write(metrics, loaded.metrics_file)
         if loaded.metrics_push:
             publish.push(metrics, loaded.metrics_push.reveal(), dict(grouping))
+    except Exception as error:  # noqa: BLE001 - whatever it is, runs and later metrics go on
+        _log.error("metrics not published", reason=repr(error))
 
 
 @contextmanager

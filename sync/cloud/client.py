@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from sync import logs
 from sync.cloud.auth.credential import Credential
-from sync.cloud.errors import failure, request_id_of, traced
+from sync.cloud.errors import failure, log_page, request_id_of, traced
 from sync.cloud.retry import RetryPolicy
 from sync.cloud.transport import CloudTransport
 from sync.errors import CloudError, UnauthorizedError
@@ -96,5 +96,6 @@ def _understood(response: Response, read: Callable[[Response], T]) -> T:
     try:
         return read(response)
     except CloudError as error:
+        log_page(response.status, response.content)
         traced(error, response.status, request_id_of(response.headers))
         raise

@@ -14,16 +14,19 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from sync import errors
+from sync import errors, logs
 from sync.errors import Fault
 from sync.logs import mask, mask_foreign, wraps_secret
 
+TOO_LONG = (414, 431, 494)  # its address or its headers; the last is nginx's own
 _SERVER_FAULT = 500
+_MOST_READ = 4096  # bytes of a web page
 _MOST_SHOWN = 300  # characters of a server's text
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")  # codes and ids of requests; tokens are longer, or have other characters
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 # The last one is the identity service's own; the vendor's SDKs show it in their errors.
 _REQUEST_ID_HEADERS = ("x-request-id", "x-openstack-request-id", "x-apig-request-id", "x-iam-trace-id")
+_log = logs.get(__name__)
 
 
 def failure(
@@ -39,6 +42,7 @@ def failure(
         hint: another possible cause, or "".
     """
     code, text, request_id = _vendor_error(body)
+    log_page(status, body)
     request_id = _word(request_id) or request_id_of(headers)
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
     shown = _shown(text)
@@ -63,6 +67,9 @@ _ADVICE: dict[int, str] = {
 } | dict.fromkeys(
     (301, 302, 303, 304, 307, 308),
     "the endpoint redirects, and credentials are never forwarded; set the endpoint to its real address",
+)
+_ADVICE |= dict.fromkeys(
+    TOO_LONG, "the request is too long for the server; check the endpoint, and the length of filter and token"
 )
 
 
@@ -125,13 +132,22 @@ def http_date(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def log_page(status: int, body: bytes) -> None:
+    """Log how a web page begins that came in place of JSON: it often names the proxy or portal that sent it."""
+    if _is_page(body):
+        _log.warning("web page received", http_status=status, begins=_shown(body[:_MOST_READ].decode(errors="replace")))
+
+
+def _is_page(body: bytes) -> bool:
+    return body[:200].lstrip().startswith(b"<")
+
+
 def _vendor_error(body: bytes) -> tuple[str | None, str, str | None]:
     """Vendor code, text and request id, from any of the shapes of an error body."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
-        page = body[:200].lstrip().startswith(b"<")
-        return None, "a web page, perhaps of a proxy in between" if page else "", None
+        return None, "a web page, perhaps of a proxy in between" if _is_page(body) else "", None
     if isinstance(payload, list) and payload:
         payload = payload[0]
     if isinstance(payload, dict) and isinstance(payload.get("error"), dict):

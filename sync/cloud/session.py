@@ -77,7 +77,7 @@ def _credential(source: settings.Source, policy: RetryPolicy) -> Credential:
     """How requests authenticate; a login is kept for the next run of this process."""
     own = source.credentials
     if isinstance(own, settings.Token):
-        return GivenToken(own.token.reveal())
+        return GivenToken(own.token)
     if isinstance(own, settings.Keys):
         extra = own.security_token.reveal() if own.security_token else None
         return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)

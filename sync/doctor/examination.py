@@ -54,17 +54,21 @@ def diagnose(
     on_settings, on_server, on_database = Report("settings"), Report("own server"), Report("database")
     on_sources = [Report(source.name) for source in sources]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="doctor") as pool:
-        pending = [
-            pool.submit(settings_checks, on_settings, settings, mistakes, environ, file),
-            pool.submit(_database, on_server, on_database, settings, environ, database),
-            *(pool.submit(cloud_checks, *pair, offline=offline) for pair in zip(on_sources, probes, strict=True)),
-        ]
-        for each in pending:
-            each.result()
+        pending = {
+            pool.submit(settings_checks, on_settings, settings, mistakes, environ, file): on_settings,
+            pool.submit(_database, on_server, on_database, settings, environ, database): on_database,
+        } | {
+            pool.submit(cloud_checks, report, probe, offline=offline): report
+            for report, probe in zip(on_sources, probes, strict=True)
+        }
+        for future, report in pending.items():
+            with report.guarded("checks"):
+                future.result()
     for report, probe in zip(on_sources, probes, strict=True):
-        report.check("clock", cloud_clock(probe, database.ahead))
-        source = wiring.source_of(probe.settings)
-        inventory_checks(report, source, database.states.get(source.name), database.unseen)
+        with report.guarded("checks"):
+            report.check("clock", cloud_clock(probe, database.ahead))
+            source = wiring.source_of(probe.settings)
+            inventory_checks(report, source, database.states.get(source.name), database.unseen)
     return [line for report in (on_settings, on_server, on_database, *on_sources) for line in report.lines]
 
 

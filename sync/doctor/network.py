@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from sync.doctor.report import Lines, Report, ok, warning, wrong
+from sync.proxies import proxy_for
 from sync.transport import trust
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ _FEW_DAYS = 14  # left of a certificate; automatic renewal comes earlier
 class Address:
     """Where a service listens."""
 
+    url: str
     host: str
     port: int
     secure: bool
@@ -34,12 +36,16 @@ class Address:
         """The address of an endpoint, which the settings have checked."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
-        return cls(parts.hostname or "", parts.port or (443 if secure else 80), secure)
+        return cls(url, parts.hostname or "", parts.port or (443 if secure else 80), secure)
 
 
 def way_to(report: Report, address: Address) -> bool:
     """Check the whole way; return whether a request may arrive."""
-    if report.check("proxy", _proxy(address)):
+    proxied = report.check("proxy", _proxy(address))
+    if proxied is None:
+        report.skip("the proxy cannot be used", "name", "connection", "TLS")
+        return False
+    if proxied:
         because = "the proxy looks up the name and opens the connection; the check of the list shows whether it does"
         report.skip(because, "name", "connection", "TLS")
         return True
@@ -55,19 +61,19 @@ def way_to(report: Report, address: Address) -> bool:
 
 def _proxy(address: Address) -> Lines[bool]:
     """Whether a proxy carries the requests."""
-    proxies = getproxies()  # as the HTTP library does
-    used = proxies.get("https") or proxies.get("all") if address.secure else None
-    if used and not _bypasses_proxy(address.host, proxies.get("no", "")):
+    used = proxy_for(address.url)
+    if used:
         without_login = used.rpartition("@")[2]
-        yield ok(f"{without_login.partition('://')[2] or without_login} carries the requests, and sees no token")
+        yield ok(f"{without_login.rpartition('://')[2]} carries the requests, and sees no token")
         return True
+    proxies = getproxies()
     ignored = " and ".join(sorted(name.upper() + "_PROXY" for name in ("http", "all") if proxies.get(name)))
     if ignored and not address.secure:
         yield warning(
             f"none; ignored over plain http, where a proxy would see the token: {ignored}",
             "use https, or unset the proxy",
         )
-    elif ignored and not used:
+    elif ignored and not (proxies.get("https") or proxies.get("all")):
         yield ok(f"none; {ignored} is for plain http, HTTPS_PROXY would be used")
     else:
         yield ok("none")
@@ -145,12 +151,6 @@ def _connection_problem(host: str, port: int) -> str:
     except OSError as error:
         return f"{host} port {port}: {error.strerror or error}"
     return ""
-
-
-def _bypasses_proxy(host: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names a host, or ends its name; an entry with a leading dot means only what is below it."""
-    names = [name.strip().lower() for name in no_proxy.split(",") if name.strip()]
-    return any(name in ("*", host) or host.endswith(name if name.startswith(".") else f".{name}") for name in names)
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:

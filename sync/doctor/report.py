@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar
@@ -85,8 +86,18 @@ class Report:
         except ImageSyncError as error:
             self._add(name, wrong(str(error)))
         except Exception as error:  # noqa: BLE001 - one check that breaks must not hide what the others find
-            self._add(name, wrong(f"the check broke: {type(error).__name__}: {error}", "report this as a bug"))
+            self._add(name, _broken(error))
         return None
+
+    @contextmanager
+    def guarded(self, name: str) -> Iterator[None]:
+        """Turn an error between the checks of the block into a line."""
+        try:
+            yield
+        except ImageSyncError as error:
+            self._add(name, wrong(str(error)))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._add(name, _broken(error))
 
     def skip(self, because: str, *names: str) -> None:
         """Add a line per check that can't be made."""
@@ -96,3 +107,7 @@ class Report:
     def _add(self, name: str, line: Line) -> None:
         masked = replace(line, about=self.about, check=name, found=mask(line.found), advice=mask(line.advice))
         self.lines.append(masked)
+
+
+def _broken(error: Exception) -> Line:
+    return wrong(f"the check broke: {type(error).__name__}: {error}", "report this as a bug")

@@ -11,6 +11,7 @@ from pathlib import Path
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import SettingsError
 from sync.settings import Settings, files_of_secrets
+from sync.wiring import check_environment
 
 _LITTLE = 1 << 30  # bytes; the changes of a first load of a million images take about 600 MB
 
@@ -34,8 +35,9 @@ def settings_checks(
     report.check("settings", _values(settings, mistakes))
     if settings is not None:
         report.check("warnings", _warnings(settings.warnings))
+        report.check("network", _network(settings))
     else:
-        report.skip("the settings can't be read", "warnings")
+        report.skip("the settings can't be read", "warnings", "network")
     report.check("secrets", _secrets(environ, file))
     report.check("temporary folder", _temporary_folder(environ))
 
@@ -54,6 +56,12 @@ def _warnings(sentences: Sequence[str]) -> Lines[None]:
     yield from map(warning, sentences)
     if not sentences:
         yield ok("none")
+
+
+def _network(settings: Settings) -> Lines[None]:
+    """Whether requests are possible with the proxies and certificates that the environment names."""
+    check_environment(settings)
+    yield ok("proxies and certificates of the environment can be used")
 
 
 def _secrets(environ: Mapping[str, str], file: Path | None) -> Lines[None]:

@@ -1,7 +1,7 @@
 """The plan of a run, and the guard that decides whether its deletions may go through.
 
-The guard sees the numbers of the whole run before the first row is written. It holds deletions and nothing else: new and
-changed images are written in any case.
+The guard sees the numbers of the whole run before the first row is written. It holds deletions and nothing else: new
+and changed images are written in any case.
 """
 
 from __future__ import annotations

@@ -76,6 +76,8 @@ def push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> N
             push_metrics(gateway + parts.path, _JOB, metrics.registry(), grouping, timeout=_PATIENCE, handler=handler)
         except TransportError as error:
             reasons.append(str(error))
+        except Exception as error:  # noqa: BLE001 - a thread would print it, with the gateway's password
+            reasons.append(f"unexpected {type(error).__name__}")
 
     reasons: list[str] = []
     # The transport ends every exchange in time, but nothing limits the lookup of a host name.

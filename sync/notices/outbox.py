@@ -126,6 +126,9 @@ class Outbox:
         except ReceiverRefusesError as error:
             self._waiting.popleft()
             _log.warning("notice refused", kind=first.kind, run=first.run, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - an unforeseen fault with one notice must not silence later ones
+            self._waiting.popleft()
+            _log.error("notice not sent", kind=first.kind, run=first.run, reason=repr(error))
         else:
             if self._away_since == _LOGGED:
                 _log.info("notices arrive again")

@@ -137,7 +137,7 @@ def _webhook_url(value: object) -> Secret | None:
 
 
 def _listen(value: object) -> str | None:
-    parts = _split(f"//{value.strip()}") if isinstance(value, str) else None
+    parts = _split(f"tcp://{value.strip()}") if isinstance(value, str) else None
     if parts is None or parts.netloc != str(value).strip() or "@" in parts.netloc or parts.port is None:
         return None
     return parts.netloc
@@ -155,7 +155,7 @@ def _gateway(value: object) -> Secret | None:
 
 def _split(value: object) -> SplitResult | None:
     """The parts of a URL; None if it is not one. Never raises: a foreign error would quote the password."""
-    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value.strip()):
+    if not isinstance(value, str) or not re.fullmatch(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})+", value.strip()):
         return None
     try:
         parts = urlsplit(value.strip())

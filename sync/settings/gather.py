@@ -31,6 +31,7 @@ _OTHERS = re.compile(
     r"IMAGE_SYNC_((\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)|SIMULATOR_\w+)"
 )
 _LARGEST_FILE = 2 * 2**20  # bytes; tokens grow with the rights in them
+_HINT = "give the path of a file that holds the value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +205,22 @@ def _raw_value(place: _Place, names: list[str], option: Option, *, by_file: bool
 
 
 def _content(path: object, folder: Path) -> str:
-    """The content of the file, without its last line break. The path is not quoted: it may be the secret itself."""
-    hint = "give the path of a file that holds the value"
+    """The content of the file. The path is not quoted: it may be the secret itself."""
     if not isinstance(path, str) or not path or "\0" in path:
-        raise WrongValueError(hint)
+        raise WrongValueError(_HINT)
+    return read_file(folder / path)
+
+
+def read_file(path: Path) -> str:
+    """The content of a file that holds one value, without its last line break.
+
+    Raises:
+        WrongValueError: it cannot be read, or holds no value.
+    """
     try:
-        text = read_text(folder / path, _LARGEST_FILE).removesuffix("\n")
+        text = read_text(path, _LARGEST_FILE).removesuffix("\n")
     except UnreadableFileError as error:
-        raise WrongValueError(f"the file cannot be read ({error}); {hint}") from None
+        raise WrongValueError(f"the file cannot be read ({error}); {_HINT}") from None
     if not text:
-        raise WrongValueError(f"the file is empty; {hint}")
+        raise WrongValueError(f"the file is empty; {_HINT}")
     return text

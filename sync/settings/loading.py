@@ -13,7 +13,16 @@ from typing import Any
 from sync.errors import SettingsError
 from sync.settings.checks import Api, general_mistakes, source_mistakes, warnings
 from sync.settings.credentials import choose_credentials
-from sync.settings.gather import SECRET, Document, Environment, Layer, RawValue, read_document, read_environment
+from sync.settings.gather import (
+    SECRET,
+    Document,
+    Environment,
+    Layer,
+    RawValue,
+    read_document,
+    read_environment,
+    read_file,
+)
 from sync.settings.model import (
     CONFIG,
     FILE_NAME,
@@ -27,6 +36,7 @@ from sync.settings.model import (
 )
 from sync.settings.options import Option, options
 from sync.settings.rules import WrongValueError
+from sync.settings.secret import Secret
 
 
 def load(
@@ -140,12 +150,29 @@ def _read_values(known: Iterable[Option], raw: Mapping[str, RawValue], mistakes:
         if each is None or not each.usable:
             continue
         try:
-            value = option.rule.read(each.value)
+            value = _read_value(option, each)
         except WrongValueError as error:
             mistakes.extend(f"{each.where}: {reason}" for reason in error.args)
         else:
             values[option.key] = (each.folder / value).absolute() if isinstance(value, Path) else value
     return values
+
+
+def _read_value(option: Option, raw: RawValue) -> Any:
+    """The value by its rule; a secret from a file can be read again, as others may replace it there."""
+    value = option.rule.read(raw.value)
+    if raw.file is None or not isinstance(value, Secret):
+        return value
+    path = raw.file.absolute()
+
+    def read() -> str | None:
+        try:
+            new: Secret = option.rule.read(read_file(path))
+        except WrongValueError:
+            return None
+        return new.reveal()
+
+    return Secret(value.reveal(), read)
 
 
 def _require(called: str, needed: Iterable[Option], raw: Mapping[str, RawValue], mistakes: list[str]) -> None:

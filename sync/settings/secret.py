@@ -1,22 +1,40 @@
 """A value that is never shown."""
 
 import hmac
+from collections.abc import Callable
 from typing import NoReturn
 
 MASK = "***"
 
 
 class Secret:
-    """Text that only ``reveal`` returns; printing, formatting, JSON and pickle never show it."""
+    """Text that only ``reveal`` returns; printing, formatting, JSON and pickle never show it.
 
-    __slots__ = ("__value",)
+    Args:
+        value: the text.
+        read: reads the file that holds it again; None if it came from elsewhere, or the file has no valid value now.
+    """
 
-    def __init__(self, value: str) -> None:
-        self.__value = value
+    __slots__ = ("__read", "__value")
+
+    def __init__(self, value: str, read: Callable[[], str | None] = lambda: None) -> None:
+        self.__value, self.__read = value, read
 
     def reveal(self) -> str:
         """The value itself; pass it straight to where it is needed."""
         return self.__value
+
+    def read_again(self) -> bool:
+        """Take the value that its file holds now, from this moment on for all who have this secret.
+
+        Returns:
+            Whether it is another one.
+        """
+        value = self.__read()
+        if value is None or value == self.__value:
+            return False
+        self.__value = value
+        return True
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"

@@ -161,6 +161,35 @@ USAGE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "part"),
+    [
+        ("NO_PROXY", "localhost,10.0.0.0/99", "`10.0.0.0/99` cannot be used"),
+        ("ALL_PROXY", "socks://user:canary@127.0.0.1:7890/", "`socks://` cannot be used"),
+        ("HTTPS_PROXY", "http://user:canary@127.0.0.1:port", "its host or port cannot be used"),
+        ("SSLKEYLOGFILE", "/nonexistent/x", "/nonexistent/x cannot be written"),
+        ("SSL_CERT_FILE", "/nonexistent/x", "/nonexistent/x cannot be read"),
+        ("SSL_CERT_DIR", "/nonexistent", "/nonexistent cannot be read"),
+    ],
+)
+def test_an_unusable_environment_is_named(synced: tuple[Job, Simulator], variable: str, value: str, part: str) -> None:
+    """A proxy or certificates of the environment that cannot be used end `run` with 2, and are a line of `doctor`."""
+    job, _ = synced
+    given = {"HTTPS_PROXY": "http://127.0.0.1:1"} | {variable: value, "IMAGE_SYNC_ENDPOINT": "https://127.0.0.1:1"}
+    if variable == "ALL_PROXY":
+        del given["HTTPS_PROXY"]
+    done = job("run", **given)
+    examined = job("doctor", "--offline", "--format", "json", **given)
+
+    assert done.code == 2
+    assert f"{variable} (environment): {part}" in done.err
+    assert f"{variable} (environment): {part}" in next(
+        row["found"] for row in examined.rows if row["check"] == "network"
+    )
+    assert "Traceback" not in done.err + examined.err
+    assert "canary" not in done.err + examined.out + examined.err
+
+
 def test_wrong_usage_exits_with_2(synced: tuple[Job, Simulator]) -> None:
     """Wrong usage of every kind exits with 2 and a sentence, without data or traceback, and writes nothing."""
     job, _ = synced

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +59,47 @@ def test_rows_come_in_the_order_of_the_settings(tmp_path: Path, server: Server, 
 
     assert [(row["source"], row["status"]) for row in done.rows] == [("z", "done"), ("broken", "failed"), ("a", "done")]
     assert done.code == 1
+
+
+BREAKING = """
+import sys
+from sync.__main__ import main
+from sync.store.runs.database import Database
+known = Database.known
+
+def break_or_know(self, run):
+    if run.source.name == "broken":
+        raise RuntimeError("unforeseen")
+    return known(self, run)
+
+Database.known = break_or_know
+sys.argv[0] = "image-sync"
+main()
+"""
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_an_unforeseen_error_hides_no_other_result(
+    tmp_path: Path, server: Server, cloud: Simulator, level: str
+) -> None:
+    """If a library breaks in one source, the others are shown, and only the log of level debug has a traceback."""
+    job = job_with_sources(tmp_path, server, cloud, ["z", "broken", "a"], IMAGE_SYNC_LOG_LEVEL=level)
+    done = subprocess.run(
+        [sys.executable, "-c", BREAKING, "run", "--format", "json"],
+        env=job.environ(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert done.returncode == 1, done.stderr
+    assert [(row["source"], row["status"]) for row in rows] == [("z", "done"), ("broken", "failed"), ("a", "done")]
+    assert rows[1]["reason"].startswith("unexpected RuntimeError: unforeseen; please report it")
+    assert ("Traceback" in done.stderr) == (level == "debug")
+    assert ask(job.url, "SELECT reason FROM inventory.runs WHERE source = 'broken'") == rows[1]["reason"]
 
 
 def test_an_empty_database_is_prepared_once(tmp_path: Path, server: Server, cloud: Simulator) -> None:

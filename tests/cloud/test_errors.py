@@ -91,12 +91,27 @@ def test_every_error_format_is_understood(name: str) -> None:
     assert 'the cloud says "said so"' in str(error)
 
 
-def test_a_web_page_is_named() -> None:
-    """An HTML response, which comes from something in between, is called a web page and not quoted."""
-    error = failed(503, b"\n <html><body>Log in to CoolNet</body></html>")
+@pytest.mark.parametrize("status", [414, 431, 494])
+def test_a_request_that_is_too_long(status: int) -> None:
+    """If address or headers are too long for the server, the advice names the endpoint and what makes them long."""
+    assert "check the endpoint, and the length of filter and token" in str(failed(status))
+
+
+def test_a_web_page_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """An HTML response, which comes from something in between, is called a web page; only the log quotes it.
+
+    The log has its beginning, on one line and without what looks like a token.
+    """
+    token = "A1b2" * 20
+    error = failed(503, f"\n <html><body>Log in\nto CoolNet {token} {'x y ' * 2000}</body></html>".encode())
 
     assert "a web page, perhaps of a proxy in between" in str(error)
     assert "CoolNet" not in str(error)
+    (record,) = caplog.records
+    begins = str(vars(record))
+    assert "<html><body>Log in to CoolNet ***" in begins
+    assert token not in begins
+    assert len(begins) < 2000
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,7 @@ def test_a_missing_certificate_file(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = look_at(probe("https://127.0.0.1:1"))
 
     assert not_ok(lines) == dict.fromkeys(("name", "connection", "TLS", "list"), "skipped") | {"login": "wrong"}
-    assert "check HTTPS_PROXY and SSL_CERT_FILE" in said(lines, "login")
+    assert "SSL_CERT_FILE (environment): /nowhere.pem cannot be read" in said(lines, "login")
 
 
 @pytest.mark.usefixtures("trusted")

@@ -294,6 +294,28 @@ def test_an_error_of_one_run_does_not_affect_the_next(logged: Logged) -> None:
     ]
 
 
+def test_an_unforeseen_error_with_one_notice_does_not_affect_the_next(logged: Logged) -> None:
+    """What nobody foresaw in sending loses one notice, with a line that names its run; the next one is sent."""
+    sent: list[int] = []
+
+    class Breaking:
+        def send(self, notices: Sequence[Notice]) -> int:
+            if notices[0].run == 1:
+                raise RuntimeError("unforeseen")
+            sent.append(notices[0].run)
+            return 1
+
+    outbox = Outbox(derive, Breaking())
+    outbox(1)
+    outbox(2)
+    outbox.close(threading.Event())
+
+    assert sent == [2]
+    ((event, fields),) = logged.lines
+    assert (event, fields["run"]) == ("notice not sent", 1)
+    assert "unforeseen" in fields["reason"]
+
+
 def test_without_a_run_nothing_is_started() -> None:
     """Without a run there is no thread, connection or wait."""
     with Receiver() as receiver:

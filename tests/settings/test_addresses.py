@@ -151,3 +151,33 @@ def test_what_libpq_does_not_take_is_no_database_url(url: str) -> None:
     (mistake,) = caught.value.mistakes
     assert "takes postgresql://USER" in mistake
     assert not re.search("canary|can@|can/", mistake)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("IMAGE_SYNC_DATABASE_URL", "postgresql://user:p4ss%zz@host/inventory"),
+        ("IMAGE_SYNC_DATABASE_URL", "postgresql://user:p4ss%@host/inventory"),
+        ("IMAGE_SYNC_ENDPOINT", "https://host%zz"),
+        ("IMAGE_SYNC_NOTICE_URL", "https://host/p4ss%zz"),
+        ("IMAGE_SYNC_METRICS_PUSH", "https://user:p4ss%zz@host"),
+    ],
+)
+def test_a_broken_escape_in_a_url_is_an_error(name: str, address: str) -> None:
+    """A % that begins no escape is an error in every setting that takes a URL, and the value is not shown."""
+    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
+    with pytest.raises(SettingsError) as caught:
+        load(ENDPOINT | {name: address}, file=None, filters=filters, fields=BY_API)
+
+    assert len(caught.value.mistakes) == 1
+    assert name in str(caught.value)
+    assert "p4ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9808", "[::1]:9808", ":9808"])
+def test_an_address_to_listen_on(address: str) -> None:
+    """The setting takes what the option --listen takes."""
+    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
+    loaded = load(ENDPOINT | {"IMAGE_SYNC_LISTEN": address}, file=None, filters=filters, fields=BY_API)
+
+    assert loaded.listen == address

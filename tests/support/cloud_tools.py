@@ -86,7 +86,7 @@ class Reader:
         policy.stats = self.stats  # of all requests of this reader
         client = Client(
             self.url,
-            GivenToken(self.token),
+            GivenToken(Secret(self.token)),
             policy,
             timeout=self.timeout,
             max_response_bytes=self.max_response_bytes,

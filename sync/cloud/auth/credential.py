@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Protocol
+
+from sync import logs
+from sync.settings import Secret
+
+_HEADER = "X-Auth-Token"
 
 
 class Credential(Protocol):
@@ -32,19 +38,32 @@ class Credential(Protocol):
 
 
 class GivenToken:
-    """A token that the user gives; it can't be renewed."""
+    """A token that the user gives; if it came from a file, that file may hold a new one by now.
 
-    def __init__(self, token: str) -> None:
+    Args:
+        token: the token; all runs of the process share it.
+    """
+
+    def __init__(self, token: Secret) -> None:
         self._token = token
+        self._renewed = False
+        self._lock = threading.Lock()
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
         """The header ``X-Auth-Token``."""
-        return {"X-Auth-Token": self._token}
+        return {_HEADER: self._token.reveal()}
 
-    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - there is only the one
-        """Return False: there is no other token."""
-        return False
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Read the token's file again, once in a run; another thread may have done so already."""
+        with self._lock:
+            if self._token.reveal() != refused.get(_HEADER):
+                return True
+            if self._renewed or not self._token.read_again():
+                return False
+            logs.protect(self._token.reveal())
+            self._renewed = True
+            return True
 
     def explain(self, date: str | None) -> str:  # noqa: ARG002 - a token does not depend on the clock here
-        """Return "": no other cause is known."""
-        return ""
+        """Say that a new token was tried, too."""
+        return "the new token from its file is refused, too" if self._renewed else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sync.cloud.auth.token import IamUser, Token
-from sync.cloud.errors import failure, http_date, request_id_of, traced
+from sync.cloud.errors import TOO_LONG, failure, http_date, log_page, request_id_of, traced
 from sync.cloud.retry import RetryPolicy
 from sync.cloud.transport import CloudTransport
 from sync.errors import BrokenAnswerError, CloudError, ContractError
@@ -26,7 +26,9 @@ _ADVICE = {
     ),
     403: "the identity service forbids the login; check whether the user is locked or may not use the API",
     404: "there is no identity service at this address; check `iam_endpoint`",
-}
+} | dict.fromkeys(
+    TOO_LONG, "the login is too long for the identity service; check `iam_endpoint` and the login's names"
+)
 
 
 def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callable[[], float]) -> Token:
@@ -48,6 +50,7 @@ def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callabl
     try:
         return Token(_value(response), requested, _life(response))
     except CloudError as error:
+        log_page(response.status, response.content)
         traced(error, response.status, request_id_of(response.headers))
         raise
 

@@ -31,6 +31,7 @@ from sync.errors import (
     UnauthorizedError,
 )
 from sync.logs import mask, protect
+from sync.settings import Secret
 from sync.simulator import TOKENS, World
 
 PASSWORD = LOGIN.password
@@ -102,7 +103,7 @@ def test_a_given_token_that_cannot_be_sent_is_not_quoted(token: str) -> None:
     """A configured token that can't be sent in a header is an error that does not contain it."""
     with FaultySimulator(World(1, 0)) as simulator:
         run = Run(max_retries=0)
-        with run.client(simulator, GivenToken(token)) as client, pytest.raises(RejectedError) as caught:
+        with run.client(simulator, GivenToken(Secret(token))) as client, pytest.raises(RejectedError) as caught:
             page(client)
 
     assert "canary" not in all_text(caught.value)
@@ -118,7 +119,7 @@ def test_a_redirect_of_a_login_is_not_followed() -> None:
                 credential.headers("GET", simulator.url)
         with Recorder(302, moved) as api:
             run = Run()
-            for credential in (GivenToken(TOKEN), SignedRequests("ak", "sk")):
+            for credential in (GivenToken(Secret(TOKEN)), SignedRequests("ak", "sk")):
                 with (
                     run.client(api, credential) as client,
                     pytest.raises(RejectedError, match="the endpoint redirects"),
