@@ -47,10 +47,13 @@ DEFAULTS = {
     "extra_float_digits": "-15",
     "search_path": "hostile, pg_catalog",
     "row_security": "on",
+    "jit": "on",
+    "random_page_cost": "9",
     "statement_timeout": "100ms",
     "lock_timeout": "1ms",
     "idle_in_transaction_session_timeout": "200ms",
 }
+SET_BY_US = DEFAULTS.keys() - {"default_transaction_isolation"}  # BEGIN names the level itself
 ENVIRONMENT = {
     "PGOPTIONS": "-c standard_conforming_strings=off -c bytea_output=escape -c default_transaction_isolation=serializable",
     "PGDATESTYLE": "German",
@@ -219,6 +222,18 @@ def test_limits_and_levels(server: Server) -> None:
 
     assert usual == writing == ("3s", "2s", "4s", "read committed")
     assert snapshot == ("0", "2s", "0", "repeatable read")
+
+
+def test_each_transaction_makes_every_setting(server: Server) -> None:
+    """Within a transaction all settings are the same, whatever the database has."""
+    inside = []
+    for defaults in ({}, DEFAULTS):
+        target = Target(server.migrated())
+        set_defaults(target.url, defaults)
+        with connect(target) as connection, transaction(connection, target, "looking"):
+            inside.append({name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in SET_BY_US})
+
+    assert inside[0] == inside[1]
 
 
 def test_nothing_is_left_behind(server: Server) -> None:
