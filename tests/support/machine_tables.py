@@ -134,7 +134,7 @@ class Tables:
 def read_tables(connection: psycopg.Connection[Any]) -> Tables:
     """Read all tables."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        now = cursor.execute("SELECT clock.clock_timestamp() AS now").fetchone()
+        now = cursor.execute("SELECT clock_timestamp() AS now").fetchone()
         assert now is not None
         tables = Tables(now["now"])
         for table, key in KEYS.items():
