@@ -39,8 +39,9 @@ WHERE owner = 'a1b2' AND updated_at < CAST(:moment AS timestamptz) - CAST(:days 
 
 `:moment` is now for `image-sync check`, and the end of the period for `image-sync report`. `live_images`, without a
 schema, has the images that existed at that moment, with the columns of `inventory.images_as_of`. The SQL runs in a
-transaction that cannot write. Thresholds are whole numbers, written `:name`; `:systems` is the list of operating
-systems below, as JSON. Any other colon is SQL, as in casts, texts and regular expressions.
+transaction that cannot write, in UTC; names without a schema are looked for in `pg_catalog`, then on the `search_path`
+of the database. Thresholds are whole numbers, written `:name`; `:systems` is the list of operating systems below, as
+JSON. Any other colon is SQL, as in casts, texts and regular expressions.
 """
 
 

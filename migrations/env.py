@@ -5,9 +5,22 @@ from __future__ import annotations
 import os
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy import Connection
 
+from sync.store.connection import Target, connect
+from sync.store.engine import engine_connection
 from sync.store.schema.tables import SCHEMA, metadata
+
+# IF NOT EXISTS would ask for the right to create schemas even where an administrator has made this one.
+CREATE_SCHEMA = f"""
+DO $$
+BEGIN
+    IF to_regnamespace('{SCHEMA}') IS NULL THEN
+        CREATE SCHEMA {SCHEMA};
+    END IF;
+END
+$$
+"""
 
 
 def run(connection: Connection) -> None:
@@ -21,7 +34,7 @@ def run(connection: Connection) -> None:
         compare_server_default=True,
     )
     with context.begin_transaction():
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        connection.exec_driver_sql(CREATE_SCHEMA)
         context.run_migrations()
 
 
@@ -29,7 +42,7 @@ def offline() -> None:
     """Print the SQL instead, for review."""
     context.configure(dialect_name="postgresql", version_table_schema=SCHEMA, literal_binds=True)
     with context.begin_transaction():
-        context.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        context.execute(CREATE_SCHEMA)
         context.run_migrations()
 
 
@@ -39,7 +52,9 @@ if context.is_offline_mode():
 elif handed_in is not None:
     run(handed_in)
 else:
-    url = os.environ["IMAGE_SYNC_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
-    with create_engine(url, poolclass=pool.NullPool).connect() as own:
+    target = Target(os.environ["IMAGE_SYNC_DATABASE_URL"])
+    with engine_connection(lambda: connect(target), "migrating the schema") as own:
+        own.execution_options(isolation_level="READ COMMITTED")
+        own.exec_driver_sql(target.session_settings)
         run(own)
         own.commit()

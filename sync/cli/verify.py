@@ -11,6 +11,7 @@ from sync.cli import FAILED, say
 from sync.cli.output import format_option, show
 from sync.cli.setup import checked_connection, load, open_database
 from sync.errors import UsageError
+from sync.store.connection import transaction
 from sync.store.queries.invariants import ALTERED, RULES, UNCHAINED, violations
 from sync.store.runs import digests
 
@@ -35,7 +36,11 @@ def verify(config: Path | None, digest: bytes | None, style: str) -> None:
     Only reads; exits with 1 if an invariant does not hold. The digests of the runs are computed anew from the rows,
     so that an altered row points to the run that wrote it.
     """
-    with open_database(load(config)) as target, checked_connection(target) as connection:
+    with (
+        open_database(load(config)) as target,
+        checked_connection(target) as connection,
+        transaction(connection, target.without_hurry(), "verifying the inventory", snapshot=True),
+    ):
         broken = violations(connection)
         bearer = None if digest is None else digests.bearer(connection, digest)
         unchecked = digests.unchecked(connection)

@@ -143,10 +143,7 @@ def _pooler(inspection: Inspection, about: About) -> Lines[None]:
     if inspection.connection.info.backend_pid == about.process:
         yield ok("none in between")
     else:
-        yield warning(
-            "there is one in between (such as pgbouncer); runs work through it",
-            "give `image-sync db upgrade` the address of the server itself: its lock does not hold through a pooler",
-        )
+        yield ok("there is one in between (such as pgbouncer), in a mode that keeps transactions together")
 
 
 def _connections(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:

@@ -6,15 +6,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper
 
 from sync.errors import DatabaseRefusedError, DatabaseUnavailableError
+from sync.store import session
 from sync.store.errors import NoAnswerError, first_line, translate_errors
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ class Target:
         url: a libpq URL or connection string; holds the password, so it is never shown.
         connect_timeout: seconds.
         lock_timeout: seconds a statement may wait for a lock.
-        statement_timeout: seconds a statement may take.
-        idle_timeout: seconds after which the server ends a transaction of ours that does nothing.
+        statement_timeout: seconds a statement may take; 0: as long as it takes.
+        idle_timeout: seconds after which the server ends a transaction of ours that does nothing; 0: never.
         margin: seconds beyond ``statement_timeout`` in which the server should have answered; then we stop waiting.
         before: called before each connection; starts a server of our own that was killed.
     """
@@ -78,9 +80,20 @@ class Target:
         return "Target(...)"
 
     @property
-    def longest(self) -> float:
-        """Seconds that we wait for one answer."""
-        return self.statement_timeout + self.margin
+    def longest(self) -> float | None:
+        """Seconds that we wait for one answer; None: as long as it takes."""
+        return self.statement_timeout + self.margin if self.statement_timeout else None
+
+    @property
+    def session_settings(self) -> str:
+        """The statement with which each transaction begins."""
+        return session.settings(
+            lock_timeout=self.lock_timeout, statement_timeout=self.statement_timeout, idle_timeout=self.idle_timeout
+        )
+
+    def without_hurry(self) -> Target:
+        """The same database for commands that only read: an answer may take long, and so may whoever reads it."""
+        return replace(self, statement_timeout=0, idle_timeout=0)
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -194,31 +207,23 @@ def open_connection(target: Target, over: Over = never) -> Connection:
         raise DatabaseUnavailableError(f"the database can't be reached: {first_line(error)}") from None
     # Registered last, it also replaces the slower one in Python that is looked up by the type's number.
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+    connection.isolation_level = IsolationLevel.READ_COMMITTED  # part of each BEGIN, see session.py
     connection.over = over
     return connection
 
 
 @contextmanager
-def transaction(connection: Connection, target: Target, step: str) -> Iterator[None]:
-    """A transaction in which no lock, no statement and no silence lasts longer than the settings allow."""
-    with translate_errors(step), connection.limited(target.longest), connection.transaction():
-        connection.execute(set_limits(target))
-        yield
+def transaction(connection: Connection, target: Target, step: str, *, snapshot: bool = False) -> Iterator[None]:
+    """A transaction in which no lock, no statement and no silence lasts longer than the settings allow.
 
-
-def set_limits(target: Target) -> str:
-    """The statement that limits the waits of its transaction, and has times written as the driver reads them.
-
-    It works through a pooler, as SET would not. A few changed images are looked up in a table that was just read, so
-    random access is cheap, and compiling a plan costs more than running it. If our process or machine is paused during
-    the transaction, the server ends it, so that its locks block nobody else.
+    Args:
+        connection: outside of a transaction.
+        target: where the database is, and the time-outs.
+        step: what it is for, for messages.
+        snapshot: whether all of it sees the same moment, and can write nothing.
     """
-    times = (target.lock_timeout, target.statement_timeout, target.idle_timeout)
-    lock, statement, idle = (int(seconds * 1000) for seconds in times)
-    return (
-        f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true), "
-        f"set_config('idle_in_transaction_session_timeout', '{idle}', true), "
-        "set_config('standard_conforming_strings', 'on', true), "
-        "set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
-        "set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true)"
-    )
+    with translate_errors(step), connection.limited(target.longest), connection.transaction():
+        if snapshot:
+            connection.execute(session.SNAPSHOT)
+        connection.execute(target.session_settings)
+        yield

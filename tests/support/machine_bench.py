@@ -71,7 +71,7 @@ class Bench:
         self._database = server.migrated().rpartition("/")[2]
         url = server.url(self._database)
         self.admin = self._open.enter_context(psycopg.connect(url, autocommit=True))
-        give_clock(self.admin, self._database)
+        give_clock(self.admin)
         if not conforming:
             self.admin.execute(f"ALTER DATABASE {self._database} SET standard_conforming_strings = off".encode())
         self._proxy = self._open.enter_context(Proxy(url))

@@ -26,21 +26,23 @@ KEYS: dict[str, tuple[str, ...]] = {
     "missing_images": ("source", "id", "since"),
     "findings": ("source", "kind", "subject"),
 }
-# Unqualified names find this clock before PostgreSQL's own, so that the database's clock can differ from that of its
-# processes, and jump.
+# This clock takes the place of PostgreSQL's own in one database, so that it can differ from that of its processes, and
+# jump. What was made before, such as views, keeps the real one.
 CLOCK = """
 CREATE SCHEMA clock;
 CREATE TABLE clock.ahead (seconds double precision NOT NULL);
 INSERT INTO clock.ahead VALUES (0);
-CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS 'SELECT pg_catalog.clock_timestamp() + (SELECT make_interval(secs => seconds) FROM clock.ahead)';
+SET allow_system_table_mods = on;
+ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO real_clock_timestamp;
+CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS 'SELECT pg_catalog.real_clock_timestamp() + (SELECT make_interval(secs => seconds) FROM clock.ahead)';
+RESET allow_system_table_mods;
 """
 
 
-def give_clock(connection: psycopg.Connection[Any], database: str) -> None:
-    """Make new sessions of a database use a clock that ``set_clock`` sets."""
+def give_clock(connection: psycopg.Connection[Any]) -> None:
+    """Have a database use a clock that ``set_clock`` sets."""
     connection.execute(CLOCK)
-    connection.execute(f"ALTER DATABASE {database} SET search_path = clock, pg_catalog")  # type: ignore[arg-type]
 
 
 def set_clock(connection: psycopg.Connection[Any], seconds: float) -> None:
@@ -132,7 +134,7 @@ class Tables:
 def read_tables(connection: psycopg.Connection[Any]) -> Tables:
     """Read all tables."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        now = cursor.execute("SELECT clock.clock_timestamp() AS now").fetchone()
+        now = cursor.execute("SELECT clock_timestamp() AS now").fetchone()
         assert now is not None
         tables = Tables(now["now"])
         for table, key in KEYS.items():

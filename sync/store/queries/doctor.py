@@ -210,6 +210,5 @@ class Inspection:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with transaction(self.connection, self._target, "looking at the database"):
-            self.connection.execute("SET TRANSACTION READ ONLY")
+        with transaction(self.connection, self._target, "looking at the database", snapshot=True):
             yield

@@ -49,15 +49,15 @@ class Violation(NamedTuple):
 
 
 def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
-    """Find the rules that do not hold; reads all of the inventory, in one snapshot.
+    """Find the rules that do not hold; reads all of the inventory.
+
+    Args:
+        connection: in a transaction that sees one snapshot, if anyone may write meanwhile.
 
     Raises:
         StoreError: it can't be read.
     """
     with translate_errors("verifying the inventory"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute("SELECT set_config('jit', 'off', true), set_config('TimeZone', 'UTC', true)")
-        connection.execute("SELECT set_config('lock_timeout', '10s', true)")
         violated = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
         for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
             if runs:

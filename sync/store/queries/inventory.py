@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 from sync.domain.fields import COLUMNS
 from sync.domain.image import iso
 from sync.errors import UnknownError, UsageError
+from sync.store import session
 from sync.store.connection import Target, connect, transaction
 from sync.store.engine import engine_connection
 from sync.store.runs.records import ABANDONED_AFTER
@@ -162,8 +163,11 @@ class Inventory:
         names = [match["name"] for match in _COLON.finditer(query) if match["name"]]
         escaped = _COLON.sub(lambda match: match[0] if match["name"] in values else match[0].replace(":", r"\:"), query)
         try:
-            with self._connection.begin_nested():
-                return self.rows(escaped, **values)
+            with self._connection.begin_nested() as savepoint:
+                self._connection.exec_driver_sql(session.PATH_OF_USERS)
+                rows = self.rows(escaped, **values)
+                savepoint.rollback()  # and with it whatever the query has set
+                return rows
         except (StatementError, ResourceClosedError) as error:
             if isinstance(error, DBAPIError) and error.connection_invalidated:
                 raise
@@ -243,13 +247,9 @@ def inventory(target: Target) -> Iterator[Inventory]:
     """
     with connect(target) as own, transaction(own, target, "reading the version of the schema"):
         migrate.check(own)
-    limits = (
-        "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), "
-        f"set_config('jit', 'off', true), set_config('lock_timeout', '{int(target.lock_timeout * 1000)}', true)"
-    )
     with engine_connection(lambda: connect(target), "reading the inventory") as connection:
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        connection.exec_driver_sql(limits)
+        connection.exec_driver_sql(target.without_hurry().session_settings)
         yield Inventory(connection)
 
 

@@ -25,7 +25,8 @@ from sync.errors import (
     OutcomeUnknownError,
     StoreError,
 )
-from sync.store.connection import Connection, Target, connect, later, never, set_limits, transaction
+from sync.store import session
+from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
 from sync.store.runs import records, statements
 from sync.store.runs.transaction import RunTransaction, check_epoch
@@ -216,8 +217,8 @@ class Database:
         with self.connection.limited(self.target.longest):
             try:
                 with translate_errors(step):
-                    self.connection.execute("BEGIN")
-                    self.connection.execute(set_limits(self.target))
+                    self.connection.execute(session.BEGIN)
+                    self.connection.execute(self.target.session_settings)
                 yield
             except BaseException:
                 self._roll_back()

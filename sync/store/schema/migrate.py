@@ -7,19 +7,21 @@ run only compares one number and leaves the rest to ``upgrade``.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from sync.errors import SchemaVersionError
-from sync.store.connection import Connection, Over, Target, connect, never, open_connection
+from sync.store.connection import Connection, Over, Target, connect, never
 from sync.store.errors import translate_errors
 from sync.store.schema import roles
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+_TURN = 60.0  # seconds to wait for another migration
 _LOCK = 4_611_686_018_427_387_905  # the advisory lock of a migration; any fixed number would do
 # Revisions that were never released and no longer exist: no migration leads from them to the one of this program.
 DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0001.3", "0002", "0003"})
@@ -65,7 +67,7 @@ def check(connection: psycopg.Connection[Any]) -> None:
 
 
 def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> None:
-    """Migrate, one process at a time, for as long as it takes.
+    """Migrate, one process at a time.
 
     Args:
         target: where the database is.
@@ -76,12 +78,7 @@ def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> No
         SchemaVersionError: it is newer than the program.
         StoreError: it failed; nothing was changed.
     """
-    with connect(target, over) as guard:  # holds the lock; the migration has a connection of its own
-        with translate_errors("waiting for another migration"):
-            guard.execute("SELECT set_config('lock_timeout', '60s', false)")
-            guard.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        _refuse_unknown(current(guard))
-        _run(target, "upgrade", revision, over)
+    _run(target, "upgrade", revision, over)
 
 
 def missing_roles(connection: psycopg.Connection[Any]) -> list[str]:
@@ -123,22 +120,29 @@ def _refuse_unknown(revision: str | None) -> None:
 
 
 def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
+    """Migrate in one transaction, to which its lock and settings belong: so a pooler may be in between."""
     from alembic import command  # takes a third of a second
 
     from sync.store.engine import engine_connection
 
-    def make() -> Connection:
-        connection = open_connection(target, over)
-        connection.autocommit = False
-        return connection
+    config, own = _config(), connect(target, over)
+    with engine_connection(lambda: own, "migrating the schema") as connection:
+        connection.execution_options(isolation_level="READ COMMITTED")
+        with connection.begin():
+            _take_turn(own, target)
+            config.attributes["connection"] = connection
+            getattr(command, verb)(config, revision)
+            for statement in roles.STATEMENTS if verb == "upgrade" else ():
+                connection.exec_driver_sql(statement)
 
-    config = _config()
-    with engine_connection(make, "migrating the schema") as connection, connection.begin():
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(target.lock_timeout * 1000)}")
-        config.attributes["connection"] = connection
-        getattr(command, verb)(config, revision)
-        for statement in roles.STATEMENTS if verb == "upgrade" else ():
-            connection.exec_driver_sql(statement)
+
+def _take_turn(connection: Connection, target: Target) -> None:
+    """Wait until no other process migrates; then the usual limits hold."""
+    with translate_errors("waiting for another migration"):
+        connection.execute(replace(target, lock_timeout=_TURN, statement_timeout=0).session_settings)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute(target.session_settings)
+    _refuse_unknown(current(connection))
 
 
 def _config() -> Config:

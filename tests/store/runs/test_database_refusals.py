@@ -25,6 +25,7 @@ from sync.errors import (
     InterruptedRunError,
     SchemaVersionError,
 )
+from sync.store import session
 from sync.store.connection import Target, connect
 from sync.store.errors import translate_errors
 from sync.store.queries.inventory import inventory
@@ -251,9 +252,9 @@ def test_every_transaction_has_timeouts(edge: Edge) -> None:
 
     inside = False
     for before, statement in pairwise(["", *statements]):
-        inside = statement == "BEGIN" or (inside and statement not in ("COMMIT", "ROLLBACK"))
+        inside = statement == session.BEGIN or (inside and statement not in ("COMMIT", "ROLLBACK"))
         assert inside or "inventory." not in statement
-        if before == "BEGIN":
+        if before == session.BEGIN:
             assert "'lock_timeout', '200'" in statement
             assert "'statement_timeout', '700'" in statement
 

@@ -13,6 +13,7 @@ from store_tools import Edge
 from sync.domain.outcome import Outcome
 from sync.domain.status import Status
 from sync.errors import DatabaseUnavailableError, OutcomeUnknownError, SupersededError
+from sync.store import session
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
@@ -255,7 +256,7 @@ def test_a_run_overtaken_after_reading_the_list(edge: Edge) -> None:
     overtaking: list[Outcome] = []
 
     def overtake(passing: Passing) -> None:
-        if passing.statement == "BEGIN" and edge.record["status"] == "running" and not overtaking and read:
+        if passing.statement == session.BEGIN and edge.record["status"] == "running" and not overtaking and read:
             overtaking.append(edge.run())
 
     read: list[object] = []

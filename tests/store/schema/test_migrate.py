@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from checkout import CHECKOUT
+from proxy import Proxy
 from replay import played
 from servers import Server, environment
 from store_tools import Edge
@@ -58,6 +60,13 @@ UNION ALL
 SELECT 'function', p.proname, '', pg_get_functiondef(p.oid), '', '', obj_description(p.oid)
 FROM pg_proc p WHERE p.pronamespace = 'inventory'::regnamespace
 ORDER BY 1, 2, 3
+"""
+
+
+# The first statement of the first migration takes nearly half a second.
+SLOW_DDL = """
+CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.4); END';
+CREATE EVENT TRIGGER slow ON ddl_command_start WHEN tag IN ('CREATE SCHEMA') EXECUTE FUNCTION slow();
 """
 
 
@@ -402,3 +411,44 @@ def test_a_dump_restores_to_an_equal_history(each_server: Server) -> None:
                 assert {row[0] for row in ids} == replay.at(moment).keys()
         edge.world.churn(30)
         assert edge.run_by(url).plan.changes > 0
+
+
+def test_an_administrator_may_make_the_schema(each_server: Server) -> None:
+    """The owner of the schema upgrades it without the right to create schemas; again, and nothing is to be done."""
+    url = each_server.empty()
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE schema_owner LOGIN; CREATE SCHEMA inventory AUTHORIZATION schema_owner")
+        migrate.upgrade(Target(url.replace("owner@", "schema_owner@")))
+        migrate.upgrade(Target(url.replace("owner@", "schema_owner@")))
+
+        migrate.check(admin)
+        admin.execute("DROP OWNED BY schema_owner CASCADE; DROP ROLE schema_owner")
+
+
+def test_the_statement_timeout_of_the_settings_holds(each_server: Server) -> None:
+    """A migration's statements may take as long as the settings say, whatever the database says."""
+    target = Target(each_server.empty())
+    with psycopg.connect(target.url, autocommit=True) as admin:
+        admin.execute(SLOW_DDL)
+        admin.execute(f"ALTER DATABASE {admin.info.dbname} SET statement_timeout = '300ms'".encode())
+        with pytest.raises(DatabaseBusyError, match="raise statement_timeout"):
+            migrate.upgrade(replace(target, statement_timeout=0.2))
+        migrate.upgrade(target)
+
+        migrate.check(admin)
+
+
+def test_a_migration_leaves_nothing_in_its_session(server: Server) -> None:
+    """Its lock and its settings belong to its one transaction, as a pooler gives each to any session."""
+    url, statements = server.empty(), list[str]()
+    with Proxy(url) as proxy:
+        proxy.before = lambda passing: statements.append(passing.statement)
+        migrate.upgrade(Target(proxy.url))
+
+    locks = [n for n, statement in enumerate(statements) if "pg_advisory" in statement]
+    last = max(n for n, statement in enumerate(statements) if statement == "COMMIT")
+    assert [statements[n] for n in locks] == ["SELECT pg_advisory_xact_lock($1)"]
+    begin = max(n for n, statement in enumerate(statements[: locks[0]]) if statement.startswith("BEGIN"))
+    assert set(statements[begin + 1 : last]).isdisjoint({"COMMIT", "ROLLBACK"})
+    assert [statement for statement in statements[last + 1 :] if statement != "ROLLBACK"] == []
+    assert not [statement for statement in statements if "false)" in statement and "set_config" in statement]
