@@ -100,7 +100,7 @@ class SourceRunner:
         try:
             self._notify(run)
         except Exception as error:  # noqa: BLE001 - the run has ended, and its result counts
-            _log.error("notices not made", run=run, reason=repr(error))
+            _log.error("notices not made", run=run, reason=type(error).__name__)
 
     def _sync(self, source: Source) -> Outcome:
         if self._stop.is_set():
