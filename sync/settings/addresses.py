@@ -8,6 +8,7 @@ from sync.settings.rules import Rule, WrongValueError
 from sync.settings.secret import Secret
 
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+_IN_URLS = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})+")  # a % begins an escape, or it is a mistake
 _URL = re.compile(  # urlsplit takes no list of hosts
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
     r"(?:(?P<login>[^@/?#]*)@)?(?P<hosts>[^@/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?",
@@ -109,7 +110,7 @@ def _database_url(value: object) -> Secret | None:
     text = value.strip() if isinstance(value, str) else ""
     if "://" not in text.partition("=")[0]:
         return Secret(text) if "=" in text and _is_understood(text) else None
-    match = _URL.fullmatch(text) if re.fullmatch(r"[!-~]+", text) else None
+    match = _URL.fullmatch(text) if _IN_URLS.fullmatch(text) else None
     if match is None or match["scheme"].lower() not in _DATABASE_SCHEMES:
         return None
     hosts = [_HOST.fullmatch(host) for host in match["hosts"].split(",")]
@@ -155,7 +156,7 @@ def _gateway(value: object) -> Secret | None:
 
 def _split(value: object) -> SplitResult | None:
     """The parts of a URL; None if it is not one. Never raises: a foreign error would quote the password."""
-    if not isinstance(value, str) or not re.fullmatch(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})+", value.strip()):
+    if not isinstance(value, str) or not _IN_URLS.fullmatch(value.strip()):
         return None
     try:
         parts = urlsplit(value.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -119,6 +120,18 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             yield
         finally:
             self.limit, self.over = before
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is no more: closed by us, or by the other side while it was idle, as proxies do."""
+        with suppress(psycopg.Error, OSError):
+            while not self.closed and not self.broken:
+                poller = select.poll()
+                poller.register(self.fileno(), select.POLLIN)
+                if not poller.poll(0):
+                    return False
+                self.pgconn.consume_input()  # a message of the server, or the end, which is an error
+        return True
 
     def wait(self, gen: PQGen[T], *arguments: Any, **options: Any) -> T:
         """Wait as the driver does, within the limits; everything but connecting and cancelling comes through here."""

@@ -141,6 +141,7 @@ class Database:
         """
         began = time.monotonic()
         with self._interruptible():
+            self._renew_if_lost()
             with self._transaction("writing"):
                 yield RunTransaction.begin(self.connection, run)
             self._commit(run)
@@ -195,8 +196,17 @@ class Database:
 
     @contextmanager
     def _bounded(self, step: str) -> Iterator[None]:
-        with self._interruptible(), transaction(self.connection, self.target, step):
-            yield
+        with self._interruptible():
+            self._renew_if_lost()
+            with transaction(self.connection, self.target, step):
+                yield
+
+    def _renew_if_lost(self) -> None:
+        """Connect anew if the connection was closed while the cloud was read; the fence protects what is written."""
+        if self.connection.lost and not self._is_over():
+            self.connection.close()
+            self.connection = connect(self.target, self._is_over)
+            _log.info("connection renewed")
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:

@@ -64,6 +64,26 @@ def complete(outcome: Outcome) -> bool:
     return all((plan.created, plan.updated, plan.restored, plan.deleted))
 
 
+IDLE = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'image-sync' AND state = 'idle'
+"""
+
+
+def test_a_connection_closed_while_the_cloud_is_read_is_renewed(edge: Edge) -> None:
+    """D01: proxies close idle connections: each time the run needs the database again, it connects again."""
+    closed: list[bool] = []
+
+    def close_idle(_request: object) -> None:
+        closed.extend(ended for (ended,) in edge.rows(IDLE))
+
+    edge.cloud.faults.before_answer = close_idle
+    outcome = edge.run()
+
+    assert complete(outcome)
+    assert closed == [True, True]  # while the list was read, and while missing images were looked up
+
+
 @pytest.mark.long
 def test_a_backend_killed_at_any_statement_leaves_nothing(edge: Edge) -> None:
     """D01, I2: if its backend is killed before any statement of the transaction, a run changes only its record."""
