@@ -48,9 +48,9 @@ def draw(keys: Mapping[str, Sequence[str]]) -> str:
         raise SystemExit(f"docs/picture_of_tables.py does not place the same tables as there are: {sorted(missing)}")
     parts = [_line(*line) for line in LINES] + [_box(name, key) for name, key in keys.items()]
     title = "<title>The tables of the inventory</title>"
-    told = "; ".join(f"{one} refers to {other} by {by}" for one, other, by, _ in LINES)
+    about = "; ".join(f"{one} refers to {other} by {by}" for one, other, by, _ in LINES)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 520" role="img">{title}<desc>{escape(told)}</desc>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 520" role="img">{title}<desc>{escape(about)}</desc>'
         f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import trustme
 from cli_tools import until
-from http_server import Asked, HttpServer, always, reply
+from http_server import Asked, HttpServer, always, library_errors, reply
 
 from sync.errors import Fault, TransportError
 from sync.transport import HttpTransport, Response, translate
@@ -188,16 +188,7 @@ def test_an_invalid_proxy_is_named_by_its_variable(proxy: str, monkeypatch: pyte
         assert send(server.url).status == 200
 
 
-@pytest.mark.parametrize(
-    "error_type",
-    [
-        error_type
-        for error_type in vars(httpx).values()
-        if isinstance(error_type, type)
-        and issubclass(error_type, httpx.RequestError)
-        and not error_type.__subclasses__()
-    ],
-)
+@pytest.mark.parametrize("error_type", library_errors())
 def test_no_error_of_the_library_is_quoted(error_type: type[httpx.RequestError]) -> None:
     """The text of an HTTP library error may hold secrets, so it is dropped; only the system's is kept, in `words`."""
     request = httpx.Request("GET", "http://127.0.0.1/canary", headers={"X-Auth-Token": "canary"})

@@ -103,7 +103,7 @@ def command(ctx: click.Context, *, config: Path | None, debug: bool) -> None:
 
 
 def say(text: str) -> None:
-    """Write a text for people to standard error, without secrets or anything that a terminal would obey."""
+    """Write a human-readable text to standard error, without secrets or anything that a terminal would obey."""
     from sync.logs import escape, mask
 
     click.echo("\n".join(escape(line) for line in mask(text).splitlines()), err=True)

@@ -1,4 +1,4 @@
-"""How results are shown on standard output: as a table for people, as JSON or CSV for programs."""
+"""How results are shown on standard output: as a human-readable table, or as JSON or CSV for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``image-sync schedule``: sync again and again, each source when it is due, until told to stop."""
+"""``image-sync schedule``: sync again and again, each source when it is due, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def schedule(config: Path | None, **options: Unpack[ScheduleOptions]) -> None:
         scheduler.run(stop, beat)
         _log.info("schedule ends", running=scheduler.running, grace_seconds=options["grace"])
         scheduler.end(options["grace"], stop.hurry, ending.set)
-    _log.info("schedule ended", reason="told to stop", not_begun=scheduler.left)
+    _log.info("schedule ended", reason="signal", not_begun=scheduler.left)
     if scheduler.running:
         exit_now("a run did not end though it was stopped")  # its thread would keep the process from ending
 

@@ -42,7 +42,7 @@ class RunFacts:
         unconfirmed_before: the same number after the previous run that took effect.
         proven_before: whether the list of the previous run that took effect was proven; None if there is none.
         failed: number of consecutive failed runs: up to this one, or, if this one took effect, before it.
-        failed_told: how many had failed when a notice could last be sent about them; 0 if there was no chance yet.
+        failed_notified: how many had failed when a notice could last be sent about them; 0 if there was no chance yet.
         held: deletions that this run was the first to hold.
         waiting: number of the source's deletions that wait for approval, from all runs.
         exposed: changes that let more people see or delete an image.
@@ -62,7 +62,7 @@ class RunFacts:
     unconfirmed_before: int = 0
     proven_before: bool | None = None
     failed: int = 0
-    failed_told: int = 0
+    failed_notified: int = 0
     held: Sample = field(default_factory=Sample)
     waiting: int = 0
     exposed: Sample = field(default_factory=Sample)
@@ -72,7 +72,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One piece of news for people.
+    """One piece of news, to be read by people.
 
     Attributes:
         id: identifies the notice, however often it is sent; holds no full stop.
@@ -80,7 +80,7 @@ class Notice:
         source: name of the source; None for a test.
         run: number of the run that caused it; None for a test.
         time: when that happened.
-        sentence: the news, for people.
+        sentence: the news, human-readable.
         numbers: the news, for programs.
         examples: the first few images or records concerned.
     """

@@ -1,4 +1,4 @@
-"""How a line is written: as JSON for programs or as text for people, with nothing that a terminal would obey."""
+"""How a line is written: as JSON for programs or as human-readable text, with nothing that a terminal would obey."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ class LineFormatter(logging.Formatter):
     """Writes a record and its context as one line, without secrets.
 
     Attributes:
-        as_json: whether to write one JSON object in ASCII, for programs; else text, for people.
+        as_json: whether to write one JSON object in ASCII, for programs; else human-readable text.
     """
 
     def __init__(self, *, as_json: bool) -> None:

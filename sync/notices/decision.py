@@ -46,7 +46,7 @@ def _failures(facts: RunFacts, failures: int) -> Iterator[Notice]:
     if facts.status is not Status.FAILED:
         if facts.failed >= failures:
             yield _notice(facts, f"failures{_OVER}", f"runs succeed again, after {facts.failed} that failed", numbers)
-    elif facts.failed >= failures > facts.failed_told:
+    elif facts.failed >= failures > facts.failed_notified:
         sentence = f"{facts.failed} runs in a row have failed; the last" if facts.failed > 1 else "a run has failed"
         yield _notice(facts, "failures", f"{sentence}: {facts.reason}", numbers)
 

@@ -21,7 +21,7 @@ from sync.errors import ImageSyncError, ReceiverAwayError, ReceiverRefusesError
 
 _log = logs.get(__name__)
 BUDGET = 10.0  # seconds that the end of the program waits for notices, at most
-HASTE = 2.0  # the same, if the program was told to stop
+HASTE = 2.0  # the same, after a signal to stop
 _FIRST_WAIT = 0.5  # seconds
 _LONGEST_WAIT = 300.0  # seconds
 _MOST = 1_000  # notices that wait; if there are more, the oldest are lost

@@ -172,7 +172,7 @@ class Settings:
     log_level: str = option(choice("debug", "info", "warning", "error"), "lowest level that is logged", default="info")
     log_format: str = option(
         choice("auto", "text", "json"),
-        "text for people, json for programs; auto: text on a terminal, else json",
+        "text is human-readable, json is for programs; auto: text on a terminal, else json",
         default="auto",
     )
     keep_history: float | None = option(

@@ -1,4 +1,4 @@
-"""When something is wrong, the user is told in one sentence, and only the record of the run is written."""
+"""Each failure gives the user one sentence, and writes only the record of the run."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import effects
 import httpx
 import pytest
 from cloud_tools import Reader
-from http_server import HttpServer, always, reply
+from http_server import HttpServer, always, library_errors, reply
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -220,16 +220,7 @@ def test_any_date_header_is_harmless(text: str) -> None:
     assert moment is None or moment.tzinfo is not None
 
 
-@pytest.mark.parametrize(
-    "error_type",
-    [
-        error_type
-        for error_type in vars(httpx).values()
-        if isinstance(error_type, type)
-        and issubclass(error_type, httpx.RequestError)
-        and not error_type.__subclasses__()
-    ],
-)
+@pytest.mark.parametrize("error_type", library_errors())
 def test_every_error_of_the_library_becomes_ours(error_type: type[httpx.RequestError]) -> None:
     """Every HTTP library error becomes one of ours, without its request and without text of another machine."""
     request = httpx.Request("GET", "http://127.0.0.1/", headers={"X-Auth-Token": "canary-token"})

@@ -63,7 +63,7 @@ def held(name: str | None = "golden", count: int = 1) -> RunFacts:
 )
 def test_consecutive_failures_are_notified_once(failed: int, notified: int, at: int, expected: list[str]) -> None:
     """The first run that reaches the number of failures sends the notice, and none after it."""
-    run_facts = facts(status=Status.FAILED, proven=False, failed=failed, failed_told=notified)
+    run_facts = facts(status=Status.FAILED, proven=False, failed=failed, failed_notified=notified)
 
     assert kinds(run_facts, at) == expected
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Self
 
+import httpx
+
 PATIENCE = 30  # seconds; only a failing test waits this long
 
 
@@ -180,3 +182,9 @@ def _read(connection: socket.socket) -> Asked | None:
     while len(body) < int(headers.get("content-length", 0)) and (data := connection.recv(65_536)):
         body += data
     return Asked(line, headers, body)
+
+
+def library_errors() -> list[type[httpx.RequestError]]:
+    """Every kind of error with which a request of the HTTP library can end."""
+    kinds = [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, httpx.RequestError)]
+    return [kind for kind in kinds if not kind.__subclasses__()]

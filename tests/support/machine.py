@@ -163,7 +163,9 @@ class Machine(RuleBasedStateMachine):
         """Run twice on an unchanged cloud: the second run changes nothing."""
         self.change(who, *changes)
         first, second = self.run(who), self.run(who)
-        if all(told.record.get("status") == "done" and not told.record["missing"] for told in (first, second)):
+        if all(
+            observed.record.get("status") == "done" and not observed.record["missing"] for observed in (first, second)
+        ):
             for table in CONTENTS:
                 assert second.after.rows[table] == first.after.rows[table], f"the second run wrote to {table}"
 
@@ -230,10 +232,10 @@ class Machine(RuleBasedStateMachine):
             return
         newest = account.world.truth()
         fault = Stale(older, turn)
-        told = self.run(who, lie="stale", fault=lambda one: one.simulator.faults.add(fault.effect, times=None))
-        if not told.committed or told.record["read_attempts"] > 1:
+        observed = self.run(who, lie="stale", fault=lambda one: one.simulator.faults.add(fault.effect, times=None))
+        if not observed.committed or observed.record["read_attempts"] > 1:
             return
-        live, once = told.after.live(who), {name for name, shown in account.shows().items() if len(shown) == 1}
+        live, once = observed.after.live(who), {name for name, shown in account.shows().items() if len(shown) == 1}
         for name in fault.both & once & live.keys() & newest.keys() & older.keys():
             if str(older[name].get("updated_at")) < str(newest[name].get("updated_at")):
                 self.happened["stale"] += 1
@@ -271,9 +273,9 @@ class Machine(RuleBasedStateMachine):
         account = self.accounts[who]
         planned, _error = self.bench.sync(account, DryRun)
         assert read_tables(self.admin).rows == before.rows, "a plan wrote"
-        told = self.run(who)
-        if planned is not None and told.outcome is not None and not account.simulator.listing.unstable_ties:
-            assert told.outcome.plan == planned.plan
+        observed = self.run(who)
+        if planned is not None and observed.outcome is not None and not account.simulator.listing.unstable_ties:
+            assert observed.outcome.plan == planned.plan
             self.happened["planned"] += 1
 
     @rule(who=WHO, changes=FIRST, at_question=st.booleans(), nth=st.integers(0, 40), often=st.integers(0, 2))

@@ -17,9 +17,9 @@ from machine_checks import check_run
 from machine_child import Child
 from machine_clouds import CHANGES, PASSWORD, SECRETS, TOKEN, Account
 from machine_faults import Strike
+from machine_observed import ObservedRun
 from machine_past import Moment, check_last_seen, check_past, check_told_past
 from machine_tables import Tables, give_clock, read_tables
-from machine_told import Told
 from proxy import Lose, Passing, Proxy
 from servers import Server
 
@@ -100,7 +100,7 @@ class Bench:
         lie: str = "",
         fault: Callable[[Account], object] | None = None,
         store: Callable[[Target], Database] = Database,
-    ) -> Told:
+    ) -> ObservedRun:
         """Run the job for one source, and check it.
 
         Args:
@@ -121,9 +121,9 @@ class Bench:
             outcome, error = self.sync(account, store)
         after = self._settled()
         number = min((n for n, run in after.runs.items() if n not in known and run["source"] == who), default=None)
-        told = Told(watch, number, self.tables, after, clock, outcome, error, lie, certain=not disturbed)
-        self._judge(told)
-        return told
+        observed = ObservedRun(watch, number, self.tables, after, clock, outcome, error, lie, certain=not disturbed)
+        self._judge(observed)
+        return observed
 
     def run_child(self, who: str, nth: int, *, at_question: bool) -> None:
         """Run the real program, and kill it at the n-th request to the cloud or message to the database."""
@@ -136,11 +136,11 @@ class Bench:
             code, result, printed = child.end()
         after = self._settled()
         number = max((n for n in after.runs if n not in self.tables.runs), default=None)
-        told = Told(watch, number, self.tables, after, self.tables.now)
-        self._judge(told)
+        observed = ObservedRun(watch, number, self.tables, after, self.tables.now)
+        self._judge(observed)
         self.happened["killed"] += code < 0
         _nothing_wrong([f"I15: {secret} is printed" for secret in SECRETS if secret.encode() in printed])
-        status = told.record.get("status")
+        status = observed.record.get("status")
         if code >= 0 and result.get("run") is not None:
             assert (result["run"], result["status"]) == (number, status)
             assert code == {"done": 0, "withheld": 4, "superseded": 3}.get(str(status), 1)
@@ -188,16 +188,21 @@ class Bench:
             time.sleep(0.002)
         raise AssertionError
 
-    def _judge(self, told: Told) -> None:
-        if told.committed:
+    def _judge(self, observed: ObservedRun) -> None:
+        if observed.committed:
             self._past.append(
-                Moment(told.source, told.record["effective_at"], told.shown, told.after.live(told.source))
+                Moment(
+                    observed.source,
+                    observed.record["effective_at"],
+                    observed.shown,
+                    observed.after.live(observed.source),
+                )
             )
-            _nothing_wrong(check_last_seen(told.after, told.number, self._past))
+            _nothing_wrong(check_last_seen(observed.after, observed.number, self._past))
         flaws = check(self.admin) + self._lasting.check(self.admin)
-        _nothing_wrong(flaws + check_run(told) + check_past(told.after, self._past))
-        self.tables = told.after
-        record = told.record
+        _nothing_wrong(flaws + check_run(observed) + check_past(observed.after, self._past))
+        self.tables = observed.after
+        record = observed.record
         names = (
             "proven",
             "created",
@@ -215,9 +220,9 @@ class Bench:
             str(record.get("status")): True,
             **{name: bool(record.get(name)) for name in names},
             "runs": True,
-            "unproven": told.committed and not record["proven"],
+            "unproven": observed.committed and not record["proven"],
             "several pages": (record.get("pages") or 0) > 1,
-            "drifting and proven": bool(record.get("proven")) and not told.watch.still,
+            "drifting and proven": bool(record.get("proven")) and not observed.watch.still,
         }
         self.happened += Counter({name: int(value) for name, value in met.items()})
 

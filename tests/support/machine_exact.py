@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator
 
 from machine_clouds import Shown
-from machine_told import Told
+from machine_observed import ObservedRun
 
 
-def exact(told: Told) -> Iterator[str]:
+def exact(observed: ObservedRun) -> Iterator[str]:
     """I1: every image is stored as the cloud showed it."""
-    shows, before = told.watch.states[-1], told.before.live(told.source)
-    after = told.after.live(told.source)
-    record = told.record
+    shows, before = observed.watch.states[-1], observed.before.live(observed.source)
+    after = observed.after.live(observed.source)
+    record = observed.record
     all_done = not record["held"] and not record["reason"]
     for name in {*shows, *before, *after} - {None}:
-        expected = _expected(told, list(shows.get(name, ())), before.get(str(name)))
-        if name in before and told.after.missing(told.source).get(str(name)) == "pending":
+        expected = _expected(observed, list(shows.get(name, ())), before.get(str(name)))
+        if name in before and observed.after.missing(observed.source).get(str(name)) == "pending":
             expected |= {before[str(name)]}
         if not all_done and name in before:
             expected |= {before[str(name)]} if None in expected else set()
@@ -27,39 +27,39 @@ def exact(told: Told) -> Iterator[str]:
             yield f"{name} is stored as {after.get(str(name))}, and should be one of {expected}"
 
 
-def returned(told: Told) -> Iterator[str]:
+def returned(observed: ObservedRun) -> Iterator[str]:
     """I8: an image that returned has no waiting deletion."""
-    shows = told.watch.states[-1]
-    for name in told.after.open_cases(told.source):
+    shows = observed.watch.states[-1]
+    for name in observed.after.open_cases(observed.source):
         shown = shows.get(name, ())  # if the contents tie, neither is believed
         if len(shown) == 1 and shown[0].readable and not shown[0].dead:
             yield f"{name} is there, and its deletion still waits"
 
 
-def confirmed(told: Told) -> Iterator[str]:
+def confirmed(observed: ObservedRun) -> Iterator[str]:
     """I8: whatever proves a list also proves the one that confirms it, so nothing stays unconfirmed."""
-    shows = told.watch.states[-1]
+    shows = observed.watch.states[-1]
     is_plain = all(name and len(shown) == 1 and shown[0].readable for name, shown in shows.items())
-    can_count = told.watch.account.settings().max_read_attempts > 1 and not told.filter
-    if is_plain and can_count and told.record["unconfirmed"]:
-        yield f"{told.record['unconfirmed']} are unconfirmed: {told.record['reason']}"
+    can_count = observed.watch.account.settings().max_read_attempts > 1 and not observed.filter
+    if is_plain and can_count and observed.record["unconfirmed"]:
+        yield f"{observed.record['unconfirmed']} are unconfirmed: {observed.record['reason']}"
 
 
-def unread(told: Told) -> Iterator[str]:
+def unread(observed: ObservedRun) -> Iterator[str]:
     """I12: every unreadable record is quarantined."""
-    kept = {row["id"] for row in told.after.rows["quarantine"].values() if row["source"] == told.source}
-    for name, shown in told.watch.states[-1].items():
-        if name not in kept and any(not one.readable and (one.private or not told.filter) for one in shown):
+    kept = {row["id"] for row in observed.after.rows["quarantine"].values() if row["source"] == observed.source}
+    for name, shown in observed.watch.states[-1].items():
+        if name not in kept and any(not one.readable and (one.private or not observed.filter) for one in shown):
             yield f"a record of {name} cannot be read, and is not kept"
 
 
-def _expected(told: Told, shown: list[Shown], before: str | None) -> set[str | None]:
+def _expected(observed: ObservedRun, shown: list[Shown], before: str | None) -> set[str | None]:
     """The contents an image may have after a run; None if it may be absent."""
     good = [one for one in shown if one.readable]
-    outside = [one for one in shown if told.filter and not one.private]
+    outside = [one for one in shown if observed.filter and not one.private]
     if not shown:
         return {None}
-    asked = told.asked_by_name and not told.nameless(told.watch.states[-1])
+    asked = observed.asked_by_name and not observed.nameless(observed.watch.states[-1])
     if before and len(shown) == len(outside) == len(good) == 1 and asked:
         # An image outside the filter still exists; if the cloud lists it as deleted, it may be deleted at once.
         return {before, None} if good[0].dead else {good[0].text}

@@ -5,67 +5,72 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from machine_told import Told
+from machine_observed import ObservedRun
 
 from sync import wiring
 
 
-def guarded(told: Told) -> Iterator[str]:
+def guarded(observed: ObservedRun) -> Iterator[str]:
     """I8: every deletion met all conditions."""
-    yield from _sure(told)
-    yield from _within_limits(told)
-    yield from _of_the_same_filter(told)
+    yield from _sure(observed)
+    yield from _within_limits(observed)
+    yield from _of_the_same_filter(observed)
 
 
-def _sure(told: Told) -> Iterator[str]:
+def _sure(observed: ObservedRun) -> Iterator[str]:
     """Nothing is deleted by an empty list, by one with nameless records, or without a confirmation."""
-    if told.lie == "empty":
-        if told.gone - _approved(told):
-            yield f"{told.gone - _approved(told)} were deleted by an empty list"
+    if observed.lie == "empty":
+        if observed.gone - _approved(observed):
+            yield f"{observed.gone - _approved(observed)} were deleted by an empty list"
         return
-    gone = told.gone - told.dead
-    if gone and all(told.nameless(state) for state in told.watch.states):
+    gone = observed.gone - observed.dead
+    if gone and all(observed.nameless(state) for state in observed.watch.states):
         yield f"{gone} were deleted, and a record without an id might be any of them"
-    if told.asked_by_name and (wrong := gone - told.watch.asked_in_vain()):
+    if observed.asked_by_name and (wrong := gone - observed.watch.asked_in_vain()):
         yield f"{wrong} were deleted and not asked for"
 
 
-def _within_limits(told: Told) -> Iterator[str]:
+def _within_limits(observed: ObservedRun) -> Iterator[str]:
     """Deletions beyond the limits need an approval, and only those beyond the limits are held."""
-    record, waiting = told.record, told.before.open_cases(told.source).keys() - _approved(told)
-    deleted = {key[1] for key, row in told.after.images.items() if row["deleted_run"] == told.number}
-    unasked = deleted - _approved(told)
-    beyond = _beyond_limits(told, len(unasked) + record["held"])
+    record, waiting = observed.record, observed.before.open_cases(observed.source).keys() - _approved(observed)
+    deleted = {key[1] for key, row in observed.after.images.items() if row["deleted_run"] == observed.number}
+    unasked = deleted - _approved(observed)
+    beyond = _beyond_limits(observed, len(unasked) + record["held"])
     if unasked and beyond:
         yield f"{len(unasked)} were deleted without a person's word, beyond the limits"
     if unasked & waiting:
         yield f"{unasked & waiting} were deleted, and were waiting for a person's word"
-    open_now = told.after.open_cases(told.source)
-    fresh = open_now.keys() - told.before.open_cases(told.source).keys()
+    open_now = observed.after.open_cases(observed.source)
+    fresh = open_now.keys() - observed.before.open_cases(observed.source).keys()
     if fresh and not beyond and record["listed"] > record["quarantined"]:
         yield f"{fresh} were held, which nobody asked for"
     if record["held"] > len(open_now):
         yield f"{record['held']} held are on record, and {len(open_now)} cases are open"
 
 
-def _of_the_same_filter(told: Told) -> Iterator[str]:
+def _of_the_same_filter(observed: ObservedRun) -> Iterator[str]:
     """A run with another filter than the inventory's does not write."""
-    stored = told.before.rows["sources"].get((told.source,), {}).get("filter", told.filter)
-    if stored != told.filter:
-        yield f"it ran with the filter {told.filter!r}, and the inventory was made with {stored!r}"
+    stored = observed.before.rows["sources"].get((observed.source,), {}).get("filter", observed.filter)
+    if stored != observed.filter:
+        yield f"it ran with the filter {observed.filter!r}, and the inventory was made with {stored!r}"
 
 
-def _approved(told: Told) -> set[str]:
-    return {name for name, case in told.before.open_cases(told.source).items() if case["approved_at"] is not None}
+def _approved(observed: ObservedRun) -> set[str]:
+    return {
+        name for name, case in observed.before.open_cases(observed.source).items() if case["approved_at"] is not None
+    }
 
 
-def _beyond_limits(told: Told, deletions: int) -> bool:
-    limits, live = wiring.source_of(told.watch.account.settings()).limits, len(told.before.live(told.source))
-    since = told.record["effective_at"] - timedelta(hours=24)
+def _beyond_limits(observed: ObservedRun, deletions: int) -> bool:
+    limits, live = (
+        wiring.source_of(observed.watch.account.settings()).limits,
+        len(observed.before.live(observed.source)),
+    )
+    since = observed.record["effective_at"] - timedelta(hours=24)
     day = sum(
         run["deleted"] - run["approved"]
-        for run in told.before.runs.values()
-        if run["source"] == told.source and run["effective_at"] is not None and run["effective_at"] > since
+        for run in observed.before.runs.values()
+        if run["source"] == observed.source and run["effective_at"] is not None and run["effective_at"] > since
     )
     return _beyond(deletions, live, limits.images, limits.percent) or _beyond(
         deletions + day, live + day, limits.day_images, limits.day_percent

@@ -91,7 +91,7 @@ SELECT least(
 """  # noqa: S608 - constants
 
 
-# All that may hold a colon: texts, names, comments, casts, and parameters, which are told apart by the group `name`.
+# Everything that may hold a colon: texts, names, comments, casts, parameters; only a parameter sets the group `name`.
 _COLON = re.compile(
     r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
     | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/

@@ -52,7 +52,8 @@ WHERE r.run = %(run)s AND r.finished_at IS NOT NULL
 # Counted in the order in which they ended, since concurrent runs may end in any order; not counted at all if a later
 # run took effect meanwhile.
 _STREAK = f"""
-SELECT count(*) AS failed, coalesce(max(place) FILTER (WHERE status = 'failed' AND run <> %(run)s), 0) AS failed_told
+SELECT count(*) AS failed,
+       coalesce(max(place) FILTER (WHERE status = 'failed' AND run <> %(run)s), 0) AS failed_notified
 FROM (
     SELECT f.run, f.status, row_number() OVER (ORDER BY f.finished_at, f.run) AS place FROM inventory.runs f
     WHERE f.source = %(source)s AND f.status IN {_FAILED} AND f.finished_at <= %(finished_at)s

@@ -14,7 +14,7 @@ COUNTS = """
 SELECT source, count(*) AS images FROM inventory.images_as_of(:moment, :source) GROUP BY source ORDER BY source
 """
 SHARES = """
-SELECT s.dimension, coalesce(s.value, 'not told') AS value, count(*) AS images
+SELECT s.dimension, coalesce(s.value, 'not given') AS value, count(*) AS images
 FROM inventory.images_as_of(:end, :source) i
 CROSS JOIN LATERAL (VALUES
     ('os_type', i.os_type), ('platform', i.platform), ('imagetype', i.imagetype), ('visibility', i.visibility),

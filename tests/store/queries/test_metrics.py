@@ -102,7 +102,7 @@ def test_only_failed_runs_count_as_notified(streak: Streak) -> None:
     streak.record(["failed", "abandoned", "interrupted"])
     streak.fail()
 
-    assert (streak.facts.failed, streak.facts.failed_told) == (4, 1)
+    assert (streak.facts.failed, streak.facts.failed_notified) == (4, 1)
 
 
 @pytest.mark.parametrize("status", OTHERS)

@@ -13,7 +13,7 @@ from sync.domain.outcome import Outcome
 
 
 @dataclass(frozen=True)
-class Told:
+class ObservedRun:
     """One run.
 
     Attributes:
