@@ -53,8 +53,8 @@ elif handed_in is not None:
     run(handed_in)
 else:
     target = Target(os.environ["IMAGE_SYNC_DATABASE_URL"])
-    with engine_connection(lambda: connect(target), "migrating the schema") as own:
-        own.execution_options(isolation_level="READ COMMITTED")
-        own.exec_driver_sql(target.session_settings)
-        run(own)
-        own.commit()
+    with connect(target) as own, engine_connection(own, target, "migrating the schema") as connection:
+        connection.execution_options(isolation_level="READ COMMITTED")
+        connection.exec_driver_sql(target.session_settings)
+        run(connection)
+        connection.commit()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from sync.doctor.clock import database_clock
+from sync.doctor.pooler import pooler_check
 from sync.doctor.privileges import privilege_checks
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import ImageSyncError
@@ -16,7 +17,7 @@ from sync.store.schema import migrate
 
 OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tested
 _CHECKS = (
-    *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
+    *("reachable", "pooler", "version", "encoding", "writable", "TLS", "clock", "connections", "time-outs", "space"),
     *("schema", "privileges"),
 )
 _TRANSACTION_SECONDS = 60.0  # that a run may need
@@ -58,9 +59,12 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
         report.skip("the database can't be reached", *_CHECKS[1:])
         return
     with inspection.connection:
+        if report.check("pooler", pooler_check(inspection, probe.target)) is None:
+            report.skip("the database can't be asked", *_CHECKS[2:])
+            return
         about = report.check("version", _version(inspection))
         if about is None:
-            report.skip("the server does not say what it is", *_CHECKS[2:])
+            report.skip("the server does not say what it is", *_CHECKS[3:])
             return
         _server(report, inspection, about, probe)
         has_schema = report.check("schema", _schema(inspection, about))
@@ -78,7 +82,6 @@ def _server(report: Report, inspection: Inspection, about: About, probe: Databas
     report.check("encoding", _encoding(about))
     report.check("writable", _writable(about))
     report.check("TLS", _tls(inspection, about))
-    report.check("pooler", _pooler(inspection, about))
     probe.ahead = report.check("clock", database_clock(inspection))
     report.check("connections", _connections(inspection, probe))
     report.check("time-outs", _timeouts(inspection, probe))
@@ -136,14 +139,6 @@ def _tls(inspection: Inspection, about: About) -> Lines[None]:
         yield warning(
             "none: passwords and images can be read on the way", "add sslmode=verify-full to the database URL"
         )
-
-
-def _pooler(inspection: Inspection, about: About) -> Lines[None]:
-    """A pooler gives a number of its own for the server's process; a server gives the true one."""
-    if inspection.connection.info.backend_pid == about.process:
-        yield ok("none in between")
-    else:
-        yield ok("there is one in between (such as pgbouncer), in a mode that keeps transactions together")
 
 
 def _connections(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:

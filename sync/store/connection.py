@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper
 
-from sync.errors import DatabaseRefusedError, DatabaseUnavailableError
+from sync.errors import DatabaseRefusedError, DatabaseUnavailableError, StoreError
 from sync.store import session
 from sync.store.errors import NoAnswerError, first_line, translate_errors
+from sync.store.poolers import PoolerError, meaning_of
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -106,10 +108,12 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     Attributes:
         limit: seconds for one answer; None: as long as it takes.
         over: whether to stop waiting, such as for a run past its deadline; called during each wait.
+        address: of the server, or of what is in its place, for messages.
     """
 
     limit: float | None = None
     over: Over = staticmethod(never)
+    address: str = ""
 
     @contextmanager
     def limited(self, limit: float | None, over: Over | None = None) -> Iterator[None]:
@@ -137,7 +141,13 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """Wait as the driver does, within the limits; everything but connecting and cancelling comes through here."""
         if self.pgconn.transaction_status == TransactionStatus.ACTIVE and self.over():
             self._give_up("not all data was sent when the run had to end")  # in the middle of COPY
-        return super().wait(self._watched(gen), *arguments, **options)
+        try:
+            return super().wait(self._watched(gen), *arguments, **options)
+        except pg.ProtocolViolation as error:
+            words = first_line(error)
+            if meaning := meaning_of(words):
+                raise PoolerError(words, self.address, meaning) from error
+            raise
 
     def _watched(self, gen: PQGen[T]) -> PQGen[T]:
         """Pass on what the driver and its generator exchange, and look at the clock where it takes long."""
@@ -186,7 +196,7 @@ def connect(target: Target, over: Over = never) -> Connection:
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
-        DatabaseRefusedError: the database can't hold every name.
+        DatabaseRefusedError: a pooler refuses, or the database can't hold every name.
     """
     connection = open_connection(target, over)
     if connection.info.parameter_status("server_encoding") != "UTF8":
@@ -200,6 +210,7 @@ def open_connection(target: Target, over: Over = never) -> Connection:
 
     Raises:
         DatabaseUnavailableError: it can't be opened.
+        DatabaseRefusedError: a pooler refuses.
     """
     target.before()
     try:
@@ -217,12 +228,23 @@ def open_connection(target: Target, over: Over = never) -> Connection:
         # The driver's text quotes the whole string, password and all.
         raise DatabaseUnavailableError("the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL") from None
     except psycopg.Error as error:
-        raise DatabaseUnavailableError(f"the database can't be reached: {first_line(error)}") from None
+        raise _unreachable(error) from None
     # Registered last, it also replaces the slower one in Python that is looked up by the type's number.
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
     connection.isolation_level = IsolationLevel.READ_COMMITTED  # part of each BEGIN, see session.py
     connection.over = over
+    connection.address = f"{connection.info.host or 'this machine'}:{connection.info.port}"
     return connection
+
+
+def _unreachable(error: psycopg.Error) -> StoreError:
+    text = f"the database can't be reached: {first_line(error)}"
+    if isinstance(error, pg.ConnectionTimeout):
+        # It accepts connections, but is silent until it knows the server's parameters.
+        return DatabaseUnavailableError(f"{text}; a pooler in between may be paused, or its server down")
+    if meaning := meaning_of(text):
+        return meaning.kind(f"{text}; the pooler there {meaning.what}: {meaning.advice}")
+    return DatabaseUnavailableError(text)
 
 
 @contextmanager

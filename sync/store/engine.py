@@ -5,7 +5,7 @@ A run imports none of it: see docs/decisions/0001.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -13,21 +13,31 @@ from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
 from sync.store import connection as ours
-from sync.store.errors import to_store_error
+from sync.store import session
+from sync.store.errors import to_store_error, translate_errors
 
 
 @contextmanager
-def engine_connection(make: Callable[[], ours.Connection], step: str) -> Iterator[Connection]:
+def engine_connection(own: ours.Connection, target: ours.Target, step: str) -> Iterator[Connection]:
     """Open a connection of SQLAlchemy's.
 
     Args:
-        make: opens the connection beneath it.
+        own: the connection beneath it, outside of a transaction; it is closed at the end.
+        target: where that leads, and its limits.
         step: what it is for, for messages.
 
     Raises:
-        StoreError: it can't be opened, or a statement failed.
+        StoreError: a statement failed.
     """
-    engine = create_engine("postgresql+psycopg://", creator=make, poolclass=pool.NullPool)
+
+    def begun() -> ours.Connection:
+        """Begin as each transaction does: SQLAlchemy asks questions of its own first, and rolls back after them."""
+        with translate_errors(step):
+            own.execute(session.BEGIN)
+            own.execute(target.session_settings)
+        return own
+
+    engine = create_engine("postgresql+psycopg://", creator=begun, poolclass=pool.NullPool, use_native_hstore=False)
     try:
         with engine.connect() as connection:
             yield connection

@@ -16,6 +16,7 @@ from sync.errors import (
     SchemaVersionError,
     StoreError,
 )
+from sync.store.poolers import PoolerError
 
 
 class NoAnswerError(psycopg.OperationalError):
@@ -34,6 +35,8 @@ def translate_errors(step: str) -> Iterator[None]:
 def to_store_error(error: psycopg.Error, step: str) -> StoreError:
     """Our error for one of the driver's; it says what to do."""
     text = f"while {step}: {first_line(error)}"
+    if isinstance(error, PoolerError):
+        return error.meaning.kind(text)
     for kinds, kind, advice in _ADVICE:
         if isinstance(error, kinds):
             return kind(f"{text}; {advice}")

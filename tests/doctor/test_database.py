@@ -26,7 +26,7 @@ from sync.store.queries.doctor import Inspection, State
 from sync.store.schema.roles import NEEDED, OPTIONAL
 
 ALL = {
-    *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
+    *("reachable", "pooler", "version", "encoding", "writable", "TLS", "clock", "connections", "time-outs", "space"),
     *("schema", "privileges"),
 }
 RIGHTS = [(table, right) for table, rights, _ in NEEDED for right in rights if right != OPTIONAL]
@@ -82,7 +82,7 @@ def test_a_connection_lost_during_the_checks(edge: Edge, monkeypatch: pytest.Mon
 
     def about_and_end(inspection: Inspection) -> Any:
         about = real(inspection)
-        edge.do(f"SELECT pg_terminate_backend({about.process})")
+        edge.do(f"SELECT pg_terminate_backend({inspection.process()})")
         return about
 
     monkeypatch.setattr(Inspection, "about", about_and_end)

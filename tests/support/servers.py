@@ -38,7 +38,7 @@ class Server:
 
     def __init__(self, binaries: Path) -> None:
         self._account = server_account(None)
-        self.folder, self.port = _open_folder(self._account), _free_port()
+        self.folder, self.port = _open_folder(self._account), free_port()
         self.data = self.folder / "data"
         self._binaries = binaries if self._account.closed_parent(binaries) is None else self._copied(binaries)
         self._template = False
@@ -48,7 +48,7 @@ class Server:
         """Make a cluster and start it."""
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
         for _ in range(_TRIES):
-            self.port = _free_port()
+            self.port = free_port()
             with suppress(subprocess.CalledProcessError):  # another process may have taken the port
                 return self.resume()
         raise AssertionError((self.folder / "log").read_text(errors="replace"))
@@ -159,7 +159,8 @@ def _open_folder(account: Account) -> Path:
     return folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -22,7 +22,7 @@ _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_version') AS version,
        current_setting('server_encoding') AS encoding, current_database() AS database, current_user AS role,
        pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only')::boolean AS read_only,
-       pg_backend_pid() AS process, pg_database_size(current_database()) AS bytes,
+       pg_database_size(current_database()) AS bytes,
        has_database_privilege(current_database(), 'CREATE') AS may_create,
        has_database_privilege(current_database(), 'TEMP') AS may_stage,
        coalesce(has_schema_privilege(to_regnamespace('inventory'), 'USAGE'), false) AS may_enter,
@@ -80,7 +80,6 @@ class About:
 
     Attributes:
         major: the major version of PostgreSQL.
-        process: process id of the server's side of this connection.
         bytes: size of the whole database.
         may_create: whether the role may create schemas, ...
         may_stage: ... temporary tables, ...
@@ -95,7 +94,6 @@ class About:
     role: str
     standby: bool
     read_only: bool
-    process: int
     bytes: int
     may_create: bool
     may_stage: bool
@@ -156,6 +154,13 @@ class Inspection:
     def __init__(self, connection: Connection, target: Target) -> None:
         self.connection = connection
         self._target = replace(target, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_LOCK_TIMEOUT)
+
+    def process(self) -> int:
+        """Process id of the server's side of this connection; a pooler may give each transaction another one."""
+        with self._reading():
+            (row,) = self.connection.execute("SELECT pg_backend_pid()")
+            process: int = row[0]
+            return process
 
     def about(self) -> About:
         """The server, the database and the role."""

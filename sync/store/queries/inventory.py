@@ -245,12 +245,14 @@ def inventory(target: Target) -> Iterator[Inventory]:
         SchemaVersionError: the schema is not the program's.
         StoreError: the database can't be read.
     """
-    with connect(target) as own, transaction(own, target, "reading the version of the schema"):
-        migrate.check(own)
-    with engine_connection(lambda: connect(target), "reading the inventory") as connection:
-        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        connection.exec_driver_sql(target.without_hurry().session_settings)
-        yield Inventory(connection)
+    patient = target.without_hurry()
+    with connect(target) as own:
+        with transaction(own, target, "reading the version of the schema"):
+            migrate.check(own)
+        with engine_connection(own, patient, "reading the inventory") as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            connection.exec_driver_sql(patient.session_settings)
+            yield Inventory(connection)
 
 
 def inline_parameters(query: str, values: Mapping[str, Value]) -> str:

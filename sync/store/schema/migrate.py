@@ -125,8 +125,8 @@ def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
 
     from sync.store.engine import engine_connection
 
-    config, own = _config(), connect(target, over)
-    with engine_connection(lambda: own, "migrating the schema") as connection:
+    config = _config()
+    with connect(target, over) as own, engine_connection(own, target, "migrating the schema") as connection:
         connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             _take_turn(own, target)
