@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pytest
 from cli_tools import Job
 from cloud_tools import Inventory
 from fault_rules import FaultySimulator
-from psycopg import sql
 from servers import Server
+from session_defaults import DEFAULTS, set_defaults
 
 from sync import runner, wiring
 from sync.errors import DatabaseRefusedError
@@ -26,33 +26,6 @@ from sync.store.queries.notices import facts_of
 from sync.store.runs.database import Database
 from sync.store.schema import migrate
 
-# Everything here shadows PostgreSQL's own, for whoever finds it first.
-HOSTILE = """
-CREATE SCHEMA hostile;
-CREATE FUNCTION hostile.count(anyelement) RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint';
-CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''2001-01-01''';
-CREATE FUNCTION hostile.not_equal(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
-CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.not_equal);
-CREATE FUNCTION hostile.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''''::bytea';
-CREATE FUNCTION hostile.to_regclass(text) RETURNS regclass LANGUAGE sql AS 'SELECT NULL::regclass';
-"""
-DEFAULTS = {
-    "default_transaction_isolation": "serializable",
-    "datestyle": "German, DMY",
-    "intervalstyle": "sql_standard",
-    "timezone": "Asia/Kathmandu",
-    "bytea_output": "escape",
-    "standard_conforming_strings": "off",
-    "array_nulls": "off",
-    "extra_float_digits": "-15",
-    "search_path": "hostile, pg_catalog",
-    "row_security": "on",
-    "jit": "on",
-    "random_page_cost": "9",
-    "statement_timeout": "100ms",
-    "lock_timeout": "1ms",
-    "idle_in_transaction_session_timeout": "200ms",
-}
 SET_BY_US = DEFAULTS.keys() - {"default_transaction_isolation"}  # BEGIN names the level itself
 ENVIRONMENT = {
     "PGOPTIONS": "-c standard_conforming_strings=off -c bytea_output=escape -c default_transaction_isolation=serializable",
@@ -78,16 +51,6 @@ SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
 def plain(server_newest: Server) -> list[Any]:
     """How the story goes where nobody set anything."""
     return story(server_newest.empty())
-
-
-def set_defaults(url: str, defaults: Mapping[str, str]) -> None:
-    """Have all later sessions of a database begin with these settings."""
-    with psycopg.connect(url, autocommit=True) as opened:
-        opened.execute(HOSTILE)
-        for name, value in defaults.items():
-            change = sql.SQL("ALTER DATABASE {} SET {} = ").format(*map(sql.Identifier, (opened.info.dbname, name)))
-            # A path is a list, and its text as a whole would be one name.
-            opened.execute(change + (sql.SQL(value) if name == "search_path" else sql.Literal(value)))  # type: ignore[arg-type]
 
 
 def story(url: str) -> list[Any]:

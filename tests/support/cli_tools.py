@@ -1,22 +1,26 @@
-"""The command line in real processes, and queries of the database that they leave."""
+"""The command line in real processes or in this one, and queries of the database that it leaves."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import pty
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from checkout import CHECKOUT
+from click.testing import CliRunner
 from psycopg import sql
 from servers import Server, environment
 
+from sync.cli import command
 from sync.domain.fields import FIELDS, Kind
 
 if TYPE_CHECKING:
@@ -89,6 +93,25 @@ class Job:
             shown = b"".join(iter(lambda: _piece(ours), b""))
         os.close(ours)
         return run.returncode, shown.decode()
+
+
+class InProcess(Job):
+    """The command line in this process, for stories of many commands: a process of its own takes half a second to start.
+
+    Attributes:
+        binary: standard output of the last command, which may be no text.
+    """
+
+    binary = b""
+
+    def __call__(self, *arguments: str, **settings: str) -> Done:
+        """Run a command to its end."""
+        with contextlib.chdir(self.folder), _own_logging():
+            result = CliRunner().invoke(command, arguments, env=self.environ(**settings))
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        self.binary = result.stdout_bytes
+        return Done(result.exit_code, self.binary.decode(errors="replace"), result.stderr)
 
 
 def finished(process: subprocess.Popen[str]) -> Done:
@@ -178,6 +201,19 @@ def process_list() -> str:
         except OSError:
             continue  # it ended meanwhile
     return "\n".join(shown)
+
+
+@contextlib.contextmanager
+def _own_logging() -> Iterator[None]:
+    """Give logging back as it was, as a command configures it for its process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)
 
 
 _SHOWN = {

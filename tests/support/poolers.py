@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +15,12 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from cli_tools import until
-from psycopg import sql
-from servers import Server, free_port
+from servers import TRIES, Server, free_port
 
 from sync.embedded.account import server_account
 
 CONSOLE = "console"  # the user of the pooler's own database
-USERS = ("owner", CONSOLE)
+USERS = ("owner", "writing", "reading", CONSOLE)
 # In turn, so that a session's state is missed by the next transaction, and seen on the others.
 IN_TURN = {"pool_mode": "transaction", "default_pool_size": 3, "server_round_robin": 1}
 _DEFAULTS = {"listen_addr": "127.0.0.1", "unix_socket_dir": "", "auth_type": "trust", "max_client_conn": 100}
@@ -32,7 +30,8 @@ SELECT 'prepared statement ' || name FROM pg_prepared_statements UNION ALL
 SELECT 'cursor ' || name FROM pg_cursors UNION ALL
 SELECT 'channel ' || name FROM pg_listening_channels() AS name UNION ALL
 SELECT 'setting ' || name FROM pg_settings
-WHERE source = 'session' AND name NOT IN ('application_name', 'client_encoding') UNION ALL
+WHERE source = 'session' AND name NOT LIKE 'transaction_%' AND name NOT IN ('application_name', 'client_encoding')
+UNION ALL
 SELECT 'temporary table ' || relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r' UNION ALL
 SELECT 'advisory lock ' || objid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE locktype = 'advisory' AND datname = current_database()
@@ -56,15 +55,20 @@ class Pooler:
         command = [program, "-q", str(self._folder / "ini")]
         self.process = subprocess.Popen(command, **self._account.options())
         until(lambda: self.process.poll() is not None or self._accepts())
-        assert self.process.poll() is None, (self._folder / "log").read_text(errors="replace")
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = "owner") -> str:
         """The URL of a database through the pooler, from its URL on the server."""
-        return urlsplit(database)._replace(netloc=f"owner@{self.address}").geturl()
+        return urlsplit(database)._replace(netloc=f"{user}@{self.address}").geturl()
+
+    def fill(self, database: str) -> str:
+        """Have the pool of a database as large as it may be, so that transactions take turns; the URL as above."""
+        url = self.url(database)
+        with _all_at_once(url, self._options["default_pool_size"]):
+            return url
 
     @property
     def address(self) -> str:
-        """Host and port."""
+        """The host and port of the pooler."""
         return f"127.0.0.1:{self._port}"
 
     def console(self, command: str) -> None:
@@ -72,6 +76,10 @@ class Pooler:
         with psycopg.connect(f"postgresql://{CONSOLE}@{self.address}/pgbouncer", autocommit=True) as console:
             result = console.pgconn.exec_(command.encode())  # the console knows nothing but the simple protocol
             assert not result.error_message, result.error_message
+
+    def log(self) -> str:
+        """What it logged."""
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def stop(self) -> None:
         """End it at once."""
@@ -84,7 +92,8 @@ class Pooler:
         shutil.rmtree(self._folder)
 
     def _accepts(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):
+        with contextlib.suppress(psycopg.OperationalError):
+            self.console("SHOW VERSION")
             return True
         return False
 
@@ -104,7 +113,7 @@ def pooling(server: Server, **options: Any) -> Iterator[Pooler]:
     if program is None:
         message = "there is no pgbouncer here; Debian's package pgbouncer has it"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    pooler = Pooler(server, program, IN_TURN | options)
+    pooler = _started(server, program, IN_TURN | options)
     try:
         yield pooler
     finally:
@@ -112,9 +121,26 @@ def pooling(server: Server, **options: Any) -> Iterator[Pooler]:
 
 
 def left_over(url: str, connections: int) -> list[str]:
-    """What is left on the connections of a pool after whatever used them; looks at all of them at once."""
+    """What is left on the connections of a pool after whatever used them."""
+    with _all_at_once(url, connections) as opened:
+        return sorted({str(row[0]) for connection in opened for row in connection.execute(_LEFT)})
+
+
+def _started(server: Server, program: str, options: dict[str, Any]) -> Pooler:
+    for _ in range(TRIES):
+        pooler = Pooler(server, program, options)
+        if pooler.process.poll() is None:
+            return pooler
+        said = pooler.log()
+        pooler.remove()  # another process may have taken the port
+    raise AssertionError(said)
+
+
+@contextlib.contextmanager
+def _all_at_once(url: str, connections: int) -> Iterator[list[psycopg.Connection[Any]]]:
+    """All connections of a pool, by a transaction on each of them."""
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(psycopg.connect(url, prepare_threshold=None)) for _ in range(connections)]
-        servers = {connection.execute("SELECT pg_backend_pid()").fetchone() for connection in opened}
-        assert len(servers) == connections
-        return sorted({str(row[0]) for connection in opened for row in connection.execute(sql.SQL(_LEFT))})
+        processes = {connection.execute("SELECT pg_backend_pid()").fetchone() for connection in opened}
+        assert len(processes) == connections
+        yield opened

@@ -23,7 +23,7 @@ from sync.store.schema import migrate
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _names = itertools.count(1)
-_TRIES = 5
+TRIES = 5
 SERVERS: list[Server] = []  # running ones
 # A process inherits the peak memory of its parent, so a small process starts the measured one.
 _MEASURE = """
@@ -47,7 +47,7 @@ class Server:
     def start(self) -> None:
         """Make a cluster and start it."""
         self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "owner", "-E", "UTF8", "--locale=C", "--no-sync")
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             self.port = free_port()
             with suppress(subprocess.CalledProcessError):  # another process may have taken the port
                 return self.resume()
