@@ -79,7 +79,7 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], type[StoreError], str], ..
     (
         (NoAnswerError,),
         DatabaseUnavailableError,
-        "the connection was closed; check the database server and the network between",
+        "the connection was closed; check the database server, and the network or pooler in between",
     ),
     ((pg.DiskFull, pg.OutOfMemory), StoreError, "nothing was written; give the database more room"),
     (

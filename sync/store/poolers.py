@@ -105,15 +105,15 @@ _MEANINGS = (
         "raise the pooler's client_idle_timeout; the next run tries again",
     ),
     Meaning(
-        "(query|transaction)[ _]timeout$",  # that of idle transactions, too
+        "^(idle[ _])?(query|transaction)[ _]timeout$",
         DatabaseUnavailableError,
         "ended a statement or transaction",
         "set the pooler's query_timeout, transaction_timeout and idle_transaction_timeout to 0, as statement_timeout "
         "and the program limit these; the next run tries again",
     ),
     Meaning(
-        "shutting down|admin forced disconnect|database removed|configuration changed|connect string changed"
-        "|suspend_timeout|pause mode",
+        "server shutting down|pooler is shutting down|admin forced disconnect|database removed|configuration changed"
+        "|connect string changed|suspend_timeout|pause mode",
         DatabaseUnavailableError,
         "was stopped, paused or reconfigured",
         "the next run tries again",

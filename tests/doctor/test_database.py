@@ -13,7 +13,6 @@ import pytest
 import trustme
 from cli_tools import dump, until
 from doctor_tools import LONGEST, database_probe, levels, lines, look_into, not_ok, said
-from proxy import Proxy
 from servers import Server, newest, oldest, running
 from store_tools import Edge
 
@@ -109,19 +108,6 @@ def test_a_read_only_database(edge: Edge) -> None:
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
 
     assert not_ok(look_into(edge.url)) == {"writable": "wrong"}
-
-
-def test_a_pooler_is_detected(edge: Edge) -> None:
-    """A pooler reports a process id of its own; also tried by hand with pgbouncer 1.18 in both usual modes."""
-    with Proxy(edge.url) as proxy:
-        direct = look_into(proxy.url)
-        proxy.process = 12345
-        pooled = look_into(proxy.url)
-
-    assert not_ok(direct) == {}
-    assert not_ok(pooled) == {}
-    assert "none in between" in said(direct, "pooler")
-    assert "one in between" in said(pooled, "pooler")
 
 
 @pytest.mark.parametrize("limited", ["role", "database"])

@@ -50,11 +50,11 @@ class Pooler:
         self._folder, self._port = Path(tempfile.mkdtemp(prefix="pooler-")), free_port()
         self._folder.chmod(0o755)
         self._options = _DEFAULTS | options
+        self._databases = self._options.pop("databases", "*")
         self._account.own(self._folder)
         self._write()
         command = [program, "-q", str(self._folder / "ini")]
         self.process = subprocess.Popen(command, **self._account.options())
-        until(lambda: self.process.poll() is not None or self._accepts())
 
     def url(self, database: str, user: str = "owner") -> str:
         """The URL of a database through the pooler, from its URL on the server."""
@@ -73,7 +73,8 @@ class Pooler:
 
     def console(self, command: str) -> None:
         """Carry out a command of the pooler's console, such as PAUSE."""
-        with psycopg.connect(f"postgresql://{CONSOLE}@{self.address}/pgbouncer", autocommit=True) as console:
+        url = f"postgresql://{CONSOLE}:{CONSOLE}@{self.address}/pgbouncer"
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as console:
             result = console.pgconn.exec_(command.encode())  # the console knows nothing but the simple protocol
             assert not result.error_message, result.error_message
 
@@ -91,49 +92,49 @@ class Pooler:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def _accepts(self) -> bool:
+    def has_begun(self) -> bool:
+        """Whether it accepts connections, or has ended."""
         with contextlib.suppress(psycopg.OperationalError):
             self.console("SHOW VERSION")
             return True
-        return False
+        return self.process.poll() is not None
 
     def _write(self) -> None:
         lines = [f"{name} = {value}" for name, value in self._options.items()]
         files = {"listen_port": self._port, "auth_file": self._folder / "users", "logfile": self._folder / "log"}
         lines += [f"{name} = {value}" for name, value in files.items()]
-        everything = f"[databases]\n* = host=127.0.0.1 port={self._server.port}\n[pgbouncer]\nadmin_users = {CONSOLE}\n"
+        served = f"{self._databases} = host=127.0.0.1 port={self._server.port}"
+        everything = f"[databases]\n{served}\n[pgbouncer]\nadmin_users = {CONSOLE}\n"
         (self._folder / "users").write_text("".join(f'"{user}" "{user}"\n' for user in USERS))
         (self._folder / "ini").write_text(everything + "\n".join(lines) + "\n")
 
 
 @contextlib.contextmanager
 def pooling(server: Server, **options: Any) -> Iterator[Pooler]:
-    """A pooler with these options in place of ``IN_TURN``; without PgBouncer the test is skipped, or fails in CI."""
+    """A pooler with these options beside ``IN_TURN``; without PgBouncer the test is skipped, or fails in CI.
+
+    The option ``databases`` names the only one that it serves.
+    """
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         message = "there is no pgbouncer here; Debian's package pgbouncer has it"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    pooler = _started(server, program, IN_TURN | options)
-    try:
+    with contextlib.ExitStack() as stack:
+        for _ in range(TRIES):  # another process may have taken the port
+            pooler = Pooler(server, program, IN_TURN | options)
+            stack.callback(pooler.remove)
+            until(pooler.has_begun)
+            if pooler.process.poll() is None:
+                break
+        else:
+            raise AssertionError(pooler.log())
         yield pooler
-    finally:
-        pooler.remove()
 
 
 def left_over(url: str, connections: int) -> list[str]:
     """What is left on the connections of a pool after whatever used them."""
     with _all_at_once(url, connections) as opened:
         return sorted({str(row[0]) for connection in opened for row in connection.execute(_LEFT)})
-
-
-def _started(server: Server, program: str, options: dict[str, Any]) -> Pooler:
-    for _ in range(TRIES):
-        pooler = Pooler(server, program, options)
-        if pooler.process.poll() is None:
-            return pooler
-        said = pooler.log()
-        pooler.remove()  # another process may have taken the port
-    raise AssertionError(said)
 
 
 @contextlib.contextmanager

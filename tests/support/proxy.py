@@ -72,7 +72,6 @@ class Proxy:
         before: called before a statement is passed on, in the proxy's thread; returns what to lose.
         refusals: how many of the next connections are closed at once.
         silent: whether new connections are accepted and nothing is passed on.
-        process: the server's process id as clients see it, since poolers report their own; 0 for the true one.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,7 +79,7 @@ class Proxy:
         self._behind = (parts.hostname or "", parts.port or 0)
         self._user, self._database = parts.username, parts.path
         self.before: Hook = lambda _: None
-        self.refusals = self.process = 0
+        self.refusals = 0
         self.silent = False
         self.closing = threading.Event()
         self._pairs: list[_Pair] = []
@@ -177,7 +176,6 @@ class _Pair:
                 kind, message = _message(self.server)
                 if kind == _KEY:
                     self._pid = struct.unpack("!I", message[5:9])[0]
-                    message = message[:5] + struct.pack("!I", self.proxy.process or self._pid) + message[9:]
                 if self._swallow.is_set():
                     return
                 self._hold()

@@ -160,7 +160,7 @@ def test_every_command_in_other_pools(
 
 
 def test_first_runs_at_once(server: Server, pooler: Pooler, tmp_path: Path, small: Simulator) -> None:
-    """F10: of four first runs in an empty database, in four processes, one makes the schema, and all are done."""
+    """Of four first runs in an empty database, in four processes, one makes the schema, and all are done."""
     url = pooler.fill(server.empty())
     job = Job(tmp_path, url, small)
     results = [finished(each) for each in [job.start("run", IMAGE_SYNC_SOURCE=name) for name in NAMES[:4]]]
