@@ -6,7 +6,7 @@ import re
 import select
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from typing import Any
 
 import psycopg
@@ -14,10 +14,12 @@ import pytest
 from cli_tools import until
 from cloud_tools import before_answer
 from poolers import pooling
+from proxy import Lose, Proxy, lose_once
 from servers import Server, newest, running
 from store_tools import Edge
 
-from sync.errors import DatabaseUnavailableError, StoreError
+from sync import runner
+from sync.errors import DatabaseUnavailableError, InterruptedRunError, StoreError
 from sync.store.connection import Connection, Target, connect, transaction
 from sync.store.poolers import meaning_of
 
@@ -296,6 +298,40 @@ def test_a_run_that_the_pooler_ends_is_on_record(edge: Edge, how: str) -> None:
     assert isinstance(error, DatabaseUnavailableError)
     assert how in str(error)
     assert (edge.record["status"], how in edge.record["reason"]) == ("failed", True)
+    edge.check()
+
+
+def test_a_run_is_stopped_through_a_pool_of_one(edge: Edge) -> None:
+    """A stop ends the statement under way, although the only connection of the pool is in use, and is on record."""
+    edge.world.change(3)
+    waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with (
+        pooling(edge.server, default_pool_size=1) as pooler,
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(edge.url) as other,
+        edge.parts(pooler.url(edge.url)) as (store, parts),
+    ):
+        other.execute("LOCK TABLE inventory.image_versions IN SHARE MODE")
+        run = pool.submit(runner.sync, parts, "command")
+        until(lambda: edge.rows(waits))
+        store.cancel()
+        error = run.exception()
+
+    assert isinstance(error, InterruptedRunError)
+    assert edge.record["status"] == "interrupted"
+    edge.check()
+
+
+@pytest.mark.parametrize(("lose", "status"), [(Lose.REPLY, "done"), (Lose.REQUEST, "failed")])
+def test_a_commit_that_is_lost_before_the_pooler(edge: Edge, lose: Lose, status: str) -> None:
+    """A run that loses the answer to COMMIT, or COMMIT itself, asks again through the pooler and reports the truth."""
+    edge.world.change(3)
+    with pooling(edge.server) as pooler, Proxy(pooler.url(edge.url)) as proxy:
+        proxy.before = lose_once("^COMMIT", lose)
+        with nullcontext() if status == "done" else pytest.raises(DatabaseUnavailableError):
+            edge.run_by(proxy.url)
+
+    assert edge.record["status"] == status
     edge.check()
 
 

@@ -105,9 +105,9 @@ def _said(words: list[str], done: Done, binary: bytes) -> tuple[int, Any]:
     """The exit code, and the output in a form that can be compared."""
     if words[0] == "doctor":
         return done.code, [(row["about"], row["check"], row["level"]) for row in done.rows]
-    if "parquet" in words:
+    if "parquet" in words and not done.code:
         return done.code, [row["id"] for row in parquet.read_table(io.BytesIO(binary)).to_pylist()]
-    if "xlsx" in words:
+    if "xlsx" in words and not done.code:
         return done.code, binary[:2]
     text = done.out + "\n".join(line for line in done.err.splitlines() if not line.startswith("{"))
     for pattern in VARYING:
