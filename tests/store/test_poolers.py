@@ -19,7 +19,7 @@ from servers import Server, newest, running
 from store_tools import Edge
 
 from sync import runner
-from sync.errors import DatabaseUnavailableError, InterruptedRunError, StoreError
+from sync.errors import DatabaseBusyError, DatabaseUnavailableError, InterruptedRunError, StoreError
 from sync.store.connection import Connection, Target, connect, transaction
 from sync.store.poolers import meaning_of
 
@@ -187,6 +187,7 @@ def test_a_time_limit_of_the_pooler(
     assert words in str(error)
     assert f"the pooler at {pooler.address} " in str(error)
     assert advice in str(error)
+    assert "the connection is lost" not in str(error)
 
 
 def test_no_free_connection(server: Server) -> None:
@@ -318,6 +319,7 @@ def test_a_run_is_stopped_through_a_pool_of_one(edge: Edge) -> None:
         error = run.exception()
 
     assert isinstance(error, InterruptedRunError)
+    assert isinstance(error.__cause__, DatabaseBusyError)  # the server ended the statement; it was not just left alone
     assert edge.record["status"] == "interrupted"
     edge.check()
 
