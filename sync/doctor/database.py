@@ -60,7 +60,8 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
         return
     with inspection.connection:
         if report.check("pooler", pooler_check(inspection, probe.target)) is None:
-            report.skip("the database can't be asked", *_CHECKS[2:])
+            probe.unseen = "the database can't be asked"
+            report.skip(probe.unseen, *_CHECKS[2:])
             return
         about = report.check("version", _version(inspection))
         if about is None:

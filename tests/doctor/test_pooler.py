@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from doctor_tools import levels, look_into, not_ok, said
+from doctor_tools import database_probe, levels, look_into, not_ok, said
 from poolers import pooling
 from servers import Server
 
@@ -52,11 +52,13 @@ def test_statement_mode(server: Server) -> None:
     """Statement mode is wrong, by name and with what to do; what needs a transaction is skipped."""
     direct = server.migrated()
     with pooling(server, pool_mode="statement") as pooler:
-        lines = look_into(pooler.url(direct))
+        seen = database_probe(pooler.url(direct))
+        lines = look_into(seen)
 
     checked = levels(lines)
     assert (checked.pop("reachable"), checked.pop("pooler")) == ("ok", "wrong")
     assert set(checked.values()) == {"skipped"}
+    assert seen.unseen == "the database can't be asked"
     assert f"the pooler at {pooler.address} is in statement mode" in said(lines, "pooler")
     assert "set pool_mode = transaction" in said(lines, "pooler")
 
