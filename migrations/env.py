@@ -53,7 +53,7 @@ elif handed_in is not None:
     run(handed_in)
 else:
     target = Target(os.environ["IMAGE_SYNC_DATABASE_URL"])
-    with engine_connection(lambda: connect(target), "migrating the schema") as own:
+    with engine_connection(connect(target), "migrating the schema") as own:
         own.execution_options(isolation_level="READ COMMITTED")
         own.exec_driver_sql(target.session_settings)
         run(own)

@@ -11,6 +11,7 @@ from sync.doctor.privileges import privilege_checks
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import ImageSyncError
 from sync.store.connection import NOT_UTF8, Target, open_connection
+from sync.store.errors import AT_THE_PRIMARY
 from sync.store.queries.doctor import About, Inspection, State
 from sync.store.schema import migrate
 
@@ -110,11 +111,11 @@ def _encoding(about: About) -> Lines[None]:
 
 def _writable(about: About) -> Lines[None]:
     if about.standby:
-        yield wrong("it is a standby", "point IMAGE_SYNC_DATABASE_URL at the primary")
+        yield wrong("it is a read-only standby: reading commands work, and runs do not", AT_THE_PRIMARY)
     elif about.read_only:
         yield wrong(
             "transactions are read-only here (default_transaction_read_only)",
-            f"point IMAGE_SYNC_DATABASE_URL at the primary, or ALTER ROLE {about.role} or the database SET it to off",
+            f"set it to off by ALTER ROLE {about.role} or ALTER DATABASE {about.database}",
         )
     else:
         yield ok("it is a primary, and accepts changes")

@@ -5,7 +5,7 @@ A run imports none of it: see docs/decisions/0001.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -17,21 +17,21 @@ from sync.store.errors import to_store_error
 
 
 @contextmanager
-def engine_connection(make: Callable[[], ours.Connection], step: str) -> Iterator[Connection]:
-    """Open a connection of SQLAlchemy's.
+def engine_connection(own: ours.Connection, step: str) -> Iterator[Connection]:
+    """A connection of SQLAlchemy's.
 
     Args:
-        make: opens the connection beneath it.
+        own: the connection beneath it, which is closed at the end.
         step: what it is for, for messages.
 
     Raises:
-        StoreError: it can't be opened, or a statement failed.
+        StoreError: a statement failed.
     """
-    engine = create_engine("postgresql+psycopg://", creator=make, poolclass=pool.NullPool)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: own, poolclass=pool.NullPool)
     try:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):
-            raise to_store_error(error.orig, step) from error
+            raise to_store_error(error.orig, step, own) from error
         raise

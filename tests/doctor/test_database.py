@@ -415,7 +415,7 @@ def test_a_real_standby() -> None:
     copy.remove()
 
     assert not_ok(lines) == {"writable": "wrong"}
-    assert "point IMAGE_SYNC_DATABASE_URL at the primary" in said(lines, "writable")
+    assert "target_session_attrs=read-write" in said(lines, "writable")
 
 
 def test_tls_of_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

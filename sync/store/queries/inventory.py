@@ -247,7 +247,7 @@ def inventory(target: Target) -> Iterator[Inventory]:
     """
     with connect(target) as own, transaction(own, target, "reading the version of the schema"):
         migrate.check(own)
-    with engine_connection(lambda: connect(target), "reading the inventory") as connection:
+    with engine_connection(connect(target), "reading the inventory") as connection:
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         connection.exec_driver_sql(target.without_hurry().session_settings)
         yield Inventory(connection)

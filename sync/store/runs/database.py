@@ -28,6 +28,7 @@ from sync.errors import (
 from sync.store import session
 from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
+from sync.store.event_triggers import name_event_triggers
 from sync.store.runs import records, statements
 from sync.store.runs.transaction import RunTransaction, check_epoch
 from sync.store.schema import migrate
@@ -224,9 +225,9 @@ class Database:
     @contextmanager
     def _transaction(self, step: str) -> Iterator[None]:
         """Begin a transaction, and roll back if the block fails; COMMIT is left to the caller."""
-        with self.connection.limited(self.target.longest):
+        with name_event_triggers(self._brief()), self.connection.limited(self.target.longest):
             try:
-                with translate_errors(step):
+                with translate_errors(step, self.connection):
                     self.connection.execute(session.BEGIN)
                     self.connection.execute(self.target.session_settings)
                 yield
@@ -241,9 +242,9 @@ class Database:
                 self.connection.execute("COMMIT")
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if not self._committed(run):
-                raise to_store_error(error, "committing") from error
+                raise to_store_error(error, "committing", self.connection) from error
         except psycopg.Error as error:
-            raise to_store_error(error, "committing") from error
+            raise to_store_error(error, "committing", self.connection) from error
 
     def _committed(self, run: Run) -> bool:
         """Ask on a new connection what became of a COMMIT whose answer was lost."""
