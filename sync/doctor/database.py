@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from sync.doctor.clock import database_clock
+from sync.doctor.obstacles import event_trigger_checks, number_checks
 from sync.doctor.privileges import privilege_checks
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import ImageSyncError
@@ -18,7 +19,7 @@ from sync.store.schema import migrate
 OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tested
 _CHECKS = (
     *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
-    *("schema", "privileges"),
+    *("schema", "privileges", "event triggers", "numbers"),
 )
 _TRANSACTION_SECONDS = 60.0  # that a run may need
 _UNVERIFIED = ("allow", "prefer", "require")  # modes of libpq that take any certificate
@@ -66,6 +67,7 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
         _server(report, inspection, about, probe)
         has_schema = report.check("schema", _schema(inspection, about))
         report.check("privileges", privilege_checks(inspection, about, whole=has_schema is not None))
+        report.check("event triggers", event_trigger_checks(inspection, about))
         if has_schema is False:
             probe.unseen = "there is no inventory yet"
             return
@@ -73,6 +75,8 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
             probe.states, probe.unseen = inspection.states(probe.names), ""
         except ImageSyncError as error:
             probe.unseen = f"it can't be read: {error}"
+        else:
+            report.check("numbers", number_checks(inspection))
 
 
 def _server(report: Report, inspection: Inspection, about: About, probe: DatabaseProbe) -> None:

@@ -12,8 +12,8 @@ from sync.errors import DatabaseBusyError, StoreError
 from sync.store.connection import Target, connect, transaction
 
 ADVICE = (
-    "it runs at each DDL command, such as those of `db upgrade` and the temporary tables in which a run stages changes; "
-    "have its owner leave out the role of the job, or temporary tables"
+    "it runs at each DDL command, such as those of `db upgrade`, and for the temporary tables in which a run stages "
+    "changes; have its owner leave out the role of the job, or temporary tables"
 )
 # Those of sessions that are not replicas.
 _ENABLED = """

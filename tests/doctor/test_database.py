@@ -27,7 +27,7 @@ from sync.store.schema.roles import NEEDED, OPTIONAL
 
 ALL = {
     *("reachable", "version", "encoding", "writable", "TLS", "pooler", "clock", "connections", "time-outs", "space"),
-    *("schema", "privileges"),
+    *("schema", "privileges", "event triggers", "numbers"),
 }
 RIGHTS = [(table, right) for table, rights, _ in NEEDED for right in rights if right != OPTIONAL]
 
@@ -54,7 +54,7 @@ def test_inspection_is_read_only(server: Server) -> None:
     """Every query runs in a read-only transaction."""
     target = Target(server.migrated())
     with connect(target) as connection, pytest.raises(DatabaseRefusedError, match="read-only"):
-        Inspection(connection, target)._all(State, "DELETE FROM inventory.sources RETURNING *")
+        Inspection(connection, target).all_of(State, "DELETE FROM inventory.sources RETURNING *")
 
 
 # --- connecting -------------------------------------------------------------------------------------------------------
@@ -89,7 +89,9 @@ def test_a_connection_lost_during_the_checks(edge: Edge, monkeypatch: pytest.Mon
     seen = database_probe(edge.url)
     lines = look_into(seen)
 
-    assert not_ok(lines) == dict.fromkeys(("clock", "connections", "time-outs", "schema", "privileges"), "wrong")
+    assert not_ok(lines) == dict.fromkeys(
+        ("clock", "connections", "time-outs", "schema", "privileges", "event triggers"), "wrong"
+    )
     assert seen.ahead is None
     assert seen.unseen.startswith("it can't be read: ")
 
