@@ -28,10 +28,10 @@ def engine_connection(own: ours.Connection, step: str) -> Iterator[Connection]:
         StoreError: a statement failed.
     """
     engine = create_engine("postgresql+psycopg://", creator=lambda: own, poolclass=pool.NullPool)
-    try:
-        with engine.connect() as connection:
+    with engine.connect() as connection:
+        try:
             yield connection
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise to_store_error(error.orig, step, own) from error
-        raise
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.Error):
+                raise to_store_error(error.orig, step, own) from error
+            raise

@@ -1,0 +1,48 @@
+"""A server and its hot standby, and the command line inside this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cli_tools import Done, ask, until
+from click.testing import CliRunner
+from servers import Server, newest, running
+
+from sync.cli import command
+
+
+class Pair:
+    """A primary, and a standby that streams from it."""
+
+    def __init__(self, primary: Server, standby: Server) -> None:
+        self.primary, self.standby = primary, standby
+
+    def on_standby(self, url: str) -> str:
+        """The URL of the same database on the standby, once that has all that the primary has."""
+        at = ask(url, "SELECT pg_current_wal_lsn()")
+        copy = self.standby.url(url.rpartition("/")[2])
+        until(lambda: ask(self.standby.url(), "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", at))
+        return copy
+
+
+@contextmanager
+def primary_and_standby() -> Iterator[Pair]:
+    """Start both, and remove both at the end."""
+    standby = Server(newest())
+    with running(Server(newest())) as primary:
+        try:
+            primary.run("pg_basebackup", "-D", str(standby.data), "-R", "-d", primary.url(), "-c", "fast")
+            standby.resume()
+            yield Pair(primary, standby)
+            standby.stop()
+        finally:
+            standby.remove()
+
+
+def call(*arguments: str, **settings: str) -> Done:
+    """Run a command in this process; an exception that it does not turn into a sentence is raised."""
+    result = CliRunner().invoke(command, arguments, env=settings)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
