@@ -14,7 +14,7 @@ import trustme
 from cli_tools import dump, until
 from doctor_tools import LONGEST, database_probe, levels, lines, look_into, not_ok, said
 from proxy import Proxy
-from servers import Server, newest, oldest, running
+from servers import Server, oldest, running
 from store_tools import Edge
 
 from sync.doctor import database
@@ -403,21 +403,6 @@ def test_a_list_that_was_never_proven(edge: Edge) -> None:
 
 
 # --- special servers --------------------------------------------------------------------------------------------------
-
-
-def test_a_real_standby() -> None:
-    """D11: a standby answers every query, and is reported as read-only."""
-    copy = Server(newest())
-    with running(Server(newest())) as primary:
-        url = primary.migrated()
-        copy.run("pg_basebackup", "-D", str(copy.data), "-R", "-d", primary.url(), "-c", "fast")
-        copy.resume()
-        lines = look_into(copy.url(url.rpartition("/")[2]))
-        copy.stop()
-    copy.remove()
-
-    assert not_ok(lines) == {"writable": "wrong"}
-    assert "target_session_attrs=read-write" in said(lines, "writable")
 
 
 def test_tls_of_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

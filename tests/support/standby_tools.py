@@ -1,15 +1,12 @@
-"""A server and its hot standby, and the command line inside this process."""
+"""A server and its hot standby."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli_tools import Done, ask, until
-from click.testing import CliRunner
+from cli_tools import ask, until
 from servers import Server, newest, running
-
-from sync.cli import command
 
 
 class Pair:
@@ -38,11 +35,3 @@ def primary_and_standby() -> Iterator[Pair]:
             standby.stop()
         finally:
             standby.remove()
-
-
-def call(*arguments: str, **settings: str) -> Done:
-    """Run a command in this process; an exception that it does not turn into a sentence is raised."""
-    result = CliRunner().invoke(command, arguments, env=settings)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Done(result.exit_code, result.stdout, result.stderr)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
+from cli_inside import call
 from cli_tools import Done, Job, ask, dump, until
 from doctor_tools import look_into, not_ok, said
-from standby_tools import Pair, call, primary_and_standby
+from standby_tools import Pair, primary_and_standby
 
 from sync.cli import COMMANDS
 from sync.cli.watching import check_ready
@@ -125,7 +126,7 @@ def test_metrics_and_psql(both: Both, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", WRITING)
 def test_writing(both: Both, name: str) -> None:
-    """A writing command says in one sentence that this is a standby, and what to do; the cloud is not asked."""
+    """D11: a writing command says in one sentence that this is a standby, and what to do; the cloud is not asked."""
     before, since = dump(both.url), both.cloud.journal.seq
     done = both.call(both.copy, *WRITING[name], IMAGE_SYNC_FILTER="visibility=private" if name == "sources" else "")
 
@@ -189,7 +190,7 @@ def test_scheduling(both: Both, tmp_path: Path) -> None:
 
 
 def test_doctor(both: Both) -> None:
-    """The standby is named as what is wrong; all else is looked at as on the primary."""
+    """D11: the standby is named as what is wrong; all else is looked at as on the primary."""
     lines = look_into(both.copy, names=["default"])
 
     assert not_ok(lines) == {"writable": "wrong"}

@@ -52,10 +52,12 @@ LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.reln
 # The usual interval between two runs is the median of the last twenty.
 _SOURCES = """
 SELECT s.name, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
-       last.status, last.reason, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
+       last.status, last.reason,
+       coalesce(extract(epoch FROM greatest(last.started_at, s.effective_at) - clock_timestamp()), 0)::float8
+           AS in_future, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
 FROM inventory.sources s
 LEFT JOIN LATERAL (
-    SELECT run, status, reason FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
+    SELECT run, status, reason, started_at FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
     ORDER BY run DESC LIMIT 1
 ) AS last ON true
 CROSS JOIN LATERAL (
@@ -135,6 +137,7 @@ class State:
     """The state of one source; ages and intervals in seconds.
 
     Attributes:
+        in_future: how far in the future the last run began or took effect; negative if that is past, as it should be.
         usual: the usual interval between two runs; None while there are too few.
         held_by: the runs whose held deletions wait for a person.
     """
@@ -145,6 +148,7 @@ class State:
     run: int | None
     status: str | None
     reason: str | None
+    in_future: float
     usual: float | None
     held: int
     held_by: list[int]
