@@ -41,6 +41,7 @@ _PAUSE = 0.2  # seconds between two tries
 _ASK_COMMIT = 30.0  # seconds to ask what became of a COMMIT
 _LOCK = "SELECT FROM inventory.sources WHERE name = %s FOR NO KEY UPDATE"  # lets other runs begin
 _TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE source = %s AND run = %s"
+_IF_RESTORING = "the database held none; restore a backup over it, if there is one: docs/operating.md"
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps its state in one place for the whole process
 
 
@@ -90,6 +91,7 @@ class Database:
             with _ONE_UPGRADE, self._interruptible():
                 if self._version() is None:
                     migrate.upgrade(self.target, over=self._is_over)
+                    _log.info("inventory created", advice=_IF_RESTORING)
         self._check_version()
 
     def start(self, source: Source, trigger: str) -> Run:
