@@ -208,7 +208,14 @@ class TransportError(ImageSyncError):
 
 
 class StoreError(ImageSyncError):
-    """The database refused."""
+    """The database refused.
+
+    Attributes:
+        what: what failed, without what to do about it.
+        context: the functions of the database in which it failed, or "".
+    """
+
+    what = context = ""
 
 
 class DatabaseUnavailableError(StoreError):

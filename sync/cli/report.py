@@ -19,13 +19,14 @@ from sync.cli.output import formats
 from sync.cli.setup import load, open_database
 from sync.domain.checks import Check
 from sync.domain.image import iso
-from sync.errors import ImageSyncError, UsageError
+from sync.errors import ImageSyncError, StoreError, UsageError
 from sync.files import write_file
 from sync.logs import escape
 from sync.reports.gather import gather
 from sync.reports.model import Report
 from sync.settings import Settings
 from sync.store import approvals
+from sync.store.connection import Target
 from sync.store.queries.inventory import Inventory, inventory
 from sync.store.queries.reports import ReportQueries
 
@@ -76,7 +77,7 @@ def report(
         else:
             _write(content, output)
         if since_last:
-            approvals.remember(target, since_last, source, made.end)
+            _remember(target, since_last, source, made.end)
 
 
 def make(loaded: Settings, opened: Inventory, queries: ReportQueries, style: str) -> tuple[Report, bytes]:
@@ -88,6 +89,19 @@ def make(loaded: Settings, opened: Inventory, queries: ReportQueries, style: str
     chosen, dates = configured(loaded), run.systems(loaded.end_of_life_file)
     made = gather(opened, queries, chosen, dates)
     return made, _content(made, queries, style, chosen, dates)
+
+
+def _remember(target: Target, name: str, source: str | None, end: datetime) -> None:
+    """Remember where the report ended.
+
+    Raises:
+        StoreError: that can't be written; the report was.
+    """
+    try:
+        approvals.remember(target, name, source, end)
+    except StoreError as error:
+        advice = f"the next one of {name} begins where this one did"
+        raise type(error)(f"the report is written, but its end can't be remembered, so {advice}: {error}") from error
 
 
 def _interval(

@@ -10,6 +10,7 @@ import click
 from sync.cli import say
 from sync.cli.output import format_option, show
 from sync.cli.setup import load, open_inventory
+from sync.domain.clock import set_back
 from sync.domain.image import iso
 from sync.errors import UsageError
 from sync.store.queries.inventory import Row
@@ -60,6 +61,8 @@ def _sentences(row: Row) -> Iterator[str]:
     """Say what there is to know about one source."""
     if row["reason"] or row["proof"]:
         yield row["reason"] or f"proven: {row['proof']}"
+    if future := set_back(float(row["in_future_seconds"])):
+        yield f"{future}; see that it is right now (NTP)"
     if row["held"]:
         yield f"{row['held']} deletions wait for approval: image-sync status --held"
     if row["unconfirmed"]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from sync import logs
 from sync.cli.setup import checked_connection
 from sync.domain.metrics import ProcessMetrics
+from sync.errors import DatabaseRefusedError
 from sync.settings import Settings
 from sync.store.connection import Target
+from sync.store.errors import why_read_only
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -31,14 +33,15 @@ def monitor(target: Target, process_metrics: ProcessMetrics, only: Collection[st
 
 
 def check_ready(target: Target) -> None:
-    """Check that the database answers, and that its schema is the program's.
+    """Check that the database answers, has the program's schema, and takes changes.
 
     Raises:
-        StoreError: the database does not answer.
+        StoreError: the database does not answer, or is read-only.
         SchemaVersionError: the schema is another one.
     """
-    with checked_connection(with_short_timeouts(target)):
-        return
+    with checked_connection(with_short_timeouts(target)) as connection:
+        if reason := why_read_only(connection):
+            raise DatabaseRefusedError(reason)
 
 
 def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> None:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from sync.doctor.clock import database_clock
+from sync.doctor.obstacles import event_trigger_checks, number_checks
 from sync.doctor.pooler import pooler_check
 from sync.doctor.privileges import privilege_checks
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.errors import ImageSyncError
 from sync.store.connection import NOT_UTF8, Target, open_connection
+from sync.store.errors import AT_THE_PRIMARY
 from sync.store.queries.doctor import About, Inspection, State
 from sync.store.schema import migrate
 
 OLDEST, NEWEST = 14, 18  # of PostgreSQL: the oldest that is promised, and the newest that was tested
 _CHECKS = (
     *("reachable", "pooler", "version", "encoding", "writable", "TLS", "clock", "connections", "time-outs", "space"),
-    *("schema", "privileges"),
+    *("schema", "privileges", "event triggers", "numbers"),
 )
 _TRANSACTION_SECONDS = 60.0  # that a run may need
 _UNVERIFIED = ("allow", "prefer", "require")  # modes of libpq that take any certificate
@@ -70,6 +72,7 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
         _server(report, inspection, about, probe)
         has_schema = report.check("schema", _schema(inspection, about))
         report.check("privileges", privilege_checks(inspection, about, whole=has_schema is not None))
+        report.check("event triggers", event_trigger_checks(inspection, about))
         if has_schema is False:
             probe.unseen = "there is no inventory yet"
             return
@@ -77,6 +80,8 @@ def database_checks(report: Report, probe: DatabaseProbe) -> None:
             probe.states, probe.unseen = inspection.states(probe.names), ""
         except ImageSyncError as error:
             probe.unseen = f"it can't be read: {error}"
+        else:
+            report.check("numbers", number_checks(inspection))
 
 
 def _server(report: Report, inspection: Inspection, about: About, probe: DatabaseProbe) -> None:
@@ -114,11 +119,11 @@ def _encoding(about: About) -> Lines[None]:
 
 def _writable(about: About) -> Lines[None]:
     if about.standby:
-        yield wrong("it is a standby", "point IMAGE_SYNC_DATABASE_URL at the primary")
+        yield wrong("it is a read-only standby: reading commands work, and runs do not", AT_THE_PRIMARY)
     elif about.read_only:
         yield wrong(
             "transactions are read-only here (default_transaction_read_only)",
-            f"point IMAGE_SYNC_DATABASE_URL at the primary, or ALTER ROLE {about.role} or the database SET it to off",
+            f"set it to off by ALTER ROLE {about.role} or ALTER DATABASE {about.database}",
         )
     else:
         yield ok("it is a primary, and accepts changes")

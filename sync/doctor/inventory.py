@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sync.doctor.report import Lines, Report, ok, warning
+from sync.domain.clock import set_back, span
 from sync.domain.run import Source
 from sync.store.queries.doctor import State
 from sync.store.runs.records import filter_changed
@@ -42,16 +43,18 @@ def _last_run(state: State) -> Lines[None]:
         yield warning(f"{text}: {state.reason}", "fix what the reason names, unless the next run succeeds by itself")
     else:
         yield ok(text)
+    if future := set_back(state.in_future):
+        yield warning(future, "see that it is right now (NTP)")
 
 
 def _proof(state: State) -> Lines[None]:
     if state.proven_ago is None:
         yield warning("the list was never proven complete", "see the reasons of its runs: `image-sync status`")
         return
-    text = f"the list was last proven complete {_span(max(state.proven_ago, 0.0))} ago"
+    text = f"the list was last proven complete {span(max(state.proven_ago, 0.0))} ago"
     limit = _WITHOUT_HABIT
     if state.usual is not None:
-        text += f", and runs are usually {_span(state.usual)} apart"
+        text += f", and runs are usually {span(state.usual)} apart"
         limit = max(_LATE * state.usual, _AT_LEAST)
     if state.proven_ago > limit:
         yield warning(text, "check that the schedule runs, and why runs fail: `image-sync status`")
@@ -67,11 +70,3 @@ def _held(state: State) -> Lines[None]:
     yield warning(
         f"{state.held} wait for approval", f"look at them: `image-sync status --held`; then {ways} releases them"
     )
-
-
-def _span(seconds: float) -> str:
-    """A length of time in one unit."""
-    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sync.doctor.report import Level, Line, Lines, ok, unknown, warning, wrong
 from sync.store.queries.doctor import About, Inspection, Right
+from sync.store.queries.obstacles import tables_with_row_security
 from sync.store.schema.roles import OPTIONAL, READER, WRITER
 
 
@@ -21,7 +22,7 @@ def privilege_checks(inspection: Inspection, about: About, *, whole: bool = True
     if not any(right.there for right in rights):
         yield unknown("there is no inventory yet") if about.may_stage else _no_temp(about)
         return
-    missing = [*_missing_on_schema(about), *_missing_on_tables(rights, about)]
+    missing = [*_missing_on_schema(about), *_missing_on_tables(rights, about), *_hidden(inspection, about)]
     if unreadable := [f"inventory.{r.name}" for r in inspection.rights_of_readers() if r.there and not r.granted]:
         tables = ", ".join(unreadable)
         missing.append(
@@ -46,6 +47,16 @@ def _missing_on_schema(about: About) -> Iterator[Line]:
 def _no_temp(about: About) -> Line:
     advice = _grant(about, "TEMPORARY", f'DATABASE "{about.database}"', member="")
     return wrong(f"no TEMP on database {about.database}, and changes are staged in a temporary table", advice)
+
+
+def _hidden(inspection: Inspection, about: About) -> Iterator[Line]:
+    for table in tables_with_row_security(inspection):
+        yield wrong(
+            f"row-level security of inventory.{table} applies to the role {about.role}; rows that it hides would "
+            "look as if they were gone, so runs and commands refuse",
+            f"as its owner, ALTER TABLE inventory.{table} DISABLE ROW LEVEL SECURITY; or as an administrator, "
+            f'ALTER ROLE "{about.role}" BYPASSRLS',
+        )
 
 
 def _missing_on_tables(rights: list[Right], about: About) -> Iterator[Line]:

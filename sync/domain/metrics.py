@@ -22,6 +22,7 @@ class SourceMetrics:
         proven_at: when its list was last proven complete, or None if it never was.
         ended_at: when its last run ended, skipped runs not counted; None if there is none.
         status: how that run ended.
+        in_future: seconds by which that run began or took effect in the future, as the database's clock was set back.
         failed: failed, interrupted and abandoned runs since the last run that took effect.
         held: number of deletions that wait for approval.
         missing: number of live images that the last proven list lacked, by state.
@@ -34,6 +35,7 @@ class SourceMetrics:
     proven_at: datetime | None
     ended_at: datetime | None
     status: str | None
+    in_future: float
     failed: int
     held: int
     missing: Mapping[str, int]

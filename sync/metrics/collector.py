@@ -23,6 +23,7 @@ _ENDED = tuple(status.value for status in Status if status.value not in ("runnin
 _GAUGES: tuple[tuple[str, str, Callable[[SourceMetrics], float | None]], ...] = (
     ("last_proven_run_timestamp_seconds", "When the list was last proven complete", lambda one: _unix(one.proven_at)),
     ("last_run_timestamp_seconds", "When the last run ended", lambda one: _unix(one.ended_at)),
+    ("last_run_in_future_seconds", "0, unless the clock was set back since the last run", lambda one: one.in_future),
     ("failed_runs_in_a_row", "Failed runs since the last that took effect", lambda one: one.failed),
     ("images_live", "Images that exist", lambda one: one.live),
     ("deletions_held", "Deletions that wait for approval", lambda one: one.held),

@@ -257,7 +257,7 @@ def transaction(connection: Connection, target: Target, step: str, *, snapshot: 
         step: what it is for, for messages.
         snapshot: whether all of it sees the same moment, and can write nothing.
     """
-    with translate_errors(step), connection.limited(target.longest), connection.transaction():
+    with translate_errors(step, connection), connection.limited(target.longest), connection.transaction():
         if snapshot:
             connection.execute(session.SNAPSHOT)
         connection.execute(target.session_settings)

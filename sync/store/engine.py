@@ -32,16 +32,22 @@ def engine_connection(own: ours.Connection, target: ours.Target, step: str) -> I
 
     def begun() -> ours.Connection:
         """Begin as each transaction does: SQLAlchemy asks questions of its own first, and rolls back after them."""
-        with translate_errors(step):
+        with translate_errors(step, own):
             own.execute(session.BEGIN)
             own.execute(target.session_settings)
         return own
 
     engine = create_engine("postgresql+psycopg://", creator=begun, poolclass=pool.NullPool, use_native_hstore=False)
+    # Errors are translated before the connection is closed, while it is known whether the server is a standby.
+    with _translated(step, own), engine.connect() as connection, _translated(step, own):
+        yield connection
+
+
+@contextmanager
+def _translated(step: str, own: ours.Connection) -> Iterator[None]:
     try:
-        with engine.connect() as connection:
-            yield connection
+        yield
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):
-            raise to_store_error(error.orig, step) from error
+            raise to_store_error(error.orig, step, own) from error
         raise

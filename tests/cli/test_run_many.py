@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import breakage
+import psycopg
 import pytest
+from cli_inside import call
 from cli_tools import Job, ask
 from fault_rules import FaultySimulator
 from servers import Server
@@ -161,3 +163,23 @@ def test_hundreds_of_small_sources(tmp_path: Path, server: Server, cloud: Simula
     assert (first.code, second.code) == (0, 0)
     assert [row["created"] for row in first.rows] == [30] * 300
     assert [row["unchanged"] for row in second.rows] == [30] * 300
+
+
+def test_many_at_once_in_a_serializable_database(tmp_path: Path, each_server: Server) -> None:
+    """Eight sources at the same time, again and again, all end as done where transactions are serializable by default."""
+    cloud = FaultySimulator(World(seed=5, size=1200))
+    job = job_with_sources(tmp_path, each_server, cloud, [f"s{number}" for number in range(8)])
+    name = job.url.rpartition("/")[2]
+    with psycopg.connect(job.url, autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'".encode())
+    codes = []
+    with cloud:
+        for _ in range(4):
+            done = call(
+                "--config", str(tmp_path / "image-sync.toml"), "run", "--jobs", "8", IMAGE_SYNC_DATABASE_URL=job.url
+            )
+            codes.append(done.code)
+            cloud.world.churn(10)
+
+    assert codes == [0] * 4
+    assert ask(job.url, "SELECT count(*) FROM inventory.runs WHERE status = 'done'") == 32

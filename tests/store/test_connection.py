@@ -307,7 +307,7 @@ def test_a_stalled_writer_does_not_block_others(edge: Edge) -> None:
 
 
 def _stand_still(writer: Database, run: Run, meanwhile: Callable[[], None]) -> None:
-    with writer.transaction(run), translate_errors("going on"):
+    with writer.transaction(run), translate_errors("going on", writer.connection):
         meanwhile()
         writer.connection.execute("SELECT")
 

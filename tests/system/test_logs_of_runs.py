@@ -57,6 +57,15 @@ def request_ids(cloud: Simulator) -> list[str]:
     return [str(event.detail["request_id"]) for event in cloud.journal.answers()]
 
 
+def test_a_run_in_an_empty_database_says_so(job: Job, server: Server) -> None:
+    """Where a run makes the inventory, the log begins with that: somebody may be about to restore a backup."""
+    first, second = (lines(job("run", IMAGE_SYNC_DATABASE_URL=url)) for url in [server.empty()] * 2)
+
+    assert [line["event"] for line in first] == ["inventory created", *GOOD]
+    assert "restore a backup over it" in first[0]["advice"]
+    assert [line["event"] for line in second] == GOOD
+
+
 def test_a_good_run_logs_five_events(job: Job, cloud: Simulator) -> None:
     """Every good run logs the same five events, each with the run and its source."""
     first = job("run")

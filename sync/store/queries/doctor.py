@@ -52,10 +52,12 @@ LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.reln
 # The usual interval between two runs is the median of the last twenty.
 _SOURCES = """
 SELECT s.name, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
-       last.status, last.reason, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
+       last.status, last.reason,
+       coalesce(extract(epoch FROM greatest(last.started_at, s.effective_at) - clock_timestamp()), 0)::float8
+           AS in_future, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
 FROM inventory.sources s
 LEFT JOIN LATERAL (
-    SELECT run, status, reason FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
+    SELECT run, status, reason, started_at FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
     ORDER BY run DESC LIMIT 1
 ) AS last ON true
 CROSS JOIN LATERAL (
@@ -133,6 +135,7 @@ class State:
     """The state of one source; ages and intervals in seconds.
 
     Attributes:
+        in_future: how far in the future the last run began or took effect; negative if that is past, as it should be.
         usual: the usual interval between two runs; None while there are too few.
         held_by: the runs whose held deletions wait for a person.
     """
@@ -143,17 +146,18 @@ class State:
     run: int | None
     status: str | None
     reason: str | None
+    in_future: float
     usual: float | None
     held: int
     held_by: list[int]
 
 
 class Inspection:
-    """Looks at a database; each question is a transaction of its own that can't write."""
+    """Looks at a database; each question is a transaction of its own that can't write, but for trials."""
 
     def __init__(self, connection: Connection, target: Target) -> None:
         self.connection = connection
-        self._target = replace(target, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_LOCK_TIMEOUT)
+        self.target = replace(target, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_LOCK_TIMEOUT)
 
     def process(self) -> int:
         """Process id of the server's side of this connection; a pooler may give each transaction another one."""
@@ -164,7 +168,7 @@ class Inspection:
 
     def about(self) -> About:
         """The server, the database and the role."""
-        return self._all(About, _ABOUT)[0]
+        return self.all_of(About, _ABOUT)[0]
 
     def now(self) -> datetime:
         """The database's clock."""
@@ -175,11 +179,11 @@ class Inspection:
 
     def connections_left(self) -> Left:
         """How many more connections are possible, ours counted as used."""
-        return self._all(Left, _CONNECTIONS)[0]
+        return self.all_of(Left, _CONNECTIONS)[0]
 
     def timeouts(self) -> list[Timeout]:
         """The time-outs that could end a run's session; a run sets all others itself."""
-        return self._all(Timeout, _TIMEOUTS)
+        return self.all_of(Timeout, _TIMEOUTS)
 
     def rights_of_a_run(self, major: int) -> list[Right]:
         """Every privilege that a run needs; ``major`` is the version of the server."""
@@ -203,17 +207,24 @@ class Inspection:
 
     def states(self, names: Sequence[str]) -> dict[str, State]:
         """The states of these sources, by name; sources that never ran are left out."""
-        return {state.name: state for state in self._all(State, _SOURCES, names=list(names))}
+        return {state.name: state for state in self.all_of(State, _SOURCES, names=list(names))}
 
     def _rights(self, rights: Sequence[tuple[str, str]]) -> list[Right]:
         names, privileges = (list(part) for part in zip(*rights, strict=True))
-        return self._all(Right, _RIGHTS, names=names, privileges=privileges)
+        return self.all_of(Right, _RIGHTS, names=names, privileges=privileges)
 
-    def _all(self, kind: type[T], query: str, **values: object) -> list[T]:
+    def all_of(self, kind: type[T], query: str, **values: object) -> list[T]:
+        """The rows of a query, each as one of these."""
         with self._reading(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(query, values or None).fetchall()
 
     @contextmanager
+    def writing(self, step: str) -> Iterator[None]:
+        """A transaction that can write, for what can only be found out by a trial; roll it back."""
+        with transaction(self.connection, self.target, step):
+            yield
+
+    @contextmanager
     def _reading(self) -> Iterator[None]:
-        with transaction(self.connection, self._target, "looking at the database", snapshot=True):
+        with transaction(self.connection, self.target, "looking at the database", snapshot=True):
             yield

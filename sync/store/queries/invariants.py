@@ -57,7 +57,7 @@ def violations(connection: psycopg.Connection[Any]) -> list[Violation]:
     Raises:
         StoreError: it can't be read.
     """
-    with translate_errors("verifying the inventory"), connection.transaction():
+    with translate_errors("verifying the inventory", connection), connection.transaction():
         violated = [Violation(*row) for row in connection.cursor(row_factory=tuple_row).execute(_all_rules())]
         for rule, runs in ((UNCHAINED, digests.unchained(connection)), (ALTERED, digests.altered(connection))):
             if runs:

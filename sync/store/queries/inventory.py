@@ -27,10 +27,13 @@ OF_SOURCE = "(CAST(:source AS text) IS NULL OR source = :source)"
 _CHUNK = 2_000  # rows held in memory at a time
 
 _STATUS = """
-SELECT source, filter, last_run AS run, last_status AS status, last_started_at AS started_at,
-       round(extract(epoch FROM age)) AS proven_seconds_ago, live, deleted, held, still_there, unconfirmed, pending,
-       pending_until, quarantined, findings, failed_since, last_proof AS proof, last_reason AS reason
-FROM inventory.freshness ORDER BY source
+SELECT f.source, f.filter, last_run AS run, last_status AS status, last_started_at AS started_at,
+       round(extract(epoch FROM age)) AS proven_seconds_ago,
+       greatest(round(extract(epoch FROM greatest(last_started_at, s.effective_at) - clock_timestamp())), 0)
+           AS in_future_seconds,
+       live, deleted, held, still_there, unconfirmed, pending, pending_until, quarantined, findings, failed_since,
+       last_proof AS proof, last_reason AS reason
+FROM inventory.freshness f JOIN inventory.sources s ON s.name = f.source ORDER BY f.source
 """
 _FINDINGS = """
 SELECT source, kind, subject, detail, first_run, first_seen_at FROM inventory.findings ORDER BY first_run, subject

@@ -33,6 +33,8 @@ WHERE run > %(above)s AND run <= %(upto)s AND status <> 'running'
 """  # noqa: S608 - names of columns
 _STATES = """
 SELECT s.name AS source, s.proven_at, last.status, last.ended_at,
+       greatest(extract(epoch FROM greatest(last.started_at, s.effective_at) - clock_timestamp()), 0)::float8
+           AS in_future,
        (SELECT count(*) FROM inventory.held_deletions h
         WHERE h.source = s.name AND h.closed_at IS NULL AND h.approved_at IS NULL) AS held,
        (SELECT jsonb_build_object(
@@ -47,7 +49,7 @@ SELECT s.name AS source, s.proven_at, last.status, last.ended_at,
                                 WHERE g.source = s.name AND g.status IN ('done', 'withheld')
                                 ORDER BY g.run DESC LIMIT 1), 0)) AS failed
 FROM inventory.sources s LEFT JOIN LATERAL (
-    SELECT r.status, coalesce(r.effective_at, r.finished_at) AS ended_at FROM inventory.runs r
+    SELECT r.status, r.started_at, coalesce(r.effective_at, r.finished_at) AS ended_at FROM inventory.runs r
     WHERE r.source = s.name AND r.status NOT IN ('running', 'skipped') ORDER BY r.run DESC LIMIT 1
 ) AS last ON true
 WHERE %(only)s::text[] IS NULL OR s.name = ANY(%(only)s)

@@ -28,6 +28,7 @@ from sync.errors import (
 from sync.store import session
 from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
+from sync.store.event_triggers import name_event_triggers
 from sync.store.runs import records, statements
 from sync.store.runs.transaction import RunTransaction, check_epoch
 from sync.store.schema import migrate
@@ -40,6 +41,7 @@ _PAUSE = 0.2  # seconds between two tries
 _ASK_COMMIT = 30.0  # seconds to ask what became of a COMMIT
 _LOCK = "SELECT FROM inventory.sources WHERE name = %s FOR NO KEY UPDATE"  # lets other runs begin
 _TOOK_EFFECT = "SELECT effective_at IS NOT NULL FROM inventory.runs WHERE source = %s AND run = %s"
+_IF_RESTORING = "the database held none; restore a backup over it, if there is one: docs/operating.md"
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps its state in one place for the whole process
 
 
@@ -89,6 +91,7 @@ class Database:
             with _ONE_UPGRADE, self._interruptible():
                 if self._version() is None:
                     migrate.upgrade(self.target, over=self._is_over)
+                    _log.info("inventory created", advice=_IF_RESTORING)
         self._check_version()
 
     def start(self, source: Source, trigger: str) -> Run:
@@ -224,9 +227,9 @@ class Database:
     @contextmanager
     def _transaction(self, step: str) -> Iterator[None]:
         """Begin a transaction, and roll back if the block fails; COMMIT is left to the caller."""
-        with self.connection.limited(self.target.longest):
+        with name_event_triggers(self._brief()), self.connection.limited(self.target.longest):
             try:
-                with translate_errors(step):
+                with translate_errors(step, self.connection):
                     self.connection.execute(session.BEGIN)
                     self.connection.execute(self.target.session_settings)
                 yield
@@ -241,9 +244,9 @@ class Database:
                 self.connection.execute("COMMIT")
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if not self._committed(run):
-                raise to_store_error(error, "committing") from error
+                raise to_store_error(error, "committing", self.connection) from error
         except psycopg.Error as error:
-            raise to_store_error(error, "committing") from error
+            raise to_store_error(error, "committing", self.connection) from error
 
     def _committed(self, run: Run) -> bool:
         """Ask on a new connection what became of a COMMIT whose answer was lost."""

@@ -15,6 +15,7 @@ from sync.domain.run import Listing, Missing, PageEvidence, RequestStats, Run, S
 from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
 from sync.store.connection import Connection, Target, transaction
+from sync.store.errors import sequence_behind
 from sync.store.runs.counted import agree, counted_copy
 
 _log = logs.get(__name__)
@@ -43,6 +44,7 @@ SELECT %(name)s, %(endpoint)s, %(filter)s WHERE NOT EXISTS (SELECT FROM inventor
 ON CONFLICT (name) DO NOTHING
 """
 _SOURCE = "SELECT epoch, filter FROM inventory.sources WHERE name = %(name)s"
+_NEWEST = "SELECT coalesce(max(run), 0) FROM inventory.runs"
 _CLOCK = "SELECT clock_timestamp()"
 _BEGIN = """
 INSERT INTO inventory.runs (source, status, trigger, deadline_at, epoch, version, host)
@@ -53,7 +55,7 @@ RETURNING run, started_at
 _SKIP = """
 INSERT INTO inventory.runs (source, status, trigger, reason, deadline_at, finished_at, epoch, version, host)
 SELECT name, 'skipped', 'schedule', %(reason)s, clock_timestamp(), clock_timestamp(), epoch, %(version)s, %(host)s
-FROM inventory.sources WHERE name = %(name)s
+FROM inventory.sources WHERE name = %(name)s RETURNING run
 """
 _ABANDON_LATE = _abandon(
     f"deadline_at < clock_timestamp() - {ABANDONED_AFTER}",
@@ -101,7 +103,9 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
         if row is None:
             raise SupersededError("the source vanished from the database while the run began; run again")
         epoch, filter = row
+        (newest,) = _row(connection, _NEWEST, {})
         number, started_at = _row(connection, _BEGIN, values | {"epoch": epoch})
+        _check_number(number, newest)
     run = Run(number, source, epoch, started_at)
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
@@ -133,7 +137,9 @@ def skip(connection: Connection, target: Target, source: Source, reason: str) ->
     values = _values(source) | {"reason": reason}
     with transaction(connection, target, "recording a skipped run"):
         connection.execute(_REGISTER, values)
-        connection.execute(_SKIP, values)
+        (newest,) = _row(connection, _NEWEST, {})
+        for (number,) in connection.execute(_SKIP, values):
+            _check_number(number, newest)
 
 
 def fail(connection: Connection, target: Target, run: Run, error: BaseException, stats: RequestStats) -> None:
@@ -248,6 +254,19 @@ def _values(source: Source) -> dict[str, Any]:
         "version": __version__,
         "host": host,
     }
+
+
+def _check_number(number: int, newest: int) -> None:
+    """Make sure that a run has a number above all that were there before its own was drawn.
+
+    Only runs of one source may not have the same number; questions about "run 7", and about the last run, need more.
+
+    Raises:
+        StoreError: the sequence is behind.
+    """
+    if number <= newest:
+        advice = sequence_behind("runs", "run")
+        raise StoreError(f"the new run got the number {number}, though there is a run {newest}: {advice}")
 
 
 def _row(connection: Connection, statement: str, values: dict[str, Any]) -> tuple[Any, ...]:

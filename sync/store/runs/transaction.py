@@ -54,7 +54,7 @@ class RunTransaction:
             StoreError: the database did not write the source's row.
         """
         values = {"source": run.source.name, "epoch": run.epoch}
-        with translate_errors("waiting for this run's turn"):
+        with translate_errors("waiting for this run's turn", connection):
             try:
                 connection.execute(statements.TURN, values)
             except LockNotAvailable as error:
@@ -70,7 +70,7 @@ class RunTransaction:
 
     def stage(self, spool: Spool, listing: Listing) -> Staged:
         """Bring the changed images to the database, except on a first load: those go straight to their table."""
-        with translate_errors("staging the changes"):
+        with translate_errors("staging the changes", self._connection):
             comparison = listing.comparison
             all_new = not (len(comparison.known) or comparison.contradicted or comparison.counts.dead)
             first_load = bool(spool) and all_new and self._row(statements.IS_EMPTY)[0]
@@ -88,7 +88,7 @@ class RunTransaction:
         """See what the run would do; the guard decides on its deletions."""
         if staged.first_load:
             return Plan(created=len(staged.spool))
-        with translate_errors("planning"):
+        with translate_errors("planning", self._connection):
             tied = 0
             if staged.listing.comparison.contradicted:
                 self._do(statements.STAGE_STORED, ids=list(staged.listing.comparison.as_stored))
@@ -103,7 +103,7 @@ class RunTransaction:
 
     def write(self, staged: Staged, plan: Plan) -> None:
         """Write images and versions, set by set."""
-        with translate_errors("writing images and versions"):
+        with translate_errors("writing images and versions", self._connection):
             if plan.updated or plan.restored:
                 closing = statements.CLOSE_UPDATED.format(differs=self._differs)
                 agree(self._do(closing), plan.outdated, "versions closed")
@@ -126,7 +126,7 @@ class RunTransaction:
     def finish(self, staged: Staged, plan: Plan, missing: Missing, stats: RequestStats) -> Outcome:
         """Complete the record of the run."""
         listing = staged.listing
-        with translate_errors("recording the run"):
+        with translate_errors("recording the run", self._connection):
             missing = self._with_deleted(plan, missing)
             outcome = records.outcome_of(self._run, plan, listing, missing, stats)
             outcome = replace(outcome, effective_at=self._effective_at, held_by=self._held_by(plan))

@@ -16,6 +16,7 @@ import psycopg
 from sync.errors import SchemaVersionError
 from sync.store.connection import Connection, Over, Target, connect, never
 from sync.store.errors import translate_errors
+from sync.store.event_triggers import name_event_triggers
 from sync.store.schema import roles
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def head() -> str:
 
 def current(connection: psycopg.Connection[Any]) -> str | None:
     """The revision of a database, or None where there is no inventory yet."""
-    with translate_errors("reading the version of the schema"):
+    with translate_errors("reading the version of the schema", connection):
         row = connection.execute("SELECT to_regclass('inventory.alembic_version')").fetchone()
         if row is None or row[0] is None:
             return None
@@ -83,7 +84,7 @@ def upgrade(target: Target, revision: str = "head", *, over: Over = never) -> No
 
 def missing_roles(connection: psycopg.Connection[Any]) -> list[str]:
     """The roles that do not exist, because whoever migrated may not create them."""
-    with translate_errors("looking for the roles"):
+    with translate_errors("looking for the roles", connection):
         return [str(row[0]) for row in connection.execute(roles.MISSING)]
 
 
@@ -126,7 +127,11 @@ def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
     from sync.store.engine import engine_connection
 
     config = _config()
-    with connect(target, over) as own, engine_connection(own, target, "migrating the schema") as connection:
+    with (
+        connect(target, over) as own,
+        name_event_triggers(target),
+        engine_connection(own, target, "migrating the schema") as connection,
+    ):
         connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             _take_turn(own, target)
@@ -138,7 +143,7 @@ def _run(target: Target, verb: str, revision: str, over: Over = never) -> None:
 
 def _take_turn(connection: Connection, target: Target) -> None:
     """Wait until no other process migrates; then the usual limits hold."""
-    with translate_errors("waiting for another migration"):
+    with translate_errors("waiting for another migration", connection):
         connection.execute(replace(target, lock_timeout=_TURN, statement_timeout=0).session_settings)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute(target.session_settings)

@@ -53,6 +53,7 @@ _WRITE = f"""
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA inventory TO {WRITER};
         REVOKE INSERT, UPDATE ON inventory.alembic_version, inventory.prunings FROM {WRITER};
         REVOKE UPDATE ON inventory.image_versions FROM {WRITER};
+        GRANT SELECT ON ALL SEQUENCES IN SCHEMA inventory TO {WRITER}; -- so that `doctor` sees one that is behind
         IF current_setting('server_version_num')::int >= 170000 THEN -- for statistics after a first load
             EXECUTE 'GRANT MAINTAIN ON inventory.images TO {WRITER}';
         END IF;

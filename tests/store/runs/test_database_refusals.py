@@ -157,11 +157,11 @@ def test_date_settings_of_the_database_are_ignored(edge: Edge, setting: str) -> 
 
 
 def test_a_standby_is_refused_before_anything_is_read(edge: Edge) -> None:
-    """D11: with a read-only database the cloud gets no request."""
+    """D11: with a read-only database the cloud gets no request, and the sentence says which setting makes it so."""
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
     since = edge.cloud.journal.seq
 
-    with pytest.raises(DatabaseRefusedError, match="standby or read-only"):
+    with pytest.raises(DatabaseRefusedError, match="no standby, but default_transaction_read_only is on"):
         edge.run_by(edge.url)
 
     assert edge.cloud.journal.answers(since) == []
@@ -353,7 +353,7 @@ def test_a_run_can_be_cancelled(edge: Edge) -> None:
         run = store.start(parts.source, "command")
         canceller = threading.Timer(0.3, store.cancel)
         canceller.start()
-        with pytest.raises(InterruptedRunError), store.transaction(run), translate_errors("waiting"):
+        with pytest.raises(InterruptedRunError), store.transaction(run), translate_errors("waiting", store.connection):
             store.connection.execute("SELECT count(*) FROM inventory.image_versions")
         canceller.join()
 

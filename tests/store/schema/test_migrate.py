@@ -394,12 +394,17 @@ def test_a_killed_migration_leaves_nothing(each_server: Server) -> None:
         migrate.check(opened)
 
 
-def test_a_dump_restores_to_an_equal_history(each_server: Server) -> None:
+@pytest.mark.parametrize("between", [False, True], ids=["into nothing", "over a run in between"])
+def test_a_dump_restores_to_an_equal_history(each_server: Server, *, between: bool) -> None:
     """``pg_dump`` and ``pg_restore`` keep the exact schema, every row and every answer, and syncing continues."""
     with played(each_server, 9) as (edge, replay):
         file, url = str(each_server.folder / "dump"), each_server.empty()
         each_server.run("pg_dump", "--format", "custom", "--file", file, edge.url)
-        each_server.run("pg_restore", "--exit-on-error", "--dbname", url, file)
+        if between:  # as docs/operating.md says
+            migrate.upgrade(Target(url))
+            edge.run_by(url)
+        options = ("--clean", "--if-exists", "--single-transaction") if between else ("--exit-on-error",)
+        each_server.run("pg_restore", *options, "--dbname", url, file)
 
         with connect(Target(url)) as restored:
             assert shape(restored) == shape(edge.connection)
