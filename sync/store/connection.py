@@ -228,7 +228,7 @@ def _connected_anew(target: Target, secret: Secret) -> Connection:
     url = secret.reveal()
     for each in (url, *passwords_in(url)):
         logs.protect(each)
-    _log.warning("database URL read again", reason="no connection was possible, and its file holds another one")
+    _log.warning("database address renewed", reason="no connection was possible, and its file holds another one")
     return _connected(target, url)
 
 

@@ -76,5 +76,5 @@ def test_replaced_secrets_need_no_signal(tmp_path: Path, server_newest: Server, 
 
     assert done.code == 0
     assert "canary" not in done.out + done.err
-    assert done.err.count("database URL read again") == 1
+    assert done.err.count("database address renewed") == 1
     assert "credentials renewed" in done.err
