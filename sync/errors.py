@@ -184,7 +184,7 @@ class Fault(Enum):
     ENVIRONMENT = auto()  # its proxy or certificates cannot be used
     UNSENDABLE = auto()  # the request cannot be made
     UNREACHABLE = auto()  # DNS, TLS, connect, reset
-    PROXY = auto()  # the proxy refuses
+    PROXY = auto()  # the proxy refuses, or can't be reached
     SILENT = auto()  # the time-out of one step passed
     OVER = auto()  # the time for the whole exchange passed
     CUT_SHORT = auto()  # the connection ended too early
@@ -194,16 +194,19 @@ class Fault(Enum):
 
 
 class TransportError(ImageSyncError):
-    """No whole HTTP answer came; the message names no address, header or body.
+    """No whole HTTP answer came; the message names no address but the proxy's, and no header or body.
 
     Attributes:
         fault: the kind of fault.
         name: of the HTTP library's error, or "".
         words: the system's or OpenSSL's own, which may name the host; or "".
+        status: the HTTP status with which a proxy refuses, or None.
     """
 
-    def __init__(self, message: str, *, fault: Fault, name: str = "", words: str = "") -> None:
-        self.fault, self.name, self.words = fault, name, words
+    def __init__(
+        self, message: str, *, fault: Fault, name: str = "", words: str = "", status: int | None = None
+    ) -> None:
+        self.fault, self.name, self.words, self.status = fault, name, words, status
         super().__init__(message)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from sync.doctor.report import Lines, Report, ok, warning, wrong
-from sync.proxies import proxy_for
+from sync.proxies import proxy_for, without_login
 from sync.transport import trust
 
 T = TypeVar("T")
@@ -63,8 +63,7 @@ def _proxy(address: Address) -> Lines[bool]:
     """Whether a proxy carries the requests."""
     used = proxy_for(address.url)
     if used:
-        without_login = used.rpartition("@")[2]
-        yield ok(f"{without_login.rpartition('://')[2]} carries the requests, and sees no token")
+        yield ok(f"{without_login(used)} carries the requests, and sees no token")
         return True
     proxies = getproxies()
     ignored = " and ".join(sorted(name.upper() + "_PROXY" for name in ("http", "all") if proxies.get(name)))
@@ -142,7 +141,10 @@ def _certificate_advice(problem: str) -> str:
         return "have it renewed, and check the clock of this machine"
     if "mismatch" in problem or "not valid for" in problem:
         return "set the endpoint to a name that the certificate is issued for"
-    return "if it comes from your own authority, name that one's certificate in SSL_CERT_FILE; else someone intercepts"
+    return (
+        "if it comes from your own authority, name a file in SSL_CERT_FILE that has it and all others that are needed "
+        "(it replaces the public authorities); else someone intercepts"
+    )
 
 
 def _connection_problem(host: str, port: int) -> str:

@@ -53,7 +53,9 @@ def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callabl
         headers = {"Content-Type": "application/json"}
         response = transport.send("POST", url, headers, json.dumps(_request(user)).encode())
     if response.status != _CREATED:
-        raise failure(response.status, response.headers, response.content, advice=_ADVICE, hint=hint)
+        raise failure(
+            response.status, response.headers, response.content, advice=_ADVICE, hint=hint, proxy=transport.proxy
+        )
     try:
         return Token(_value(response), requested, _life(response))
     except CloudError as error:
