@@ -30,6 +30,7 @@ REFUSALS = {
         RejectedError,
         "Server: squid/5.7, Via: 1.1 proxy.acme (squid/5.7), X-Squid-Error: ERR_",
     ),
+    "squid, JSON": (403, {"X-Squid-Error": "ERR_1 0"}, b'{"why": 1}', RejectedError, "X-Squid-Error: ERR_1 0"),
     "portal": (403, {}, PAGE, RejectedError, "something in between refuses the request, not the cloud"),
     "balancer": (502, {"Server": "awselb/2.0"}, PAGE, ServerFaultError, "(Server: awselb/2.0) answers in place of the"),
     "mesh": (503, {"Server": "envoy"}, b"upstream connect error", ServerFaultError, "(Server: envoy) answers in place"),
