@@ -33,6 +33,7 @@ ImageSyncError                        exit 1
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
+├── NoThreadError                     the system allows no more threads
 ├── UnexpectedError                   a fault of the program or a library, which nothing above foresees
 └── SupersededError                   exit 3: another run was ahead
 """
@@ -249,11 +250,7 @@ class NoticeError(ImageSyncError):
 
 
 class ReceiverAwayError(NoticeError):
-    """The receiver of notices is unavailable.
-
-    Attributes:
-        wait: seconds the receiver says to wait, or None if it did not say.
-    """
+    """The receiver of notices is unavailable; ``wait`` has the seconds that it says to wait, or None."""
 
     def __init__(self, message: str | None = None, *, wait: float | None = None) -> None:
         self.wait = wait
@@ -290,6 +287,10 @@ class SupersededError(ImageSyncError):
     """Another run of this source was ahead; this one wrote nothing."""
 
     exit_code = 3
+
+
+class NoThreadError(ImageSyncError):
+    """The system allows no more threads; raise its limit (ulimit -u, pids), or lower jobs and concurrency."""
 
 
 class UnexpectedError(ImageSyncError):

@@ -2,7 +2,7 @@
 
 No redirect is followed, since credentials and bodies would go along. No compressed answer is requested or accepted,
 since 300 kB of it can become 300 MB. The library's time-outs apply to each read, so a server that drips could hold a
-run forever: a timer ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
+run forever: an alarm ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
 address, a header or a body in it, and without the library's error behind it, which holds the request and its secrets.
 """
 
@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
-from threading import Event, Lock, Timer
+from threading import Event, Lock
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -28,6 +28,7 @@ from sync.certificates import check_certificates
 from sync.errors import EnvironmentVariableError, Fault, TransportError
 from sync.logs import mask
 from sync.proxies import proxy_for, without_login
+from sync.threads import ALARMS
 
 # The library's own command line, of no use here, would load rich and pygments: 70 ms of every start.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # makes its import fail, which the library allows
@@ -101,8 +102,7 @@ class HttpTransport:
         self._seconds, self._over = seconds, Event()
         self._streams: WeakSet[Any] = WeakSet()
         self._lock = Lock()
-        self._timer = Timer(seconds, self._cut_off)
-        self._timer.daemon = True
+        self._alarm: int | None = None
         try:
             proxy = proxy_for(url)
             self._http = _client(url, proxy)
@@ -117,11 +117,12 @@ class HttpTransport:
         raise problem  # raised here, it has no context that could show a proxy's login
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._alarm = ALARMS.set(self._seconds, self._cut_off)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        if self._alarm is not None:
+            ALARMS.cancel(self._alarm)
         self._cut_off()  # ends a thread that still reads for a run that gave up
         with suppress(Exception):  # a connection cut off from its reader may raise anything
             self._http.close()

@@ -13,6 +13,7 @@ from sync.cli.setup import checked_connection
 from sync.domain.metrics import ProcessMetrics
 from sync.settings import Settings
 from sync.store.connection import Target
+from sync.threads import start
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -73,8 +74,11 @@ def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]
 
 @contextmanager
 def publishing(loaded: Settings, monitor: Monitor) -> Iterator[threading.Event]:
-    """Publish in a thread of its own whenever the event is set, and once more at the end."""
+    """Publish in a thread of its own whenever the event is set, and once more at the end, if the settings say where."""
     changed, ended = threading.Event(), threading.Event()
+    if not (loaded.metrics_file or loaded.metrics_push):
+        yield changed
+        return
 
     def work() -> None:
         while not ended.is_set():
@@ -83,7 +87,7 @@ def publishing(loaded: Settings, monitor: Monitor) -> Iterator[threading.Event]:
             publish(loaded, monitor, {})
 
     thread = threading.Thread(target=work, daemon=True, name="metrics")
-    thread.start()
+    start(thread)
     try:
         yield changed
     finally:

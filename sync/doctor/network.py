@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Thread
@@ -15,6 +15,7 @@ from urllib.request import getproxies
 
 from sync.doctor.report import Lines, Report, ok, warning, wrong
 from sync.proxies import proxy_for, without_login
+from sync.threads import Pool, start
 from sync.transport import trust
 
 T = TypeVar("T")
@@ -96,7 +97,7 @@ def _name(address: Address) -> Lines[list[str]]:
 
 def _connection(address: Address, hosts: list[str]) -> Lines[bool]:
     """Whether any machine accepts connections; each is tried, since a run may meet any of them."""
-    with ThreadPoolExecutor(min(len(hosts), 16)) as pool:
+    with Pool(min(len(hosts), 16), name="hosts") as pool:
         problems = list(filter(None, pool.map(lambda host: _connection_problem(host, address.port), hosts)))
     if not problems:
         yield ok(f"port {address.port} is open" + (f" on all {len(hosts)}" if len(hosts) > 1 else ""))
@@ -169,5 +170,5 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
             future.set_exception(error)
 
-    Thread(target=work, daemon=True).start()
+    start(Thread(target=work, daemon=True))
     return future.result(seconds)

@@ -18,6 +18,7 @@ from typing import Protocol
 from sync import logs
 from sync.domain.notices import Notice
 from sync.errors import ImageSyncError, ReceiverAwayError, ReceiverRefusesError
+from sync.threads import start
 
 _log = logs.get(__name__)
 BUDGET = 10.0  # seconds that the end of the program waits for notices, at most
@@ -63,8 +64,9 @@ class Outbox:
             return
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True, name="notices")
-                self._thread.start()
+                thread = threading.Thread(target=self._work, daemon=True, name="notices")
+                start(thread)
+                self._thread = thread
         self._runs.put(run)
 
     def close(self, stop: threading.Event) -> None:
