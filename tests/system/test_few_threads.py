@@ -59,7 +59,7 @@ def run(job: Job, threads: int, *arguments: str) -> Done:
     return Done(process.returncode, out, err)
 
 
-@pytest.mark.parametrize("threads", [3, 4, 5, 8, 40])
+@pytest.mark.parametrize("threads", [3, 5, 40])
 def test_fewer_threads_do_the_work(job: Job, threads: int) -> None:
     """With three threads or more all sources are read in full, whatever `jobs` and `concurrency` ask for."""
     with Simulator(World(1, 1_600), token="example") as cloud:
@@ -85,7 +85,7 @@ def test_too_few_threads_are_one_sentence(job: Job, threads: int) -> None:
     assert ask(job.url, "SELECT count(*) FROM inventory.runs WHERE status = 'failed'") == (4 if threads == 2 else 0)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_other_commands_end_with_a_sentence(job: Job, threads: int) -> None:
     """`doctor` and `status` say what is wrong, or work."""
     with Simulator(World(1, 10), token="example") as cloud:
@@ -96,7 +96,7 @@ def test_other_commands_end_with_a_sentence(job: Job, threads: int) -> None:
     assert results[1].code == 0
 
 
-@pytest.mark.parametrize("threads", [5, 9])
+@pytest.mark.parametrize("threads", [5])
 def test_the_scheduler_goes_round_with_few_threads(job: Job, threads: int) -> None:
     """A scheduler that gets fewer threads than `jobs` still runs every source again and again."""
     with Simulator(World(1, 10), token="example") as cloud:
