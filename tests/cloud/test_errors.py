@@ -142,6 +142,13 @@ def test_any_body_of_an_error_is_harmless(body: bytes) -> None:
     assert error.code is None
 
 
+def test_a_byte_order_mark_hides_no_error() -> None:
+    """The code and the text of an error are read behind a byte order mark."""
+    error = failed(403, b'\xef\xbb\xbf{"error_code": "IEC.0003", "error_msg": "no"}')
+
+    assert (error.code, 'the cloud says "no"' in str(error)) == ("IEC.0003", True)
+
+
 def test_control_characters_of_a_server_are_removed() -> None:
     """Control characters, colours and line breaks are removed from a server's text, and it is cut."""
     error = failed(400, {"error_msg": "a\x1b[31mred\r\nlog line\u202e" + "x" * 10_000, "error_code": "E\n1"})

@@ -175,6 +175,7 @@ def test_a_slow_login_ends_at_the_deadline() -> None:
     ("body", "date", "seconds"),
     [
         (GOOD, NOW, 86_400),
+        (b"\xef\xbb\xbf" + GOOD, NOW, 86_400),
         (b'{"token": {"expires_at": "2026-11-24T12:00:03.500000Z"}}', NOW, 3.5),
         (b'{"token": {"expires_at": "2026-11-24T20:00:10+08:00"}}', NOW, 10),
         (b'{"token": {"expires_at": "2026-11-24T12:00:10"}}', NOW, 10),
