@@ -105,7 +105,7 @@ class SourceRunner:
         try:
             self._notify(run)
         except Exception as error:  # noqa: BLE001 - the run has ended, and its result counts
-            _log.error("notices not made", run=run, reason=type(error).__name__)
+            _log.error("notices not made", run=run, reason=logs.unexpected(error))
 
     def _sync(self, source: Source) -> Outcome:
         if self._stop.is_set():

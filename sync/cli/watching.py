@@ -55,7 +55,7 @@ def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> 
         if loaded.metrics_push:
             publish.push(metrics, loaded.metrics_push.reveal(), dict(grouping))
     except Exception as error:  # noqa: BLE001 - whatever it is, runs and later metrics go on
-        _log.error("metrics not published", reason=repr(error))
+        _log.error("metrics not published", reason=logs.unexpected(error))
 
 
 @contextmanager

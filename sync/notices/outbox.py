@@ -113,7 +113,7 @@ class Outbox:
         except ImageSyncError as error:
             _log.warning("notices not made", run=run, reason=str(error))
         except Exception as error:  # noqa: BLE001 - an unforeseen fault with one run must not silence later ones
-            _log.error("notices not made", run=run, reason=repr(error))
+            _log.error("notices not made", run=run, reason=logs.unexpected(error))
         while len(self._waiting) > _MOST:
             self._waiting.popleft()
             self._dropped += 1
@@ -130,7 +130,7 @@ class Outbox:
             _log.warning("notice refused", kind=first.kind, run=first.run, reason=str(error))
         except Exception as error:  # noqa: BLE001 - an unforeseen fault with one notice must not silence later ones
             self._waiting.popleft()
-            _log.error("notice not sent", kind=first.kind, run=first.run, reason=repr(error))
+            _log.error("notice not sent", kind=first.kind, run=first.run, reason=logs.unexpected(error))
         else:
             if self._away_since == _LOGGED:
                 _log.info("notices arrive again")
