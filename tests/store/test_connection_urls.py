@@ -1,4 +1,4 @@
-"""The URL of the database is read again from its file when no connection is possible with the one before."""
+"""URLs of the database: with a driver's name, and read again from their file when no connection is possible."""
 
 from __future__ import annotations
 
@@ -63,3 +63,11 @@ def test_only_another_url_is_tried(
 
     assert "canary" not in str(caught.value)
     assert len(caplog.records) == tries - 1
+
+
+@pytest.mark.parametrize("scheme", ["postgres+psycopg", "postgresql+psycopg2"])
+def test_the_name_of_a_driver_is_left_out(server: Server, scheme: str) -> None:
+    """A URL with the name of a driver, as other programs have it, is connected to as any other."""
+    url = server.url().replace("postgresql:", f"{scheme}:")
+
+    connect(Target(url)).close()
