@@ -33,6 +33,7 @@ ImageSyncError                        exit 1
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
+├── NoThreadError                     the system allows no more threads
 ├── UnexpectedError                   a fault of the program or a library, which nothing above foresees
 └── SupersededError                   exit 3: another run was ahead
 """
@@ -184,7 +185,7 @@ class Fault(Enum):
     ENVIRONMENT = auto()  # its proxy or certificates cannot be used
     UNSENDABLE = auto()  # the request cannot be made
     UNREACHABLE = auto()  # DNS, TLS, connect, reset
-    PROXY = auto()  # the proxy refuses
+    PROXY = auto()  # the proxy refuses, or can't be reached
     SILENT = auto()  # the time-out of one step passed
     OVER = auto()  # the time for the whole exchange passed
     CUT_SHORT = auto()  # the connection ended too early
@@ -194,16 +195,19 @@ class Fault(Enum):
 
 
 class TransportError(ImageSyncError):
-    """No whole HTTP answer came; the message names no address, header or body.
+    """No whole HTTP answer came; the message names no address but the proxy's, and no header or body.
 
     Attributes:
         fault: the kind of fault.
         name: of the HTTP library's error, or "".
         words: the system's or OpenSSL's own, which may name the host; or "".
+        status: the HTTP status with which a proxy refuses, or None.
     """
 
-    def __init__(self, message: str, *, fault: Fault, name: str = "", words: str = "") -> None:
-        self.fault, self.name, self.words = fault, name, words
+    def __init__(
+        self, message: str, *, fault: Fault, name: str = "", words: str = "", status: int | None = None
+    ) -> None:
+        self.fault, self.name, self.words, self.status = fault, name, words, status
         super().__init__(message)
 
 
@@ -253,11 +257,7 @@ class NoticeError(ImageSyncError):
 
 
 class ReceiverAwayError(NoticeError):
-    """The receiver of notices is unavailable.
-
-    Attributes:
-        wait: seconds the receiver says to wait, or None if it did not say.
-    """
+    """The receiver of notices is unavailable; ``wait`` has the seconds that it says to wait, or None."""
 
     def __init__(self, message: str | None = None, *, wait: float | None = None) -> None:
         self.wait = wait
@@ -294,6 +294,10 @@ class SupersededError(ImageSyncError):
     """Another run of this source was ahead; this one wrote nothing."""
 
     exit_code = 3
+
+
+class NoThreadError(ImageSyncError):
+    """The system allows no more threads; raise its limit (ulimit -u, pids), or lower jobs and concurrency."""
 
 
 class UnexpectedError(ImageSyncError):

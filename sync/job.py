@@ -17,7 +17,7 @@ from sync.domain.run import Confirmation, Listing, Missing, PageEvidence, Readin
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError, UnexpectedError
-from sync.logs import mask_foreign
+from sync.logs import unexpected
 
 OnPage = Callable[[Answer], None]
 
@@ -99,9 +99,7 @@ def to_ours(error: Exception) -> ImageSyncError:
     """The error itself if it is ours; any other becomes one of ours, with a sentence, and stays as its cause."""
     if isinstance(error, ImageSyncError):
         return error
-    text = f": {mask_foreign(str(error))}" if str(error) else ""
-    advice = "please report it, with the log of `log_level` debug"
-    problem = UnexpectedError(f"unexpected {type(error).__name__}{text}; {advice}")
+    problem = UnexpectedError(unexpected(error))
     problem.__cause__ = error
     return problem
 

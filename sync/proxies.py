@@ -39,6 +39,11 @@ def proxy_for(url: str) -> str | None:
     return _checked(_variable(f"{scheme}_proxy"), proxies[scheme])
 
 
+def without_login(proxy: str) -> str:
+    """A proxy's host and port, which may be shown."""
+    return proxy.rpartition("@")[2].rpartition("://")[2].strip("/")
+
+
 def _checked(variable: str, proxy: str) -> str:
     """The URL of a proxy, with its scheme."""
     scheme, separator, rest = proxy.rpartition("://") if "://" in proxy else ("http", "", proxy)

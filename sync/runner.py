@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +15,12 @@ from sync.domain.metrics import ProcessMetrics
 from sync.domain.outcome import JSON_FIELDS, Outcome
 from sync.domain.run import Progress, RequestStats
 from sync.domain.status import Status, status_of
-from sync.errors import ImageSyncError, InterruptedRunError
+from sync.errors import ImageSyncError, InterruptedRunError, NoThreadError
 from sync.settings import Source
 from sync.signals import Stop
 from sync.store.connection import Target
 from sync.store.runs.database import Database
+from sync.threads import Pool
 
 _LOGGED = ("run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
 _log = logs.get(__name__)
@@ -79,7 +79,12 @@ class SourceRunner:
 
     def run_all(self, sources: Iterable[Source], jobs: int) -> list[Result]:
         """Run several sources, some of them at the same time; the results in the order of the sources."""
-        with ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
+        try:
+            pool = Pool(jobs, name="source")
+        except NoThreadError as error:
+            _log.warning("fewer threads", threads=0, wanted=jobs, reason=str(error))
+            return list(map(self.run, sources))
+        with pool:
             return list(pool.map(self.run, sources))
 
     def run(self, source: Source) -> Result:
@@ -100,7 +105,7 @@ class SourceRunner:
         try:
             self._notify(run)
         except Exception as error:  # noqa: BLE001 - the run has ended, and its result counts
-            _log.error("notices not made", run=run, reason=type(error).__name__)
+            _log.error("notices not made", run=run, reason=logs.unexpected(error))
 
     def _sync(self, source: Source) -> Outcome:
         if self._stop.is_set():

@@ -11,9 +11,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sync import logs
+from sync.errors import NoThreadError
+from sync.threads import start
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SAME = 0.1  # seconds within which two signals count as one: some send it to the process and to its group
@@ -44,9 +46,7 @@ class Stop(threading.Event):
             return
         threads = [threading.Thread(target=call, daemon=True, name="stopping") for call in list(self._callbacks)]
         until = time.monotonic() + _CALLBACKS
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for thread in [thread for thread in threads if _start(thread)]:
             thread.join(max(0.0, until - time.monotonic()))
         super().set()
 
@@ -74,7 +74,7 @@ def stopping(hangup: Callable[[], None] | None = None) -> Iterator[Stop]:
     reader, writer = socket.socketpair()
     writer.settimeout(0)
     thread = threading.Thread(target=_read_signals, args=(reader, stop, hangup), daemon=True, name="signals")
-    thread.start()
+    start(thread)
     wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     handled = (*_SIGNALS, signal.SIGHUP) if hangup else _SIGNALS
     before = {number: signal.signal(number, lambda *_: None) for number in handled}
@@ -104,18 +104,29 @@ def _read_signals(reader: socket.socket, stop: Stop, hangup: Callable[[], None] 
 def _act_on(count: int, stop: Stop) -> None:
     """Act on the first, second or later signal, without waiting, so that the next one is seen."""
     if count == 1:
-        threading.Thread(target=stop.set, daemon=True, name="stop").start()
+        _start(threading.Thread(target=stop.set, daemon=True, name="stop"))
         return
     stop.hurry.set()
     wait = _HURRY.get(count, 0.0)
     exiting = threading.Timer(wait, exit_now, ["another signal came, and the process had not ended by itself"])
     exiting.daemon = True
-    exiting.start()
+    _start(exiting)
+
+
+def _start(thread: threading.Thread) -> bool:
+    """Start a thread, or do its work here if the system allows no more threads: a stop must not fail."""
+    try:
+        start(thread)
+    except NoThreadError:
+        thread.run()
+        return False
+    return True
 
 
 def exit_now(reason: str) -> None:
     """End the process, whatever its threads wait for, even if it is the log."""
     logging = threading.Thread(target=lambda: _log.error("process ended", reason=reason), daemon=True)
-    logging.start()
-    logging.join(0.5)
+    with suppress(NoThreadError):
+        start(logging)
+        logging.join(0.5)
     os._exit(1)

@@ -2,7 +2,7 @@
 
 No redirect is followed, since credentials and bodies would go along. No compressed answer is requested or accepted,
 since 300 kB of it can become 300 MB. The library's time-outs apply to each read, so a server that drips could hold a
-run forever: a timer ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
+run forever: an alarm ends the whole exchange. Every error of the library becomes a ``TransportError`` here, without an
 address, a header or a body in it, and without the library's error behind it, which holds the request and its secrets.
 """
 
@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Event, Lock, Timer
+from http import HTTPStatus
+from threading import Event, Lock
 from typing import Any, Self
 from weakref import WeakSet
 
@@ -26,7 +27,8 @@ from sync import __version__
 from sync.certificates import check_certificates
 from sync.errors import EnvironmentVariableError, Fault, TransportError
 from sync.logs import mask
-from sync.proxies import proxy_for
+from sync.proxies import proxy_for, without_login
+from sync.threads import ALARMS
 
 # The library's own command line, of no use here, would load rich and pygments: 70 ms of every start.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # makes its import fail, which the library allows
@@ -39,6 +41,7 @@ _MOST_SHOWN = 300  # characters of the system's text
 # Beginnings of the HTTP library's messages about an answer that was cut short. They classify errors and are never
 # shown: the rest quotes the answer, which may hold a token. Any other message is about an answer that is not HTTP.
 _CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
+_TLS = "TLS failed"
 _CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 
 
@@ -88,6 +91,9 @@ class HttpTransport:
         url: any address of the server.
         seconds: how long it may be used, from its ``with`` on; then open exchanges are cut off.
 
+    Attributes:
+        proxy: host and port of the proxy that carries its requests, or "".
+
     Raises:
         TransportError: proxies or certificates named in the environment cannot be used.
     """
@@ -96,10 +102,11 @@ class HttpTransport:
         self._seconds, self._over = seconds, Event()
         self._streams: WeakSet[Any] = WeakSet()
         self._lock = Lock()
-        self._timer = Timer(seconds, self._cut_off)
-        self._timer.daemon = True
+        self._alarm: int | None = None
         try:
-            self._http = _client(url)
+            proxy = proxy_for(url)
+            self._http = _client(url, proxy)
+            self.proxy = without_login(proxy or "")
         except EnvironmentVariableError as error:
             problem = TransportError(str(error), fault=Fault.ENVIRONMENT)
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
@@ -110,11 +117,12 @@ class HttpTransport:
         raise problem  # raised here, it has no context that could show a proxy's login
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._alarm = ALARMS.set(self._seconds, self._cut_off)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        if self._alarm is not None:
+            ALARMS.cancel(self._alarm)
         self._cut_off()  # ends a thread that still reads for a run that gave up
         with suppress(Exception):  # a connection cut off from its reader may raise anything
             self._http.close()
@@ -159,7 +167,7 @@ class HttpTransport:
         except TransportError as error:
             problem = error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # the last: no host, or no header
-            problem = translate(error, wait)
+            problem = translate(error, wait, self.proxy)
             if self._over.is_set() and problem.fault is not Fault.SILENT:
                 problem = over
         else:
@@ -188,37 +196,38 @@ class HttpTransport:
                 socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
-def _client(url: str) -> httpx.Client:
+def _client(url: str, proxy: str | None) -> httpx.Client:
     secure = url.startswith("https:")
     return httpx.Client(
         headers={"Accept-Encoding": "identity", "User-Agent": f"image-sync/{__version__}"},
         follow_redirects=False,
         trust_env=False,  # read by us instead
-        proxy=proxy_for(url),  # for https alone, where it sees no secret; see docs/decisions
+        proxy=proxy,  # for https alone, where it sees no secret; see docs/decisions
         verify=trust() if secure else False,
         event_hooks={"response": [_forget_location]},
     )
 
 
-def translate(error: Exception, seconds: float) -> TransportError:
+def translate(error: Exception, seconds: float, proxy: str = "") -> TransportError:
     """Turn an error of the HTTP library into ours.
 
     Args:
         error: the library's.
         seconds: the time-out that it had.
+        proxy: host and port of the proxy that was used, or "".
     """
-    name = type(error).__name__
+    name, through = type(error).__name__, f", through the proxy {proxy}" if proxy else ""
     if isinstance(error, httpx.TimeoutException):
-        return TransportError(_late(seconds), fault=Fault.SILENT, name=name)
+        return TransportError(_late(seconds) + through, fault=Fault.SILENT, name=name + through)
     if isinstance(error, httpx.NetworkError | OSError):
-        words = mask(str(error) or "no details")[
-            :_MOST_SHOWN
-        ]  # of the system or of OpenSSL, with no word of the server
-        return TransportError(_system_reason(error, seconds), fault=Fault.UNREACHABLE, name=name, words=words)
+        # The words are of the system or of OpenSSL, with no word of the server.
+        reason, words = _system_reason(error, seconds), mask(str(error) or "no details")[:_MOST_SHOWN] + through
+        to_proxy = proxy and isinstance(error, httpx.ConnectError) and not reason.startswith(_TLS)
+        fault = Fault.PROXY if to_proxy else Fault.UNREACHABLE
+        reason = f"the proxy {proxy} cannot be reached: {reason}" if to_proxy else reason + through
+        return TransportError(reason, fault=fault, name=name, words=words)
     if isinstance(error, httpx.ProxyError):
-        status = re.match(r"\d{3}(?= )", str(error))  # what follows is the proxy's
-        reason = f"the proxy answers with status {status[0]}" if status else "the proxy refuses"
-        return TransportError(reason, fault=Fault.PROXY, name=name)
+        return _refused_by_proxy(str(error), proxy)
     if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_CUT_SHORT):
         return TransportError("the connection ended before the answer was whole", fault=Fault.CUT_SHORT, name=name)
     if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
@@ -228,12 +237,31 @@ def translate(error: Exception, seconds: float) -> TransportError:
     return TransportError(f"the request cannot be made ({name})", fault=Fault.UNSENDABLE, name=name)
 
 
+def _refused_by_proxy(text: str, proxy: str) -> TransportError:
+    """The error for a proxy that opens no connection to the server.
+
+    Args:
+        text: the library's; after the status it has the proxy's own words, which are not shown.
+        proxy: its host and port.
+    """
+    match = re.match(r"\d{3}(?= )", text)
+    status = int(match[0]) if match else None
+    answers = f"the proxy {proxy} " + (f"answers with status {status}" if status else "refuses")
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        advice = "it does not accept its login; check user and password in HTTPS_PROXY"
+    elif status and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        advice = "it does not allow this address; ask those who run it, or name the host in NO_PROXY"
+    else:
+        advice = "it cannot connect to this address; ask those who run it"
+    return TransportError(f"{answers}: {advice}", fault=Fault.PROXY, name="ProxyError", status=status)
+
+
 def _system_reason(error: BaseException, seconds: float) -> str:
     """Why a connection failed, without the name of a host, which the library's own text often has."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed ({cause.reason or type(cause).__name__}); check certificate and clock"
+            return f"{_TLS} ({cause.reason or type(cause).__name__}); check certificate and clock"
         if isinstance(cause, TimeoutError):
             return _late(seconds)
         if isinstance(cause, OSError) and cause.strerror:

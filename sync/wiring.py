@@ -87,7 +87,8 @@ def database(loaded: settings.Settings, environ: Mapping[str, str]) -> Iterator[
 
 def named_target(loaded: settings.Settings) -> Target | None:
     """The database that the settings name; None where the job has its own."""
-    return _target(loaded, loaded.database_url.reveal()) if loaded.database_url is not None else None
+    url = loaded.database_url
+    return replace(_target(loaded, url.reveal()), secret=url) if url is not None else None
 
 
 def own_folder(loaded: settings.Settings, environ: Mapping[str, str]) -> Path:

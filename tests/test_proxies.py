@@ -22,6 +22,7 @@ PROXY = "http://user:canary@proxy:3128"
         ("[::1]:8443", "https://[::1]:8443", True),
         ("[::1]:8443", "https://[::1]", False),
         ("10.0.0.0/8", "https://10.1.2.3", True),
+        ("10.9.9.9/8", "https://10.1.2.3", True),
         ("10.0.0.0/8", "https://11.1.2.3", False),
         ("10.1.2.3", "https://10.1.2.3", True),
         ("10.0.0.0/8", "https://cloud.example", False),

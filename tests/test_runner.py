@@ -50,7 +50,7 @@ FAILING: dict[str, tuple[Effect, type[ImageSyncError], str]] = {
     "429": (effects.status(429), ThrottledError, "asks for fewer requests"),
     "429, 5 minutes": (effects.throttled(), DeadlineError, "asks for fewer requests"),
     "500": (effects.status(500), ServerFaultError, "fault of its own"),
-    "502, HTML": (effects.status(502, style="html"), ServerFaultError, "web page"),
+    "502, HTML": (effects.status(502, style="html"), ServerFaultError, "HTTP 502"),
     "503": (effects.status(503), ServerFaultError, "fault of its own"),
     "504": (effects.status(504), ServerFaultError, "fault of its own"),
     "400 IEC.000000": (effects.status(400), ServerFaultError, "asks to try later"),

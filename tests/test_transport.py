@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from cli_tools import until
 from http_server import Asked, HttpServer, always, library_errors, reply
 
 from sync.errors import Fault, TransportError
-from sync.transport import HttpTransport, Response, translate
+from sync.transport import HttpTransport, Response, translate, trust
 
 SOON = 0.4  # seconds: a limit that tests wait for
 FAR = 20.0  # seconds: a limit that no test reaches
@@ -69,6 +70,20 @@ def context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     with authority.cert_pem.tempfile() as file:
         monkeypatch.setenv("SSL_CERT_FILE", file)
         yield context
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_authorities_of_the_environment_replace_the_public_ones(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a variable the public authorities are trusted, and with one only those that it names."""
+    assert trust().cert_store_stats()["x509_ca"] > 50
+    authority, file = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    (tmp_path / "01234567.0").symlink_to(file)
+    monkeypatch.setenv(variable, str(file if variable == "SSL_CERT_FILE" else tmp_path))
+
+    assert trust().cert_store_stats()["x509_ca"] == (1 if variable == "SSL_CERT_FILE" else 0)  # a folder is read later
 
 
 @pytest.mark.parametrize("start", [b"", HEAD, BODY, ENDLESS], ids=["status", "head", "body", "no length"])

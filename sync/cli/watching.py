@@ -15,6 +15,7 @@ from sync.errors import DatabaseRefusedError
 from sync.settings import Settings
 from sync.store.connection import Target
 from sync.store.errors import why_read_only
+from sync.threads import start
 
 if TYPE_CHECKING:
     from sync.metrics.monitor import Monitor
@@ -57,7 +58,7 @@ def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> 
         if loaded.metrics_push:
             publish.push(metrics, loaded.metrics_push.reveal(), dict(grouping))
     except Exception as error:  # noqa: BLE001 - whatever it is, runs and later metrics go on
-        _log.error("metrics not published", reason=repr(error))
+        _log.error("metrics not published", reason=logs.unexpected(error))
 
 
 @contextmanager
@@ -76,8 +77,11 @@ def listening(host: str, port: int, pages: Mapping[str, Page]) -> Iterator[None]
 
 @contextmanager
 def publishing(loaded: Settings, monitor: Monitor) -> Iterator[threading.Event]:
-    """Publish in a thread of its own whenever the event is set, and once more at the end."""
+    """Publish in a thread of its own whenever the event is set, and once more at the end, if the settings say where."""
     changed, ended = threading.Event(), threading.Event()
+    if not (loaded.metrics_file or loaded.metrics_push):
+        yield changed
+        return
 
     def work() -> None:
         while not ended.is_set():
@@ -86,7 +90,7 @@ def publishing(loaded: Settings, monitor: Monitor) -> Iterator[threading.Event]:
             publish(loaded, monitor, {})
 
     thread = threading.Thread(target=work, daemon=True, name="metrics")
-    thread.start()
+    start(thread)
     try:
         yield changed
     finally:

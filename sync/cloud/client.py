@@ -88,7 +88,7 @@ class Client:
         response = self._transport.send("GET", url, proof)
         if response.status != _OK:
             hint = self._credential.explain(response.headers.get("date")) if response.status == _UNAUTHORIZED else ""
-            raise failure(response.status, response.headers, response.content, hint=hint)
+            raise failure(response.status, response.headers, response.content, hint=hint, proxy=self._transport.proxy)
         return response
 
 

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sync import errors, logs
+from sync.cloud.intermediary import is_page, names_in_between
 from sync.errors import Fault
 from sync.logs import mask, mask_foreign, wraps_secret
 
@@ -22,6 +23,7 @@ TOO_LONG = (414, 431, 494)  # its address or its headers; the last is nginx's ow
 _SERVER_FAULT = 500
 _MOST_READ = 4096  # bytes of a web page
 _MOST_SHOWN = 300  # characters of a server's text
+_LONGEST_NAME = 80  # characters of what an intermediary calls itself
 _WORD = re.compile(r"[A-Za-z0-9._:-]{1,80}")  # codes and ids of requests; tokens are longer, or have other characters
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 # The last one is the identity service's own; the vendor's SDKs show it in their errors.
@@ -30,9 +32,15 @@ _log = logs.get(__name__)
 
 
 def failure(
-    status: int, headers: Mapping[str, str], body: bytes, *, advice: Mapping[int, str] | None = None, hint: str = ""
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    advice: Mapping[int, str] | None = None,
+    hint: str = "",
+    proxy: str = "",
 ) -> errors.CloudError:
-    """Turn an answer that is an error into one of ours, which says what to do.
+    """Turn an answer that is an error into one of ours, which says who gave it, and what to do.
 
     Args:
         status: of the answer.
@@ -40,11 +48,16 @@ def failure(
         body: of the answer.
         advice: what to do, by status, and by 0 for all others, if the request was not for images.
         hint: another possible cause, or "".
+        proxy: host and port of the proxy that carried the request, or "".
     """
     code, text, request_id = _vendor_error(body)
     log_page(status, body)
     request_id = _word(request_id) or request_id_of(headers)
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
+    if not code and not request_id and (between := _in_between(status, headers, body, proxy)):
+        if error := _refusal_in_between(between, status, facts):
+            return error
+        hint = "; ".join(filter(None, (hint, f"the answer came from {between}")))
     shown = _shown(text)
     detail = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -59,6 +72,7 @@ def failure(
 
 
 _KINDS: dict[int, type[errors.CloudError]] = {401: errors.UnauthorizedError, 403: errors.ForbiddenError}
+_ADVISED = (401, 404, 429, *TOO_LONG)  # the advice is the same whoever answers
 _ADVICE: dict[int, str] = {
     0: "the cloud rejects the request; check endpoint and filter",
     401: "the cloud refuses the credentials; renew the token, or check user or key",
@@ -66,7 +80,8 @@ _ADVICE: dict[int, str] = {
     404: "there is no such API at this address; check the endpoint",
 } | dict.fromkeys(
     (301, 302, 303, 304, 307, 308),
-    "the endpoint redirects, and credentials are never forwarded; set the endpoint to its real address",
+    "the endpoint redirects, and credentials are never forwarded; set the endpoint to its real address, or, if it is, "
+    "see whether a portal of this network wants a login",
 )
 _ADVICE |= dict.fromkeys(
     TOO_LONG, "the request is too long for the server; check the endpoint, and the length of filter and token"
@@ -81,6 +96,8 @@ def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudErro
         endpoint: such as ``https://iecs.myhuaweicloud.com``.
     """
     kind, sentence = _UNREACHABLE[error.fault]
+    if error.status and error.status < _SERVER_FAULT:
+        kind = errors.RejectedError  # by a proxy; to try its login again would lock it
     advice = "check certificate and clock" if "certificate" in error.words.lower() else "check network and endpoint"
     return kind(sentence.format(endpoint=endpoint, error=error, advice=advice))
 
@@ -94,7 +111,7 @@ _UNREACHABLE: dict[Fault, tuple[type[errors.CloudError], str]] = {
     Fault.UNREACHABLE: (errors.ConnectionFailedError, "{endpoint} cannot be reached ({error.words}); {advice}"),
     Fault.PROXY: (
         errors.ConnectionFailedError,
-        "{endpoint} cannot be reached ({error}); check the proxy and its login",
+        "{endpoint} cannot be reached: {error}",
     ),
     Fault.SILENT: (
         errors.ConnectionFailedError,
@@ -132,14 +149,32 @@ def http_date(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _refusal_in_between(between: str, status: int, facts: Mapping[str, Any]) -> errors.CloudError | None:
+    """The error for an answer that did not come from the cloud; None if the advice is the same whoever gave it."""
+    if status >= _SERVER_FAULT:
+        return errors.ServerFaultError(f"{between} answers in place of the cloud, which it may not reach", **facts)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return errors.RejectedError(f"{between} wants a login, not the cloud; ask those who run it", **facts)
+    if status in _ADVISED:
+        return None
+    advice = "have those who run it let these requests pass"
+    return errors.RejectedError(f"{between} refuses the request, not the cloud; {advice}", **facts)
+
+
+def _in_between(status: int, headers: Mapping[str, str], body: bytes, proxy: str) -> str:
+    """What seems to have answered in place of the cloud, with what it calls itself; "" if it was the cloud."""
+    names = names_in_between(status, headers, body)
+    if names is None:
+        return ""
+    shown = [f"{name}: {_shown(value)[:_LONGEST_NAME]}" for name, value in names.items()]
+    shown += [f"requests go through the proxy {proxy}"] if proxy else []
+    return "something in between" + (f" ({', '.join(shown)})" if shown else "")
+
+
 def log_page(status: int, body: bytes) -> None:
     """Log how a web page begins that came in place of JSON: it often names the proxy or portal that sent it."""
-    if _is_page(body):
+    if is_page(body):
         _log.warning("web page received", http_status=status, begins=_shown(body[:_MOST_READ].decode(errors="replace")))
-
-
-def _is_page(body: bytes) -> bool:
-    return body[:200].lstrip().startswith(b"<")
 
 
 def _vendor_error(body: bytes) -> tuple[str | None, str, str | None]:
@@ -147,7 +182,7 @@ def _vendor_error(body: bytes) -> tuple[str | None, str, str | None]:
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
-        return None, "a web page, perhaps of a proxy in between" if _is_page(body) else "", None
+        return None, "", None
     if isinstance(payload, list) and payload:
         payload = payload[0]
     if isinstance(payload, dict) and isinstance(payload.get("error"), dict):

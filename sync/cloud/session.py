@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sync import settings
-from sync.cloud.auth.credential import Credential, GivenToken
+from sync.cloud.auth.credential import Credential, GivenToken, read_again
 from sync.cloud.auth.iam import IamToken
 from sync.cloud.auth.signing import SignedRequests
 from sync.cloud.auth.token import IamUser, TokenCache
@@ -79,9 +79,12 @@ def _credential(source: settings.Source, policy: RetryPolicy) -> Credential:
     if isinstance(own, settings.Token):
         return GivenToken(own.token)
     if isinstance(own, settings.Keys):
-        extra = own.security_token.reveal() if own.security_token else None
-        return SignedRequests(own.access_key.reveal(), own.secret_key.reveal(), extra, domain_id=own.domain_id)
-    return IamToken(_user(own), _tokens(), policy, timeout=source.timeout)
+        return SignedRequests(own.access_key, own.secret_key, own.security_token, domain_id=own.domain_id)
+
+    def newer() -> IamUser | None:
+        return _user(own) if read_again(own.password) else None
+
+    return IamToken(_user(own), _tokens(), policy, timeout=source.timeout, newer=newer)
 
 
 def _user(own: settings.Password) -> IamUser:

@@ -25,6 +25,7 @@ class CloudTransport:
 
     Attributes:
         date: the ``Date`` of the latest answer, good or not.
+        proxy: host and port of the proxy that carries the requests, or "".
 
     Raises:
         RejectedError: proxies or certificates named in the environment cannot be used.
@@ -38,6 +39,7 @@ class CloudTransport:
             self._http = HttpTransport(endpoint, policy.left() + _SLACK)
         except TransportError as error:
             raise unreachable(error, endpoint) from None
+        self.proxy = self._http.proxy
 
     def __enter__(self) -> Self:
         self._http.__enter__()

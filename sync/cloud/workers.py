@@ -8,8 +8,13 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
+from sync import logs
+from sync.errors import NoThreadError
+from sync.threads import start
+
 Q = TypeVar("Q")
 A = TypeVar("A")
+_log = logs.get(__name__)
 _TICK = 0.2  # seconds between two looks at the deadline while nothing comes
 
 
@@ -46,12 +51,10 @@ class Workers(Generic[Q, A]):
 
     def ask(self, question: Q) -> None:
         """Hand a question to a thread."""
-        if self._threads <= self.busy:
-            work = copy_context().run  # its log lines have the run and the source, too
-            threading.Thread(target=work, args=(self._work,), daemon=True, name=f"reader-{self._threads}").start()
-            self._threads += 1
         self.busy += 1
         self._questions.put((question,))
+        if self._threads < self.busy:
+            self._add_thread()
 
     def next(self) -> tuple[Q, A | BaseException]:
         """Wait for any answer; a thread's exception is an answer."""
@@ -63,6 +66,22 @@ class Workers(Generic[Q, A]):
                 continue
             self.busy -= 1
             return answer
+
+    def _add_thread(self) -> None:
+        """Start one more thread; where the system allows no more, the others do the work, or else this one."""
+        work = copy_context().run  # its log lines have the run and the source, too
+        name = f"reader-{self._threads}"
+        try:
+            start(threading.Thread(target=work, args=(self._work,), daemon=True, name=name))
+        except NoThreadError as error:
+            if self._count > max(self._threads, 1):  # not said already
+                _log.warning("fewer threads", threads=self._threads, wanted=self._count, reason=str(error))
+            self._count = max(self._threads, 1)
+            if not self._threads:
+                self._questions.put(None)
+                self._work()
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while (question := self._questions.get()) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sync.doctor.report import Line, Report
 from sync.doctor.settings import settings_checks
 from sync.errors import SettingsError
 from sync.settings import Settings, Source
+from sync.threads import Pool
 
 _AT_ONCE = 16
 _NOT_RUNNING = (
@@ -53,7 +53,7 @@ def diagnose(
     )
     on_settings, on_server, on_database = Report("settings"), Report("own server"), Report("database")
     on_sources = [Report(source.name) for source in sources]
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="doctor") as pool:
+    with Pool(_AT_ONCE, name="doctor") as pool:
         pending = {
             pool.submit(settings_checks, on_settings, settings, mistakes, environ, file): on_settings,
             pool.submit(_database, on_server, on_database, settings, environ, database): on_database,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Thread
@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from sync.doctor.report import Lines, Report, ok, warning, wrong
-from sync.proxies import proxy_for
+from sync.proxies import proxy_for, without_login
+from sync.threads import Pool, start
 from sync.transport import trust
 
 T = TypeVar("T")
@@ -63,8 +64,7 @@ def _proxy(address: Address) -> Lines[bool]:
     """Whether a proxy carries the requests."""
     used = proxy_for(address.url)
     if used:
-        without_login = used.rpartition("@")[2]
-        yield ok(f"{without_login.rpartition('://')[2]} carries the requests, and sees no token")
+        yield ok(f"{without_login(used)} carries the requests, and sees no token")
         return True
     proxies = getproxies()
     ignored = " and ".join(sorted(name.upper() + "_PROXY" for name in ("http", "all") if proxies.get(name)))
@@ -97,7 +97,7 @@ def _name(address: Address) -> Lines[list[str]]:
 
 def _connection(address: Address, hosts: list[str]) -> Lines[bool]:
     """Whether any machine accepts connections; each is tried, since a run may meet any of them."""
-    with ThreadPoolExecutor(min(len(hosts), 16)) as pool:
+    with Pool(min(len(hosts), 16), name="hosts") as pool:
         problems = list(filter(None, pool.map(lambda host: _connection_problem(host, address.port), hosts)))
     if not problems:
         yield ok(f"port {address.port} is open" + (f" on all {len(hosts)}" if len(hosts) > 1 else ""))
@@ -142,7 +142,10 @@ def _certificate_advice(problem: str) -> str:
         return "have it renewed, and check the clock of this machine"
     if "mismatch" in problem or "not valid for" in problem:
         return "set the endpoint to a name that the certificate is issued for"
-    return "if it comes from your own authority, name that one's certificate in SSL_CERT_FILE; else someone intercepts"
+    return (
+        "if it comes from your own authority, name a file in SSL_CERT_FILE that has it and all others that are needed "
+        "(it replaces the public authorities); else someone intercepts"
+    )
 
 
 def _connection_problem(host: str, port: int) -> str:
@@ -167,5 +170,5 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
             future.set_exception(error)
 
-    Thread(target=work, daemon=True).start()
+    start(Thread(target=work, daemon=True))
     return future.result(seconds)

@@ -5,6 +5,7 @@ Only the id and the time of creation are read here: most images are unchanged, a
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Collection
@@ -64,6 +65,7 @@ def read_answer(body: bytes, offset: int) -> Answer:
         ContractError: it is JSON, but holds no list of images, or far too many values, or an object with the same key
             twice.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)  # some gateways send one, and RFC 8259 lets readers ignore it
     if len(body) > _LARGE and body.count(b",") > _MOST_VALUES:
         raise ContractError(f"the answer holds more than {_MOST_VALUES} values, far more than a page of images has")
     try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from sync.logs.formatter import FIELDS, LineFormatter, bound, escape
-from sync.logs.redaction import mask, mask_foreign, protect, wraps_secret
+from sync.logs.redaction import mask, mask_foreign, protect, unexpected, wraps_secret
 
 __all__ = [
     "Log",
@@ -23,6 +23,7 @@ __all__ = [
     "mask",
     "mask_foreign",
     "protect",
+    "unexpected",
     "wraps_secret",
 ]
 

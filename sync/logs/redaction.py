@@ -100,6 +100,12 @@ def mask_foreign(text: str) -> str:
     return MASK if wraps_secret(text) else _guessed(mask(_seen(text)))
 
 
+def unexpected(error: BaseException) -> str:
+    """What to say of an error that nobody foresaw, of any library: its kind and its text, masked."""
+    text = f": {mask_foreign(str(error))}" if str(error) else ""
+    return f"unexpected {type(error).__name__}{text}; please report it, with the log of `log_level` debug"
+
+
 def wraps_secret(text: str) -> bool:
     """Whether a secret shows once ``text`` is decoded as base64, or unescaped from a URL, JSON, a repr or HTML.
 

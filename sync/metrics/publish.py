@@ -15,6 +15,7 @@ from sync import logs
 from sync.errors import TransportError
 from sync.files import write_file
 from sync.metrics.collector import MetricsCollector
+from sync.threads import start
 from sync.transport import HttpTransport
 
 _log = logs.get(__name__)
@@ -82,7 +83,7 @@ def push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> N
     reasons: list[str] = []
     # The transport ends every exchange in time, but nothing limits the lookup of a host name.
     thread = threading.Thread(target=work, daemon=True, name="push")
-    thread.start()
+    start(thread)
     thread.join(_PATIENCE)
     if reason := (reasons[0] if reasons else f"no answer within {_PATIENCE:g} s"):
         _log.warning("metrics not pushed", gateway=gateway, reason=reason)

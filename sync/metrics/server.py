@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sync import logs
 from sync.errors import UsageError
+from sync.threads import start
 
 _log = logs.get(__name__)
 _PATIENCE = 10.0  # seconds for a whole request
@@ -55,7 +56,7 @@ class Listener:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="listener")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        start(self._thread)
         return self
 
     def __exit__(
@@ -79,14 +80,18 @@ class _Server(ThreadingHTTPServer):
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)  # more connections than that are closed unanswered
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread can be started; the library reports it to handle_error
+            self._places.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         # The handler's timeout is for each read; a client that sends a byte now and then would keep its place forever.
         hang_up = threading.Timer(_PATIENCE, _hang_up, [request])
         hang_up.daemon = True
-        hang_up.start()
         try:
+            start(hang_up)
             super().process_request_thread(request, client_address)
         finally:
             hang_up.cancel()

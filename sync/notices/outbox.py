@@ -18,6 +18,7 @@ from typing import Protocol
 from sync import logs
 from sync.domain.notices import Notice
 from sync.errors import ImageSyncError, ReceiverAwayError, ReceiverRefusesError
+from sync.threads import start
 
 _log = logs.get(__name__)
 BUDGET = 10.0  # seconds that the end of the program waits for notices, at most
@@ -63,8 +64,9 @@ class Outbox:
             return
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True, name="notices")
-                self._thread.start()
+                thread = threading.Thread(target=self._work, daemon=True, name="notices")
+                start(thread)
+                self._thread = thread
         self._runs.put(run)
 
     def close(self, stop: threading.Event) -> None:
@@ -111,7 +113,7 @@ class Outbox:
         except ImageSyncError as error:
             _log.warning("notices not made", run=run, reason=str(error))
         except Exception as error:  # noqa: BLE001 - an unforeseen fault with one run must not silence later ones
-            _log.error("notices not made", run=run, reason=repr(error))
+            _log.error("notices not made", run=run, reason=logs.unexpected(error))
         while len(self._waiting) > _MOST:
             self._waiting.popleft()
             self._dropped += 1
@@ -128,7 +130,7 @@ class Outbox:
             _log.warning("notice refused", kind=first.kind, run=first.run, reason=str(error))
         except Exception as error:  # noqa: BLE001 - an unforeseen fault with one notice must not silence later ones
             self._waiting.popleft()
-            _log.error("notice not sent", kind=first.kind, run=first.run, reason=repr(error))
+            _log.error("notice not sent", kind=first.kind, run=first.run, reason=logs.unexpected(error))
         else:
             if self._away_since == _LOGGED:
                 _log.info("notices arrive again")

@@ -30,6 +30,7 @@ _ROWS = 1_048_575  # of a sheet, below its header
 _LONGEST = 32_767  # characters of a cell
 _WIDTH = 22  # characters of a column
 _FIRST_DATE = datetime(1900, 3, 1, tzinfo=UTC)  # spreadsheets disagree on earlier dates
+_LAST_DATE = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # fractions of this second become the year 10000
 IMAGES = (
     *("source", "id", "name", "status", "imagetype", "visibility", "protected", "os_type", "platform", "os_version"),
     *("min_disk", "min_ram", "owner", "created_at", "updated_at", "valid_from"),
@@ -109,7 +110,7 @@ def _write(sheet: Any, row: int, column: int, value: object) -> None:
         sheet.write_string(row, column, str(value).lower())
     elif isinstance(value, int) and abs(value) < 10**15:  # a spreadsheet holds 15 digits
         sheet.write_number(row, column, value)
-    elif isinstance(value, datetime) and value >= _FIRST_DATE:
+    elif isinstance(value, datetime) and _FIRST_DATE <= value <= _LAST_DATE:
         sheet.write_datetime(row, column, _without_zone(value))
     elif value is not None:
         text = iso(value) if isinstance(value, datetime) else str(value)

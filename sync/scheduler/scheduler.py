@@ -15,6 +15,7 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from sync import logs
 from sync.scheduler.schedule import Schedule
+from sync.threads import Pool
 
 OnSkip = Callable[[str, datetime, str], None]
 BUSY = "the run before it had not ended"
@@ -52,6 +53,10 @@ class _Beaten(BaseScheduler):  # type: ignore[misc] # the library ships no types
 
 class _Once(ThreadPoolExecutor):  # type: ignore[misc] # the library ships no types
     """Makes up for missed turns with one run; unlike with ``coalesce``, the event still lists all of them."""
+
+    def __init__(self, at_a_time: int) -> None:
+        super().__init__(at_a_time)  # starts no thread
+        self._pool = Pool(at_a_time, name="source")  # instead of the library's, which fails if it gets fewer threads
 
     def _do_submit_job(self, job: ScheduledJob, run_times: list[datetime]) -> None:
         super()._do_submit_job(job, run_times[-1:])

@@ -9,6 +9,7 @@ from queue import Full, Queue
 
 from sync import logs
 from sync.errors import ImageSyncError
+from sync.threads import start
 
 _MOST_WAITING = 1_000  # turns; more are only logged
 _log = logs.get(__name__)
@@ -25,7 +26,7 @@ class SkipRecorder:
         self._record = record
         self._queue: Queue[tuple[str, datetime, str] | None] = Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, daemon=True, name="skips")
-        self._thread.start()
+        start(self._thread)
 
     def __call__(self, name: str, due: datetime, reason: str) -> None:
         """Log a skipped turn, and have it recorded soon."""

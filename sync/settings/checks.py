@@ -53,7 +53,7 @@ def warnings(
 ) -> Iterator[str]:
     """Warnings of what is allowed, but risky or without effect. ``general`` holds only values that are set."""
     secrets = list(_inline_secrets(document))
-    if path is not None and secrets and path.stat().st_mode & stat.S_IROTH:
+    if path is not None and secrets and _is_public(path):
         yield f"{path} holds {secrets[0]}, and everyone on this machine may read it; run: chmod o-r {path}"
     if {"database_url", "data_folder"} <= set(general):
         yield "data_folder has no effect, because database_url is set"
@@ -65,6 +65,13 @@ def warnings(
         addresses = (source.endpoint, getattr(source.credentials, "iam_endpoint", ""))
         if any(map(is_plain_elsewhere, addresses)):
             yield f"source {source.name} sends its credentials over plain http; use https as soon as you can"
+
+
+def _is_public(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:  # it was read, and is gone by now
+        return False
 
 
 def _is_plain_webhook(values: Mapping[str, Any]) -> bool:

@@ -17,7 +17,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper
 
+from sync import logs
 from sync.errors import DatabaseRefusedError, DatabaseUnavailableError, StoreError
+from sync.settings import Secret
+from sync.settings.addresses import passwords_in
 from sync.store import session
 from sync.store.errors import NoAnswerError, first_line, translate_errors
 from sync.store.poolers import PoolerError, meaning_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Over = Callable[[], bool]
+_log = logs.get(__name__)
 NOT_UTF8 = "names would be lost; create one with ENCODING 'UTF8'"
 _POLL = 0.1  # seconds between two looks at our clock during a wait; the driver wakes up as often
 _LAST_CHANCE = 1.0  # seconds for the server to answer a request to cancel, and to end what was cancelled
@@ -69,6 +73,7 @@ class Target:
         idle_timeout: seconds after which the server ends a transaction of ours that does nothing; 0: never.
         margin: seconds beyond ``statement_timeout`` in which the server should have answered; then we stop waiting.
         before: called before each connection; starts a server of our own that was killed.
+        secret: the URL again, if it may be in a file; it counts instead, as others may replace the password there.
     """
 
     url: str
@@ -78,6 +83,7 @@ class Target:
     idle_timeout: float = 30.0
     margin: float = 5.0
     before: Callable[[], None] = lambda: None
+    secret: Secret | None = None
 
     def __repr__(self) -> str:
         return "Target(...)"
@@ -213,9 +219,35 @@ def open_connection(target: Target, over: Over = never) -> Connection:
         DatabaseRefusedError: a pooler refuses.
     """
     target.before()
+    connection = _connected_anew(target, target.secret) if target.secret else _connected(target, target.url)
+    # Registered last, it also replaces the slower one in Python that is looked up by the type's number.
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+    connection.isolation_level = IsolationLevel.READ_COMMITTED  # part of each BEGIN, see session.py
+    connection.over = over
+    connection.address = f"{connection.info.host or 'this machine'}:{connection.info.port}"
+    return connection
+
+
+def _connected_anew(target: Target, secret: Secret) -> Connection:
+    """Connect; if that fails, and the file of the URL holds another one by now, once more with that one."""
+    url = secret.reveal()
     try:
-        url = libpq_url(target.url)
-        connection = Connection.connect(
+        return _connected(target, url)
+    except (DatabaseUnavailableError, DatabaseRefusedError):
+        secret.read_again()  # or another thread did so
+        if secret.reveal() == url:
+            raise
+    url = secret.reveal()
+    for each in (url, *passwords_in(url)):
+        logs.protect(each)
+    _log.warning("database address renewed", reason="no connection was possible, and its file holds another one")
+    return _connected(target, url)
+
+
+def _connected(target: Target, url: str) -> Connection:
+    try:
+        url = libpq_url(url)
+        return Connection.connect(
             make_conninfo(url, **_KEEPALIVE | conninfo_to_dict(url)),
             autocommit=True,
             connect_timeout=target.connect_timeout,
@@ -229,12 +261,6 @@ def open_connection(target: Target, over: Over = never) -> Connection:
         raise DatabaseUnavailableError("the database URL can't be understood; check IMAGE_SYNC_DATABASE_URL") from None
     except psycopg.Error as error:
         raise _unreachable(error) from None
-    # Registered last, it also replaces the slower one in Python that is looked up by the type's number.
-    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
-    connection.isolation_level = IsolationLevel.READ_COMMITTED  # part of each BEGIN, see session.py
-    connection.over = over
-    connection.address = f"{connection.info.host or 'this machine'}:{connection.info.port}"
-    return connection
 
 
 def _unreachable(error: psycopg.Error) -> StoreError:

@@ -19,7 +19,7 @@ def test_an_unforeseen_error_is_a_line(tmp_path: Path, caplog: pytest.LogCapture
 
     def read() -> Sequence[SourceMetrics]:
         if broken.pop():
-            raise RuntimeError("unforeseen")
+            raise RuntimeError("unforeseen, with password=canary")
         return ()
 
     file = tmp_path / "metrics.prom"
@@ -28,6 +28,7 @@ def test_an_unforeseen_error_is_a_line(tmp_path: Path, caplog: pytest.LogCapture
 
     publish(loaded, monitor, {})
     assert [record.message for record in caplog.records] == ["metrics not published"]
+    assert "unexpected RuntimeError: unforeseen, with password=***; please report it" in str(vars(caplog.records[0]))
     assert not file.exists()
 
     broken.append(False)

@@ -98,14 +98,14 @@ def test_a_request_that_is_too_long(status: int) -> None:
 
 
 def test_a_web_page_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """An HTML response, which comes from something in between, is called a web page; only the log quotes it.
+    """An HTML response is said to come from something in between; only the log quotes it.
 
     The log has its beginning, on one line and without what looks like a token.
     """
     token = "A1b2" * 20
     error = failed(503, f"\n <html><body>Log in\nto CoolNet {token} {'x y ' * 2000}</body></html>".encode())
 
-    assert "a web page, perhaps of a proxy in between" in str(error)
+    assert "something in between answers in place of the cloud" in str(error)
     assert "CoolNet" not in str(error)
     (record,) = caplog.records
     begins = str(vars(record))
@@ -140,6 +140,13 @@ def test_any_body_of_an_error_is_harmless(body: bytes) -> None:
     assert type(error) is ForbiddenError
     assert "grant the permission" in str(error)
     assert error.code is None
+
+
+def test_a_byte_order_mark_hides_no_error() -> None:
+    """The code and the text of an error are read behind a byte order mark."""
+    error = failed(403, b'\xef\xbb\xbf{"error_code": "IEC.0003", "error_msg": "no"}')
+
+    assert (error.code, 'the cloud says "no"' in str(error)) == ("IEC.0003", True)
 
 
 def test_control_characters_of_a_server_are_removed() -> None:

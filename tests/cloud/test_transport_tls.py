@@ -15,7 +15,7 @@ import trustme
 from cloud_tools import TOKEN, Reader
 from http_server import Asked, HttpServer, always, reply, tunnel
 
-from sync.errors import ConnectionFailedError
+from sync.errors import ConnectionFailedError, RejectedError
 
 PAGE = reply({"images": [{"id": "1", "created_at": "2024-01-01T00:00:00Z"}], "total": 1})
 
@@ -145,13 +145,13 @@ def test_an_https_proxy_sees_no_token(cloud: HttpServer, monkeypatch: pytest.Mon
 
 
 def test_a_proxy_that_refuses_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a proxy refuses, the error says that the endpoint is out of reach, and the proxy gets no token."""
+    """If a proxy refuses, the error names it and the endpoint, nothing is retried, and the proxy gets no token."""
     with HttpServer(always(reply(status=403))) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        error = Reader("https://iecs.invalid", max_retries=0).fails(ConnectionFailedError)
+        error = Reader("https://iecs.invalid", max_retries=3).fails(RejectedError)
 
     assert "https://iecs.invalid cannot be reached" in str(error)
-    assert "403" in str(error)
+    assert f"the proxy 127.0.0.1:{proxy.port} answers with status 403: it does not allow this address" in str(error)
     assert [request.line for request in proxy.asked] == ["CONNECT iecs.invalid:443 HTTP/1.1"]
     assert TOKEN not in repr(proxy.asked)
 

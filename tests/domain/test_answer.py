@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,18 @@ def test_images_keep_their_bytes() -> None:
     assert [row.id for row in page.rows] == [SAMPLE["id"], "b"]
     assert (page.offset, page.count, page.total) == (490, 2, 700)
     assert page.rows[0].created_at == datetime(2020, 12, 30, 3, 23, 29, tzinfo=UTC)
+
+
+def test_a_byte_order_mark_is_ignored() -> None:
+    """An answer may begin with a byte order mark: its images are the same bytes, and a web page is still named."""
+    plain, marked = (read_answer(mark + body(SAMPLE, total=1), 0) for mark in (b"", BOM_UTF8))
+
+    assert [bytes(raw) for raw in marked.images] == [bytes(raw) for raw in plain.images] == [encoded(SAMPLE)]
+    assert (marked.rows, marked.total) == (plain.rows, 1)
+    with pytest.raises(BrokenAnswerError, match="web page"):
+        read_answer(BOM_UTF8 + b"<!DOCTYPE html>", 0)
+    with pytest.raises(BrokenAnswerError):
+        read_answer(BOM_UTF8 * 2 + body(SAMPLE), 0)
 
 
 def test_an_empty_list_is_valid() -> None:

@@ -301,7 +301,7 @@ def test_an_unforeseen_error_with_one_notice_does_not_affect_the_next(logged: Lo
     class Breaking:
         def send(self, notices: Sequence[Notice]) -> int:
             if notices[0].run == 1:
-                raise RuntimeError("unforeseen")
+                raise RuntimeError("unforeseen, with password=canary")
             sent.append(notices[0].run)
             return 1
 
@@ -313,7 +313,7 @@ def test_an_unforeseen_error_with_one_notice_does_not_affect_the_next(logged: Lo
     assert sent == [2]
     ((event, fields),) = logged.lines
     assert (event, fields["run"]) == ("notice not sent", 1)
-    assert "unforeseen" in fields["reason"]
+    assert fields["reason"].startswith("unexpected RuntimeError: unforeseen, with password=***; please report it")
 
 
 def test_without_a_run_nothing_is_started() -> None:

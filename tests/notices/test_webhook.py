@@ -108,7 +108,7 @@ def test_the_text_of_a_proxy_is_not_shown(phrase: bytes, monkeypatch: pytest.Mon
     """The reason phrase of a proxy that refuses is not shown."""
     with Receiver(lambda connection, _: connection.sendall(b"HTTP/1.1 407 " + phrase + b"\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with pytest.raises(ReceiverAwayError, match="the proxy answers with status 407") as caught:
+        with pytest.raises(ReceiverAwayError, match=r"the proxy 127\.0\.0\.1:\d+ answers with status 407") as caught:
             Webhook("https://receiver.invalid/hook", None, "json").send(notice(1))
 
     assert "canary" not in f"{caught.value!r} {vars(caught.value)}"

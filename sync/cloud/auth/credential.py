@@ -37,6 +37,18 @@ class Credential(Protocol):
         """Another possible cause of a 401, judged by the server's ``Date``, or ""."""
 
 
+def read_again(*secrets: Secret) -> bool:
+    """Read the files of secrets again that were refused, all of them, as they belong together; logs mask new values.
+
+    Returns:
+        Whether a file holds another value by now; the same one is never sent again.
+    """
+    changed = [secret.read_again() for secret in secrets]
+    for secret in secrets:
+        logs.protect(secret.reveal())
+    return any(changed)
+
+
 class GivenToken:
     """A token that the user gives; if it came from a file, that file may hold a new one by now.
 
@@ -58,9 +70,8 @@ class GivenToken:
         with self._lock:
             if self._token.reveal() != refused.get(_HEADER):
                 return True
-            if self._renewed or not self._token.read_again():
+            if self._renewed or not read_again(self._token):
                 return False
-            logs.protect(self._token.reveal())
             self._renewed = True
             return True
 

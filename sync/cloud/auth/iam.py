@@ -1,15 +1,17 @@
 """Tokens that the job requests itself, with a user's password: rarely, and never in a loop.
 
 A token is kept for all runs of the process and renewed before it runs out. A run logs in at most twice, whatever the
-cloud answers; a refused login is not tried again for half an hour.
+cloud answers; a refused login is not tried again for half an hour. A password that is refused is read again from its
+file: another one is the run's one new login.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sync import logs
 from sync.cloud.auth.login import log_in
@@ -17,7 +19,9 @@ from sync.cloud.auth.token import IamUser, Token, TokenCache
 from sync.cloud.retry import RetryPolicy
 from sync.errors import CloudError, ForbiddenError, UnauthorizedError
 
+T = TypeVar("T")
 MOST_LOGINS = 2  # of one run
+REFUSED = (UnauthorizedError, ForbiddenError)
 _log = logs.get(__name__)
 _HEADER = "X-Auth-Token"
 _MARGIN = 60.0  # seconds a token should outlive the run's deadline
@@ -33,12 +37,23 @@ class IamToken:
         cache: the tokens of the process, for all its runs.
         policy: the retry policy of the run.
         timeout: seconds for connecting, and for each read.
+        newer: reads the password's file again, and returns the user with another password; None if there is none.
     """
 
-    def __init__(self, user: IamUser, cache: TokenCache, policy: RetryPolicy, *, timeout: float = 30.0) -> None:
-        self._user, self._account = user, cache.account(user)
-        self._policy, self._timeout = policy, timeout
+    def __init__(
+        self,
+        user: IamUser,
+        cache: TokenCache,
+        policy: RetryPolicy,
+        *,
+        timeout: float = 30.0,
+        newer: Callable[[], IamUser | None] = lambda: None,
+    ) -> None:
+        self._user, self._cache, self._account = user, cache, cache.account(user)
+        self._policy, self._timeout, self._newer = policy, timeout, newer
+        self._lock = threading.Lock()  # of the threads of this run
         self._logins = 0
+        self._changed = False
         self._failed: CloudError | None = None
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
@@ -49,8 +64,7 @@ class IamToken:
         """
         token = self._account.token
         if token is None or not self._lasts(token):
-            with self._turn():
-                token = self._best()
+            token = self._in_turn(self._best)
         return {_HEADER: token.value}
 
     def renew(self, refused: Mapping[str, str]) -> bool:
@@ -59,7 +73,8 @@ class IamToken:
         Raises:
             CloudError, DeadlineError, InterruptedRunError: the login failed.
         """
-        with self._turn():
+
+        def log_in() -> bool:
             token = self._account.token
             if token is not None and token.value != refused.get(_HEADER):
                 return True
@@ -68,6 +83,8 @@ class IamToken:
             self._log_in()
             return True
 
+        return self._in_turn(log_in)
+
     def explain(self, date: str | None) -> str:  # noqa: ARG002 - a token does not depend on the clock here
         """Say that the run may not log in once more, and how long its tokens live."""
         token = self._account.token
@@ -75,6 +92,28 @@ class IamToken:
             return ""
         life = f"; its last token was given for {token.life:g} s" if math.isfinite(token.life) else ""
         return f"the run logged in {MOST_LOGINS} times, which is the most that it may{life}"
+
+    def _in_turn(self, work: Callable[[], T]) -> T:
+        """Do what may log in, one thread at a time; if the login is refused, once more with another password."""
+        with self._locked(self._lock):
+            try:
+                with self._locked(self._account.turn):
+                    return work()
+            except REFUSED:
+                if not self._change_password():
+                    raise
+            with self._locked(self._account.turn):
+                return work()
+
+    def _change_password(self) -> bool:
+        """Go on as the user with the password that the file holds by now, if it is another one; once in a run."""
+        user = None if self._changed else self._newer()
+        if user is None:
+            return False
+        self._logins = MOST_LOGINS - 1  # one new login
+        self._user, self._account = user, self._cache.account(user)
+        self._failed, self._changed = None, True
+        return True
 
     def _best(self) -> Token:
         """The best token available; called by one thread at a time."""
@@ -111,24 +150,26 @@ class IamToken:
             return self._ask()
         except CloudError as error:
             _log.warning("early login failed", reason=str(error), **error.facts())
+            if isinstance(error, REFUSED):
+                self._change_password()  # for the next request
             return token
 
     def _ask(self) -> Token:
         self._account.check()
         try:
-            token = log_in(self._user, self._policy, timeout=self._timeout, clock=self._account.clock)
-        except (UnauthorizedError, ForbiddenError) as error:
+            hint = "the new password from its file is refused, too" if self._changed else ""
+            token = log_in(self._user, self._policy, timeout=self._timeout, clock=self._account.clock, hint=hint)
+        except REFUSED as error:
             self._account.refused(error.request_id)
             raise
         _log.debug("logged in", seconds_to_live=round(token.life) if math.isfinite(token.life) else None)
         return self._account.keep(token)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        turn: threading.Lock = self._account.turn
-        while not turn.acquire(timeout=_TICK):
+    def _locked(self, lock: threading.Lock) -> Iterator[None]:
+        while not lock.acquire(timeout=_TICK):
             self._policy.remaining()
         try:
             yield
         finally:
-            turn.release()
+            lock.release()

@@ -31,8 +31,15 @@ _ADVICE = {
 )
 
 
-def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callable[[], float]) -> Token:
+def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callable[[], float], hint: str = "") -> Token:
     """Request a token, once.
+
+    Args:
+        user: the user who logs in.
+        policy: the retry policy of the run.
+        timeout: seconds for connecting, and for each read.
+        clock: seconds, from any start.
+        hint: what else to say if the login is refused, or "".
 
     Raises:
         UnauthorizedError, ForbiddenError: the login is refused.
@@ -46,7 +53,9 @@ def log_in(user: IamUser, policy: RetryPolicy, *, timeout: float, clock: Callabl
         headers = {"Content-Type": "application/json"}
         response = transport.send("POST", url, headers, json.dumps(_request(user)).encode())
     if response.status != _CREATED:
-        raise failure(response.status, response.headers, response.content, advice=_ADVICE)
+        raise failure(
+            response.status, response.headers, response.content, advice=_ADVICE, hint=hint, proxy=transport.proxy
+        )
     try:
         return Token(_value(response), requested, _life(response))
     except CloudError as error:

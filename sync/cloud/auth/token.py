@@ -75,8 +75,8 @@ class Account:
         if ago < REST:
             raise UnauthorizedError(
                 f"the identity service refused this login {ago / 60:.0f} minutes ago; the next try is in "
-                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; fix the settings and restart to "
-                "try at once",
+                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix "
+                "the settings and restart, or write another password to the file of `password_file`",
                 request_id=self._request_id,
             )
 

@@ -117,6 +117,20 @@ def test_a_new_password_ends_the_old_token(keystone: Keystone) -> None:
     assert keystone.look_up(request_token(user(keystone, "changing", "another")))
 
 
+def test_a_new_password_is_used_in_the_same_run(keystone: Keystone) -> None:
+    """When the password changes in Keystone and in its file, the run goes on with one new login, and no user is locked."""
+    changing, cache, run = create_user(keystone, "rotating"), TokenCache(), Run(max_retries=0)
+    files = iter([user(keystone, "rotating", "another")])
+    credential = IamToken(user(keystone, "rotating"), cache, run.policy, newer=lambda: next(files, None))
+    old = credential.headers("GET", keystone.url)
+    keystone.change_password(changing, "another")
+    time.sleep(1.1)  # Keystone revokes by the second: a token of the second of the change is revoked too
+
+    assert credential.renew(old)
+    assert keystone.look_up(credential.headers("GET", keystone.url)["X-Auth-Token"])
+    assert run.stats.requests == 3
+
+
 def test_a_user_without_a_role_is_refused(keystone: Keystone) -> None:
     """A user with the right password but no role in the project is refused, and the error mentions the role."""
     create_user(keystone, "outsider")

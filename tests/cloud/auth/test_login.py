@@ -119,7 +119,7 @@ def test_a_redirect_of_a_login_is_not_followed() -> None:
                 credential.headers("GET", simulator.url)
         with Recorder(302, moved) as api:
             run = Run()
-            for credential in (GivenToken(Secret(TOKEN)), SignedRequests("ak", "sk")):
+            for credential in (GivenToken(Secret(TOKEN)), SignedRequests(Secret("ak"), Secret("sk"))):
                 with (
                     run.client(api, credential) as client,
                     pytest.raises(RejectedError, match="the endpoint redirects"),
@@ -136,7 +136,14 @@ def test_no_repr_shows_a_secret() -> None:
         credential = run.token(simulator, cache)
         token = credential.headers("GET", simulator.url)["X-Auth-Token"]
         account = cache.account(reader(simulator))
-    parts = [credential, cache, account, account.token, reader(simulator), SignedRequests("ak", "canary-sk", "canary")]
+    parts = [
+        credential,
+        cache,
+        account,
+        account.token,
+        reader(simulator),
+        SignedRequests(Secret("ak"), Secret("canary-sk"), Secret("canary")),
+    ]
 
     assert not [part for part in map(repr, parts) if "canary" in part or token in part]
     assert mask(f"got {token}") == "got ***"
@@ -168,6 +175,7 @@ def test_a_slow_login_ends_at_the_deadline() -> None:
     ("body", "date", "seconds"),
     [
         (GOOD, NOW, 86_400),
+        (b"\xef\xbb\xbf" + GOOD, NOW, 86_400),
         (b'{"token": {"expires_at": "2026-11-24T12:00:03.500000Z"}}', NOW, 3.5),
         (b'{"token": {"expires_at": "2026-11-24T20:00:10+08:00"}}', NOW, 10),
         (b'{"token": {"expires_at": "2026-11-24T12:00:10"}}', NOW, 10),

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from sync.cloud.auth.signing import SignedRequests
 from sync.errors import UnauthorizedError
+from sync.settings import Secret
 from sync.simulator import Keys, Simulator, World
 
 KEYS = Keys("AKSIMULATED", "canary-sk")
@@ -60,7 +61,13 @@ def test_signatures_equal_the_vendors(
     """Any host, path, query, time and keys are signed exactly as the vendor's own code signs them."""
     resource = "/v1" + "".join(f"/{quote(part, safe='')}" for part in path)
     url = f"https://{host}{resource}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
-    signer = SignedRequests(keys.access, keys.secret, keys.security_token, domain_id="account-id", clock=Clock(moment))
+    signer = SignedRequests(
+        Secret(keys.access),
+        Secret(keys.secret),
+        keys.security_token and Secret(keys.security_token),
+        domain_id="account-id",
+        clock=Clock(moment),
+    )
     headers = signer.headers("GET", url)
 
     expected = vendor_signature(headers["Host"], resource, query, headers["X-Sdk-Date"], keys)
@@ -72,7 +79,7 @@ def test_signatures_equal_the_vendors(
 def test_the_signed_request_is_the_one_sent(host: str, query: dict[str, str]) -> None:
     """The HTTP library sends the signed Host header once, and a query that decodes to the same parameters."""
     url = f"https://{host}/v1/images?{urlencode(query, quote_via=quote)}"
-    headers = SignedRequests("ak", "sk").headers("GET", url)
+    headers = SignedRequests(Secret("ak"), Secret("sk")).headers("GET", url)
     sent = httpx.Request("GET", url, headers=dict(headers))
 
     assert sent.headers.get_list("host") == [headers["Host"]] == [httpx.Request("GET", url).headers["host"]]
@@ -85,14 +92,14 @@ def test_the_signed_request_is_the_one_sent(host: str, query: dict[str, str]) ->
 def test_any_filter_is_signed_correctly(simulator: Simulator, query: dict[str, str]) -> None:
     """Whatever the values of a filter, the cloud accepts the signature."""
     run = Run()
-    with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
+    with run.client(simulator, SignedRequests(Secret(KEYS.access), Secret(KEYS.secret))) as client:
         assert json.loads(page(client, **query)) == {"images": [], "total": 0}
 
 
 def test_a_space_is_sent_as_percent_20() -> None:
     """A space in a filter is sent as %20, because a + would be signed as a plus sign."""
     with Recorder(200, {}, b"{}") as api:
-        with Run().client(api, SignedRequests("ak", "sk")) as client:
+        with Run().client(api, SignedRequests(Secret("ak"), Secret("sk"))) as client:
             page(client, name="a b+c")
 
         assert api.asked[0][1] == "/v1/images?name=a%20b%2Bc"
@@ -103,11 +110,14 @@ def test_temporary_keys_send_their_security_token() -> None:
     keys = Keys("AKTEMP", "sk", "sts")
     with FaultySimulator(World(1, 3), keys=keys) as simulator:
         run = Run()
-        credential = SignedRequests("AKTEMP", "sk", "sts", domain_id="account")
+        credential = SignedRequests(Secret("AKTEMP"), Secret("sk"), Secret("sts"), domain_id="account")
         with run.client(simulator, credential) as client:
             assert len(json.loads(page(client))["images"]) == 3
         signed = credential.headers("GET", simulator.url)
-        with run.client(simulator, SignedRequests("AKTEMP", "sk")) as client, pytest.raises(UnauthorizedError):
+        with (
+            run.client(simulator, SignedRequests(Secret("AKTEMP"), Secret("sk"))) as client,
+            pytest.raises(UnauthorizedError),
+        ):
             page(client)
 
     assert signed["X-Domain-Id"] == "account"
@@ -123,7 +133,7 @@ def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
 
     before = len(statuses(simulator))
     run = Run()
-    wrong = SignedRequests(KEYS.access, "wrong", clock=ticking)
+    wrong = SignedRequests(Secret(KEYS.access), Secret("wrong"), clock=ticking)
     with (
         run.client(simulator, wrong) as client,
         pytest.raises(UnauthorizedError, match="verify aksk signature fail") as caught,
@@ -140,7 +150,7 @@ def test_a_wrong_key_is_tried_once(simulator: Simulator) -> None:
 def test_a_wrong_clock_is_named(minutes: int, message: str) -> None:
     """If our clock and the cloud's are too far apart, the error says by how much, in which direction and what to do."""
     with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
-        credential = SignedRequests(KEYS.access, KEYS.secret)
+        credential = SignedRequests(Secret(KEYS.access), Secret(KEYS.secret))
         with Run().client(simulator, credential) as client, pytest.raises(UnauthorizedError) as caught:
             page(client)
 
@@ -155,13 +165,13 @@ def test_a_clock_within_the_window_is_accepted(minutes: int) -> None:
     """A clock that is fourteen minutes off is accepted."""
     with FaultySimulator(World(1, 0), keys=KEYS, skew=minutes * 60) as simulator:
         run = Run()
-        with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret)) as client:
+        with run.client(simulator, SignedRequests(Secret(KEYS.access), Secret(KEYS.secret))) as client:
             assert page(client)
 
 
 def test_an_unreadable_date_explains_nothing() -> None:
     """A date that is missing, invalid or close to our own time adds nothing to the error."""
-    credential = SignedRequests("ak", "sk", clock=Clock(1_000_000_000))
+    credential = SignedRequests(Secret("ak"), Secret("sk"), clock=Clock(1_000_000_000))
     near = format_datetime(datetime.fromtimestamp(1_000_000_100, UTC), usegmt=True)
 
     for date in (None, "", "junk", "Mon, 99 Foo 99999999999999999999 99:99:99 GMT", near):
@@ -178,7 +188,7 @@ def test_a_retry_is_signed_again(simulator: Simulator) -> None:
 
     simulator.faults.add(breakage.drop())
     run = Run()
-    with run.client(simulator, SignedRequests(KEYS.access, KEYS.secret, clock=clock)) as client:
+    with run.client(simulator, SignedRequests(Secret(KEYS.access), Secret(KEYS.secret), clock=clock)) as client:
         assert page(client)
 
     assert len(stamps) == 2
