@@ -13,7 +13,7 @@ import pytest
 import trustme
 from cli_tools import dump, until
 from doctor_tools import LONGEST, database_probe, levels, lines, look_into, not_ok, said
-from servers import Server, newest, oldest, running
+from servers import Server, oldest, running
 from store_tools import Edge
 
 from sync.doctor import database
