@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 from psycopg.errors import LockNotAvailable
 
-from sync.domain.comparison import Spool
+from sync.domain.comparison import Comparison, Spool
 from sync.domain.fields import COLUMNS, FIELDS
 from sync.domain.guard import Candidates, Plan, withhold
 from sync.domain.image import Unreadable, raw_digest, to_json
@@ -89,13 +89,7 @@ class RunTransaction:
         if staged.first_load:
             return Plan(created=len(staged.spool))
         with translate_errors("planning"):
-            tied = 0
-            if staged.listing.comparison.contradicted:
-                self._do(statements.STAGE_STORED, ids=list(staged.listing.comparison.as_stored))
-                self._do(statements.DROP_OLDER)
-                self._do(statements.CREATE_TIED)
-                tied = self._row(statements.DROP_TIED)[0]
-            plan = Plan(quarantined=tied)
+            plan = Plan(quarantined=self._drop_contradicted(staged.listing.comparison))
             if staged.spool:
                 created, updated, restored, outdated = self._row(statements.PLAN.format(differs=self._differs))
                 plan = replace(plan, created=created, updated=updated, restored=restored, outdated=outdated)
@@ -156,6 +150,16 @@ class RunTransaction:
             self._do(statements.FEW_SAMPLES)
             self._do(statements.ANALYZE_IMAGES)
 
+    def _drop_contradicted(self, comparison: Comparison) -> int:
+        """Leave one content of each image; the number of images of which none is believed."""
+        if not comparison.contradicted:
+            return 0
+        self._do(statements.CREATE_TORN, ids=list(comparison.torn))
+        torn: int = self._row(statements.DROP_TORN)[0]
+        self._do(statements.DROP_AS_STORED, ids=[name for name, last in comparison.contradicted.items() if last])
+        self._do(statements.DROP_OLDER)
+        return torn
+
     def _plan_deletions(self, plan: Plan, staged: Staged, missing: Missing) -> Plan:
         """Add to a plan how many images will be deleted and how many deletions held, and why."""
         comparison = staged.listing.comparison
@@ -194,7 +198,7 @@ class RunTransaction:
 
     def _quarantine(self, listing: Listing, plan: Plan) -> None:
         """Keep records that can't be read as images, each once."""
-        unreadable = [*listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]
+        unreadable = [*listing.comparison.unreadable.values(), *(self._torn() if plan.quarantined else ())]
         by_digest = {raw_digest(record.raw): record for record in unreadable}
         for digest, record in by_digest.items():
             values = {"id": records.pg_text(record.id), "raw": record.raw, "reason": records.pg_text(record.reason)}
@@ -203,10 +207,10 @@ class RunTransaction:
             count = self._row(statements.COUNT_QUARANTINED, digests=list(by_digest))[0]
             agree(count, len(by_digest), "records quarantined")
 
-    def _tied(self) -> Iterator[Unreadable]:
+    def _torn(self) -> Iterator[Unreadable]:
         """The contents of which none can be preferred, written as JSON again."""
-        reason = "the list shows it with two contents of the same updated_at; this is one of them, written anew"
-        for *values, extra in self._connection.execute(statements.TIED).fetchall():
+        reason = "one answer shows it with different contents; this is one of them, written anew"
+        for *values, extra in self._connection.execute(statements.TORN).fetchall():
             record = to_json(dict(zip(COLUMNS, values, strict=True)), json.loads(extra or "{}", parse_float=Decimal))
             yield Unreadable(_json(record), reason, values[0])
 
