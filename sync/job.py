@@ -153,8 +153,8 @@ def _find_lacking(run: Run, comparison: Comparison, store: Store) -> dict[str, d
 
 
 def _settle_contents(source: Source, comparison: Comparison, cloud: Cloud) -> None:
-    """Ask for each image that changed while the list was read: of its contents the one asked for last stands."""
-    if ids := sorted(comparison.contradicted.keys() - comparison.torn)[: source.max_single_confirms]:
+    """Ask for each image that changed while the list was read, so that it is clear which content is the last."""
+    if ids := sorted(comparison.contradicted)[: source.max_single_confirms]:
         cloud.ask(ids, comparison.add_page)
 
 

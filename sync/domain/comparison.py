@@ -80,7 +80,8 @@ class Comparison:
         counts: what came so far.
         unreadable: records that cannot be read as an image, by the digest of their bytes.
         contradicted: ids that came with different contents, each with whether the last of them was the stored one.
-        torn: those that came with different contents in one answer.
+        as_stored: those of them for which one content was the stored one.
+        torn: those of them for which the last answer alone had different contents.
         moved: which image changed its ``created_at``, in words, or "".
         unknown: names of fields that the vendor's document does not have.
     """
@@ -92,6 +93,7 @@ class Comparison:
     counts: Counts = field(default_factory=Counts)
     unreadable: dict[bytes, Unreadable] = field(default_factory=dict)
     contradicted: dict[str, bool] = field(default_factory=dict)
+    as_stored: set[str] = field(default_factory=set)
     torn: set[str] = field(default_factory=set)
     moved: str = ""
     unknown: set[str] = field(default_factory=set)
@@ -119,8 +121,8 @@ class Comparison:
             if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
                 for raw, digest, row in zip(raws, digests, rows, strict=True):
                     near = self._take_one(raw, digest, row.id, near)
-                    if self.contradicted and row.id in self.contradicted and _is_torn(answer, row.id):
-                        self.torn.add(row.id)
+                    if self.contradicted and row.id in self.contradicted:
+                        self._note_torn(answer, row.id)
             else:
                 near = position + len(digests)
         self._drift = near - answer.offset - len(answer.images)
@@ -172,6 +174,7 @@ class Comparison:
         fresh = self.known.mark(position)
         if key in self._changed:
             self.contradicted[image_id] = True
+            self.as_stored.add(image_id)
         if fresh and key not in self._changed:
             self.counts.unchanged += 1
             self._same.add(key)
@@ -210,6 +213,8 @@ class Comparison:
         if before is not None or key in self._same:
             self.counts.duplicates += 1
             self.contradicted[image.id] = False
+            if key in self._same:
+                self.as_stored.add(image.id)
             self._note_created(image.id, created if before is None else before[DIGEST_BYTES:], created)
         else:
             self.counts.changed += 1
@@ -219,6 +224,12 @@ class Comparison:
         self.counts.dead += image.dead
         self._changed[key] = image.content + created
         self.spool.add(image, digest)
+
+    def _note_torn(self, answer: Answer, image_id: str) -> None:
+        if len(set(map(bytes, answer.only({image_id}).images))) > 1:
+            self.torn.add(image_id)
+        else:
+            self.torn.discard(image_id)
 
     def check_created(self, image_id: str, created_at: datetime | None) -> None:
         """Compare when a stored image was created with what came, if that differs from what is stored."""
@@ -232,11 +243,6 @@ class Comparison:
                 f"the created_at of image {image_id} changed from {_written(before)} to {_written(now)}, so the order "
                 "of the list proves nothing"
             )
-
-
-def _is_torn(answer: Answer, image_id: str) -> bool:
-    """Whether one answer has an image with different bytes."""
-    return len({bytes(raw) for raw, row in zip(answer.images, answer.rows, strict=True) if row.id == image_id}) > 1
 
 
 def _packed(created_at: datetime | None) -> bytes:

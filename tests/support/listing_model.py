@@ -35,9 +35,20 @@ def rows(text: str) -> list[Row]:
     return [Row(word[0], None if word[1:] == "?" else at(int(word[1:]))) for word in text.split()]
 
 
-def fingerprint(seen: set[Row]) -> int:
-    """Return a value that depends only on the ids."""
-    return hash(frozenset(row.id for row in seen))
+class Seen:
+    """The ids that came in a reading."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = frozenset(ids)
+
+    @property
+    def distinct(self) -> int:
+        """Return the number of distinct ids."""
+        return len(self._ids)
+
+    def fingerprint(self) -> int:
+        """Return a value that depends only on the ids."""
+        return hash(self._ids)
 
 
 def chance(seed: int) -> Random:

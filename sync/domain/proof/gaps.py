@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sync.domain.proof.cover import END, Gap, Key, written
 from sync.domain.proof.page import Piece, Question
 
+_LEAST_ROWS = 3  # of a page that covers the time of an image: that image, and one on each side
 _MOST_TRIES = 24  # per gap; by halving, half of them find any place among a thousand rows that hold still
 
 
@@ -80,16 +81,16 @@ class GapSearches:
             self._searches[key].learn(piece, key)
 
     def questions(self, gaps: Iterable[Gap], overlap: int, reach: int) -> list[Question]:
-        """Return the pages to request now, for each gap that is not hopeless one.
+        """Return the pages to request now, one for each gap that is not hopeless.
 
         Args:
             gaps: what is not covered.
-            overlap: number of rows before a gap at which the first page for it begins.
+            overlap: number of rows before a gap at which the first page for it begins, at most.
             reach: rows that a page is expected to hold; a gap within half of that waits for the page of the one before.
         """
         behind = -reach
-        for gap in gaps:
-            search = self._search(gap, overlap)
+        for gap in gaps if reach >= _LEAST_ROWS else ():
+            search = self._search(gap, overlap, reach)
             if search is None or search.hopeless or search.offset < behind + reach // 2:
                 continue
             if self.requests == self._most:
@@ -101,22 +102,27 @@ class GapSearches:
 
     def describe(self, gap: Gap, reach: int) -> str:
         """Say in words what is not covered; ``reach`` is the number of rows that a page holds."""
+        tied = self._tied(gap)
+        if tied >= reach - 1:
+            return f"{tied} images share {written(gap.first)}, too many for one page of {reach}"
         if gap.last == END - 1:
-            where = f"the end of the list, from {written(gap.first)} on"
+            return f"no answer covers the end of the list, from {written(gap.first)} on"
+        return f"no answer covers {written(gap.first)}" + ("" if gap.first == gap.last else f" to {written(gap.last)}")
+
+    def _tied(self, gap: Gap) -> int:
+        """The number of images of a gap that all have one key, as far as it is known."""
+        if gap.last == END - 1:
             end = self._last.end if self._last.last == gap.first else 0
         else:
-            where = written(gap.first) + ("" if gap.first == gap.last else f" to {written(gap.last)}")
             end = self._ends.get(gap.last, 0) if gap.first == gap.last else 0
-        tied = end - self._starts.get(gap.first, end)
-        if tied < reach - 1:
-            return f"no answer covers {where}"
-        return f"{tied} images share {written(gap.first)}, too many for one page of {reach}"
+        return max(end - self._starts.get(gap.first, end), 0)
 
-    def _search(self, gap: Gap, overlap: int) -> _Search | None:
+    def _search(self, gap: Gap, overlap: int, reach: int) -> _Search | None:
         """The search for a gap, or None if no page can close it.
 
         None begins further left than the list, and none shows where the list ends.
         """
         if not self._starts.get(gap.first) or gap.last == END - 1:
             return None
-        return self._searches.setdefault(gap.first, _Search(self._starts[gap.first], overlap))
+        centred = (reach - self._tied(gap)) // 2 - 1
+        return self._searches.setdefault(gap.first, _Search(self._starts[gap.first], max(min(overlap, centred), 0)))

@@ -47,6 +47,7 @@ class Scan:
         self._asked_descending = False
         self._last, self._last_overlap = Question(0), overlap  # the page at the highest offset
         self._last_piece: Piece | None = None  # its answer
+        self._near_end = False  # whether an answer reached the end, so that no page is requested ahead
         self._cover = Cover()
         self._searches = GapSearches(max_gap_requests)
         self._queue: deque[Question] = deque()
@@ -93,6 +94,7 @@ class Scan:
             self._echo.check(page, self._overlap)
         if piece.interval is not None:
             self._cover.add(piece.interval)
+        self._near_end |= not page.descending and self._reaches_end(piece)
         self._searches.add(piece, page.question)
         if not (self._flying or self._queue or self._whole or self._broken or self._walk()):
             self._queue.extend(self._searches.questions(self._cover.gaps(), self._overlap, self._reach))
@@ -138,17 +140,14 @@ class Scan:
     def _walk(self) -> Question | None:
         """The page after the one at the highest offset; None at the end, or while it may not be needed."""
         piece = self._last_piece
-        if piece is None:
-            end = self._last.offset + self._reach
-        elif self._reaches_end(piece):
+        if piece is not None and self._reaches_end(piece):
             return None
-        else:
-            end = piece.end
+        end = self._last.offset + self._reach if piece is None else piece.end
         follows = Question(max(end - self._overlap, self._last.offset + 1))
         if piece is not None and not self._flying:
             return follows
         covered = 0 if self._broken else self._reach - self._overlap  # by the first page of the descending order
-        return follows if end < self._total - covered else None
+        return None if self._near_end or end >= self._total - covered else follows
 
     def _reaches_end(self, piece: Piece) -> bool:
         """Whether the page at the highest offset brought nothing new, or all that comes after it is covered."""

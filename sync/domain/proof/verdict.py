@@ -111,7 +111,8 @@ def prove(
     distinct = ids.distinct
     steady = verdict.total == distinct
     if verdict.by == "whole" or (verdict.by and not moved):
-        return Proof(verdict.by, verdict.reason), ScanSummary(steady, distinct, 0)
+        wrong = "" if steady or verdict.total is None else f"; total says {verdict.total}, but {distinct} images came"
+        return Proof(verdict.by, verdict.reason + wrong), ScanSummary(steady, distinct, 0)
     summary = ScanSummary(steady, distinct, ids.fingerprint() if steady else 0)
     if lack := _lack(summary, before):
         return Proof("", f"{moved or verdict.reason}; and {lack}"), summary

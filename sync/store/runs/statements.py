@@ -86,18 +86,30 @@ FEW_SAMPLES = "SET LOCAL default_statistics_target = 10"
 ANALYZE_IMAGES = "ANALYZE (SKIP_LOCKED) inventory.images"
 COPY_IMAGES = f"COPY inventory.images ({', '.join(LOADED)}) FROM STDIN (FORMAT binary)"
 
-# Of the contents of one id the last stands, which may be the stored one.
-DROP_AS_STORED = "DELETE FROM pg_temp.stage WHERE id = ANY(%(ids)s)"
-DROP_OLDER = "DELETE FROM pg_temp.stage s USING pg_temp.stage t WHERE s.id = t.id AND s.seq < t.seq"
-# If one answer showed different contents, none is believed.
-CREATE_TORN = """
-CREATE TEMPORARY TABLE torn ON COMMIT DROP AS SELECT * FROM pg_temp.stage WHERE id = ANY(%(ids)s)
+# The stored content takes part where a listing showed an id both as stored and otherwise, first or last.
+_LAST = 2**63 - 1
+STAGE_STORED = f"""
+INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)
+SELECT CASE WHEN id = ANY(%(last)s) THEN {_LAST} ELSE -1 END, {_ALL}, extra::text, raw_digest, content_digest
+FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
 """
-DROP_TORN = """
-WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.torn t WHERE s.id = t.id RETURNING s.id)
+# Of two contents of one id the one updated last stands: an older one comes from a replica that lags. Of those updated
+# at the same time the one asked for last stands, unless they came in one answer.
+DROP_OLDER = """
+DELETE FROM pg_temp.stage s USING pg_temp.stage t
+WHERE s.id = t.id AND s.seq <> t.seq
+  AND (coalesce(s.updated_at, '-infinity') < coalesce(t.updated_at, '-infinity')
+       OR s.updated_at IS NOT DISTINCT FROM t.updated_at AND s.seq < t.seq
+          AND (s.content_digest = t.content_digest OR s.id <> ALL(%(torn)s)))
+"""
+# What is left came in one answer, and was updated at the same time: none is believed.
+CREATE_TIED = """CREATE TEMPORARY TABLE tied ON COMMIT DROP AS SELECT s.* FROM pg_temp.stage s
+WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
+"""
+DROP_TIED = """WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
 SELECT count(DISTINCT id) FROM dropped
 """
-TORN = f"SELECT {_ALL}, extra FROM pg_temp.torn ORDER BY seq"
+TIED = f"SELECT {_ALL}, extra FROM pg_temp.tied WHERE seq BETWEEN 0 AND {_LAST - 1} ORDER BY seq"
 QUARANTINE = """
 INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
 VALUES (%(source)s, %(digest)s, %(id)s, %(raw)s, %(reason)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING

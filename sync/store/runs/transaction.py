@@ -154,11 +154,12 @@ class RunTransaction:
         """Leave one content of each image; the number of images of which none is believed."""
         if not comparison.contradicted:
             return 0
-        self._do(statements.CREATE_TORN, ids=list(comparison.torn))
-        torn: int = self._row(statements.DROP_TORN)[0]
-        self._do(statements.DROP_AS_STORED, ids=[name for name, last in comparison.contradicted.items() if last])
-        self._do(statements.DROP_OLDER)
-        return torn
+        last = [name for name, as_stored in comparison.contradicted.items() if as_stored]
+        self._do(statements.STAGE_STORED, ids=list(comparison.as_stored), last=last)
+        self._do(statements.DROP_OLDER, torn=list(comparison.torn))
+        self._do(statements.CREATE_TIED)
+        tied: int = self._row(statements.DROP_TIED)[0]
+        return tied
 
     def _plan_deletions(self, plan: Plan, staged: Staged, missing: Missing) -> Plan:
         """Add to a plan how many images will be deleted and how many deletions held, and why."""
@@ -198,7 +199,7 @@ class RunTransaction:
 
     def _quarantine(self, listing: Listing, plan: Plan) -> None:
         """Keep records that can't be read as images, each once."""
-        unreadable = [*listing.comparison.unreadable.values(), *(self._torn() if plan.quarantined else ())]
+        unreadable = [*listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]
         by_digest = {raw_digest(record.raw): record for record in unreadable}
         for digest, record in by_digest.items():
             values = {"id": records.pg_text(record.id), "raw": record.raw, "reason": records.pg_text(record.reason)}
@@ -207,10 +208,10 @@ class RunTransaction:
             count = self._row(statements.COUNT_QUARANTINED, digests=list(by_digest))[0]
             agree(count, len(by_digest), "records quarantined")
 
-    def _torn(self) -> Iterator[Unreadable]:
+    def _tied(self) -> Iterator[Unreadable]:
         """The contents of which none can be preferred, written as JSON again."""
-        reason = "one answer shows it with different contents; this is one of them, written anew"
-        for *values, extra in self._connection.execute(statements.TORN).fetchall():
+        reason = "one answer shows it with two contents of the same updated_at; this is one of them, written anew"
+        for *values, extra in self._connection.execute(statements.TIED).fetchall():
             record = to_json(dict(zip(COLUMNS, values, strict=True)), json.loads(extra or "{}", parse_float=Decimal))
             yield Unreadable(_json(record), reason, values[0])
 
