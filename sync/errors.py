@@ -212,12 +212,7 @@ class TransportError(ImageSyncError):
 
 
 class StoreError(ImageSyncError):
-    """The database refused.
-
-    Attributes:
-        what: what failed, without what to do about it.
-        context: the functions of the database in which it failed, or "".
-    """
+    """The database refused: ``what`` says it without advice, and ``context`` names the functions in which it did."""
 
     what = context = ""
 

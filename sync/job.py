@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -13,13 +13,25 @@ from sync.domain.guard import Plan
 from sync.domain.image import Reader
 from sync.domain.outcome import Outcome
 from sync.domain.proof.verdict import prove
-from sync.domain.run import Confirmation, Listing, Missing, PageEvidence, Reading, RequestStats, Run, Source, Staged
+from sync.domain.run import (
+    Confirmation,
+    Listing,
+    Missing,
+    PageEvidence,
+    Reading,
+    RequestStats,
+    Run,
+    Source,
+    Staged,
+    StoredImage,
+)
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError, UnexpectedError
 from sync.logs import unexpected
 
 OnPage = Callable[[Answer], None]
+READINGS = 2  # of a list that only two of them prove together
 
 
 class Cloud(Protocol):
@@ -62,8 +74,11 @@ class Store(Protocol):
     def known(self, run: Run) -> StoredDigests:
         """The digests of the stored images."""
 
-    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[tuple[str, datetime | None]]:
-        """The ids of the live images with these digests, each with the end of its grace, or None if that is over."""
+    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterable[StoredImage]:
+        """The live images with these digests of their bytes."""
+
+    def created_at(self, run: Run, ids: Collection[str]) -> Iterable[tuple[str, datetime | None]]:
+        """When these images were created, those of them that are stored."""
 
     def transaction(self, run: Run) -> AbstractContextManager[Transaction]:
         """The transaction, fenced: it fails if another run of the source committed since this one began."""
@@ -81,7 +96,7 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
     run = store.start(source, trigger)
     try:
         listing = read_listing(run, cloud, store, spool)
-        missing = find_missing(run, listing, cloud, store)
+        missing = find_missing(run, listing, cloud)
         with store.transaction(run) as transaction:
             staged = transaction.stage(spool, listing)
             plan = transaction.plan(staged, missing)
@@ -105,34 +120,51 @@ def to_ours(error: Exception) -> ImageSyncError:
 
 
 def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
-    """Read the list until it is proven complete, at most ``source.max_read_attempts`` times."""
+    """Read the list, and once more if the first reading proves it only together with a second one."""
     known, reader = store.known(run), Reader(run.source.ignore)
     before = None
-    pages = []
-    for attempt in range(1, run.source.max_read_attempts + 1):
+    pages: list[PageEvidence] = []
+    for attempt in range(1, READINGS + 1):
         comparison = Comparison(known.unmark_all(), spool, reader, run.source.max_list_length(known.live))
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages
-        fingerprint = 0 if reading.verdict.complete else comparison.fingerprint()
-        proof, before = prove(reading.verdict, comparison.distinct, fingerprint, before)
-        if proof.proven:
+        lacking = _find_lacking(run, comparison, store)
+        proof, before = prove(reading.verdict, comparison, before, moved=comparison.moved)
+        if proof.proven or not before.steady:
             break
-    return Listing(comparison, comparison.distinct, proof, reading.verdict, pages, attempt)
+    distinct = comparison.distinct
+    _settle_contents(run.source, comparison, cloud)
+    return Listing(comparison, distinct, proof, pages, lacking, attempt)
 
 
-def find_missing(run: Run, listing: Listing, cloud: Cloud, store: Store) -> Missing:
-    """Find the live images that the list lacks, and which of them are gone.
+def _find_lacking(run: Run, comparison: Comparison, store: Store) -> dict[str, datetime | None]:
+    """Find the live images that a reading lacks, and note where one that it shows was created at another time."""
+    lacking = {}
+    for image, created_at, grace_until in store.live_images(run, comparison.known.unlisted()):
+        if not comparison.contains(image):
+            lacking[image] = grace_until
+        comparison.check_created(image, created_at)
+    for image, created_at in store.created_at(run, comparison.contradicted):
+        comparison.check_created(image, created_at)
+    return lacking
+
+
+def _settle_contents(source: Source, comparison: Comparison, cloud: Cloud) -> None:
+    """Ask for each image that changed while the list was read, so that it is clear which content is the last."""
+    if ids := sorted(comparison.contradicted)[: source.max_single_confirms]:
+        cloud.ask(ids, comparison.add_page)
+
+
+def find_missing(run: Run, listing: Listing, cloud: Cloud) -> Missing:
+    """Find which of the live images that the list lacks are gone.
 
     No image is believed gone while the list is in doubt, nor within its grace; the cloud is asked about the others.
     """
-    comparison = listing.comparison
-    unlisted = store.live_images(run, comparison.known.unlisted())
-    missing = {image: grace for image, grace in unlisted if not comparison.contains(image)}
     if doubt := _doubt(listing):
-        return Missing(unconfirmed=tuple(missing), doubt=doubt if missing else "")
-    pending = {image: grace for image, grace in missing.items() if grace is not None}
-    ids = [image for image in missing if image not in pending]
+        return Missing(unconfirmed=tuple(listing.lacking), doubt=doubt if listing.lacking else "")
+    pending = {image: grace for image, grace in listing.lacking.items() if grace is not None}
+    ids = [image for image in listing.lacking if image not in pending]
     answer = _confirm(run, ids, listing, cloud)
     unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
     return Missing(
@@ -167,20 +199,19 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
 
 
 def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Confirmation:
-    """Read a second list, as often as the first; once it is proven, the images that it lacks are gone."""
+    """Read a second list, which needs a proof of its own; once it is proven, the images that it lacks are gone."""
     search = Search(frozenset(ids), comparison)
     before = None
     pages: list[PageEvidence] = []
-    for _ in range(source.max_read_attempts):
+    for _ in range(READINGS):
         search.begin()
         try:
             reading = cloud.read_all(search.add_page)
         except CloudError as error:
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
-        fingerprint = 0 if reading.verdict.complete else search.fingerprint()
-        proof, before = prove(reading.verdict, search.distinct, fingerprint, before)
-        if proof.proven:
+        proof, before = prove(reading.verdict, search, before, moved=comparison.moved)
+        if proof.proven or not before.steady:
             break
     doubt = search.doubt(proof, source.limits)
     return Confirmation(frozenset() if doubt else search.lacking, search.found, doubt, tuple(pages))

@@ -164,7 +164,7 @@ def source_of(source: settings.Source) -> Source:
             source.max_daily_deletions,
             source.max_daily_deletions_percent,
         ),
-        max_read_attempts=source.max_read_attempts,
+        max_gap_requests=source.max_gap_requests,
         max_single_confirms=source.max_single_confirms,
         grace=source.grace,
         ignore=source.ignore_fields,

@@ -334,26 +334,28 @@ def test_many_missing_images_are_confirmed_by_a_second_list(edge: Edge) -> None:
 
 
 def test_the_evidence_of_a_run_with_several_pages(server: Server) -> None:
-    """Every page is recorded with its offset, rows, first, last and anchor id, total, request id and time."""
+    """Every page is recorded with its offset, order, rows, first and last id, cover, total, request id and time."""
     with Edge(server, 1200) as edge:
         outcome = edge.run()
         pages = edge.rows(
-            "SELECT page, reading, row_offset, row_count, total, first_id IS NOT NULL, last_id IS NOT NULL, anchor_id IS NOT NULL, "
-            "request_id, milliseconds FROM inventory.run_pages WHERE run = %s ORDER BY row_offset",
+            "SELECT page, reading, row_offset, descending, row_count, total, first_id IS NOT NULL, last_id IS NOT NULL, "
+            "covers_after = '-infinity', covers_before = 'infinity', request_id, milliseconds "
+            "FROM inventory.run_pages WHERE run = %s ORDER BY row_offset, descending",
             outcome.run,
         )
 
-        assert [page[1:8] for page in pages] == [
-            (1, 0, 500, 1200, True, True, False),
-            (1, 490, 500, 1200, True, True, True),
-            (1, 980, 220, 1200, True, True, True),
+        assert [page[1:10] for page in pages] == [
+            (1, 0, False, 500, 1200, True, True, True, False),
+            (1, 0, True, 500, 1200, True, True, False, True),
+            (1, 490, False, 500, 1200, True, True, False, False),
         ]
+        assert (outcome.proven_by, outcome.read_attempts) == ("cover", 1)
         assert sorted(page[0] for page in pages) == [1, 2, 3]
-        assert {page[8] for page in pages} == {
+        assert {page[10] for page in pages} == {
             event.detail["request_id"] for event in edge.cloud.journal.answers() if "request_id" in event.detail
-        } or all(page[8] for page in pages)
-        assert outcome.received == 1220
-        assert outcome.duplicates == 20
+        } or all(page[10] for page in pages)
+        assert outcome.received == 1500
+        assert outcome.duplicates == 300
 
 
 def test_ignored_fields_make_no_version(edge: Edge) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001.4"
+revision = "0001.5"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -128,10 +128,11 @@ def upgrade() -> None:
         _column("epoch", bigint, "Epoch of the source when the run began"),
         _column("proven", flag, "Whether the list was proven", default=sa.text("false")),
         _column("proof", text, "Why the list is or is not proven, in words", default=""),
+        _column("proven_by", text, "How the list is proven: whole, cover or count; NULL: it is not", nullable=True),
         _column("read_attempts", integer, "How often the list was read", default=sa.text("0")),
-        _count("pages", "Answers read, in all read attempts together"),
-        _count("received", "Rows received in the last read attempt, duplicates included"),
-        _count("listed", "Rows received in the last read attempt, duplicates left out"),
+        _count("pages", "Answers read, in all readings together"),
+        _count("received", "Rows received in the last reading, duplicates included"),
+        _count("listed", "Rows received in the last reading, duplicates left out"),
         _column("total", bigint, "Number of images, as the cloud last reported it", nullable=True),
         _count("created", "Images seen for the first time"),
         _count("updated", "Live images with new content"),
@@ -201,14 +202,19 @@ def upgrade() -> None:
         _source(),
         _column("run", bigint, "The run"),
         _column("page", integer, "Number of the answer, in order of arrival"),
-        _column("reading", integer, "Read attempt; 0 is the list that confirms deletions"),
+        _column("reading", integer, "Number of the reading; 0 is the list that confirms deletions"),
         _column("row_offset", bigint, "Offset requested"),
+        _column("descending", flag, "Whether the newest image was requested first"),
         _column("row_count", integer, "Rows received"),
         _column("first_id", text, "Id of the first row", nullable=True),
         _column("last_id", text, "Id of the last row", nullable=True),
         _column(
-            "anchor_id", text, "Id of the row that ties the page to the one before it; see docs/proof.md", nullable=True
+            "covers_after",
+            moment,
+            "Every image created between this and covers_before is in the answer; NULL: none is certain",
+            nullable=True,
         ),
+        _column("covers_before", moment, "End of what the answer covers; see docs/proof.md", nullable=True),
         _column("total", bigint, "Number of images, according to this answer", nullable=True),
         _column("request_id", text, "The gateway's id of the request", nullable=True),
         _column("milliseconds", integer, "How long the answer took"),

@@ -13,6 +13,7 @@ from sync.cloud.errors import request_id_of
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
+from sync.domain.proof.page import Piece, Question
 from sync.domain.proof.scan import Scan
 from sync.domain.run import Confirmation, PageEvidence, Reading
 from sync.errors import (
@@ -28,6 +29,7 @@ from sync.transport import Response
 OnPage = Callable[[Answer], None]
 _log = logs.get(__name__)
 _ORDER = {"sort_key": "created_at", "sort_dir": "asc"}
+_DESCENDING = _ORDER | {"sort_dir": "desc"}
 # After these, a lookup of another id would fail too; after DeadlineError because the wait goes beyond the deadline.
 _HOPELESS = (TransientError, UnauthorizedError, ForbiddenError, DeadlineError)
 
@@ -40,6 +42,7 @@ class ImageList:
         filter: the filter, as a query string.
         concurrency: requests in flight.
         max_images: a longer list is given up.
+        max_gap_requests: pages that are requested, at most, to close the gaps that the first pages of a list leave.
         progress: called with the images read so far, and the total or None.
 
     Attributes:
@@ -53,11 +56,12 @@ class ImageList:
         *,
         concurrency: int = 4,
         max_images: int = 5_000_000,
+        max_gap_requests: int = 500,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self._client, self._filter = client, dict(parse_qsl(filter))
         self._policy, self.stats = client.policy, client.policy.stats
-        self._concurrency, self._max_images = concurrency, max_images
+        self._concurrency, self._max_images, self._max_gap_requests = concurrency, max_images, max_gap_requests
         self._progress = progress or (lambda _done, _total: None)
 
     def read(self, take: OnPage, reading: int) -> Reading:
@@ -91,25 +95,25 @@ class ImageList:
             CloudError: it can't, or may not.
         """
         query = self._filter | _ORDER | {"limit": "1", "offset": "0"}
-        return self._client.get(query, lambda response: read_answer(response.content, 0))
+        return self._client.get(query, lambda response: read_answer(response.content))
 
     def _read(self, take: OnPage, reading: int, filter: dict[str, str]) -> Reading:
-        scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images)
+        scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images, max_gap_requests=self._max_gap_requests)
         evidence: list[PageEvidence] = []
         received, began = 0, time.monotonic()
-        with Workers(partial(self._page, filter, reading), self._concurrency, self._policy.remaining) as workers:
+        with Workers(partial(self._page, filter), self._concurrency, self._policy.remaining) as workers:
             while True:
-                while workers.free and (offset := scan.ask()) is not None:
-                    workers.ask(offset)
+                while workers.free and (question := scan.ask()) is not None:
+                    workers.ask(question)
                 if scan.done:
                     break
-                offset, page = workers.next()
+                _, page = workers.next()
                 if isinstance(page, BaseException):
                     raise page
-                answer, shown = page
-                scan.answer(answer)
+                answer, response = page
+                piece = scan.answer(answer)
                 take(answer)
-                evidence.append(shown)
+                evidence.append(_evidence(reading, answer, piece, response))
                 received += answer.count
                 self._progress(received, answer.total)
         read = Reading(scan.verdict(), evidence)
@@ -152,17 +156,15 @@ class ImageList:
         self._policy.remaining()
         self.stats.add_phase("confirm", time.monotonic() - began)
         unconfirmed = len(ids) - len(gone) - len(there)
-        _log.info(
-            "missing images looked up", ids=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed
-        )
+        _log.info("images looked up", ids=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed)
         return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
-    def _page(self, filter: dict[str, str], reading: int, offset: int) -> tuple[Answer, PageEvidence]:
-        query = filter | _ORDER | {"limit": str(PAGE_LIMIT), "offset": str(offset)}
+    def _page(self, filter: dict[str, str], question: Question) -> tuple[Answer, Response]:
+        order = _DESCENDING if question.descending else _ORDER
+        query = filter | order | {"limit": str(PAGE_LIMIT), "offset": str(question.offset)}
 
-        def read(response: Response) -> tuple[Answer, PageEvidence]:
-            answer = read_answer(response.content, offset)
-            return answer, _evidence(reading, answer, response)
+        def read(response: Response) -> tuple[Answer, Response]:
+            return read_answer(response.content, question.offset, descending=question.descending), response
 
         return self._client.get(query, read)
 
@@ -172,7 +174,7 @@ class ImageList:
         Raises:
             ContractError: the answer says neither that the image is there nor that it is gone.
         """
-        answer = self._client.get({"id": image_id}, lambda response: read_answer(response.content, 0))
+        answer = self._client.get({"id": image_id}, lambda response: read_answer(response.content))
         if not answer.images and answer.total != 0:
             total = "is not usable" if answer.total is None else f"says {answer.total}"
             raise ContractError(f"the answer about one id has no image, and total {total}")
@@ -191,19 +193,22 @@ def _log_reading(read: Reading, reading: int, received: int, seconds: float) -> 
         complete=read.verdict.complete,
         proof=read.verdict.reason,
         pages=len(read.pages),
+        gap_requests=read.verdict.gap_requests,
         received=received,
         total=total,
         seconds=round(seconds, 3),
     )
 
 
-def _evidence(reading: int, answer: Answer, response: Response) -> PageEvidence:
+def _evidence(reading: int, answer: Answer, piece: Piece, response: Response) -> PageEvidence:
     return PageEvidence(
         reading=reading,
         offset=answer.offset,
+        descending=answer.descending,
         rows=answer.count,
         first_id=answer.first_id,
         last_id=answer.last_id,
+        covers=piece.interval,
         total=answer.total,
         request_id=request_id_of(response.headers),
         milliseconds=response.milliseconds,

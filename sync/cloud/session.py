@@ -51,6 +51,7 @@ def open_session(
             source.filter_query,
             concurrency=source.concurrency,
             max_images=source.max_images + PAGE_LIMIT,
+            max_gap_requests=source.max_gap_requests,
             progress=progress,
         )
         yield CloudSession(credential, client, images)

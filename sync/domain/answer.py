@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from sync.domain.image import parse_time
-from sync.domain.proof.scan import Page, Row
+from sync.domain.proof.page import Page, Row
 from sync.domain.strict_json import strict_json
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
 
@@ -57,8 +57,8 @@ class _Rows(msgspec.Struct):
     images: list[Row]
 
 
-def read_answer(body: bytes, offset: int) -> Answer:
-    """Read the body of the answer to a request for the rows from ``offset`` on.
+def read_answer(body: bytes, offset: int = 0, *, descending: bool = False) -> Answer:
+    """Read the body of the answer to a request for the rows from ``offset`` on, in ascending or descending order.
 
     Raises:
         BrokenAnswerError: it is not JSON, or was cut short.
@@ -78,7 +78,7 @@ def read_answer(body: bytes, offset: int) -> Answer:
     if _may_repeat_a_key(body, whole.images):
         strict_json(body)
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
-    return Answer(offset, rows, total, whole.images)
+    return Answer(offset, rows, total, whole.images, descending=descending)
 
 
 def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
 from sync.domain.answer import Answer
 from sync.domain.fields import BY_API
-from sync.domain.image import Image, Reader, Unreadable, raw_digest
+from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, iso, raw_digest
+from sync.domain.proof.cover import key as key_of
+from sync.domain.proof.cover import moment_of
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import ContractError, TooLargeError
 
@@ -76,8 +79,10 @@ class Comparison:
         most: the largest number of images that the list may have.
         counts: what came so far.
         unreadable: records that cannot be read as an image, by the digest of their bytes.
-        contradicted: ids that came with two different contents.
+        contradicted: ids that came with different contents, each with whether the last of them was the stored one.
         as_stored: those of them for which one content was the stored one.
+        torn: those of them for which the last answer alone had different contents.
+        moved: which image changed its ``created_at``, in words, or "".
         unknown: names of fields that the vendor's document does not have.
     """
 
@@ -87,13 +92,16 @@ class Comparison:
     most: int
     counts: Counts = field(default_factory=Counts)
     unreadable: dict[bytes, Unreadable] = field(default_factory=dict)
-    contradicted: set[str] = field(default_factory=set)
+    contradicted: dict[str, bool] = field(default_factory=dict)
     as_stored: set[str] = field(default_factory=set)
+    torn: set[str] = field(default_factory=set)
+    moved: str = ""
     unknown: set[str] = field(default_factory=set)
     # Python's hash stands for an id: 64 bits, with a new key in each process. Two ids with the same hash can only delay
     # the deletion of an image by one run.
     _same: set[int] = field(default_factory=set)  # ids of unchanged images
-    _changed: dict[int, bytes] = field(default_factory=dict)  # digests of the content of changed images, by id
+    # By the ids of changed images: the digest of the last content, and 8 bytes of when the image was created, if known.
+    _changed: dict[int, bytes] = field(default_factory=dict)
     _unreadable_bytes: int = 0
     _drift: int = 0  # expected position among the stored images, minus that in the list
 
@@ -113,6 +121,8 @@ class Comparison:
             if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
                 for raw, digest, row in zip(raws, digests, rows, strict=True):
                     near = self._take_one(raw, digest, row.id, near)
+                    if self.contradicted and row.id in self.contradicted:
+                        self._note_torn(answer, row.id)
             else:
                 near = position + len(digests)
         self._drift = near - answer.offset - len(answer.images)
@@ -161,15 +171,15 @@ class Comparison:
 
     def _take_known(self, position: int, image_id: str) -> None:
         key = hash(image_id)
-        if not self.known.mark(position):
-            self.counts.duplicates += 1
-        elif key in self._changed:
-            self.counts.duplicates += 1
-            self.contradicted.add(image_id)
+        fresh = self.known.mark(position)
+        if key in self._changed:
+            self.contradicted[image_id] = True
             self.as_stored.add(image_id)
-        else:
+        if fresh and key not in self._changed:
             self.counts.unchanged += 1
             self._same.add(key)
+        else:
+            self.counts.duplicates += 1
 
     def _take_new(self, raw: bytes, digest: bytes) -> None:
         image = self.reader.read(raw)
@@ -195,21 +205,49 @@ class Comparison:
             )
 
     def _take_changed(self, image: Image, digest: bytes) -> None:
-        key = hash(image.id)
+        key, created = hash(image.id), _packed(image.created_at)
         before = self._changed.get(key)
-        if before == image.content:
+        if before is not None and before[:DIGEST_BYTES] == image.content and not self.contradicted.get(image.id):
             self.counts.duplicates += 1
             return
         if before is not None or key in self._same:
             self.counts.duplicates += 1
-            self.contradicted.add(image.id)
+            self.contradicted[image.id] = False
             if key in self._same:
                 self.as_stored.add(image.id)
+            self._note_created(image.id, created if before is None else before[DIGEST_BYTES:], created)
         else:
             self.counts.changed += 1
             self.counts.type_mismatches += image.type_mismatches
             if image.extra:
                 self.unknown.update(name for name in image.extra if name not in BY_API)
         self.counts.dead += image.dead
-        self._changed[key] = image.content
+        self._changed[key] = image.content + created
         self.spool.add(image, digest)
+
+    def _note_torn(self, answer: Answer, image_id: str) -> None:
+        if len(set(map(bytes, answer.only({image_id}).images))) > 1:
+            self.torn.add(image_id)
+        else:
+            self.torn.discard(image_id)
+
+    def check_created(self, image_id: str, created_at: datetime | None) -> None:
+        """Compare when a stored image was created with what came, if that differs from what is stored."""
+        now = self._changed.get(hash(image_id))
+        if now is not None:
+            self._note_created(image_id, _packed(created_at), now[DIGEST_BYTES:])
+
+    def _note_created(self, image_id: str, before: bytes, now: bytes) -> None:
+        if before != now and not self.moved:
+            self.moved = (
+                f"the created_at of image {image_id} changed from {_written(before)} to {_written(now)}, so the order "
+                "of the list proves nothing"
+            )
+
+
+def _packed(created_at: datetime | None) -> bytes:
+    return b"" if created_at is None else key_of(created_at).to_bytes(8, signed=True)
+
+
+def _written(packed: bytes) -> str:
+    return iso(moment_of(int.from_bytes(packed, signed=True))) if packed else "no readable time"

@@ -25,6 +25,7 @@ from sync.domain.strict_json import strict_json
 
 DIGEST_BYTES = 16
 _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")
+_CREATED_AT = COLUMNS.index("created_at")
 _API = tuple(field.api for field in FIELDS)
 MAX_ID = 255  # characters
 MAX_RECORD = 1 << 20  # bytes of JSON; the largest ever seen is under 2 KiB
@@ -50,6 +51,12 @@ class Image(msgspec.Struct, frozen=True, gc=False):
     def id(self) -> str:
         """The cloud's id of the image."""
         return str(self.values[0])
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created, or None if that can't be read."""
+        value = self.values[_CREATED_AT]
+        return value if isinstance(value, datetime) else None
 
     @property
     def dead(self) -> bool:

@@ -22,8 +22,9 @@ class Outcome:
         status: how it ended.
         reason: why it ended with this status, in words, or "".
         proven, proof: whether its list was proven complete, and why it was or was not, in words.
+        proven_by: how: whole, cover or count; None if it was not.
         effective_at: when it took effect; None for a dry run.
-        received: records that came in the last reading, and afterwards for missing images.
+        received: records that came in the last reading, and afterwards for images that were looked up.
         listed: distinct images that the list showed.
         total: number of images by the cloud's last answer, or None if it gave no usable one.
         plan: the changes it made, as numbers.
@@ -34,7 +35,7 @@ class Outcome:
         still_there, unconfirmed, pending: those of them that are not gone, or not known to be; see ``Missing``.
         type_mismatches: values that did not fit their column.
         stats: its requests to the cloud.
-        read_attempts: number of readings of the list.
+        read_attempts: number of readings of the list: one, or two that prove it together.
         held_by: numbers of the runs to approve, for the deletions that are held.
     """
 
@@ -44,6 +45,7 @@ class Outcome:
     reason: str
     proven: bool
     proof: str
+    proven_by: str | None
     effective_at: datetime | None
     received: int
     listed: int
@@ -75,7 +77,19 @@ class Outcome:
 
 
 JSON_FIELDS = (
-    *("run", "source", "status", "reason", "proven", "proof", "effective_at", "received", "listed", "total"),
+    *(
+        "run",
+        "source",
+        "status",
+        "reason",
+        "proven",
+        "proof",
+        "proven_by",
+        "effective_at",
+        "received",
+        "listed",
+        "total",
+    ),
     *("created", "updated", "restored", "deleted", "held", "held_by", "unchanged", "duplicates", "quarantined"),
     *("missing", "still_there", "unconfirmed", "pending", "type_mismatches", "read_attempts"),
     *("requests", "retries", "bytes"),

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
+from typing import NamedTuple
 
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits
+from sync.domain.proof.cover import Interval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
@@ -24,7 +26,7 @@ class Source:
         endpoint: URL of the API.
         filter: the filter, as a canonical query string; "" selects everything.
         limits: how much may be deleted without approval.
-        max_read_attempts: how often the list is read, at most, to prove it.
+        max_gap_requests: pages that are requested, at most, to close the gaps that the first pages of a list leave.
         max_single_confirms: if more images than this are missing, a second proven listing may replace single requests.
         grace: seconds after an image was first listed, or listed again, in which it is not believed gone.
         ignore: API names of fields whose change alone makes no new version.
@@ -37,7 +39,7 @@ class Source:
     endpoint: str
     filter: str = ""
     limits: Limits = field(default_factory=Limits)
-    max_read_attempts: int = 3
+    max_gap_requests: int = 500
     max_single_confirms: int = 200
     grace: float = 300.0
     ignore: tuple[str, ...] = ()
@@ -74,9 +76,11 @@ class PageEvidence:
     Attributes:
         reading: number of the reading in its run, from 1; 0 for a second list that confirms missing images.
         offset: offset that was requested.
+        descending: whether the newest image was requested first.
         rows: number of rows that came.
         first_id: id of the first row, or None if no row came.
         last_id: id of the last row, or None if no row came.
+        covers: the keys of which it shows every image, or None; see ``sync.domain.proof.cover``.
         total: the number of all matches as the answer gave it, or None if it gave no usable one.
         request_id: the gateway's id of the request, or None.
         milliseconds: time from the request to the end of the answer.
@@ -84,12 +88,28 @@ class PageEvidence:
 
     reading: int
     offset: int
+    descending: bool
     rows: int
     first_id: str | None
     last_id: str | None
+    covers: Interval | None
     total: int | None
     request_id: str | None
     milliseconds: int
+
+
+class StoredImage(NamedTuple):
+    """A live image, as the database has it.
+
+    Attributes:
+        id: its id.
+        created_at: when it was created, by the cloud; None if that was not readable.
+        grace_until: end of its grace, in which it is not believed gone; None if that is over.
+    """
+
+    id: str
+    created_at: datetime | None
+    grace_until: datetime | None
 
 
 @dataclass(slots=True)
@@ -151,16 +171,16 @@ class Listing:
         comparison: its images, compared with the stored ones.
         distinct: number of distinct ids in the list; the comparison also has images that were confirmed by id later.
         proof: whether it is proven complete, by one reading or by two.
-        verdict: the verdict on the last reading.
         pages: the evidence of all readings.
-        read_attempts: number of readings.
+        lacking: ids of the live images that it lacks, each with the end of its grace, or None if that is over.
+        read_attempts: number of readings: one, or two that prove the list together.
     """
 
     comparison: Comparison
     distinct: int
     proof: Proof
-    verdict: Verdict
     pages: list[PageEvidence]
+    lacking: Mapping[str, datetime | None]
     read_attempts: int
 
     @property

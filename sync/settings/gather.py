@@ -12,7 +12,8 @@ from sync.settings.options import PREFIX, Option
 from sync.settings.rules import WrongValueError
 
 RENAMED = {
-    "readings": "max_read_attempts",
+    "readings": "max_gap_requests",
+    "max_read_attempts": "max_gap_requests",
     "confirm_limit": "max_single_confirms",
     "page_bytes": "max_response_bytes",
     "retries": "max_retries",

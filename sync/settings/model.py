@@ -80,8 +80,10 @@ class Source:
         default=(),
     )
     concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
-    max_read_attempts: int = option(
-        whole(1, 10, "attempts"), "how often a run reads the list, at most, to prove it complete", default=3
+    max_gap_requests: int = option(
+        whole(0, 10**6, "requests"),
+        "requests that may close the gaps in a list that many images with one created_at, or many changes, leave",
+        default=500,
     )
     timeout: float = option(duration(0.1, 600), "longest silence while reading a response", default=30.0)
     deadline: float = option(duration(1, 86400), "longest duration of a run", default=900.0)

@@ -10,9 +10,10 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from listing_model import Cloud, Weather, chance, cloud_of, fingerprint, maybe_change, read
+from listing_model import Cloud, Seen, Weather, chance, cloud_of, maybe_change, read
 
-from sync.domain.proof.scan import Proof, Row, prove
+from sync.domain.proof.page import Row
+from sync.domain.proof.verdict import Proof, prove
 from sync.errors import ContractError
 
 Change = tuple[int, str, int]  # after which answer, what happens, and at which minute or place
@@ -136,13 +137,13 @@ def test_a_proven_list_lacks_nothing_at_length(weather: Weather) -> None:
 
 
 def read_until_proven(weather: Weather) -> tuple[Proof, set[Row]]:
-    """Read up to three times, until proven; return the proof and the lost rows that existed throughout."""
+    """Read up to twice, until proven; return the proof and the lost rows that existed throughout."""
     rng = chance(weather.seed)
     cloud = cloud_of(weather, rng)
     before = None
     alive = set(cloud.rows)
-    proof = Proof(proven=False, by="", reason="")
-    for _ in range(3):
+    proof = Proof(by="", reason="")
+    for _ in range(2):
         cloud.watch()
         try:
             verdict, seen = read(
@@ -155,9 +156,9 @@ def read_until_proven(weather: Weather) -> tuple[Proof, set[Row]]:
             )
         except ContractError:
             break
-        proof, before = prove(verdict, len(seen), fingerprint(seen), before)
+        proof, before = prove(verdict, Seen(row.id for row in seen), before)
         if proof.proven:
-            return proof, (cloud.alive if proof.by == "anchors" else cloud.alive & alive) - seen
+            return proof, (cloud.alive & alive if proof.by == "count" else cloud.alive) - seen
         alive = cloud.alive
     return proof, set()
 
@@ -194,7 +195,7 @@ def test_one_steady_reading_may_lack_an_image_and_two_do_not() -> None:
         before = None
         for _ in range(2):
             verdict, seen = read(cloud, limit=4, overlap=2, pick=rng.randrange, change=lambda _, c=cloud: swap(c, rng))
-            proof, before = prove(verdict, len(seen), fingerprint(seen), before)
+            proof, before = prove(verdict, Seen(row.id for row in seen), before)
             lost = cloud.alive - seen
             wrong_once += before.steady and bool(lost)
         twice += proof.by == "count"
@@ -230,7 +231,7 @@ def test_a_steadily_changing_list_can_be_proven(span: int, least: int) -> None:
 
 
 def test_the_variations_cover_every_kind_of_proof() -> None:
-    """The random conditions lead to proofs by anchors, proofs by count, and no proof."""
+    """The random conditions lead to every kind of proof, and to none."""
     rng = chance(4)
     ways: Counter[str] = Counter()
     for seed in range(1500):
@@ -250,6 +251,7 @@ def test_the_variations_cover_every_kind_of_proof() -> None:
         ways[proof.by] += 1
         assert not lost
 
-    assert ways["anchors"] > 400
+    assert ways["cover"] > 400
+    assert ways["whole"] > 50
     assert ways["count"] > 20
     assert ways[""] > 100

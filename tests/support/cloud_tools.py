@@ -62,6 +62,7 @@ class Reader:
     token: str = TOKEN
     filter: str = ""
     seconds: float = LONG
+    max_gap_requests: int = 500
     max_retries: int = 20
     timeout: float = LONG
     max_response_bytes: int = 64 << 20
@@ -97,6 +98,7 @@ class Reader:
                 self.filter,
                 concurrency=self.concurrency,
                 max_images=self.max_images,
+                max_gap_requests=self.max_gap_requests,
                 progress=lambda done, total: self.ticks.append((done, total)),
             )
 

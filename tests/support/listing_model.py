@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from random import Random
 
-from sync.domain.proof.scan import Page, Row, Scan, Verdict
+from sync.domain.proof.page import Page, Question, Row
+from sync.domain.proof.scan import Scan
+from sync.domain.proof.verdict import Verdict
 
 CLAIMS = {
     "missing": lambda _true: None,
@@ -33,9 +35,20 @@ def rows(text: str) -> list[Row]:
     return [Row(word[0], None if word[1:] == "?" else at(int(word[1:]))) for word in text.split()]
 
 
-def fingerprint(seen: set[Row]) -> int:
-    """Return a value that depends only on the ids."""
-    return hash(frozenset(row.id for row in seen))
+class Seen:
+    """The ids that came in a reading."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = frozenset(ids)
+
+    @property
+    def distinct(self) -> int:
+        """Return the number of distinct ids."""
+        return len(self._ids)
+
+    def fingerprint(self) -> int:
+        """Return a value that depends only on the ids."""
+        return hash(self._ids)
 
 
 def chance(seed: int) -> Random:
@@ -52,7 +65,7 @@ class Cloud:
         rng: shuffles ties in each answer; None keeps them in the order of their ids.
         cap: draws the most rows of each answer.
         claim: turns the true total into the claimed one.
-        order: "asc" as asked; "desc", "id" or "shuffled" for a cloud that does not sort as asked.
+        order: "as asked"; "asc", "desc", "id" or "shuffled" for a cloud that always sorts so.
         heeds_offset: False for a cloud that always answers with the first page.
     """
 
@@ -60,7 +73,7 @@ class Cloud:
     rng: Random | None = None
     cap: Callable[[], int] = lambda: 10**9
     claim: Callable[[int], int | None] = lambda total: total
-    order: str = "asc"
+    order: str = "as asked"
     heeds_offset: bool = True
     rows: list[Row] = field(default_factory=list)
     alive: set[Row] = field(default_factory=set)
@@ -85,24 +98,26 @@ class Cloud:
         """Delete the image at this place."""
         self.alive.discard(self.rows.pop(place))
 
-    def answer(self, offset: int, limit: int) -> Page:
+    def answer(self, question: Question, limit: int) -> Page:
         """Answer one request."""
         self.requests += 1
+        offset = question.offset
         start = offset if self.heeds_offset else 0
-        rows = self._sorted()[start : start + min(limit, self.cap())]
+        rows = self._sorted(descending=question.descending)[start : start + min(limit, self.cap())]
         end, true = offset + len(rows), len(self.rows)
         claimed = self.claim(true)
         lies, cut = claimed != true, start + len(rows) < true and len(rows) < limit
         if claimed is not None and lies and cut and claimed == end:
             claimed += 1  # a page cut exactly at a wrong total looks like the end of the list
-        return Page(offset, rows, claimed)
+        return Page(offset, rows, claimed, descending=question.descending)
 
-    def _sorted(self) -> list[Row]:
+    def _sorted(self, *, descending: bool) -> list[Row]:
         rows = sorted(self.rows, key=attrgetter("id"))
         if self.rng and self.order != "id":
             self.rng.shuffle(rows)
-        if self.order in ("asc", "desc"):
-            rows.sort(key=lambda row: row.created_at or START, reverse=self.order == "desc")
+        if self.order in ("as asked", "asc", "desc"):
+            descending = descending if self.order == "as asked" else self.order == "desc"
+            rows.sort(key=lambda row: row.created_at or START, reverse=descending)
         return rows
 
 
@@ -115,19 +130,20 @@ def read(
     pick: Callable[[int], int] = lambda _flying: 0,
     change: Callable[[int], object] = lambda _answers: None,
     max_images: int = 2000,
+    max_gap_requests: int = 500,
 ) -> tuple[Verdict, set[Row]]:
     """Read the whole list once: up to ``window`` requests in flight, answered in the order that ``pick`` draws.
 
     Returns:
         The verdict, and the rows that were seen. ``change`` is called after each answer.
     """
-    scan = Scan(limit=limit, overlap=overlap, max_images=max_images)
-    flying: list[int] = []
+    scan = Scan(limit=limit, overlap=overlap, max_images=max_images, max_gap_requests=max_gap_requests)
+    flying: list[Question] = []
     seen: set[Row] = set()
     answers = 0
     while True:
-        while len(flying) < window and (offset := scan.ask()) is not None:
-            flying.append(offset)
+        while len(flying) < window and (question := scan.ask()) is not None:
+            flying.append(question)
         if not flying:
             break
         page = cloud.answer(flying.pop(pick(len(flying))), limit)

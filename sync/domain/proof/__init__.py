@@ -1,1 +1,1 @@
-"""Rules that prove a list complete: anchors, the chain of pages, the scan, and the verdict."""
+"""Rules that prove a list complete: what answers cover, which page to ask for next, and the verdict."""

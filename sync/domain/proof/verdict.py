@@ -1,27 +1,28 @@
 """The verdict on one reading of the image list, and how two readings together can prove what one could not.
 
-By anchors: one reading is enough; see ``sync.domain.proof.anchors``.
+By cover, or by one answer that holds the whole list, one reading is enough; see ``sync.domain.proof.cover``. Neither
+holds for images whose ``created_at`` was seen to change: then the key of the order is not what it should be.
 
 By count, for lists in which more images than a page holds share one ``created_at``. A reading is *steady* if every
-answer gave the same ``total``, the page that reached the end ended exactly there, no row came from beyond it, and the
-number of distinct ids is ``total``. Two steady readings that saw the same set of ids S, one wholly after the other,
-prove the list.
+answer gave the same ``total``, no row came from beyond it, and the number of distinct ids is ``total``. Two steady
+readings that saw the same set of ids S, one wholly after the other, prove the list.
 
 Proof: let M be the moment of the last answer of the first reading. Each id in S was seen at or before M, and again
 after M. An id that is gone does not come back meanwhile, so all of S existed at M. The list then had ``total`` images,
 as many as S has; so S was the whole list at M, and every image that existed during both readings is in S. Order, ties
 and offsets play no part.
 
-This rests on two assumptions that anchors do not need: ``total`` was right at M, and no id disappeared and came back
-between the two readings. One steady reading proves nothing: it may have missed one image and seen another that was
+This rests on two assumptions that the cover does not need: ``total`` was right at M, and no id disappeared and came
+back between the two readings. One steady reading proves nothing: it may have missed one image and seen another that was
 then deleted, and the count would still match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
+
+Kind = Literal["whole", "cover", "count", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,23 @@ class Verdict:
     """The result of one reading.
 
     Attributes:
-        complete: whether the reading holds every image that existed during all of it, proven by anchors.
-        reason: why it is complete or is not, in words.
-        anchors: the evidence: by the offset of each page the id of the row that joins it to the page before it, or "".
-        repaired: number of pages that were requested to repair a seam.
-        total: the one ``total`` that all answers gave and at which the list ended, or None.
+        by: how the reading alone proves that it holds every image that existed during all of it, or "".
+        reason: why it does or does not, in words.
+        total: the one ``total`` that all answers gave, or None.
         doubts: contradictions in the answers, in words.
+        gap_requests: number of pages that were requested to close gaps.
     """
 
-    complete: bool
+    by: Literal["whole", "cover", ""]
     reason: str
-    anchors: Mapping[int, str]
-    repaired: int
     total: int | None
-    doubts: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    gap_requests: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the reading alone is a proof."""
+        return bool(self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +69,54 @@ class Proof:
     """Whether a listing is proven complete: any image that it lacks did not exist the whole time.
 
     Attributes:
-        proven: whether it is.
         by: the kind of proof, or "" if there is none.
         reason: why it is proven or is not, in words.
     """
 
-    proven: bool
-    by: Literal["anchors", "count", ""]
+    by: Kind
     reason: str
+
+    @property
+    def proven(self) -> bool:
+        """Whether there is a proof."""
+        return bool(self.by)
+
+
+class Ids(Protocol):
+    """The ids that came in a reading."""
+
+    @property
+    def distinct(self) -> int:
+        """Number of distinct ids."""
+
+    def fingerprint(self) -> int:
+        """Return 128 bits, equal for readings of one process that saw the same set of ids."""
 
 
 def prove(
-    verdict: Verdict, distinct: int, fingerprint: int, before: ScanSummary | None = None
+    verdict: Verdict, ids: Ids, before: ScanSummary | None = None, *, moved: str = ""
 ) -> tuple[Proof, ScanSummary]:
     """Decide whether a reading is proven complete, alone or together with the one before it.
 
     Args:
         verdict: on this reading.
-        distinct: number of distinct ids that came.
-        fingerprint: of the set of these ids, in whatever order.
+        ids: that came in it.
         before: summary of the previous reading of the same source, all of whose answers came before this one's first
             request.
+        moved: which image changed its ``created_at``, in words, or "".
 
     Returns:
         The proof, and the summary of this reading for the next one.
     """
-    summary = ScanSummary(verdict.total is not None and verdict.total == distinct, distinct, fingerprint)
-    if verdict.complete:
-        return Proof(proven=True, by="anchors", reason=verdict.reason), summary
+    distinct = ids.distinct
+    steady = verdict.total == distinct
+    if verdict.by == "whole" or (verdict.by and not moved):
+        wrong = "" if steady or verdict.total is None else f"; total says {verdict.total}, but {distinct} images came"
+        return Proof(verdict.by, verdict.reason + wrong), ScanSummary(steady, distinct, 0)
+    summary = ScanSummary(steady, distinct, ids.fingerprint() if steady else 0)
     if lack := _lack(summary, before):
-        return Proof(proven=False, by="", reason=f"{verdict.reason}; and {lack}"), summary
-    same = f"two consecutive readings saw the same {distinct} images, as many as total says"
-    return Proof(proven=True, by="count", reason=same), summary
+        return Proof("", f"{moved or verdict.reason}; and {lack}"), summary
+    return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), summary
 
 
 def _lack(summary: ScanSummary, before: ScanSummary | None) -> str:

@@ -117,6 +117,24 @@ bounds AS MATERIALIZED (
 RULES: dict[str, str] = {
     "I2: a run that did not commit left evidence": """
         SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (source, run) WHERE r.run IS NULL""",
+    "I8: a list that is proven by cover, and whose pages do not cover it": """
+        SELECT r.run::text FROM took r CROSS JOIN LATERAL (
+            SELECT min(covers_after) AS first, max(covers_before) AS last, bool_or(covers_after >= reach) AS gap
+            FROM (SELECT covers_after, covers_before, max(covers_before) OVER (
+                      ORDER BY covers_after ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
+                  FROM inventory.run_pages p
+                  WHERE p.source = r.source AND p.run = r.run AND p.reading = r.read_attempts
+                    AND covers_after IS NOT NULL) AS page
+        ) AS cover
+        WHERE r.proven_by = 'cover'
+          AND EXISTS (SELECT FROM inventory.run_pages p WHERE p.source = r.source AND p.run = r.run)
+          AND (first, last, coalesce(gap, false)) IS DISTINCT FROM ('-infinity', 'infinity', false)""",
+    "I8: a list that is proven by one answer that does not hold as many images as it says there are": """
+        SELECT r.run::text FROM took r JOIN inventory.run_pages p USING (source, run)
+        WHERE r.proven_by = 'whole' AND p.reading = r.read_attempts AND NOT p.descending
+          AND (p.row_offset, p.row_count) IS DISTINCT FROM (0, coalesce(p.total, 0))""",
+    "I8: a run that is proven and does not say how, or the other way round": """
+        SELECT run::text FROM took WHERE proven <> (proven_by IS NOT NULL)""",
     "I3: a version of no image": """
         SELECT v.id FROM inventory.image_versions v LEFT JOIN inventory.images i USING (source, id)
         WHERE i.id IS NULL""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Self
 import psycopg
 
 from sync import logs
-from sync.domain.run import RequestStats, Run, Source
+from sync.domain.run import RequestStats, Run, Source, StoredImage
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import (
     DatabaseBusyError,
@@ -112,10 +112,8 @@ class Database:
         _log.info("inventory read", live=known.live)
         return known
 
-    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[tuple[str, datetime | None]]:
-        """The ids of the live images with these digests of their bytes, in constant memory.
-
-        Each comes with the moment until which it is not believed gone, if it was listed recently.
+    def live_images(self, run: Run, raw_digests: Iterable[bytes]) -> Iterator[StoredImage]:
+        """The live images with these digests of their bytes, in constant memory.
 
         Raises:
             SupersededError: another run of the source committed since this one began.
@@ -132,7 +130,15 @@ class Database:
                         f"the database does not find {len(digests) - len(rows)} of the images that it holds, so what "
                         "is missing can't be known; nothing was written; `image-sync verify` looks for what is wrong"
                     )
-            yield from ((image, grace_until) for image, live, grace_until in rows if live)
+            yield from (StoredImage(image, *rest) for image, live, *rest in rows if live)
+
+    def created_at(self, run: Run, ids: Collection[str]) -> list[tuple[str, datetime | None]]:
+        """When these images were created, those of them that are stored."""
+        if not ids:
+            return []
+        with self._bounded("looking up images that came with different contents"):
+            values = {"source": run.source.name, "ids": list(ids)}
+            return self.connection.execute(statements.CREATED_AT, values).fetchall()
 
     @contextmanager
     def transaction(self, run: Run) -> Iterator[RunTransaction]:

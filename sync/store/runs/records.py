@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sync import __version__, logs
 from sync.domain.guard import Plan
 from sync.domain.outcome import JSON_FIELDS, Outcome
+from sync.domain.proof.cover import BEGINNING, END, Key, moment_of
 from sync.domain.run import Listing, Missing, PageEvidence, RequestStats, Run, Source
 from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
@@ -84,8 +86,10 @@ UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
        seen_at = CASE WHEN %(unconfirmed)s + %(pending)s = 0 THEN effective_at ELSE seen_at END
 WHERE name = %(name)s
 """
+_EVIDENCE = [field.name for field in fields(PageEvidence) if field.name != "covers"]
 _RENAMED = {"offset": "row_offset", "rows": "row_count"}  # words of SQL are poor names of columns
-_PAGE = ("source", "run", "page", "anchor_id", *(_RENAMED.get(f.name, f.name) for f in fields(PageEvidence)))
+_COVERS = ("covers_after", "covers_before")
+_PAGE = ("source", "run", "page", *_COVERS, *(_RENAMED.get(name, name) for name in _EVIDENCE))
 _COPY_PAGES = f"COPY inventory.run_pages ({', '.join(_PAGE)}) FROM STDIN"
 
 
@@ -188,13 +192,17 @@ def abandon_earlier(connection: Connection, target: Target, run: Run) -> None:
 
 def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
     """Write what each answer showed."""
-    anchors = listing.verdict.anchors
     pages = [*listing.pages, *missing.pages]
     with counted_copy(connection, _COPY_PAGES, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
-            anchor = anchors.get(page.offset) or None if page.reading == listing.read_attempts else None
-            row = (run.source.name, run.number, n, anchor, *astuple(page))
+            row = [run.source.name, run.number, n, *_covers(page), *(getattr(page, name) for name in _EVIDENCE)]
             copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
+
+
+def _covers(page: PageEvidence) -> list[str | datetime | None]:
+    """The two ends of what a page covers, as PostgreSQL takes moments."""
+    infinite: dict[Key, str] = {BEGINNING: "-infinity", END: "infinity"}
+    return [infinite.get(end, moment_of(end)) for end in page.covers] if page.covers else [None, None]
 
 
 def pg_text(text: str | None) -> str | None:
@@ -217,6 +225,7 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: 
         reason=reason,
         proven=proof.proven,
         proof=proof.reason,
+        proven_by=proof.by or None,
         effective_at=None,
         received=counts.received,
         listed=counts.received - counts.duplicates,

@@ -58,7 +58,7 @@ FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images 
 # One row per digest, tombstones included, so that a missing row is noticed. The digests are sent in binary: as text
 # they would be escaped by rules that a session may change.
 BY_DIGEST = """
-SELECT id, deleted_at IS NULL AS live,
+SELECT id, deleted_at IS NULL AS live, created_at,
        CASE WHEN %(grace)s > 0 AND listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
              -- in case the clock was set back by much: that is no sign of a replica that lags
              AND listed_since - make_interval(secs => %(grace)s) < clock_timestamp()
@@ -67,6 +67,7 @@ SELECT id, deleted_at IS NULL AS live,
             THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until
 FROM inventory.images i WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
 """
+CREATED_AT = "SELECT id, created_at FROM inventory.images WHERE source = %(source)s AND id = ANY(%(ids)s)"
 EPOCH = "SELECT epoch FROM inventory.sources WHERE name = %(source)s"
 
 _STAGE = ", ".join(f"{column} {kind}" for column, kind in zip(STAGED, STAGED_TYPES, strict=True))
@@ -85,29 +86,30 @@ FEW_SAMPLES = "SET LOCAL default_statistics_target = 10"
 ANALYZE_IMAGES = "ANALYZE (SKIP_LOCKED) inventory.images"
 COPY_IMAGES = f"COPY inventory.images ({', '.join(LOADED)}) FROM STDIN (FORMAT binary)"
 
-# The stored content takes part where a listing showed an id both as stored and otherwise.
+# The stored content takes part where a listing showed an id both as stored and otherwise, first or last.
+_LAST = 2**63 - 1
 STAGE_STORED = f"""
 INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)
-SELECT -1, {_ALL}, extra::text, raw_digest, content_digest FROM inventory.images
-WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
+SELECT CASE WHEN id = ANY(%(last)s) THEN {_LAST} ELSE -1 END, {_ALL}, extra::text, raw_digest, content_digest
+FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
 """
-# Of two contents of one id the one updated last is kept; of equal ones, one.
+# Of two contents of one id the one updated last stands: an older one comes from a replica that lags. Of those updated
+# at the same time the one asked for last stands, unless they came in one answer.
 DROP_OLDER = """
 DELETE FROM pg_temp.stage s USING pg_temp.stage t
 WHERE s.id = t.id AND s.seq <> t.seq
   AND (coalesce(s.updated_at, '-infinity') < coalesce(t.updated_at, '-infinity')
-       OR s.content_digest = t.content_digest AND s.seq < t.seq)
+       OR s.updated_at IS NOT DISTINCT FROM t.updated_at AND s.seq < t.seq
+          AND (s.content_digest = t.content_digest OR s.id <> ALL(%(torn)s)))
 """
-# If both were updated at the same time, neither is believed.
-CREATE_TIED = """
-CREATE TEMPORARY TABLE tied ON COMMIT DROP AS
-SELECT s.* FROM pg_temp.stage s WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
+# What is left came in one answer, and was updated at the same time: none is believed.
+CREATE_TIED = """CREATE TEMPORARY TABLE tied ON COMMIT DROP AS SELECT s.* FROM pg_temp.stage s
+WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
 """
-DROP_TIED = """
-WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
+DROP_TIED = """WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
 SELECT count(DISTINCT id) FROM dropped
 """
-TIED = f"SELECT {_ALL}, extra FROM pg_temp.tied WHERE seq >= 0 ORDER BY seq"
+TIED = f"SELECT {_ALL}, extra FROM pg_temp.tied WHERE seq BETWEEN 0 AND {_LAST - 1} ORDER BY seq"
 QUARANTINE = """
 INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)
 VALUES (%(source)s, %(digest)s, %(id)s, %(raw)s, %(reason)s, %(run)s, %(effective_at)s) ON CONFLICT DO NOTHING

@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 from psycopg.errors import LockNotAvailable
 
-from sync.domain.comparison import Spool
+from sync.domain.comparison import Comparison, Spool
 from sync.domain.fields import COLUMNS, FIELDS
 from sync.domain.guard import Candidates, Plan, withhold
 from sync.domain.image import Unreadable, raw_digest, to_json
@@ -89,13 +89,7 @@ class RunTransaction:
         if staged.first_load:
             return Plan(created=len(staged.spool))
         with translate_errors("planning", self._connection):
-            tied = 0
-            if staged.listing.comparison.contradicted:
-                self._do(statements.STAGE_STORED, ids=list(staged.listing.comparison.as_stored))
-                self._do(statements.DROP_OLDER)
-                self._do(statements.CREATE_TIED)
-                tied = self._row(statements.DROP_TIED)[0]
-            plan = Plan(quarantined=tied)
+            plan = Plan(quarantined=self._drop_contradicted(staged.listing.comparison))
             if staged.spool:
                 created, updated, restored, outdated = self._row(statements.PLAN.format(differs=self._differs))
                 plan = replace(plan, created=created, updated=updated, restored=restored, outdated=outdated)
@@ -156,6 +150,17 @@ class RunTransaction:
             self._do(statements.FEW_SAMPLES)
             self._do(statements.ANALYZE_IMAGES)
 
+    def _drop_contradicted(self, comparison: Comparison) -> int:
+        """Leave one content of each image; the number of images of which none is believed."""
+        if not comparison.contradicted:
+            return 0
+        last = [name for name, as_stored in comparison.contradicted.items() if as_stored]
+        self._do(statements.STAGE_STORED, ids=list(comparison.as_stored), last=last)
+        self._do(statements.DROP_OLDER, torn=list(comparison.torn))
+        self._do(statements.CREATE_TIED)
+        tied: int = self._row(statements.DROP_TIED)[0]
+        return tied
+
     def _plan_deletions(self, plan: Plan, staged: Staged, missing: Missing) -> Plan:
         """Add to a plan how many images will be deleted and how many deletions held, and why."""
         comparison = staged.listing.comparison
@@ -205,7 +210,7 @@ class RunTransaction:
 
     def _tied(self) -> Iterator[Unreadable]:
         """The contents of which none can be preferred, written as JSON again."""
-        reason = "the list shows it with two contents of the same updated_at; this is one of them, written anew"
+        reason = "one answer shows it with two contents of the same updated_at; this is one of them, written anew"
         for *values, extra in self._connection.execute(statements.TIED).fetchall():
             record = to_json(dict(zip(COLUMNS, values, strict=True)), json.loads(extra or "{}", parse_float=Decimal))
             yield Unreadable(_json(record), reason, values[0])

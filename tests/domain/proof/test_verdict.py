@@ -1,47 +1,24 @@
-"""Which rows join two pages, and when two readings together prove a list."""
+"""When two readings together prove a list, and what takes a proof away."""
 
 from __future__ import annotations
 
 import pytest
-from listing_model import CLAIMS, Cloud, fingerprint, read, rows
+from listing_model import CLAIMS, Cloud, Seen, read
 
-from sync.domain.proof.anchors import anchor
-from sync.domain.proof.scan import Page, Scan, ScanSummary, Verdict, prove
-
-
-@pytest.mark.parametrize(
-    ("first", "repair", "second"),
-    [
-        ("a0 b1 c2 d3 e9 f9", "c2 d3 e9 f9 g9 h9", "e9 f9 g9 h9 i9 j9"),  # d3 joins the left, nothing the right
-        ("a0 b1 c2 d2 e2 f2", "c2 d2 e2 f2 g7 h8", "e2 f2 g7 h8 i9 j9"),  # g7 joins the right, nothing the left
-    ],
-)
-def test_a_repairing_page_must_join_both_sides(first: str, repair: str, second: str) -> None:
-    """A page centred on a seam proves nothing if it shares an anchor with one side only."""
-    verdict = read_pages({0: first, 4: second, 2: repair, 8: "i9 j9 k10"})
-
-    assert not verdict.complete
-    assert verdict.repaired == 1
+from sync.domain.proof.page import Page, Question
+from sync.domain.proof.scan import Scan
+from sync.domain.proof.verdict import ScanSummary, Verdict, prove
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "joined"),
-    [
-        ("a0 b1 c2 d3 e4 f5", "e4 f5 g6", True),
-        ("a0 b1 c2 d3 e4 f5", "f5 g6 h7", False),  # f5 stands at the edge of both: something may tie with it
-        ("a0 b1 c2 d3 e4 f4", "e4 f4 g4", False),
-        ("a0 b1 c2 d3 e3 f4", "e3 f4 g4", False),
-        ("a0 b1 c2 d3 e4 f5", "x4 f5 g6", True),
-        ("a0 b1 c2 d3 e4 f?", "e4 f? g6", False),
-        ("a0 b1 c2 d? e4 f5", "e4 f5 g?", False),
-        ("a0 b1 c2 d3 e4 f5", "g6 h7 i8", False),
-    ],
-)
-def test_an_anchor_stands_strictly_between_its_neighbours(first: str, second: str, joined: bool) -> None:  # noqa: FBT001 - a table
-    """Two pages are joined only by a row that one of them shows between rows of different, readable times."""
-    left, right = rows(first), rows(second)
+class Ids:
+    """The ids of a reading, as their number and a fingerprint."""
 
-    assert (anchor(left, right, 4) is not None) == joined
+    def __init__(self, distinct: int, fingerprint: int = 1) -> None:
+        self.distinct, self._fingerprint = distinct, fingerprint
+
+    def fingerprint(self) -> int:
+        """Return the fingerprint."""
+        return self._fingerprint
 
 
 def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
@@ -50,8 +27,8 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
     first, seen = read(cloud, limit=50, overlap=10, window=4)
     again, seen_again = read(cloud, limit=50, overlap=10, window=4)
 
-    proof, tally = prove(first, len(seen), fingerprint(seen))
-    second_proof, _ = prove(again, len(seen_again), fingerprint(seen_again), tally)
+    proof, tally = prove(first, Seen(row.id for row in seen))
+    second_proof, _ = prove(again, Seen(row.id for row in seen_again), tally)
 
     assert (proof.proven, proof.by) == (False, "")
     assert "only in this reading" in proof.reason
@@ -73,12 +50,29 @@ def test_the_reason_names_what_a_proof_by_count_lacks(
     total: int | None, distinct: int, before: ScanSummary | None, reason: str
 ) -> None:
     """Anything less than two steady readings of the same images is no proof, and the reason says why."""
-    verdict = Verdict(complete=False, reason="no anchor", anchors={}, repaired=0, total=total, doubts=())
-
-    proof, _ = prove(verdict, distinct, 1, before)
+    proof, _ = prove(Verdict(by="", reason="a gap", total=total), Ids(distinct), before)
 
     assert not proof.proven
+    assert proof.reason.startswith("a gap; and ")
     assert reason in proof.reason
+
+
+@pytest.mark.parametrize(("by", "proven"), [("cover", False), ("whole", True), ("", False)])
+def test_an_image_that_moved_takes_the_proof_by_cover_away(by: str, proven: bool) -> None:  # noqa: FBT001 - a table
+    """If an image changed its created_at, the order proves nothing; one answer that holds the whole list still does."""
+    proof, _ = prove(Verdict(by=by, reason="covered", total=None), Ids(5), moved="image a moved")  # type: ignore[arg-type]
+
+    assert proof.proven == proven
+    assert proven or proof.reason == "image a moved; and the 5 images that came are not a steady total"
+
+
+def test_two_counts_prove_a_list_in_which_an_image_moved() -> None:
+    """A proof by count needs no order."""
+    before = ScanSummary(steady=True, distinct=5, fingerprint=1)
+
+    proof, _ = prove(Verdict(by="cover", reason="covered", total=5), Ids(5), before, moved="image a moved")
+
+    assert proof.by == "count"
 
 
 @pytest.mark.parametrize("claim", ["missing", "one less", "one more", "never above a page"])
@@ -86,22 +80,15 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
     """If `total` was seen to be wrong, no number of ids makes it steady."""
     verdict, seen = read(Cloud([0] * 120, claim=CLAIMS[claim]), limit=50, overlap=10)
 
-    tallies = [prove(verdict, distinct, 0)[1] for distinct in range(len(seen) + 3)]
-
-    assert not any(tally.steady for tally in tallies)
+    assert not prove(verdict, Ids(len(seen)))[1].steady
 
 
 def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
-    """If rows came from beyond `total`, it is not steady, even if the list later ends there."""
-    verdict = read_pages({0: "a0 b0 c0 d0 e0 f0", 4: "e0 f0 g0 h0 i0 j0", 2: "c0 d0 e0 f0 g0 h0", 8: "i0"}, total=9)
+    """If rows came from beyond `total`, it is not steady."""
+    pages = {Question(0): 6, Question(4): 6, Question(8): 3, Question(2): 6}
+    cloud, scan = Cloud([0] * 11), Scan(limit=6, overlap=2)
+    while (question := scan.ask()) is not None:
+        answer = cloud.answer(question, 6)
+        scan.answer(Page(question.offset, answer.rows[: pages.get(question, 6)], 9, descending=question.descending))
 
-    assert max(verdict.anchors) + 1 == 9  # the last page holds one row
-    assert verdict.total is None
-
-
-def read_pages(pages: dict[int, str], total: int = 11) -> Verdict:
-    """Read a list from pages in short notation, of up to six rows each."""
-    scan = Scan(limit=6, overlap=2)
-    while (offset := scan.ask()) is not None:
-        scan.answer(Page(offset, rows(pages[offset]), total))
-    return scan.verdict()
+    assert scan.verdict().total is None

@@ -338,7 +338,7 @@ def test_an_approval_during_a_run_is_no_error(edge: Edge) -> None:
 
         begun = store.start(parts.source, "command")
         listing = job.read_listing(begun, parts.cloud, store, parts.spool)
-        missing = job.find_missing(begun, listing, parts.cloud, store)
+        missing = job.find_missing(begun, listing, parts.cloud)
         with store.transaction(begun) as tables:
             tables.__class__ = Approving
             staged = tables.stage(parts.spool, listing)

@@ -1,0 +1,93 @@
+"""Cover: which part of a list several answers together show, although the list changes between any two of them.
+
+The list is sorted by a *key* that never changes for an image: the second in which it was created. An answer is one
+contiguous piece of the list as it was at one moment. So it shows every image that existed at that moment with a key
+strictly between those of its first and its last row; images with the same key as one of these two may stand outside it.
+An answer that starts the list shows everything below the key of its last row, and an answer that starts the list in
+descending order shows everything above that key.
+
+Claim: if the intervals of all answers together hold every key, each image that existed during the whole reading is in
+one of the answers, whatever was created or deleted meanwhile.
+
+Proof: the key of the image lies in the interval of some answer. The image existed at the moment of that answer, so the
+answer shows it.
+
+Nothing else plays a part: neither the order of the answers, nor their offsets, nor ``total``. What has to hold: every
+answer is sorted by the key and contiguous, and the key that is read from an image is a weakly monotone function of the
+one by which the cloud sorts. Seconds are used because a cloud that sorts text puts ``29.5Z`` before ``29Z``, while one
+that sorts moments does not; cut down to seconds, both orders are the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+Key = int  # seconds since 1970, or one of the constants below
+
+BEGINNING, END = -(1 << 62), 1 << 62  # before and after every image
+UNREADABLE_FIRST, UNREADABLE_LAST = BEGINNING + 1, END - 1  # images without a readable time, if they stand at one end
+_EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+
+
+def key(moment: datetime) -> Key:
+    """Return the key of an image that was created at this moment."""
+    return (moment - _EPOCH) // _SECOND
+
+
+_FIRST, _LAST = key(datetime.min.replace(tzinfo=UTC)), key(datetime.max.replace(tzinfo=UTC))
+
+
+def moment_of(key: Key) -> datetime:
+    """Return the moment with this key; the first or the last that can be written for images without a readable time."""
+    return _EPOCH + min(max(key, _FIRST), _LAST) * _SECOND
+
+
+class Interval(NamedTuple):
+    """All keys between two others, without these."""
+
+    after: Key
+    before: Key
+
+
+class Gap(NamedTuple):
+    """All keys from one to another, with both: no answer is sure to show their images."""
+
+    first: Key
+    last: Key
+
+
+class Cover:
+    """The keys in the intervals that were added, as few separate ranges."""
+
+    def __init__(self) -> None:
+        self._firsts: list[Key] = []  # of each range, with the key itself; ranges neither overlap nor touch
+        self._lasts: list[Key] = []
+
+    def add(self, interval: Interval) -> None:
+        """Add the keys of an interval; one without a key in it adds nothing."""
+        first, last = interval.after + 1, interval.before - 1
+        if first > last:
+            return
+        low, high = bisect_left(self._lasts, first - 1), bisect_left(self._firsts, last + 2)  # ranges that it touches
+        if low < high:
+            first, last = min(first, self._firsts[low]), max(last, self._lasts[high - 1])
+        self._firsts[low:high], self._lasts[low:high] = [first], [last]
+
+    def gaps(self) -> list[Gap]:
+        """Return what is not covered, in order."""
+        firsts = [BEGINNING + 1, *(last + 1 for last in self._lasts)]
+        lasts = [*(first - 1 for first in self._firsts), END - 1]
+        return [Gap(first, last) for first, last in zip(firsts, lasts, strict=True) if first <= last]
+
+    def reaches_end_from(self, key: Key) -> bool:
+        """Whether all keys from this one on are covered."""
+        return bool(self._lasts) and self._lasts[-1] == END - 1 and self._firsts[-1] <= key
+
+
+def written(key: Key) -> str:
+    """Write a key as people read it."""
+    if key <= UNREADABLE_FIRST:
+        return "the first image"
+    return "the last image" if key >= UNREADABLE_LAST else f"{moment_of(key):%Y-%m-%dT%H:%M:%SZ}"

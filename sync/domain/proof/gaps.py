@@ -1,0 +1,128 @@
+"""Which page to request next, so that it reaches over a gap in the cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync.domain.proof.cover import END, Gap, Key, written
+from sync.domain.proof.page import Piece, Question
+
+_LEAST_ROWS = 3  # of a page that covers the time of an image: that image, and one on each side
+_MOST_TRIES = 24  # per gap; by halving, half of them find any place among a thousand rows that hold still
+
+
+@dataclass(slots=True)
+class _Search:
+    """The search for a page that begins before a gap and ends behind its first key.
+
+    Where the images of a gap stand is known only roughly, as the list changes. So the page begins some rows further
+    left, and from what it shows the next one is found by halving.
+
+    Attributes:
+        start: where the first image of the gap stood when it was last seen.
+        back: number of rows before it at which the next page begins.
+        late: the largest such number with which a page began too far right.
+        early: the smallest such number with which a page ended too far left, or None.
+        tries: pages that were requested.
+    """
+
+    start: int
+    back: int
+    late: int = -1
+    early: int | None = None
+    tries: int = 0
+
+    @property
+    def offset(self) -> int:
+        return max(self.start - 1 - self.back, 0)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no page reaches over the gap: more images share its first key than a page holds."""
+        return self.tries >= _MOST_TRIES or (self.early is not None and self.early - self.late <= 1)
+
+    def learn(self, piece: Piece, key: Key) -> None:
+        self.tries += 1
+        if piece.offset and (piece.first is None or piece.first >= key):
+            self.late = self.back
+        elif piece.last is not None and piece.last <= key:
+            self.early = self.back
+        self.back = 2 * self.back + 1 if self.early is None else (self.late + self.early) // 2
+
+
+class GapSearches:
+    """The searches for all gaps of one reading.
+
+    Args:
+        most: number of pages that may be requested in all.
+
+    Attributes:
+        requests: number of pages requested so far.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.requests = 0
+        self._most = most
+        self._starts: dict[Key, int] = {}  # where the first image with a key stood that an interval ends before
+        self._ends: dict[Key, int] = {}  # where the image after the last with a key stood that an interval begins after
+        self._last = Piece(0, 0, None)  # the one that reached furthest
+        self._searches: dict[Key, _Search] = {}
+        self._asked: dict[Question, Key] = {}
+
+    def add(self, piece: Piece, question: Question) -> None:
+        """Take the answer to a request, whatever it was requested for."""
+        if piece.interval is not None and not question.descending:
+            self._starts[piece.interval.before] = piece.end - piece.tail
+            self._ends[piece.interval.after] = piece.offset + piece.head
+        if piece.end > self._last.end and not question.descending:
+            self._last = piece
+        if (key := self._asked.pop(question, None)) is not None:
+            self._searches[key].learn(piece, key)
+
+    def questions(self, gaps: Iterable[Gap], overlap: int, reach: int) -> list[Question]:
+        """Return the pages to request now, one for each gap that is not hopeless.
+
+        Args:
+            gaps: what is not covered.
+            overlap: number of rows before a gap at which the first page for it begins, at most.
+            reach: rows that a page is expected to hold; a gap within half of that waits for the page of the one before.
+        """
+        behind = -reach
+        for gap in gaps if reach >= _LEAST_ROWS else ():
+            search = self._search(gap, overlap, reach)
+            if search is None or search.hopeless or search.offset < behind + reach // 2:
+                continue
+            if self.requests == self._most:
+                break
+            behind = search.offset
+            self.requests += 1
+            self._asked[Question(search.offset)] = gap.first
+        return list(self._asked)
+
+    def describe(self, gap: Gap, reach: int) -> str:
+        """Say in words what is not covered; ``reach`` is the number of rows that a page holds."""
+        tied = self._tied(gap)
+        if tied >= reach - 1:
+            return f"{tied} images share {written(gap.first)}, too many for one page of {reach}"
+        if gap.last == END - 1:
+            return f"no answer covers the end of the list, from {written(gap.first)} on"
+        return f"no answer covers {written(gap.first)}" + ("" if gap.first == gap.last else f" to {written(gap.last)}")
+
+    def _tied(self, gap: Gap) -> int:
+        """The number of images of a gap that all have one key, as far as it is known."""
+        if gap.last == END - 1:
+            end = self._last.end if self._last.last == gap.first else 0
+        else:
+            end = self._ends.get(gap.last, 0) if gap.first == gap.last else 0
+        return max(end - self._starts.get(gap.first, end), 0)
+
+    def _search(self, gap: Gap, overlap: int, reach: int) -> _Search | None:
+        """The search for a gap, or None if no page can close it.
+
+        None begins further left than the list, and none shows where the list ends.
+        """
+        if not self._starts.get(gap.first) or gap.last == END - 1:
+            return None
+        centred = (reach - self._tied(gap)) // 2 - 1
+        return self._searches.setdefault(gap.first, _Search(self._starts[gap.first], max(min(overlap, centred), 0)))

@@ -1,0 +1,116 @@
+"""The piece of the list that one answer shows, and of which keys it shows every image."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from listing_model import at, rows
+
+from sync.domain.proof.cover import BEGINNING, END, UNREADABLE_FIRST, UNREADABLE_LAST, key
+from sync.domain.proof.page import Page, Row, piece_of
+
+
+def minute(number: int) -> int:
+    """The key of a minute."""
+    return key(at(number))
+
+
+COVERS = [
+    ("a0 b1 c2", 0, False, (BEGINNING, minute(2))),  # a page that starts the list covers all that is older
+    ("a0 b1 c2", 7, False, (minute(0), minute(2))),
+    ("a0 b0 c2 d2", 7, False, (minute(0), minute(2))),
+    ("a1 b1 c1", 7, False, None),  # other images of the same time may stand before and after
+    ("a1 b1 c1", 0, False, (BEGINNING, minute(1))),
+    ("a1", 7, False, None),
+    ("", 0, False, None),
+    ("", 7, False, None),
+    ("a2 b1", 7, False, None),  # not sorted as requested
+    ("c2 b1 a0", 0, True, (minute(0), END)),  # a first page in descending order covers all that is newer
+    ("c2 b1 a1", 0, True, (minute(1), END)),
+    ("a1 b1 c1", 0, True, None),  # the order may be the other one
+    ("a0 b1 c2", 0, True, None),
+    ("", 0, True, None),
+    ("a? b0 c1", 0, False, (BEGINNING, minute(1))),  # images without a time stand below all others
+    ("a? b0 c1", 7, False, (UNREADABLE_FIRST, minute(1))),
+    ("a0 b1 c?", 7, False, (minute(0), UNREADABLE_LAST)),
+    ("a? b0 c?", 7, False, (UNREADABLE_FIRST, UNREADABLE_LAST)),
+    ("c? b1 a0", 0, True, (minute(0), END)),
+    ("c2 b1 a?", 0, True, (UNREADABLE_FIRST, END)),
+    ("a0 b? c1", 7, False, None),
+    ("a? b?", 0, False, None),
+    ("a? b?", 0, True, None),
+]
+
+
+@pytest.mark.parametrize(("page", "offset", "descending", "interval"), COVERS)
+def test_an_answer_covers_what_lies_between_its_edges(
+    page: str,
+    offset: int,
+    descending: bool,  # noqa: FBT001 - a table
+    interval: tuple[int, int] | None,
+) -> None:
+    """An answer shows every image between the times of its edges, without these; and beyond where the list ends."""
+    piece = piece_of(Page(offset, rows(page), None, descending=descending))
+
+    assert piece.interval == interval
+
+
+@pytest.mark.parametrize(
+    ("page", "descending", "ordered"),
+    [
+        ("a0 b0 c1", False, True),
+        ("a1 b0", False, False),
+        ("a1 b0 c0", True, True),
+        ("a0 b1", True, False),
+        ("a0 b? c1", False, False),
+        ("a? b? c1", False, True),
+        ("c1 b?", True, True),
+        ("a? b?", False, True),
+        ("", False, True),
+    ],
+)
+def test_the_order_is_checked(page: str, descending: bool, ordered: bool) -> None:  # noqa: FBT001 - a table
+    """Times must be in the order requested; images without one may stand together at an end."""
+    assert piece_of(Page(5, rows(page), None, descending=descending)).ordered == ordered
+
+
+def test_times_are_compared_by_the_second() -> None:
+    """A server that sorts text puts 29.5Z before 29Z: within a second, any order is right."""
+    base = datetime(2024, 1, 1, tzinfo=UTC)
+    mixed = [
+        Row("a", base),
+        Row("b", base + timedelta(seconds=29, milliseconds=500)),
+        Row("c", base.replace(second=29)),
+    ]
+
+    piece = piece_of(Page(5, [*mixed, Row("d", base.replace(second=31))], None))
+
+    assert piece.ordered
+    assert piece.interval == (key(base), key(base) + 31)
+    assert not piece_of(Page(5, [*mixed, Row("d", base.replace(second=28))], None)).ordered
+
+
+@pytest.mark.parametrize(
+    ("page", "head", "tail", "ties", "unreadable"),
+    [
+        ("a0 b1 c2", 1, 1, 1, (False, False)),
+        ("a0 b0 c1 d2 e2 f2", 2, 3, 3, (False, False)),
+        ("a0 b1 c1 d1 e1 f2", 1, 1, 4, (False, False)),
+        ("a1 b1", 2, 2, 2, (False, False)),
+        ("a? b? c1 d2", 2, 1, 2, (True, False)),
+        ("a0 b1 c? d? e?", 1, 3, 3, (False, True)),
+    ],
+)
+def test_equal_times_are_counted(page: str, head: int, tail: int, ties: int, unreadable: tuple[bool, bool]) -> None:
+    """A piece knows how many rows share a time at its edges and anywhere, and where times can't be read."""
+    piece = piece_of(Page(5, rows(page), None))
+
+    assert (piece.head, piece.tail, piece.ties, piece.unreadable) == (head, tail, ties, unreadable)
+
+
+def test_in_descending_order_the_ends_are_exchanged() -> None:
+    """Images without a time that come first in descending order stand above all others."""
+    piece = piece_of(Page(0, rows("a? b2 c1"), None, descending=True))
+
+    assert piece.unreadable == (False, True)
