@@ -339,7 +339,7 @@ def test_the_evidence_of_a_run_with_several_pages(server: Server) -> None:
         outcome = edge.run()
         pages = edge.rows(
             "SELECT page, reading, row_offset, descending, row_count, total, first_id IS NOT NULL, last_id IS NOT NULL, "
-            "covers_after = '-infinity', covers_before = 'infinity', request_id, milliseconds "
+            "lower_inf(covers), upper_inf(covers), request_id, milliseconds "
             "FROM inventory.run_pages WHERE run = %s ORDER BY row_offset, descending",
             outcome.run,
         )

@@ -120,7 +120,7 @@ def test_values_as_toml(write: Write) -> None:
         ("CONCURRENCY", "33", "from 1 to 32"),
         ("CONCURRENCY", "four", "from 1 to 32"),
         ("CONCURRENCY", "9" * 400, "from 1 to 32"),
-        ("MAX_READ_ATTEMPTS", "1.5", "from 1 to 10"),
+        ("MAX_GAP_REQUESTS", "1.5", "from 0 to 1000000"),
         ("TIMEOUT", "nan", "a time from 100ms to 10m"),
         ("TIMEOUT", "2 weeks", "a time from 100ms to 10m"),
         ("DEADLINE", "-1", "a time from 1s to 1d"),
@@ -194,7 +194,7 @@ def test_all_errors_at_once(write: Write) -> None:
     file = write("""
         log_levle = "info"
         [defaults]
-        max_read_attempts = 99
+        max_gap_requests = -1
         [[sources]]
         name = "a"
         endpoint = "http://elsewhere.example"
@@ -214,7 +214,7 @@ def test_all_errors_at_once(write: Write) -> None:
         "IMAGE_SYNC_LOG_LEVEL (environment): takes",
         "IMAGE_SYNC_TOKNE (environment): there is no such setting (did you mean IMAGE_SYNC_TOKEN?)",
         "log_levle (some.toml): there is no such setting (did you mean log_level?)",
-        "max_read_attempts (some.toml, [defaults]): takes",
+        "max_gap_requests (some.toml, [defaults]): takes",
         "endpoint (some.toml, [[sources]] a): plain http",
         "filter (some.toml, [[sources]] a): the API has no filter 'nothing'",
         "concurrency (some.toml, [[sources]] a): takes",
@@ -231,7 +231,8 @@ def test_all_errors_at_once(write: Write) -> None:
     [
         ("concurency = 4", "no such setting"),
         ("concurrency = 4", "move it below [[sources]] or [defaults]"),
-        ("[defaults]\nreadings = 4", "readings (some.toml, [defaults]): is now max_read_attempts"),
+        ("[defaults]\nreadings = 4", "readings (some.toml, [defaults]): is now max_gap_requests"),
+        ("[defaults]\nmax_read_attempts = 4", "max_read_attempts (some.toml, [defaults]): is now max_gap_requests"),
         ("notice_failures = 3", "notice_failures (some.toml): is now notify_after_failures"),
         ("[defaults]\nlog_level = 'info'", "move it to the top"),
         ("[defaults]\nname = 'a'", "no such setting"),
@@ -281,7 +282,7 @@ def test_precedence(write: Write) -> None:
         [defaults]
         endpoint = "{ENDPOINT}"
         token = "shared"
-        max_read_attempts = 5
+        max_gap_requests = 5
         max_retries = 5
         concurrency = 5
         [[sources]]
@@ -292,7 +293,7 @@ def test_precedence(write: Write) -> None:
     settings = read({"IMAGE_SYNC_CONCURRENCY": "7", "IMAGE_SYNC_LOG_LEVEL": "debug"}, file)
 
     source = settings.sources[0]
-    assert (source.max_read_attempts, source.max_retries, source.concurrency, settings.log_level) == (5, 6, 7, "debug")
+    assert (source.max_gap_requests, source.max_retries, source.concurrency, settings.log_level) == (5, 6, 7, "debug")
 
 
 TWO = f"""
@@ -308,16 +309,16 @@ TWO = f"""
 
 def test_environment_of_one_source_among_several(write: Write) -> None:
     """IMAGE_SYNC_SOURCE says which source of the file the variables change."""
-    sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_MAX_READ_ATTEMPTS": "9"}, write(TWO)).sources
+    sources = read({"IMAGE_SYNC_SOURCE": "b", "IMAGE_SYNC_MAX_GAP_REQUESTS": "9"}, write(TWO)).sources
 
-    assert [(source.name, source.max_read_attempts) for source in sources] == [("a", 3), ("b", 9)]
+    assert [(source.name, source.max_gap_requests) for source in sources] == [("a", 500), ("b", 9)]
 
 
 def test_environment_of_no_source(write: Write) -> None:
     """Variables that may be meant for any source of the file are an error, not a guess."""
     file = write(TWO)
 
-    unspecified = errors_of({"IMAGE_SYNC_MAX_READ_ATTEMPTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
+    unspecified = errors_of({"IMAGE_SYNC_MAX_GAP_REQUESTS": "9", "IMAGE_SYNC_MAX_RETRIES": "x"}, file)
     unknown = errors_of({"IMAGE_SYNC_SOURCE": "bb"}, file)
 
     assert "set IMAGE_SYNC_SOURCE to one of a, b" in unspecified[0]

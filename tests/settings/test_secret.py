@@ -145,13 +145,13 @@ def test_any_setting_may_come_from_a_file(here: Path) -> None:
     (here / "endpoint").write_text("https://iecs.example.com\n")
     (here / "number").write_text("7\n")
     file = here / "image-sync.toml"
-    file.write_text("lock_timeout_file = 'number'\n[[sources]]\ntoken = 't'\nmax_read_attempts_file = 'number'")
+    file.write_text("lock_timeout_file = 'number'\n[[sources]]\ntoken = 't'\nmax_gap_requests_file = 'number'")
     file.chmod(0o600)
 
     settings = read({"IMAGE_SYNC_ENDPOINT_FILE": str(here / "endpoint")})
 
     source = settings.sources[0]
-    assert (source.endpoint, source.max_read_attempts, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
+    assert (source.endpoint, source.max_gap_requests, settings.lock_timeout) == ("https://iecs.example.com", 7, 7)
 
 
 def test_relative_path_of_a_secret(here: Path) -> None:

@@ -38,7 +38,7 @@ OPTIONS = st.fixed_dictionaries(
     {
         "concurrency": st.sampled_from([1, 3]),
         "max_single_confirms": st.sampled_from(MAX_SINGLE_CONFIRMS),
-        "max_read_attempts": st.sampled_from([3, 1]),
+        "max_gap_requests": st.sampled_from([500, 1, 0]),
         "max_retries": st.sampled_from([0, 0, 1]),
         "max_deletions": st.sampled_from([10, 3]),
         "max_daily_deletions": st.sampled_from([1000, 6]),

@@ -106,8 +106,12 @@ class Watch:
     def listed(self) -> set[str]:
         """The ids in the last reading of the list."""
         answers = [each for each in self.account.world.journal.answers(self.first) if "limit=" in _query(each)]
-        starts = [n for n, each in enumerate(answers) if _query(each).endswith("offset=0")]
-        return {name for each in answers[starts[-1] if starts else 0 :] for name in each.ids}
+        orders = [_query(each).partition("sort_dir=")[2] for each in answers]
+        # A page that closes a gap may begin the list, too; but each reading of several pages asks for its end once.
+        ends = [n for n, order in enumerate(orders) if order.startswith("desc")]
+        starts = [n for n, order in enumerate(orders) if order.startswith("asc") and order.endswith("offset=0")]
+        start = max((n for n in starts if not ends or n < ends[-1]), default=0)
+        return {name for each in answers[start:] for name in each.ids}
 
     def ever_listed(self) -> set[str]:
         """The ids in any answer of any reading."""

@@ -86,7 +86,7 @@ def test_missing_images_log_one_event_more(job: Job, cloud: Simulator) -> None:
     cloud.world.delete(4)
     logged = lines(job("run"))
 
-    assert [line["event"] for line in logged] == [*GOOD[:3], "missing images looked up", *GOOD[3:]]
+    assert [line["event"] for line in logged] == [*GOOD[:3], "images looked up", *GOOD[3:]]
     assert (logged[3]["ids"], logged[3]["gone"], logged[3]["unconfirmed"]) == (4, 4, 0)
 
 

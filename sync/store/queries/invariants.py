@@ -118,17 +118,9 @@ RULES: dict[str, str] = {
     "I2: a run that did not commit left evidence": """
         SELECT p.run::text FROM inventory.run_pages p LEFT JOIN took r USING (source, run) WHERE r.run IS NULL""",
     "I8: a list that is proven by cover, and whose pages do not cover it": """
-        SELECT r.run::text FROM took r CROSS JOIN LATERAL (
-            SELECT min(covers_after) AS first, max(covers_before) AS last, bool_or(covers_after >= reach) AS gap
-            FROM (SELECT covers_after, covers_before, max(covers_before) OVER (
-                      ORDER BY covers_after ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
-                  FROM inventory.run_pages p
-                  WHERE p.source = r.source AND p.run = r.run AND p.reading = r.read_attempts
-                    AND covers_after IS NOT NULL) AS page
-        ) AS cover
-        WHERE r.proven_by = 'cover'
-          AND EXISTS (SELECT FROM inventory.run_pages p WHERE p.source = r.source AND p.run = r.run)
-          AND (first, last, coalesce(gap, false)) IS DISTINCT FROM ('-infinity', 'infinity', false)""",
+        SELECT r.run::text FROM took r JOIN inventory.run_pages p USING (source, run)
+        WHERE r.proven_by = 'cover' AND p.reading = r.read_attempts
+        GROUP BY r.source, r.run HAVING range_agg(p.covers) IS DISTINCT FROM '{(,)}'""",
     "I8: a list that is proven by one answer that does not hold as many images as it says there are": """
         SELECT r.run::text FROM took r JOIN inventory.run_pages p USING (source, run)
         WHERE r.proven_by = 'whole' AND p.reading = r.read_attempts AND NOT p.descending

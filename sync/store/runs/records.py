@@ -6,13 +6,12 @@ import os
 import socket
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
 from sync import __version__, logs
 from sync.domain.guard import Plan
 from sync.domain.outcome import JSON_FIELDS, Outcome
-from sync.domain.proof.cover import BEGINNING, END, Key, moment_of
+from sync.domain.proof.cover import BEGINNING, END, moment_of
 from sync.domain.run import Listing, Missing, PageEvidence, RequestStats, Run, Source
 from sync.domain.status import Status, status_of
 from sync.errors import FilterChangedError, StoreError, SupersededError
@@ -88,8 +87,7 @@ WHERE name = %(name)s
 """
 _EVIDENCE = [field.name for field in fields(PageEvidence) if field.name != "covers"]
 _RENAMED = {"offset": "row_offset", "rows": "row_count"}  # words of SQL are poor names of columns
-_COVERS = ("covers_after", "covers_before")
-_PAGE = ("source", "run", "page", *_COVERS, *(_RENAMED.get(name, name) for name in _EVIDENCE))
+_PAGE = ("source", "run", "page", "covers", *(_RENAMED.get(name, name) for name in _EVIDENCE))
 _COPY_PAGES = f"COPY inventory.run_pages ({', '.join(_PAGE)}) FROM STDIN"
 
 
@@ -195,14 +193,16 @@ def evidence(connection: Connection, run: Run, listing: Listing, missing: Missin
     pages = [*listing.pages, *missing.pages]
     with counted_copy(connection, _COPY_PAGES, len(pages), "pages of evidence") as copy:
         for n, page in enumerate(pages, 1):
-            row = [run.source.name, run.number, n, *_covers(page), *(getattr(page, name) for name in _EVIDENCE)]
+            row = [run.source.name, run.number, n, _covers(page), *(getattr(page, name) for name in _EVIDENCE)]
             copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
 
 
-def _covers(page: PageEvidence) -> list[str | datetime | None]:
-    """The two ends of what a page covers, as PostgreSQL takes moments."""
-    infinite: dict[Key, str] = {BEGINNING: "-infinity", END: "infinity"}
-    return [infinite.get(end, moment_of(end)) for end in page.covers] if page.covers else [None, None]
+def _covers(page: PageEvidence) -> str | None:
+    """What a page covers, as PostgreSQL takes a range of moments."""
+    if page.covers is None:
+        return None
+    bounds = ("" if end in (BEGINNING, END) else moment_of(end).isoformat() for end in page.covers)
+    return "({},{})".format(*bounds)
 
 
 def pg_text(text: str | None) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSTZRANGE
 
 from sync.domain.status import Status
 from sync.store.schema import columns
@@ -143,11 +144,7 @@ run_pages = Table(
     Column("row_count", Integer, nullable=False, comment="Rows received"),
     Column("first_id", Text, comment="Id of the first row"),
     Column("last_id", Text, comment="Id of the last row"),
-    columns.moment(
-        "covers_after",
-        "Every image created between this and covers_before is in the answer; NULL: none is certain",
-    ),
-    columns.moment("covers_before", "End of what the answer covers; see docs/proof.md"),
+    Column("covers", TSTZRANGE, comment="Every image created within it is in the answer; NULL: none is certain"),
     Column("total", BigInteger, comment="Number of images, according to this answer"),
     Column("request_id", Text, comment="The gateway's id of the request"),
     Column("milliseconds", Integer, nullable=False, comment="How long the answer took"),
