@@ -124,13 +124,16 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     known, reader = store.known(run), Reader(run.source.ignore)
     before = None
     pages: list[PageEvidence] = []
+    moved = ""
     for attempt in range(1, READINGS + 1):
-        comparison = Comparison(known.unmark_all(), spool, reader, run.source.max_list_length(known.live))
+        most = run.source.max_list_length(known.live)
+        comparison = Comparison(known.unmark_all(), spool, reader, most, moved=moved)
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages
         lacking = _find_lacking(run, comparison, store)
-        proof, before = prove(reading.verdict, comparison, before, moved=comparison.moved)
+        moved = comparison.moved
+        proof, before = prove(reading.verdict, comparison, before, moved=moved)
         if proof.proven or not before.steady:
             break
     distinct = comparison.distinct
