@@ -156,6 +156,17 @@ def test_two_equal_counts_prove_a_list_in_which_an_image_moved(edge: Edge) -> No
     assert (outcome.proven_by, outcome.read_attempts, edge.inventory.deleted()) == ("count", 2, {gone})
 
 
+def test_an_image_that_moved_in_the_first_reading_is_not_forgotten_in_the_second(edge: Edge) -> None:
+    """If an image moved and moved back, the order of the second reading is no evidence either; its count is."""
+    image = shared(edge)
+    put(edge, image, created_at=_a_second_later(str(image["created_at"])))()
+    before_answer(edge.cloud, 2, put(edge, image))
+
+    outcome = edge.run_unclear(concurrency=1)
+
+    assert (outcome.proven_by, outcome.read_attempts) == ("count", 2)
+
+
 def test_another_fraction_of_the_second_is_no_move(edge: Edge) -> None:
     """Times are compared by the second."""
     image = shared(edge)
