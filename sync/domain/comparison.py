@@ -82,8 +82,8 @@ class Comparison:
         contradicted: ids that came with different contents, each with whether the last of them was the stored one.
         as_stored: those of them for which one content was the stored one.
         torn: those of them for which the last answer alone had different contents.
-        moved: why the order of the list proves nothing: which image changed its ``created_at``, or lacks a readable one,
-            in words; or "".
+        moved: why the order of the list proves nothing, in words: which image changed its ``created_at``, or is missing
+            without a readable one; or "".
         unknown: names of fields that the vendor's document does not have.
     """
 

@@ -126,6 +126,21 @@ def swap(cloud: Cloud, rng: Random) -> None:
         cloud.insert(0)
 
 
+def test_what_two_readings_cover_together_proves_nothing() -> None:
+    """Each reading has a gap of its own, where the other has none: an image in it may be gone by the second one."""
+    cloud = Cloud([*[0] * 60, *range(10, 100)])
+    first, seen = read(cloud, limit=50, overlap=10)
+    cloud.rows[:60] = []
+    for _ in range(60):
+        cloud.insert(200)
+    second, seen_again = read(cloud, limit=50, overlap=10)
+
+    _, before = prove(first, Seen(row.id for row in seen))
+    proof, _ = prove(second, Seen(row.id for row in seen_again), before)
+
+    assert (first.complete, second.complete, proof.proven) == (False, False, False)
+
+
 @pytest.mark.parametrize(("span", "least"), [(10**6, 99), (3000, 95)])
 def test_a_steadily_changing_list_can_be_proven(span: int, least: int) -> None:
     """With one change after each answer and few ties, nearly all readings are proven."""
