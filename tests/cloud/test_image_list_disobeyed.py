@@ -107,7 +107,7 @@ def test_an_ignored_offset_is_told_whatever_total_says(total: str) -> None:
     with disobedient(
         lambda cloud: cloud.faults.add(effects.offset_ignored(), times=None), total=TOTALS[total]
     ) as cloud:
-        error = Reader.of(cloud).fails(ContractError)
+        error = Reader.of(cloud, max_images=20_000).fails(ContractError)
 
         assert "ignores the offset" in str(error)
         assert questions(cloud) == (4, 0)

@@ -56,14 +56,14 @@ def test_no_two_changes_hide_an_image_in_any_order(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "created"),
-    [("nine", range(0, 19, 2)), ("a pair at the seam", (3, 5, 7, 9)), ("a tie of three", (3, 5, 6, 7))],
+    [("nine", range(0, 19, 3)), ("a pair at the seam", (3, 5, 7, 9)), ("a tie of three", (3, 5, 6, 7))],
 )
 def test_no_three_changes_hide_an_image_in_any_order(name: str, created: Sequence[int]) -> None:
     """The same with three changes, of which each creation is at one of a few minutes."""
     counts = read_all(LISTS[name], changes=3, created=created)
 
     assert counts["wrong"] == 0
-    assert counts["proven"] > 20_000
+    assert counts["proven"] > 15_000
 
 
 def read_all(minutes: Sequence[int], *, changes: int, created: Iterable[int]) -> Counter[str]:
