@@ -177,14 +177,15 @@ class Side:
 
 
 def read_odd(weather: Weather, oddity: Oddity, rng: Random) -> tuple[Listing, OddCloud, Inventory]:
-    """Read an odd list that is stored as it was before some changes, as a run does."""
+    """Read an odd list, most of which is stored as it was before some changes, as a run does."""
     plain = cloud_of(weather, rng)
     cloud = OddCloud((), rng, plain.cap, plain.claim)
     cloud.oddity = oddity
     for row in plain.rows:
         cloud.rows.append(Row(row.id, cloud._odd(row.created_at)))
     cloud.born = plain.born
-    inventory, side = Inventory(cloud.rows), Side(cloud, weather, rng)
+    inventory = Inventory(row for row in cloud.rows if rng.random() < 0.8)
+    side = Side(cloud, weather, rng)
     side.change()
     cloud.watch()
     with closing(FileSpool()) as spool:
