@@ -147,6 +147,8 @@ def _find_lacking(run: Run, comparison: Comparison, store: Store) -> dict[str, d
     for image, created_at, grace_until in store.live_images(run, comparison.known.unlisted()):
         if not comparison.contains(image):
             lacking[image] = grace_until
+            if created_at is None:
+                comparison.note_undated(image)
         comparison.check_created(image, created_at)
     for image, created_at in store.created_at(run, comparison.contradicted):
         comparison.check_created(image, created_at)

@@ -82,7 +82,8 @@ class Comparison:
         contradicted: ids that came with different contents, each with whether the last of them was the stored one.
         as_stored: those of them for which one content was the stored one.
         torn: those of them for which the last answer alone had different contents.
-        moved: which image changed its ``created_at``, in words, or "".
+        moved: why the order of the list proves nothing, in words: which image changed its ``created_at``, or is missing
+            without a readable one; or "".
         unknown: names of fields that the vendor's document does not have.
     """
 
@@ -230,6 +231,16 @@ class Comparison:
             self.torn.add(image_id)
         else:
             self.torn.discard(image_id)
+
+    def note_undated(self, image_id: str) -> None:
+        """Note that a stored image without a readable time of creation did not come: it has no place in the order.
+
+        A cloud may put such images last in both orders, where answers that cover the list need not show them.
+        """
+        if not self.moved:
+            self.moved = (
+                f"image {image_id} is missing and has no readable created_at, so the order of the list proves nothing"
+            )
 
     def check_created(self, image_id: str, created_at: datetime | None) -> None:
         """Compare when a stored image was created with what came, if that differs from what is stored."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from random import Random
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,13 +25,15 @@ from sync.cloud.session import open_session
 from sync.domain.answer import Answer
 from sync.domain.outcome import Outcome
 from sync.settings.secret import Secret
-from sync.simulator import Simulator, World
+from sync.simulator import START, Simulator, World
+from sync.simulator.catalog import Catalog
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
 WORLDS = int(os.environ.get("TEST_DRIFT", "8"))
 READINGS = 30
 RUNS = 30
+TIED_RUNS = 12
 
 
 def change_before_answers(simulator: Simulator, rng: Random, *, storm: int) -> None:
@@ -111,6 +115,62 @@ def test_no_run_deletes_an_image_that_stayed(target: Target) -> None:
         assert truth(connection, "drift", world.truth().values(), last.effective_at) == []
     assert sum(outcome.proven for outcome in outcomes) >= 0.95 * RUNS
     assert sum(outcome.plan.deleted for outcome in outcomes) > RUNS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("ties", "size", "page_cap"), [(10, 400, 40), (100, 1500, 250)])
+def test_no_run_deletes_an_image_that_stayed_among_ties(target: Target, ties: int, size: int, page_cap: int) -> None:
+    """The same where 10 or 100 images share each created_at, as after a batch: nearly all runs are proven."""
+    world, rng = World(size=0), Random(ties)
+    with (
+        FaultySimulator(world, page_cap=page_cap) as simulator,
+        psycopg.connect(target.url, autocommit=True) as connection,
+    ):
+        change = changes_among_ties(simulator, rng, ties, size)
+        outcomes = [run(target, simulator)]
+        for _ in range(TIED_RUNS):
+            stored, first = live(connection), world.journal.seq
+            gone = stored - world.truth().keys()
+            simulator.faults.before_answer = change
+            outcomes.append(run(target, simulator))
+            present = world.journal.present_throughout(first, world.journal.seq)
+            assert stayed(connection, outcomes[-1].run, present) == check(connection) == []
+            assert not (outcomes[-1].proven and (gone & live(connection) or outcomes[-1].still_there))
+            for _ in range(10):
+                change(None)
+        simulator.faults.clear()
+        last = run(target, simulator)
+
+        assert last.effective_at is not None
+        assert truth(connection, "drift", world.truth().values(), last.effective_at) == []
+    assert sum(outcome.proven for outcome in outcomes) >= 0.9 * len(outcomes)
+    assert sum(outcome.plan.deleted for outcome in outcomes) > TIED_RUNS
+
+
+def changes_among_ties(simulator: Simulator, rng: Random, ties: int, size: int) -> Callable[[object], None]:
+    """Fill the world, and return a function that creates or deletes some images, and varies the order of ties."""
+    world, catalog, listed = simulator.world, Catalog(rng), []
+
+    def create(minute: int) -> None:
+        image = catalog.image(START - timedelta(minutes=minute), until=START + timedelta(days=1))
+        listed.append(world.put(image))
+
+    def change(_request: object) -> None:
+        simulator.listing.unstable_ties = rng.random() < 0.5
+        for _ in range(rng.randrange(1, 4)):
+            if rng.random() < (0.5 if len(listed) < size else 0.4):
+                create(rng.randrange(size // ties))
+            elif listed:
+                world.remove(listed.pop(rng.randrange(len(listed))))
+
+    for number in range(size):
+        create(number // ties)
+    return change
+
+
+def live(connection: psycopg.Connection[Any]) -> set[str]:
+    """The ids of the live images."""
+    return {name for (name,) in connection.execute("SELECT id FROM inventory.images WHERE deleted_at IS NULL")}
 
 
 def run(target: Target, simulator: Simulator) -> Outcome:

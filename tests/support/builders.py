@@ -42,9 +42,9 @@ def body(*records: Mapping[str, Any] | bytes, total: Any = None) -> bytes:
     )
 
 
-def answer(*records: Mapping[str, Any] | bytes, offset: int = 0, total: Any = None) -> Answer:
+def answer(*records: Mapping[str, Any] | bytes, offset: int = 0, total: Any = None, descending: bool = False) -> Answer:
     """An answer with these records."""
-    return read_answer(body(*records, total=total), offset)
+    return read_answer(body(*records, total=total), offset, descending=descending)
 
 
 def read(document: Mapping[str, Any] | bytes, ignore: tuple[str, ...] = ()) -> Image:

@@ -75,7 +75,7 @@ class GapSearches:
         if piece.interval is not None and not question.descending:
             self._starts[piece.interval.before] = piece.end - piece.tail
             self._ends[piece.interval.after] = piece.offset + piece.head
-        if piece.end > self._last.end and not question.descending:
+        if piece.count and piece.end > self._last.end and not question.descending:
             self._last = piece
         if (key := self._asked.pop(question, None)) is not None:
             self._searches[key].learn(piece, key)
@@ -103,6 +103,8 @@ class GapSearches:
     def describe(self, gap: Gap, reach: int) -> str:
         """Say in words what is not covered; ``reach`` is the number of rows that a page holds."""
         tied = self._tied(gap)
+        if reach < _LEAST_ROWS:
+            return f"no answer covers {written(gap.first)}, as pages hold no more than {reach} rows"
         if tied >= reach - 1:
             return f"{tied} images share {written(gap.first)}, too many for one page of {reach}"
         if gap.last == END - 1:

@@ -161,7 +161,7 @@ class Scan:
             self._first = piece
             if piece.count != self._limit and (piece.count > self._overlap or self._total > piece.count):
                 self._reach = piece.count
-        elif piece.count == self._came and piece.end < self._total:
+        elif 0 < piece.count == self._came and piece.end < self._total:
             self._reach = max(min(self._reach, piece.count), 1)  # two in a row: the cloud puts fewer in a page now
         self._came = piece.count
         self._overlap = min(max(self._overlap, piece.ties + self._margin // 2), self._reach // 2)
@@ -177,6 +177,8 @@ class Scan:
             self._give_up(f"the images {where} are not sorted by created_at as requested")
         elif not piece.ordered:
             self._doubts["order"] = "the cloud ignores the descending order, so the end of the list is not certain"
+        elif question.descending and not piece.count and self._first is not None and self._first.count:
+            self._doubts["order"] = "the first page is empty in descending order, so the end of the list is not certain"
         low, high = self._unreadable
         self._unreadable = (low or piece.unreadable[0], high or piece.unreadable[1])
         if all(self._unreadable):

@@ -103,7 +103,7 @@ def prove(
         ids: that came in it.
         before: summary of the previous reading of the same source, all of whose answers came before this one's first
             request.
-        moved: which image changed its ``created_at``, in words, or "".
+        moved: why the order of the list proves nothing, in words, or "".
 
     Returns:
         The proof, and the summary of this reading for the next one.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import combinations_with_replacement
 
 import pytest
 from listing_model import at, rows
@@ -114,3 +116,49 @@ def test_in_descending_order_the_ends_are_exchanged() -> None:
     piece = piece_of(Page(0, rows("a? b2 c1"), None, descending=True))
 
     assert piece.unreadable == (False, True)
+
+
+SECONDS = {  # in the order in which a cloud sorts them
+    "as moments": (29.0, 29.5, 29.7, 30.0, 30.5),
+    "as text": (29.5, 29.7, 29.0, 30.5, 30.0),
+}
+
+
+@pytest.mark.parametrize("order", SECONDS)
+@pytest.mark.parametrize("undated", ["none", "first", "last"])
+def test_no_answer_covers_an_image_that_it_lacks(order: str, undated: str) -> None:
+    """Of every list of up to five images and every part of it, all images with a key in the interval are shown."""
+    answers = covering = 0
+    for listed in _lists(SECONDS[order], undated):
+        ends = len(listed) + 1
+        parts = [(start, end, False) for start in range(ends) for end in range(start, ends)]
+        for start, end, descending in [*parts, *((0, end, True) for end in range(ends))]:
+            for ignored in (False, True) if descending and undated == "none" else (False,):
+                answer = (listed[::-1] if descending and not ignored else listed)[start:end]
+                interval = piece_of(Page(start, answer, None, descending=descending)).interval
+                lacking = [row for row in listed if row not in answer]
+                answers += 1
+                covering += interval is not None
+
+                assert interval is None or not any(
+                    interval.after < _key(row, undated) < interval.before for row in lacking
+                ), (listed, answer, descending, interval)
+
+    assert 0 < covering < answers
+
+
+def _lists(seconds: tuple[float, ...], undated: str) -> Iterator[list[Row]]:
+    """Every list of up to five images, of which up to two have no readable time."""
+    for count in range(3 if undated != "none" else 1):
+        for size in range(6 - count):
+            for chosen in combinations_with_replacement(seconds, size):
+                times = [at(0) + timedelta(seconds=second) for second in chosen]
+                without = [None] * count
+                whole = [*without, *times] if undated == "first" else [*times, *without]
+                yield [Row(str(number), time) for number, time in enumerate(whole)]
+
+
+def _key(row: Row, undated: str) -> int:
+    if row.created_at is not None:
+        return key(row.created_at)
+    return UNREADABLE_FIRST if undated == "first" else UNREADABLE_LAST
