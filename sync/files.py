@@ -9,6 +9,7 @@ from contextlib import suppress
 from errno import EACCES, EBUSY, EPERM, EROFS, EXDEV
 from pathlib import Path
 
+LARGEST = 16 * 2**20  # bytes; some devices never end
 # A file that is mounted by itself can't be replaced, and neither can one in a folder that we may not write to.
 _IRREPLACEABLE = {EACCES, EBUSY, EPERM, EROFS, EXDEV}
 
@@ -17,22 +18,22 @@ class UnreadableFileError(Exception):
     """A text file can't be read; the message is the reason, and names no file."""
 
 
-def read_text(path: Path, limit: int | None = None) -> str:
+def read_text(path: Path, limit: int = LARGEST) -> str:
     """The text of a file that a person wrote: in UTF-8, with or without a byte order mark, whatever ends its lines.
 
     Args:
         path: the file.
-        limit: how many bytes it may have; None for any number.
+        limit: how many bytes it may have.
 
     Raises:
         UnreadableFileError: it can't be opened, is too large, or is not UTF-8 text.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(-1 if limit is None else limit + 1)
+            content = file.read(limit + 1)
     except OSError as error:
         raise UnreadableFileError(error.strerror or str(error)) from error
-    if limit is not None and len(content) > limit:
+    if len(content) > limit:
         raise UnreadableFileError(f"it is larger than {limit} bytes")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +15,20 @@ from sync.domain.fields import BY_API, FILTERS
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
+from sync.errors import ReceiverRefusesError
 from sync.proxies import proxy_for
+from sync.settings.addresses import is_plain_elsewhere
 from sync.store.connection import Target
 
 if TYPE_CHECKING:
     from sync.cloud.image_list import ImageList
     from sync.domain.notices import Notice
-    from sync.notices.webhook import Webhook
+    from sync.notices.webhook import RereadWebhook
     from sync.store.runs.database import Database
     from sync.store.runs.spool import FileSpool
 
 Notify = Callable[[int | None], None]
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,36 @@ def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]
     return notices_of(facts, loaded.notice_on, loaded.notify_after_failures) if facts else []
 
 
-def webhook(url: settings.Secret, loaded: settings.Settings) -> Webhook:
+def webhook(url: settings.Secret, loaded: settings.Settings) -> RereadWebhook:
     """The receiver of notices."""
-    from sync.notices.webhook import Webhook
+    from sync.notices.webhook import RereadWebhook, Webhook
 
-    secret = loaded.notice_secret.reveal() if loaded.notice_secret else None
-    return Webhook(url.reveal(), secret, loaded.notice_style)
+    def current() -> Webhook:
+        if is_plain_elsewhere(url.reveal()) and not loaded.notice_allow_http:  # its file may have been replaced
+            raise ReceiverRefusesError("the new address would send notices over plain http; see notice_allow_http")
+        secret = loaded.notice_secret.reveal() if loaded.notice_secret else None
+        return Webhook(url.reveal(), secret, loaded.notice_style)
+
+    return RereadWebhook(current, lambda reason: read_again(loaded, ("notice_url", "notice_secret"), reason))
+
+
+def read_again(loaded: settings.Settings, names: Sequence[str], reason: str) -> bool:
+    """Read the files of secrets again that were refused, all of them, as they belong together; logs mask new values.
+
+    Args:
+        loaded: the settings, whose secrets take the new values.
+        names: the settings' names.
+        reason: why they were refused.
+
+    Returns:
+        Whether a file holds another value by now; the same one is never sent again.
+    """
+    changed = [name for name in names if (secret := getattr(loaded, name)) is not None and secret.read_again()]
+    for value in loaded.secrets():
+        logs.protect(value)
+    if changed:
+        _log.warning("secrets renewed", settings=changed, reason=reason)
+    return bool(changed)
 
 
 @contextmanager

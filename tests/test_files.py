@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.files import UnreadableFileError, read_text, write_file
+from sync.files import LARGEST, UnreadableFileError, read_text, write_file
 
 
 @pytest.fixture
@@ -179,6 +179,12 @@ def test_text_that_cannot_be_read(tmp_path: Path) -> None:
 
     for name, reason in (("utf-16", "save it as UTF-8"), ("large", "larger than 10 bytes"), ("none", "No such file")):
         with pytest.raises(UnreadableFileError, match=reason) as caught:
-            read_text(tmp_path / name, limit=10 if name == "large" else None)
+            read_text(tmp_path / name, limit=10 if name == "large" else LARGEST)
         assert "canary" not in str(caught.value)
     assert read_text(tmp_path / "large", limit=11) == "x" * 11
+
+
+def test_a_device_that_never_ends_is_not_read_to_its_end() -> None:
+    """Without a limit of its own, a text has one all the same."""
+    with pytest.raises(UnreadableFileError, match="larger than 16777216 bytes"):
+        read_text(Path("/dev/zero"))

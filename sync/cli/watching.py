@@ -12,12 +12,14 @@ from sync import logs
 from sync.cli.setup import checked_connection
 from sync.domain.metrics import ProcessMetrics
 from sync.errors import DatabaseRefusedError
-from sync.settings import Settings
+from sync.settings import Secret, Settings
 from sync.store.connection import Target
 from sync.store.errors import why_read_only
 from sync.threads import start
+from sync.wiring import read_again
 
 if TYPE_CHECKING:
+    from sync.metrics.collector import MetricsCollector
     from sync.metrics.monitor import Monitor
     from sync.metrics.server import Page
 
@@ -56,9 +58,18 @@ def publish(loaded: Settings, monitor: Monitor, grouping: Mapping[str, str]) -> 
         if loaded.metrics_file:
             publish.write(metrics, loaded.metrics_file)
         if loaded.metrics_push:
-            publish.push(metrics, loaded.metrics_push.reveal(), dict(grouping))
+            _push(metrics, loaded, loaded.metrics_push, dict(grouping))
     except Exception as error:  # noqa: BLE001 - whatever it is, runs and later metrics go on
         _log.error("metrics not published", reason=logs.unexpected(error))
+
+
+def _push(metrics: MetricsCollector, loaded: Settings, address: Secret, grouping: dict[str, str]) -> None:
+    from sync.metrics import publish
+
+    def newer(reason: str) -> str | None:
+        return address.reveal() if read_again(loaded, ("metrics_push",), reason) else None
+
+    publish.push(metrics, address.reveal(), grouping, newer)
 
 
 @contextmanager

@@ -113,7 +113,7 @@ class Check:
 def _split(name: str, text: str) -> tuple[dict[str, list[str]], str]:
     """The texts of the header, by key, and the SQL."""
     header: dict[str, list[str]] = {}
-    key, lines = "", text.splitlines()
+    key, lines = "", re.split(r"\r\n?|\n", text)  # what ends a line for PostgreSQL; others may be in texts
     while lines and lines[0].startswith("--"):
         line = lines.pop(0)
         if match := _HEADER.fullmatch(line):

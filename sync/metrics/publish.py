@@ -23,6 +23,7 @@ _PATIENCE = 3.0  # seconds
 _JOB = "image-sync"
 _UP = re.compile(rb"^image_sync_database_up .*$", re.MULTILINE)
 _SUCCESS = range(200, 300)
+_REFUSED = ("HTTP 401", "HTTP 403")
 _FOR_ALL = 0o644  # the collector is another user, and a service's umask may be 077
 
 
@@ -46,14 +47,29 @@ def write(metrics: MetricsCollector, file: Path) -> None:
         _log.warning("metrics not written", file=str(file), reason=error.strerror or str(error))
 
 
-def push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> None:
+def push(
+    metrics: MetricsCollector,
+    address: str,
+    grouping: dict[str, str],
+    newer: Callable[[str], str | None] = lambda _reason: None,
+) -> None:
     """Push metrics, replacing those of their group; if the database did not answer, its last metrics stay.
 
     Args:
         metrics: what is pushed.
         address: the gateway's; a user and password in it are sent as basic authentication.
         grouping: labels of the group, in addition to the job.
+        newer: takes the reason of a refusal, and returns the address that its file holds by now, if it is another one.
     """
+    gateway, reason = _push(metrics, address, grouping)
+    if reason in _REFUSED and (new := newer(reason)):
+        gateway, reason = _push(metrics, new, grouping)
+    if reason:
+        _log.warning("metrics not pushed", gateway=gateway, reason=reason)
+
+
+def _push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> tuple[str, str]:
+    """Push once; the gateway's address without its login, and the reason if it failed, else ""."""
     parts = urlsplit(address)
     gateway = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     login = {}
@@ -85,5 +101,4 @@ def push(metrics: MetricsCollector, address: str, grouping: dict[str, str]) -> N
     thread = threading.Thread(target=work, daemon=True, name="push")
     start(thread)
     thread.join(_PATIENCE)
-    if reason := (reasons[0] if reasons else f"no answer within {_PATIENCE:g} s"):
-        _log.warning("metrics not pushed", gateway=gateway, reason=reason)
+    return gateway, reasons[0] if reasons else f"no answer within {_PATIENCE:g} s"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sync.domain.notices import Notice
 from sync.errors import ReceiverAwayError, ReceiverRefusesError, TransportError
@@ -65,6 +65,30 @@ class Webhook:
         except TransportError as error:
             problem = ReceiverAwayError(f"the receiver can't be reached: {error}")
         raise problem  # out here it has no context
+
+
+class RereadWebhook:
+    """A webhook whose address and key others may replace in their files: a refusal has them read again.
+
+    Args:
+        webhook: the webhook with the address and key as they are now.
+        read_again: reads the files, and returns whether one of them holds another value.
+    """
+
+    def __init__(self, webhook: Callable[[], Webhook], read_again: Callable[[str], bool]) -> None:
+        self._webhook, self._read_again = webhook, read_again
+
+    def send(self, notices: Sequence[Notice]) -> int:
+        """Send as ``Webhook.send`` does; if the receiver refuses, once more with what the files hold by now.
+
+        Any final refusal counts, since receivers don't agree on the status for an address or a signature of the past.
+        """
+        try:
+            return self._webhook().send(notices)
+        except ReceiverRefusesError as error:
+            if not self._read_again(str(error)):
+                raise
+        return self._webhook().send(notices)
 
 
 def _seconds(text: str | None) -> float | None:

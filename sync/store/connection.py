@@ -246,9 +246,10 @@ def _connected_anew(target: Target, secret: Secret) -> Connection:
 
 def _connected(target: Target, url: str) -> Connection:
     try:
-        url = libpq_url(url)
+        given = conninfo_to_dict(libpq_url(url))
+        given.pop("replication", None)  # such a connection answers no queries, or nothing that a run asks
         return Connection.connect(
-            make_conninfo(url, **_KEEPALIVE | conninfo_to_dict(url)),
+            make_conninfo("", **_KEEPALIVE | given),
             autocommit=True,
             connect_timeout=target.connect_timeout,
             application_name="image-sync",

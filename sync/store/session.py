@@ -19,6 +19,7 @@ _SETTINGS = {
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
     # All names of ours are qualified, so no table, function or operator of others may take the place of PostgreSQL's.
     "search_path": "pg_catalog, pg_temp",
     # A policy that hides rows is an error: hidden rows would look like images that are gone.

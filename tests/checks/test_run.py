@@ -221,6 +221,14 @@ def test_header_of_a_check() -> None:
         Check.parse("odd", "-- Title: x\nSELECT 1")
 
 
+@pytest.mark.parametrize("character", ["\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_what_ends_no_line_in_sql_ends_none_in_a_check(character: str) -> None:
+    """A text stays as it is, and a comment as long as it is, whatever else may be taken for the end of a line."""
+    sql = f"SELECT '{character}' -- {character}:least"
+    for end in ("\n", "\r\n", "\r"):
+        assert Check.parse("anns", f"{OWN.partition('SELECT')[0].replace(chr(10), end)}{sql}{end}").sql == sql
+
+
 def test_end_of_life_dates(tmp_path: Path) -> None:
     """The built-in file is valid, each row with its source; an error in a user's file names its line."""
     built_in = systems()

@@ -71,3 +71,10 @@ def test_the_name_of_a_driver_is_left_out(server: Server, scheme: str) -> None:
     url = server.url().replace("postgresql:", f"{scheme}:")
 
     connect(Target(url)).close()
+
+
+@pytest.mark.parametrize("kind", ["true", "database"])
+def test_a_replication_connection_is_not_opened(server: Server, kind: str) -> None:
+    """A URL that was copied from a replication client opens a connection that answers queries."""
+    with connect(Target(f"{server.empty()}?replication={kind}&application_name=copied")) as connection:
+        assert connection.execute("SELECT %s::int", [7]).fetchone() == (7,)

@@ -18,6 +18,7 @@ from sync import runner, wiring
 from sync.errors import DatabaseRefusedError
 from sync.simulator import World
 from sync.store.connection import Target, connect, transaction
+from sync.store.queries import obstacles
 from sync.store.queries.doctor import Inspection
 from sync.store.queries.invariants import violations
 from sync.store.queries.inventory import inventory
@@ -97,6 +98,7 @@ def _answers(target: Target, source: str) -> Iterator[Any]:
             yield violations(connection)
         inspection = Inspection(connection, target)
         yield [right for right in inspection.rights_of_a_run(14) if not right.granted]
+        yield obstacles.numbers(inspection)
         state = inspection.states([source])[source]
         yield state.status, state.held
     for metrics in MetricsQuery(target).source_metrics():

@@ -26,6 +26,7 @@ DEFAULTS = {
     "standard_conforming_strings": "off",
     "array_nulls": "off",
     "extra_float_digits": "-15",
+    "quote_all_identifiers": "on",
     "search_path": "hostile, pg_catalog",
     "row_security": "on",
     "jit": "on",

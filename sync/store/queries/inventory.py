@@ -94,10 +94,14 @@ SELECT least(
 """  # noqa: S608 - constants
 
 
+_BLOCK_COMMENT = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
+for _ in range(4):  # comments nest in PostgreSQL, and regular expressions don't
+    _BLOCK_COMMENT = rf"/\*(?:[^*/]|\*(?!/)|/(?!\*)|{_BLOCK_COMMENT})*+\*/"
 # Everything that may hold a colon: texts, names, comments, casts, parameters; only a parameter sets the group `name`.
+# A doubled quote is two texts here, side by side.
 _COLON = re.compile(
-    r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-    | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/
+    rf"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '[^']*' | "[^"]*"
+    | (?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$ | --[^\n]* | {_BLOCK_COMMENT}
     | :: | (?<!\w):(?P<name>[^\W\d]\w*) | :""",
     re.VERBOSE | re.DOTALL,
 )

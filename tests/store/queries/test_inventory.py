@@ -322,8 +322,12 @@ def test_a_gap_in_the_list_leaves_no_version(server: Server) -> None:
 COLONS = r"""
 SELECT 'a:days' AS literal, 'it''s :days' AS doubled, E'\':days' AS escaped, $$:days$$ AS dollars, $x$':days$x$ AS tagged,
     'img-1' ~ '^(?:centos|img)-' AS matches, '12:30'::time::text AS cast, (ARRAY[1, 2, 3])[2:3] AS slice,
-    :days AS plain, :days::text AS text, 1 AS ":days", '100%' AS percent, '\:days' AS backslash -- isn't :days
-    /* don't :days */
+    :days AS plain, :days::text AS text, 1 AS ":days", '100%' AS percent, '\:days' AS backslash, -- isn't :days
+    /* don't :days */ name'\' || ':days' AS no_escape, e'it''s \' :days' AS small, 1 AS "it's "":days", 2 AS a$days$, '$days$' AS dollar,
+    /* /* don't */ :days '/* /* ' */ */ :days * */ /**/ :days AS nested, /***/ 4 / 2 AS quotient, $x$ $y$ :days $x$ AS inner,
+    (ARRAY[1, 2, 3])[:days - 6:7] AS from_parameter, (ARRAY[1, 2, 3])[:2] AS open, now() - now() = interval '0:0' AS zero,
+    $x$a$x :days $x$ AS half, 'é' AS é$é$, U&'\003Adays' AS unicode, '{"a": 1}'::jsonb ->> 'a' AS json, $$
+:days$$ AS lines, (SELECT (ARRAY[1, 2, 3])[low:days] || (ARRAY[4, 5, 6])[low :high] FROM (VALUES (2, 3, 3)) AS v (low, days, high)) AS names
 """
 
 
@@ -347,11 +351,35 @@ def test_colons_in_a_users_query_are_sql(target: Target) -> None:
         ":days": 1,
         "percent": "100%",
         "backslash": r"\:days",
+        "no_escape": r"\:days",
+        "small": "it's ' :days",
+        "it's \":days": 1,
+        "a$days$": 2,
+        "dollar": "$days$",
+        "nested": 7,
+        "quotient": 2,
+        "inner": " $y$ :days ",
+        "from_parameter": [1, 2, 3],
+        "open": [1, 2],
+        "zero": True,
+        "half": "a$x :days ",
+        "é$é$": "é",
+        "unicode": ":days",
+        "json": "1",
+        "lines": "\n:days",
+        "names": [2, 3, 5, 6],
     }
-    assert inlined == COLONS.strip().replace(":days AS plain, :days::text", "7 AS plain, 7::text") + ";"
+    expected = COLONS.strip().replace("[:days", "[7").replace("/**/ :days", "/**/ 7")
+    assert inlined == expected.replace(":days AS plain, :days::text", "7 AS plain, 7::text") + ";"
+
+
+def test_a_parameter_may_be_named_as_a_type(target: Target) -> None:
+    """A cast stays one, whatever the thresholds are called."""
+    with inventory(target) as reading:
+        assert reading.ask("own", "SELECT :text::text AS found", {"text": 7}) == [{"found": "7"}]
 
 
 def test_an_unknown_parameter_is_named(target: Target) -> None:
     """A name that no threshold declares is named with those that there are."""
     with inventory(target) as reading, pytest.raises(UsageError, match="it has no parameter :most, only :least, :days"):
-        reading.ask("own", "SELECT :most, ':text'", {"least": 1, "days": 7})
+        reading.ask("own", "SELECT :most, ':text', (ARRAY[1])[:1]", {"least": 1, "days": 7})
