@@ -115,14 +115,14 @@ def prove(
         return Proof(verdict.by, verdict.reason + wrong), ScanSummary(steady, distinct, 0)
     summary = ScanSummary(steady, distinct, ids.fingerprint() if steady else 0)
     if lack := _lack(summary, before):
-        return Proof("", f"{moved or verdict.reason}; and {lack}"), summary
+        return Proof("", f"{moved or verdict.reason}; nor does counting prove it: {lack}"), summary
     return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), summary
 
 
 def _lack(summary: ScanSummary, before: ScanSummary | None) -> str:
     """What a proof by count lacks, or ""."""
     if not summary.steady:
-        return f"the {summary.distinct} images that came are not a steady total"
+        return f"{summary.distinct} images came, and not every answer's total says so"
     if before is None or not before.steady:
-        return f"total says {summary.distinct} too, but only in this reading"
-    return "" if before == summary else "the previous reading saw other images"
+        return f"only one reading saw {summary.distinct} images, as its total says"
+    return "" if before == summary else "the second reading saw other images than the first"

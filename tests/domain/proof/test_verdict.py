@@ -31,19 +31,19 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
     second_proof, _ = prove(again, Seen(row.id for row in seen_again), tally)
 
     assert (proof.proven, proof.by) == (False, "")
-    assert "only in this reading" in proof.reason
+    assert "only one reading" in proof.reason
     assert (second_proof.proven, second_proof.by) == (True, "count")
 
 
 @pytest.mark.parametrize(
     ("total", "distinct", "before", "reason"),
     [
-        (5, 5, None, "only in this reading"),
-        (5, 5, ScanSummary(steady=False, distinct=5, fingerprint=1), "only in this reading"),
-        (5, 5, ScanSummary(steady=True, distinct=5, fingerprint=2), "other images"),
-        (5, 5, ScanSummary(steady=True, distinct=4, fingerprint=1), "other images"),
-        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "not a steady total"),
-        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "not a steady total"),
+        (5, 5, None, "only one reading"),
+        (5, 5, ScanSummary(steady=False, distinct=5, fingerprint=1), "only one reading"),
+        (5, 5, ScanSummary(steady=True, distinct=5, fingerprint=2), "other images than the first"),
+        (5, 5, ScanSummary(steady=True, distinct=4, fingerprint=1), "other images than the first"),
+        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "not every answer's total says so"),
+        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "not every answer's total says so"),
     ],
 )
 def test_the_reason_names_what_a_proof_by_count_lacks(
@@ -53,7 +53,7 @@ def test_the_reason_names_what_a_proof_by_count_lacks(
     proof, _ = prove(Verdict(by="", reason="a gap", total=total), Ids(distinct), before)
 
     assert not proof.proven
-    assert proof.reason.startswith("a gap; and ")
+    assert proof.reason.startswith("a gap; nor does counting prove it: ")
     assert reason in proof.reason
 
 
@@ -63,7 +63,11 @@ def test_an_image_that_moved_takes_the_proof_by_cover_away(by: str, proven: bool
     proof, _ = prove(Verdict(by=by, reason="covered", total=None), Ids(5), moved="image a moved")  # type: ignore[arg-type]
 
     assert proof.proven == proven
-    assert proven or proof.reason == "image a moved; and the 5 images that came are not a steady total"
+    assert (
+        proven
+        or proof.reason
+        == "image a moved; nor does counting prove it: 5 images came, and not every answer's total says so"
+    )
 
 
 def test_two_counts_prove_a_list_in_which_an_image_moved() -> None:
