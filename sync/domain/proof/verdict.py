@@ -114,15 +114,16 @@ def prove(
         wrong = "" if steady or verdict.total is None else f"; total says {verdict.total}, but {distinct} images came"
         return Proof(verdict.by, verdict.reason + wrong), ScanSummary(steady, distinct, 0)
     summary = ScanSummary(steady, distinct, ids.fingerprint() if steady else 0)
-    if lack := _lack(summary, before):
+    if lack := _lack(summary, before, verdict.total):
         return Proof("", f"{moved or verdict.reason}; nor does counting prove it: {lack}"), summary
     return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), summary
 
 
-def _lack(summary: ScanSummary, before: ScanSummary | None) -> str:
+def _lack(summary: ScanSummary, before: ScanSummary | None, total: int | None) -> str:
     """What a proof by count lacks, or ""."""
     if not summary.steady:
-        return f"{summary.distinct} images came, and not every answer's total says so"
+        says = "the answers give no single total" if total is None else f"total says {total}"
+        return f"{summary.distinct} images came, and {says}"
     if before is None or not before.steady:
         return f"only one reading saw {summary.distinct} images, as its total says"
     return "" if before == summary else "the second reading saw other images than the first"

@@ -42,8 +42,8 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
         (5, 5, ScanSummary(steady=False, distinct=5, fingerprint=1), "only one reading"),
         (5, 5, ScanSummary(steady=True, distinct=5, fingerprint=2), "other images than the first"),
         (5, 5, ScanSummary(steady=True, distinct=4, fingerprint=1), "other images than the first"),
-        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "not every answer's total says so"),
-        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "not every answer's total says so"),
+        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "4 images came, and total says 5"),
+        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "the answers give no single total"),
     ],
 )
 def test_the_reason_names_what_a_proof_by_count_lacks(
@@ -66,7 +66,7 @@ def test_an_image_that_moved_takes_the_proof_by_cover_away(by: str, proven: bool
     assert (
         proven
         or proof.reason
-        == "image a moved; nor does counting prove it: 5 images came, and not every answer's total says so"
+        == "image a moved; nor does counting prove it: 5 images came, and the answers give no single total"
     )
 
 
