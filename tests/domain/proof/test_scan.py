@@ -172,7 +172,7 @@ def test_pages_cut_at_random_leave_no_gap(seed: int) -> None:
 def test_a_cloud_that_stops_heeding_the_offset_is_recognised() -> None:
     """If the cloud starts to ignore the offset after some good pages, the scan soon fails."""
     cloud = Cloud(range(5000))
-    scan = Scan(limit=50, overlap=10)
+    scan = Scan(limit=50, overlap=10, max_images=20_000)
 
     def go_on() -> None:
         while (question := scan.ask()) is not None:
