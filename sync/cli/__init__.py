@@ -73,17 +73,20 @@ class _Commands(click.Group):
             sys.exit(error.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        from sync.errors import ImageSyncError, OutputError
+        from sync.errors import ImageSyncError, OutputError, UnexpectedError
 
         try:
             return super().invoke(ctx)
-        except OutputError:
-            raise  # reported by ``main``, as it may come from the help too
-        except ImageSyncError as error:
+        except (OutputError, click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # reported by ``main``, as the first may come from the help too
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported as a sentence
             if ctx.meta.get(_DEBUG):
                 say(traceback.format_exc())
-            _report(error)
-            ctx.exit(error.exit_code)
+            from sync import logs
+
+            ours = error if isinstance(error, ImageSyncError) else UnexpectedError(logs.unexpected(error))
+            _report(ours)
+            ctx.exit(ours.exit_code)
 
 
 @click.command(cls=_Commands, context_settings={"show_default": True})

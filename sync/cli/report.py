@@ -156,8 +156,12 @@ def _check_writable(path: Path) -> None:
     Raises:
         ImageSyncError: it can't.
     """
-    exists, folder = os.path.exists(path), Path(os.path.realpath(path)).parent  # noqa: PTH110 - never raises
-    writable = os.access(path, os.W_OK) if exists else os.access(folder, os.W_OK | os.X_OK)
+    exists = os.path.exists(path)  # noqa: PTH110 - never raises
+    try:
+        folder = Path(os.path.realpath(path)).parent
+        writable = os.access(path, os.W_OK) if exists else os.access(folder, os.W_OK | os.X_OK)
+    except OSError:  # the working directory was removed
+        writable = False
     if os.path.isdir(path) or not writable:  # noqa: PTH112 - never raises
         raise ImageSyncError(f"{path} can't be written; give --output a file in a folder that you may write to")
 

@@ -29,6 +29,9 @@ _SETTINGS = {
     "random_page_cost": "1.1",
     "jit": "off",
 }
+# A limit on whole transactions, which PostgreSQL has since version 17; each statement and each pause has one of ours.
+_NO_TRANSACTION_TIMEOUT = """CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+    THEN pg_catalog.set_config('transaction_timeout', '0', true) END"""
 # For SQL of users, who may rely on the path of their database; PostgreSQL's own names still come first.
 PATH_OF_USERS = """
 SELECT set_config('search_path', concat_ws(', ', 'pg_catalog', nullif(reset_val, '')), true)
@@ -52,4 +55,4 @@ def settings(*, lock_timeout: float, statement_timeout: float, idle_timeout: flo
     }
     milliseconds = {name: str(int(seconds * 1000)) for name, seconds in limits.items()}
     made = (f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in (milliseconds | _SETTINGS).items())
-    return f"SELECT {', '.join(made)}"
+    return f"SELECT {', '.join(made)}, {_NO_TRANSACTION_TIMEOUT}"

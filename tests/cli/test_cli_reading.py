@@ -226,6 +226,7 @@ WRONG = [
     (["diff", "-9999w"], "-9999w is before the beginning"),
     (["as-of", "2126-03-31"], "lies in the future"),
     (["diff", "2", "1"], "give the earlier moment first"),
+    (["history", b"\xff"], "ID is not text in UTF-8"),
 ]
 
 

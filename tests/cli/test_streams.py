@@ -108,7 +108,11 @@ def test_output_for_programs_does_not_depend_on_the_locale(tmp_path: Path, serve
 
 
 @pytest.mark.parametrize(
-    "command", [LIST, "status", "run", "plan", "report", "doctor", "verify", "prune", "notify --test", "approve 1"]
+    "command",
+    [
+        *(LIST, "status", "run", "plan", "report", "doctor", "verify", "prune", "notify --test", "approve 1"),
+        "report --output page.html",
+    ],
 )
 def test_the_current_folder_may_be_gone(job: Job, command: str) -> None:
     """A current folder that does not exist any more holds no settings file, and causes no traceback."""

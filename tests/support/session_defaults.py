@@ -34,7 +34,9 @@ DEFAULTS = {
     "statement_timeout": "100ms",
     "lock_timeout": "1ms",
     "idle_in_transaction_session_timeout": "200ms",
+    "transaction_timeout": "100ms",
 }
+_HAS_TRANSACTION_TIMEOUT = 170000
 
 
 def set_defaults(url: str, defaults: Mapping[str, str]) -> None:
@@ -42,6 +44,8 @@ def set_defaults(url: str, defaults: Mapping[str, str]) -> None:
     with psycopg.connect(url, autocommit=True) as opened:
         opened.execute(HOSTILE)
         for name, value in defaults.items():
+            if name == "transaction_timeout" and opened.info.server_version < _HAS_TRANSACTION_TIMEOUT:
+                continue
             change = sql.SQL("ALTER DATABASE {} SET {} = ").format(*map(sql.Identifier, (opened.info.dbname, name)))
             # A path is a list, and its text as a whole would be one name.
             opened.execute(change + (sql.SQL(value) if name == "search_path" else sql.Literal(value)))  # type: ignore[arg-type]
