@@ -14,9 +14,9 @@ answer shows it.
 
 Nothing else plays a part: neither the order of the answers, nor their offsets, nor ``total``. What has to hold: every
 answer is sorted by the key and contiguous, and the key that is read from an image is a weakly monotone function of the
-one by which the cloud sorts. An image without a readable time has no key, so a cover says nothing about it unless it
-stands below or above all others in both orders. Seconds are used because a cloud that sorts text puts ``29.5Z`` before ``29Z``, while one
-that sorts moments does not; cut down to seconds, both orders are the same.
+one by which the cloud sorts. Seconds are used because a cloud that sorts text puts ``29.5Z`` before ``29Z``, while one
+that sorts moments does not; cut down to seconds, both orders are the same. An image without a readable time has a key
+only if all of them stand below the others, or all above them, in both orders.
 """
 
 from __future__ import annotations
