@@ -134,7 +134,7 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
         lacking = _find_lacking(run, comparison, store)
         moved = comparison.moved
         proof, before = prove(reading.verdict, comparison, before, moved=moved)
-        if proof.proven or not before.steady:
+        if proof.proven or before is None:
             break
     distinct = comparison.distinct
     _settle_contents(run.source, comparison, cloud)
@@ -216,7 +216,7 @@ def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison,
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
         proof, before = prove(reading.verdict, search, before, moved=comparison.moved)
-        if proof.proven or not before.steady:
+        if proof.proven or before is None:
             break
     doubt = search.doubt(proof, source.limits)
     return Confirmation(frozenset() if doubt else search.lacking, search.found, doubt, tuple(pages))

@@ -12,7 +12,7 @@ from cloud_tools import Inventory, Reader, gap
 from fault_rules import FaultySimulator
 from listing_model import Seen, chance
 
-from sync.domain.proof.verdict import ScanSummary, Verdict, prove
+from sync.domain.proof.verdict import Verdict, prove
 from sync.domain.status import Status
 from sync.simulator import START, Simulator, World
 from sync.simulator.catalog import Catalog
@@ -109,7 +109,7 @@ def test_a_flood_of_changes_is_never_wrongly_proven(many: Simulator) -> None:
         many.world.delete(rng.randrange(50))
 
     many.faults.before_answer = flood
-    before: ScanSummary | None = None
+    before: int | None = None
     lost = 0
     for scan in scans(many, 100, concurrency=1, max_gap_requests=0):
         proof, before = prove(scan.verdict, Seen(scan.rows), before)

@@ -29,9 +29,9 @@ class EchoCheck:
             ContractError: the cloud ignores the offset.
         """
         ids = frozenset(row.id for row in page.rows)
-        if page.offset == 0:
-            self._first = ids if self._first is None else self._first
-        if self._first is None or page.offset < max(len(self._first) - overlap, 1):
+        if self._first is None:
+            self._first = ids
+        if page.offset < max(len(self._first) - overlap, 1):
             return
         if 2 * len(self._first & ids) <= page.count + overlap:
             self.heeded, self.echoes = True, 0

@@ -14,41 +14,38 @@ _MOST_TRIES = 24  # per gap; by halving, half of them find any place among a tho
 
 @dataclass(slots=True)
 class _Search:
-    """The search for a page that begins before a gap and ends behind its first key.
+    """The search for an offset at which a page begins before a gap and ends behind its first key.
 
-    Where the images of a gap stand is known only roughly, as the list changes. So the page begins some rows further
-    left, and from what it shows the next one is found by halving.
+    Where the images of a gap stand is known only roughly, as the list changes. So each page begins twice as far before
+    that place as the one before it, until one ends too early; from then on the next offset is halfway between the two.
 
     Attributes:
-        start: where the first image of the gap stood when it was last seen.
-        back: number of rows before it at which the next page begins.
-        late: the largest such number with which a page began too far right.
-        early: the smallest such number with which a page ended too far left, or None.
-        tries: pages that were requested.
+        start: offset of the first image of the gap when it was last seen.
+        offset: offset of the next page.
+        high: the lowest offset at which a page began too late; at first ``start``.
+        low: the highest offset at which a page began that ended too early, or None.
+        tries: number of pages requested.
     """
 
     start: int
-    back: int
-    late: int = -1
-    early: int | None = None
+    offset: int
+    high: int
+    low: int | None = None
     tries: int = 0
-
-    @property
-    def offset(self) -> int:
-        return max(self.start - 1 - self.back, 0)
 
     @property
     def hopeless(self) -> bool:
         """Whether no page reaches over the gap: more images share its first key than a page holds."""
-        return self.tries >= _MOST_TRIES or (self.early is not None and self.early - self.late <= 1)
+        return self.tries >= _MOST_TRIES or (self.low is not None and self.high - self.low <= 1)
 
     def learn(self, piece: Piece, key: Key) -> None:
         self.tries += 1
         if piece.offset and (piece.first is None or piece.first >= key):
-            self.late = self.back
+            self.high = piece.offset
         elif piece.last is not None and piece.last <= key:
-            self.early = self.back
-        self.back = 2 * self.back + 1 if self.early is None else (self.late + self.early) // 2
+            self.low = piece.offset
+        halfway = None if self.low is None else (self.low + self.high + 1) // 2
+        self.offset = max(2 * self.offset - self.start, 0) if halfway is None else halfway
 
 
 class GapSearches:
@@ -88,16 +85,13 @@ class GapSearches:
             overlap: number of rows before a gap at which the first page for it begins, at most.
             reach: rows that a page is expected to hold; a gap within half of that waits for the page of the one before.
         """
-        behind = -reach
-        for gap in gaps if reach >= _LEAST_ROWS else ():
+        previous = -reach
+        for gap in gaps:
             search = self._search(gap, overlap, reach)
-            if search is None or search.hopeless or search.offset < behind + reach // 2:
-                continue
-            if self.requests == self._most:
-                break
-            behind = search.offset
-            self.requests += 1
-            self._asked[Question(search.offset)] = gap.first
+            if search and search.offset >= previous + reach // 2 and self.requests < self._most:
+                previous = search.offset
+                self.requests += 1
+                self._asked[Question(previous)] = gap.first
         return list(self._asked)
 
     def describe(self, gap: Gap, reach: int) -> str:
@@ -124,7 +118,9 @@ class GapSearches:
 
         None begins further left than the list, and none shows where the list ends.
         """
-        if not self._starts.get(gap.first) or gap.last == END - 1:
+        start = self._starts.get(gap.first)
+        if not start or gap.last == END - 1 or reach < _LEAST_ROWS:
             return None
-        centred = (reach - self._tied(gap)) // 2 - 1
-        return self._searches.setdefault(gap.first, _Search(self._starts[gap.first], max(min(overlap, centred), 0)))
+        back = max(min(overlap, (reach - self._tied(gap)) // 2 - 1), 0)
+        search = self._searches.setdefault(gap.first, _Search(start, max(start - 1 - back, 0), high=start))
+        return None if search.hopeless else search

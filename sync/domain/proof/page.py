@@ -61,16 +61,6 @@ class Page:
         return len(self.rows)
 
     @property
-    def first_id(self) -> str | None:
-        """Id of the first row, or None if there is none."""
-        return self.rows[0].id if self.rows else None
-
-    @property
-    def last_id(self) -> str | None:
-        """Id of the last row, or None if there is none."""
-        return self.rows[-1].id if self.rows else None
-
-    @property
     def question(self) -> Question:
         """The request that it answers."""
         return Question(self.offset, self.descending)
@@ -87,7 +77,6 @@ class Piece:
         interval: keys of which it shows every image; None if there is none.
         head, tail: number of rows that have the first key, and the last.
         ties: the most rows that have one time.
-        unreadable: whether rows without a readable time stand below all others, and whether they stand above them.
     """
 
     offset: int
@@ -100,7 +89,6 @@ class Piece:
     head: int = 0
     tail: int = 0
     ties: int = 0
-    unreadable: tuple[bool, bool] = (False, False)
 
     @property
     def end(self) -> int:
@@ -111,13 +99,11 @@ class Piece:
 def piece_of(page: Page) -> Piece:
     """Return the piece of the list that an answer shows."""
     times = [row.created_at for row in page.rows]
-    unread_first = sum(1 for _ in takewhile(_unread, times))
-    if unread_first == len(times):
+    known = [time for time in times if time is not None]
+    if not known:
         return Piece(page.offset, page.count, page.total, ordered=True)
-    unread_last = sum(1 for _ in takewhile(_unread, reversed(times)))
-    read = times[unread_first : len(times) - unread_last]
-    known = [time for time in read if time is not None]
-    if len(known) < len(read) or not _sorted(known, descending=page.descending):
+    unread_first, unread_last = times.index(known[0]), times[::-1].index(known[-1])
+    if unread_first + len(known) + unread_last < len(times) or not _sorted(known, descending=page.descending):
         return Piece(page.offset, page.count, page.total)
     low, high = (UNREADABLE_LAST, UNREADABLE_FIRST) if page.descending else (UNREADABLE_FIRST, UNREADABLE_LAST)
     first = low if unread_first else key(known[0])
@@ -133,7 +119,6 @@ def piece_of(page: Page) -> Piece:
         head=unread_first or _run(known, first),
         tail=unread_last or _run(reversed(known), last),
         ties=max(unread_first, unread_last, *Counter(known).values()),
-        unreadable=(UNREADABLE_FIRST in (first, last), UNREADABLE_LAST in (first, last)),
     )
 
 
@@ -149,10 +134,6 @@ def _interval(page: Page, first: Key, last: Key) -> Interval | None:
 def _run(times: Iterable[datetime], of: Key) -> int:
     """The number of times at the beginning that have this key."""
     return sum(1 for _ in takewhile(lambda time: key(time) == of, times))
-
-
-def _unread(time: datetime | None) -> bool:
-    return time is None
 
 
 def _sorted(times: list[datetime], *, descending: bool) -> bool:

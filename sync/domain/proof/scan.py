@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from sync.domain.proof.cover import Cover
+from sync.domain.proof.cover import UNREADABLE_FIRST, UNREADABLE_LAST, Cover, Key
 from sync.domain.proof.echo import EchoCheck
 from sync.domain.proof.gaps import GapSearches
 from sync.domain.proof.page import Page, Piece, Question, piece_of
@@ -40,22 +40,21 @@ class Scan:
         self._limit, self._max_images = limit, max_images
         self._overlap = self._margin = overlap
         self._max_pages = 2 * max_images // (limit - overlap) + 10
-        self._reach = self._came = limit  # rows that a page is expected to hold, and that the last short one held
+        self._reach = self._came = limit  # rows expected in a page, and rows in the last answer
         self._asked = self._flying = 0
         self._first: Piece | None = None
         self._descending: Piece | None = None
-        self._asked_descending = False
         self._last, self._last_overlap = Question(0), overlap  # the page at the highest offset
         self._last_piece: Piece | None = None  # its answer
         self._near_end = False  # whether an answer reached the end, so that no page is requested ahead
         self._cover = Cover()
         self._searches = GapSearches(max_gap_requests)
-        self._queue: deque[Question] = deque()
+        self._queue = deque([Question(0)])  # pages to request before any page ahead
         self._echo = EchoCheck()
         self._total = -1
         self._totals: set[int | None] = set()
         self._doubts: dict[str, str] = {}
-        self._unreadable = (False, False)
+        self._unreadable: set[Key | None] = set()  # the ends of the list at which images without a readable time stand
         self._broken = ""
 
     def ask(self) -> Question | None:
@@ -65,8 +64,6 @@ class Scan:
             return None
         if self._queue:
             self._queue.popleft()
-        elif question.descending:
-            self._asked_descending = True
         else:
             self._last, self._last_piece, self._last_overlap = question, None, self._overlap
         self._asked += 1
@@ -86,7 +83,8 @@ class Scan:
         """
         self._flying -= 1
         piece = piece_of(page)
-        self._examine(piece, page.question)
+        self._check_order(piece, descending=page.descending)
+        self._check_total(piece, "in descending order" if page.descending else f"at offset {page.offset}")
         if page.descending:
             self._descending = piece
         else:
@@ -108,7 +106,6 @@ class Scan:
             by="" if lack else "whole" if self._whole else "cover",
             reason="; ".join([lack or covered, *self._doubts.values()]),
             total=self._total if len(self._totals) == 1 and "small" not in self._doubts and self._total >= 0 else None,
-            doubts=tuple(self._doubts.values()),
             gap_requests=self._searches.requests,
         )
 
@@ -123,31 +120,30 @@ class Scan:
         return first.count == 0 and first.total is None and descending is not None and descending.count == 0
 
     def _next(self) -> Question | None:
-        if self._first is None:
-            return None if self._asked else self._last
         if self._whole or not self._echo.may_ask(self._flying):
             return None
         if self._queue:
             return self._queue[0]
-        if not (self._asked_descending or self._broken):
-            return _DESCENDING
-        question = self._walk()
+        question = self._walk() if self._first else None
         return None if question is None or self._exhausted(question.offset) else question
 
     def _exhausted(self, offset: int) -> bool:
         return self._asked >= self._max_pages or offset >= self._max_images
 
     def _walk(self) -> Question | None:
-        """The page after the one at the highest offset; None at the end, or while it may not be needed."""
+        """The page after the one at the highest offset; None at the end, or while it may not be needed.
+
+        While answers are on their way, one of them may show the end. Until then ``total`` says how far to go, less the
+        rows that the first page of the descending order covers.
+        """
         piece = self._last_piece
         if piece is not None and self._reaches_end(piece):
             return None
         end = self._last.offset + self._reach if piece is None else piece.end
-        follows = Question(max(end - self._overlap, self._last.offset + 1))
-        if piece is not None and not self._flying:
-            return follows
-        covered = 0 if self._broken else self._reach - self._overlap  # by the first page of the descending order
-        return None if self._near_end or end >= self._total - covered else follows
+        covered = 0 if self._broken else self._reach - self._overlap
+        if self._flying and (self._near_end or end >= self._total - covered):
+            return None
+        return Question(max(end - self._overlap, self._last.offset + 1))
 
     def _reaches_end(self, piece: Piece) -> bool:
         """Whether the page at the highest offset brought nothing new, or all that comes after it is covered."""
@@ -159,41 +155,44 @@ class Scan:
         """Learn how many rows the cloud puts in a page, and how many of them share one time."""
         if self._first is None:
             self._first = piece
+            self._queue.extend(() if self._broken else (_DESCENDING,))
             if piece.count != self._limit and (piece.count > self._overlap or self._total > piece.count):
                 self._reach = piece.count
         elif 0 < piece.count == self._came and piece.end < self._total:
-            self._reach = max(min(self._reach, piece.count), 1)  # two in a row: the cloud puts fewer in a page now
+            self._reach = min(self._reach, piece.count)  # two in a row: the cloud puts fewer in a page now
         self._came = piece.count
         self._overlap = min(max(self._overlap, piece.ties + self._margin // 2), self._reach // 2)
         if self._last.offset == piece.offset and self._last_piece is None:
             self._last_piece = piece
 
-    def _examine(self, piece: Piece, question: Question) -> None:
-        """Note what contradicts the order that was requested, and what contradicts ``total``."""
-        where = "in descending order" if question.descending else f"at offset {piece.offset}"
-        self._totals.add(piece.total)
-        self._total = self._total if piece.total is None else piece.total
-        if not (piece.ordered or question.descending):
-            self._give_up(f"the images {where} are not sorted by created_at as requested")
+    def _check_order(self, piece: Piece, *, descending: bool) -> None:
+        """Note whether the cloud sorted as requested."""
+        if not (piece.ordered or descending):
+            self._give_up(f"the images at offset {piece.offset} are not sorted by created_at as requested")
         elif not piece.ordered:
             self._doubts["order"] = "the cloud ignores the descending order, so the end of the list is not certain"
-        elif question.descending and not piece.count and self._first is not None and self._first.count:
+        elif descending and not piece.count and self._first is not None and self._first.count:
             self._doubts["order"] = "the first page is empty in descending order, so the end of the list is not certain"
-        low, high = self._unreadable
-        self._unreadable = (low or piece.unreadable[0], high or piece.unreadable[1])
-        if all(self._unreadable):
+        self._unreadable |= {piece.first, piece.last} & {UNREADABLE_FIRST, UNREADABLE_LAST}
+        if len(self._unreadable) > 1:
             self._give_up("images without a readable created_at stand at both ends of the list")
-        if self._first is None and not piece.count and piece.total:
-            self._give_up(f"the first page is empty, though total says {piece.total}")
+
+    def _check_total(self, piece: Piece, where: str) -> None:
+        """Note ``total``, and whether the rows contradict it."""
+        self._totals.add(piece.total)
         if piece.total is None:
             self._doubts.setdefault("none", f"{where} there is no usable total")
-        elif piece.count and piece.end > piece.total:
+            return
+        self._total = piece.total
+        if self._first is None and not piece.count and piece.total:
+            self._give_up(f"the first page is empty, though total says {piece.total}")
+        if piece.count and piece.end > piece.total:
             self._doubts.setdefault("small", f"{where} total says {piece.total}, but {piece.end} images are there")
         elif piece.count < self._limit and piece.end < piece.total:
             self._doubts.setdefault("short", f"{where} only {piece.count} images came, but total says {piece.total}")
 
     def _give_up(self, reason: str) -> None:
-        """Go on reading, but without hope of a proof."""
+        """Note why the reading can't be proven by cover. It goes on: two equal counts may still prove the list."""
         self._broken = self._broken or reason
 
     def _lack(self) -> str:
@@ -204,8 +203,7 @@ class Scan:
             return "the list was not read to its end"
         if self._broken:
             return self._broken
-        question = self._walk()
-        if question is not None and self._exhausted(question.offset):
+        if self._walk() is not None:
             return f"the end of the list was not reached in {self._asked} pages"
         gaps = self._cover.gaps()
         described = [self._searches.describe(gap, self._reach) for gap in gaps[:_MOST_DESCRIBED]]

@@ -1,7 +1,7 @@
 """The verdict on one reading of the image list, and how two readings together can prove what one could not.
 
-By cover, or by one answer that holds the whole list, one reading is enough; see ``sync.domain.proof.cover``. Neither
-holds for images whose ``created_at`` was seen to change: then the key of the order is not what it should be.
+One reading is enough if one answer holds the whole list, or if its answers cover the list (see
+``sync.domain.proof.cover``). A cover proves nothing if the ``created_at`` of an image was seen to change.
 
 By count, for lists in which more images than a page holds share one ``created_at``. A reading is *steady* if every
 answer gave the same ``total``, no row came from beyond it, and the number of distinct ids is ``total``. Two steady
@@ -33,35 +33,18 @@ class Verdict:
         by: how the reading alone proves that it holds every image that existed during all of it, or "".
         reason: why it does or does not, in words.
         total: the one ``total`` that all answers gave, or None.
-        doubts: contradictions in the answers, in words.
         gap_requests: number of pages that were requested to close gaps.
     """
 
     by: Literal["whole", "cover", ""]
     reason: str
     total: int | None
-    doubts: tuple[str, ...] = ()
     gap_requests: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether the reading alone is a proof."""
         return bool(self.by)
-
-
-@dataclass(frozen=True, slots=True)
-class ScanSummary:
-    """The part of a reading that is kept to compare the next one with it.
-
-    Attributes:
-        steady: whether as many distinct ids came as every answer said there are.
-        distinct: number of distinct ids.
-        fingerprint: of the set of ids, in whatever order; 128 bits of a cryptographic digest or more.
-    """
-
-    steady: bool
-    distinct: int
-    fingerprint: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +76,33 @@ class Ids(Protocol):
         """Return 128 bits, equal for readings of one process that saw the same set of ids."""
 
 
-def prove(
-    verdict: Verdict, ids: Ids, before: ScanSummary | None = None, *, moved: str = ""
-) -> tuple[Proof, ScanSummary]:
+def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, moved: str = "") -> tuple[Proof, int | None]:
     """Decide whether a reading is proven complete, alone or together with the one before it.
 
     Args:
         verdict: on this reading.
         ids: that came in it.
-        before: summary of the previous reading of the same source, all of whose answers came before this one's first
-            request.
+        before: fingerprint of the previous reading of the same source, if that was steady; all its answers came before
+            this one's first request.
         moved: why the order of the list proves nothing, in words, or "".
 
     Returns:
-        The proof, and the summary of this reading for the next one.
+        The proof, and the fingerprint of this reading if it is steady but not proven, so that another one may prove it.
     """
     distinct = ids.distinct
     steady = verdict.total == distinct
     if verdict.by == "whole" or (verdict.by and not moved):
         wrong = "" if steady or verdict.total is None else f"; total says {verdict.total}, but {distinct} images came"
-        return Proof(verdict.by, verdict.reason + wrong), ScanSummary(steady, distinct, 0)
-    summary = ScanSummary(steady, distinct, ids.fingerprint() if steady else 0)
-    if lack := _lack(summary, before, verdict.total):
-        return Proof("", f"{moved or verdict.reason}; nor does counting prove it: {lack}"), summary
-    return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), summary
-
-
-def _lack(summary: ScanSummary, before: ScanSummary | None, total: int | None) -> str:
-    """What a proof by count lacks, or ""."""
-    if not summary.steady:
-        says = "the answers give no single total" if total is None else f"total says {total}"
-        return f"{summary.distinct} images came, and {says}"
-    if before is None or not before.steady:
-        return f"only one reading saw {summary.distinct} images, as its total says"
-    return "" if before == summary else "the second reading saw other images than the first"
+        return Proof(verdict.by, verdict.reason + wrong), None
+    fingerprint = ids.fingerprint() if steady else None
+    if verdict.total is None:
+        lack = f"{distinct} images came, and the answers give no single total"
+    elif not steady:
+        lack = f"{distinct} images came, and total says {verdict.total}"
+    elif before is None:
+        lack = f"only one reading saw {distinct} images, as its total says"
+    elif before != fingerprint:
+        lack = "the second reading saw other images than the first"
+    else:
+        return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), None
+    return Proof("", f"{moved or verdict.reason}; nor does counting prove it: {lack}"), fingerprint

@@ -7,7 +7,7 @@ from listing_model import CLAIMS, Cloud, Seen, read
 
 from sync.domain.proof.page import Page, Question
 from sync.domain.proof.scan import Scan
-from sync.domain.proof.verdict import ScanSummary, Verdict, prove
+from sync.domain.proof.verdict import Verdict, prove
 
 
 class Ids:
@@ -39,15 +39,13 @@ def test_one_steady_reading_is_no_proof_and_two_of_the_same_are() -> None:
     ("total", "distinct", "before", "reason"),
     [
         (5, 5, None, "only one reading"),
-        (5, 5, ScanSummary(steady=False, distinct=5, fingerprint=1), "only one reading"),
-        (5, 5, ScanSummary(steady=True, distinct=5, fingerprint=2), "other images than the first"),
-        (5, 5, ScanSummary(steady=True, distinct=4, fingerprint=1), "other images than the first"),
-        (5, 4, ScanSummary(steady=True, distinct=4, fingerprint=1), "4 images came, and total says 5"),
-        (None, 5, ScanSummary(steady=True, distinct=5, fingerprint=1), "the answers give no single total"),
+        (5, 5, 2, "other images than the first"),
+        (5, 4, 1, "4 images came, and total says 5"),
+        (None, 5, 1, "the answers give no single total"),
     ],
 )
 def test_the_reason_names_what_a_proof_by_count_lacks(
-    total: int | None, distinct: int, before: ScanSummary | None, reason: str
+    total: int | None, distinct: int, before: int | None, reason: str
 ) -> None:
     """Anything less than two steady readings of the same images is no proof, and the reason says why."""
     proof, _ = prove(Verdict(by="", reason="a gap", total=total), Ids(distinct), before)
@@ -72,7 +70,7 @@ def test_an_image_that_moved_takes_the_proof_by_cover_away(by: str, proven: bool
 
 def test_two_counts_prove_a_list_in_which_an_image_moved() -> None:
     """A proof by count needs no order."""
-    before = ScanSummary(steady=True, distinct=5, fingerprint=1)
+    before = 1
 
     proof, _ = prove(Verdict(by="cover", reason="covered", total=5), Ids(5), before, moved="image a moved")
 
@@ -84,7 +82,7 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
     """If `total` was seen to be wrong, no number of ids makes it steady."""
     verdict, seen = read(Cloud([0] * 120, claim=CLAIMS[claim]), limit=50, overlap=10)
 
-    assert not prove(verdict, Ids(len(seen)))[1].steady
+    assert prove(verdict, Ids(len(seen)))[1] is None
 
 
 def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
