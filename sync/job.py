@@ -31,7 +31,7 @@ from sync.errors import CloudError, ImageSyncError, UnexpectedError
 from sync.logs import unexpected
 
 OnPage = Callable[[Answer], None]
-READINGS = 2  # of a list that only two of them prove together
+READINGS = 2  # at most, per list
 
 
 class Cloud(Protocol):
@@ -124,19 +124,19 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     known, reader = store.known(run), Reader(run.source.ignore)
     before = None
     pages: list[PageEvidence] = []
-    moved = ""
+    order_doubt = ""
     for attempt in range(1, READINGS + 1):
         most = run.source.max_list_length(known.live)
-        comparison = Comparison(known.unmark_all(), spool, reader, most, moved=moved)
+        comparison = Comparison(known.unmark_all(), spool, reader, most, order_doubt=order_doubt)
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages
         lacking = _find_lacking(run, comparison, store)
-        moved = comparison.moved
-        proof, before = prove(reading.verdict, comparison, before, moved=moved)
+        order_doubt = comparison.order_doubt
+        proof, before = prove(reading.verdict, comparison, before, order_doubt=order_doubt)
         if proof.proven or before is None:
             break
-    distinct = comparison.distinct
+    distinct = comparison.distinct  # of the list, before images are looked up by id
     _settle_contents(run.source, comparison, cloud)
     return Listing(comparison, distinct, proof, pages, lacking, attempt)
 
@@ -215,7 +215,7 @@ def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison,
         except CloudError as error:
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
-        proof, before = prove(reading.verdict, search, before, moved=comparison.moved)
+        proof, before = prove(reading.verdict, search, before, order_doubt=comparison.order_doubt)
         if proof.proven or before is None:
             break
     doubt = search.doubt(proof, source.limits)

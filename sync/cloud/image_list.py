@@ -13,7 +13,7 @@ from sync.cloud.errors import request_id_of
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
 from sync.domain.fields import PAGE_LIMIT
-from sync.domain.proof.page import Piece, Question
+from sync.domain.proof.page import PageRequest, Piece
 from sync.domain.proof.scan import Scan
 from sync.domain.run import Confirmation, PageEvidence, Reading
 from sync.errors import (
@@ -159,7 +159,7 @@ class ImageList:
         _log.info("images looked up", ids=len(ids), gone=len(gone), still_there=len(there), unconfirmed=unconfirmed)
         return Confirmation(frozenset(gone), frozenset(there), str(failures[0]) if failures else "")
 
-    def _page(self, filter: dict[str, str], question: Question) -> tuple[Answer, Response]:
+    def _page(self, filter: dict[str, str], question: PageRequest) -> tuple[Answer, Response]:
         order = _DESCENDING if question.descending else _ORDER
         query = filter | order | {"limit": str(PAGE_LIMIT), "offset": str(question.offset)}
 

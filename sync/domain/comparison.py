@@ -79,11 +79,11 @@ class Comparison:
         most: the largest number of images that the list may have.
         counts: what came so far.
         unreadable: records that cannot be read as an image, by the digest of their bytes.
-        contradicted: ids that came with different contents, each with whether the last of them was the stored one.
+        contradicted: by id, for each image that came with different contents: whether the stored one came last.
         as_stored: those of them for which one content was the stored one.
-        torn: those of them for which the last answer alone had different contents.
-        moved: why the order of the list proves nothing, in words: which image changed its ``created_at``, or is missing
-            without a readable one; or "".
+        torn: contradicted images of which the last answer itself had two contents.
+        order_doubt: why the order of the list proves nothing, in words, or "": an image changed its ``created_at``, or
+            one that is missing has none that can be read.
         unknown: names of fields that the vendor's document does not have.
     """
 
@@ -96,7 +96,7 @@ class Comparison:
     contradicted: dict[str, bool] = field(default_factory=dict)
     as_stored: set[str] = field(default_factory=set)
     torn: set[str] = field(default_factory=set)
-    moved: str = ""
+    order_doubt: str = ""
     unknown: set[str] = field(default_factory=set)
     # Python's hash stands for an id: 64 bits, with a new key in each process. Two ids with the same hash can only delay
     # the deletion of an image by one run.
@@ -104,7 +104,7 @@ class Comparison:
     # By the ids of changed images: the digest of the last content, and 8 bytes of when the image was created, if known.
     _changed: dict[int, bytes] = field(default_factory=dict)
     _unreadable_bytes: int = 0
-    _drift: int = 0  # expected position among the stored images, minus that in the list
+    _drift: int = 0  # position among the stored images minus offset in the list
 
     def add_page(self, answer: Answer) -> None:
         """Compare the images of one answer.
@@ -237,20 +237,20 @@ class Comparison:
 
         A cloud may put such images last in both orders, where answers that cover the list need not show them.
         """
-        if not self.moved:
-            self.moved = (
+        if not self.order_doubt:
+            self.order_doubt = (
                 f"image {image_id} is missing and has no readable created_at, so the order of the list proves nothing"
             )
 
     def check_created(self, image_id: str, created_at: datetime | None) -> None:
-        """Compare when a stored image was created with what came, if that differs from what is stored."""
+        """Note if the ``created_at`` of a changed image differs from the stored one."""
         now = self._changed.get(hash(image_id))
         if now is not None:
             self._note_created(image_id, _packed(created_at), now[DIGEST_BYTES:])
 
     def _note_created(self, image_id: str, before: bytes, now: bytes) -> None:
-        if before != now and not self.moved:
-            self.moved = (
+        if before != now and not self.order_doubt:
+            self.order_doubt = (
                 f"the created_at of image {image_id} changed from {_written(before)} to {_written(now)}, so the order "
                 "of the list proves nothing"
             )

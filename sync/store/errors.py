@@ -67,7 +67,7 @@ def why_read_only(connection: psycopg.Connection[Any]) -> str:
         return f"this server is a read-only standby; {AT_THE_PRIMARY}"
     if info.parameter_status("default_transaction_read_only") == "on":
         return (
-            "this server is no standby, but default_transaction_read_only is on; to write here, set it to off by "
+            "this server is not a standby, but default_transaction_read_only is on; to write here, set it to off by "
             f"ALTER ROLE {info.user} or ALTER DATABASE {info.dbname}"
         )
     return ""
@@ -84,7 +84,9 @@ def sequence_behind(table: str, column: str) -> str:
 
 def _advice(error: psycopg.Error, connection: psycopg.Connection[Any]) -> tuple[type[StoreError], str]:
     if isinstance(error, pg.ReadOnlySqlTransaction):
-        return DatabaseRefusedError, why_read_only(connection) or f"it is a standby, or read-only; {AT_THE_PRIMARY}"
+        return DatabaseRefusedError, why_read_only(
+            connection
+        ) or f"the server is a standby, or read-only; {AT_THE_PRIMARY}"
     # PostgreSQL translates its messages, but not the names of its own files and functions.
     places = {"", error.diag.source_file, error.diag.source_function, error.diag.constraint_name}
     for kinds, place, kind, advice in _ADVICE:
@@ -139,7 +141,7 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], str, type[StoreError], str
         (pg.InsufficientPrivilege,),
         "",
         DatabaseRefusedError,
-        "have the owner of the schema inventory grant it to the role of the job",
+        "have the owner of the schema inventory grant this privilege to the role of the job",
     ),
     ((pg.UniqueViolation,), "runs_pkey", StoreError, sequence_behind("runs", "run")),
     ((pg.UniqueViolation,), "prunings_pkey", StoreError, sequence_behind("prunings", "pruning")),
@@ -155,12 +157,17 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], str, type[StoreError], str
         DatabaseUnavailableError,
         "the connection was closed; check the database server, and the network or pooler in between",
     ),
-    ((pg.DiskFull, pg.OutOfMemory), "", StoreError, "nothing was written; give the database more room"),
+    (
+        (pg.DiskFull, pg.OutOfMemory),
+        "",
+        StoreError,
+        "nothing was written; free disk space or memory on the database server",
+    ),
     (
         (pg.UndefinedTable, pg.UndefinedColumn, pg.InvalidSchemaName),
         "",
         SchemaVersionError,
-        "the schema does not fit this program: `image-sync db status`",
+        "the schema does not fit this program; run `image-sync db status`",
     ),
     (
         (psycopg.OperationalError, psycopg.InterfaceError),

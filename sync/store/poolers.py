@@ -1,4 +1,4 @@
-"""What a connection pooler in between, such as PgBouncer, says for itself, and what to do about it.
+"""Recognize the errors of a connection pooler, such as PgBouncer, and say what to do.
 
 All its errors have the same code, or none while connecting, so they are told apart by their words: those of PgBouncer
 1.18 to 1.25, which PostgreSQL itself never uses.
@@ -42,7 +42,7 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(words: str) -> Meaning | None:
-    """What an error of a connection means if a pooler said it; None: no pooler did."""
+    """The meaning of an error that a pooler raised, or None if none did."""
     return next((meaning for meaning in _MEANINGS if re.search(meaning.words, words)), None)
 
 
@@ -71,7 +71,7 @@ _MEANINGS = (
         "authentication failed$|no such user|login rejected|no authentication method",  # the server adds "for user"
         DatabaseRefusedError,
         "does not accept this user with this password",
-        "correct them in the URL, or in the pooler's auth_file or auth_query; PostgreSQL must know the same",
+        "correct them in the URL, or in the pooler's auth_file or auth_query; PostgreSQL must accept the same ones",
     ),
     Meaning(
         "SSL required",
@@ -88,7 +88,7 @@ _MEANINGS = (
     Meaning(
         "query_wait_timeout",
         DatabaseUnavailableError,
-        "had no connection to PostgreSQL to give",
+        "had no free connection to PostgreSQL in time",
         "raise the pooler's default_pool_size, lower `jobs`, or RESUME the pooler if it is paused; its log says "
         "whether PostgreSQL is down; the next run tries again",
     ),
@@ -108,8 +108,8 @@ _MEANINGS = (
         "^(idle[ _])?(query|transaction)[ _]timeout$",
         DatabaseUnavailableError,
         "ended a statement or transaction",
-        "set the pooler's query_timeout, transaction_timeout and idle_transaction_timeout to 0, as statement_timeout "
-        "and the program limit these; the next run tries again",
+        "set the pooler's query_timeout, transaction_timeout and idle_transaction_timeout to 0, as image-sync "
+        "sets its own limits; the next run tries again",
     ),
     Meaning(
         "server shutting down|pooler is shutting down|admin forced disconnect|database removed|configuration changed"

@@ -124,7 +124,7 @@ def test_transactions_that_are_read_only(edge: Edge, by: str) -> None:
     edge.run()
     edge.do(f"ALTER {by.format(edge.value('SELECT current_database()'))} SET default_transaction_read_only = on")
     target = Target(edge.url.replace("owner@", "errand@"))
-    with pytest.raises(DatabaseRefusedError, match="no standby, but default_transaction_read_only is on") as caught:
+    with pytest.raises(DatabaseRefusedError, match="not a standby, but default_transaction_read_only is on") as caught:
         approvals.accept_filter(target, edge.inventory.source.name, "x")
     with connect(target) as connection, transaction(connection, target, "reading"):
         live = connection.execute("SELECT count(*) FROM inventory.live_images").fetchone()

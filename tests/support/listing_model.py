@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from random import Random
 
-from sync.domain.proof.page import Page, Question, Row
+from sync.domain.proof.page import Page, PageRequest, Row
 from sync.domain.proof.scan import Scan
 from sync.domain.proof.verdict import Verdict
 
@@ -98,18 +98,18 @@ class Cloud:
         """Delete the image at this place."""
         self.alive.discard(self.rows.pop(place))
 
-    def answer(self, question: Question, limit: int) -> Page:
+    def answer(self, request: PageRequest, limit: int) -> Page:
         """Answer one request."""
         self.requests += 1
-        offset = question.offset
+        offset = request.offset
         start = offset if self.heeds_offset else 0
-        rows = self._sorted(descending=question.descending)[start : start + min(limit, self.cap())]
+        rows = self._sorted(descending=request.descending)[start : start + min(limit, self.cap())]
         end, true = offset + len(rows), len(self.rows)
         claimed = self.claim(true)
         lies, cut = claimed != true, start + len(rows) < true and len(rows) < limit
         if claimed is not None and lies and cut and claimed == end:
             claimed += 1  # a page cut exactly at a wrong total looks like the end of the list
-        return Page(offset, rows, claimed, descending=question.descending)
+        return Page(offset, rows, claimed, descending=request.descending)
 
     def _sorted(self, *, descending: bool) -> list[Row]:
         rows = sorted(self.rows, key=attrgetter("id"))
@@ -138,12 +138,12 @@ def read(
         The verdict, and the rows that were seen. ``change`` is called after each answer.
     """
     scan = Scan(limit=limit, overlap=overlap, max_images=max_images, max_gap_requests=max_gap_requests)
-    flying: list[Question] = []
+    flying: list[PageRequest] = []
     seen: set[Row] = set()
     answers = 0
     while True:
-        while len(flying) < window and (question := scan.ask()) is not None:
-            flying.append(question)
+        while len(flying) < window and (request := scan.ask()) is not None:
+            flying.append(request)
         if not flying:
             break
         page = cloud.answer(flying.pop(pick(len(flying))), limit)

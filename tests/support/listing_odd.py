@@ -19,7 +19,7 @@ from listing_model import Cloud, Weather, at, cloud_of, maybe_change, read
 
 from sync.domain.answer import Answer
 from sync.domain.image import raw_digest
-from sync.domain.proof.page import Question, Row
+from sync.domain.proof.page import PageRequest, Row
 from sync.domain.run import Listing, Reading, RequestStats, Run, StoredImage
 from sync.domain.stored_digests import StoredDigests
 from sync.job import read_listing
@@ -81,9 +81,9 @@ class OddCloud(Cloud):
         self.ids -= {row.id}
         self.rows[place] = Row(row.id, self._odd(at(minute)))
 
-    def answer(self, question: Question, limit: int) -> Answer:
+    def answer(self, request: PageRequest, limit: int) -> Answer:
         """Answer one request with whole images."""
-        page = super().answer(question, limit)
+        page = super().answer(request, limit)
         total = "unknown" if page.total is None else page.total
         whole = answer(*map(document, page.rows), offset=page.offset, descending=page.descending, total=total)
         assert (list(whole.rows), whole.total) == (list(page.rows), page.total)

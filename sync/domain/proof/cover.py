@@ -4,7 +4,7 @@ The list is sorted by a *key* that never changes for an image: the second in whi
 contiguous piece of the list as it was at one moment. So it shows every image that existed at that moment with a key
 strictly between those of its first and its last row; images with the same key as one of these two may stand outside it.
 An answer that starts the list shows everything below the key of its last row, and an answer that starts the list in
-descending order shows everything above that key.
+descending order shows everything above the key of its last row.
 
 Claim: if the intervals of all answers together hold every key, each image that existed during the whole reading is in
 one of the answers, whatever was created or deleted meanwhile.
@@ -41,33 +41,33 @@ _FIRST, _LAST = key(datetime.min.replace(tzinfo=UTC)), key(datetime.max.replace(
 
 
 def moment_of(key: Key) -> datetime:
-    """Return the moment with this key; the first or the last that can be written for images without a readable time."""
+    """Return the moment of a key, limited to the moments that can be written."""
     return _EPOCH + min(max(key, _FIRST), _LAST) * _SECOND
 
 
 class Interval(NamedTuple):
-    """All keys between two others, without these."""
+    """The keys strictly between ``after`` and ``before``."""
 
     after: Key
     before: Key
 
 
 class Gap(NamedTuple):
-    """All keys from one to another, with both: no answer is sure to show their images."""
+    """A range of keys, both ends included, that no interval covers."""
 
     first: Key
     last: Key
 
 
 class Cover:
-    """The keys in the intervals that were added, as few separate ranges."""
+    """The keys in the intervals that were added, merged into as few ranges as possible."""
 
     def __init__(self) -> None:
         self._firsts: list[Key] = []  # of each range, with the key itself; ranges neither overlap nor touch
         self._lasts: list[Key] = []
 
     def add(self, interval: Interval) -> None:
-        """Add the keys of an interval; one without a key in it adds nothing."""
+        """Add the keys of an interval; an empty one adds nothing."""
         first, last = interval.after + 1, interval.before - 1
         if first > last:
             return

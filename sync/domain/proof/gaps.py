@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sync.domain.proof.cover import END, Gap, Key, written
-from sync.domain.proof.page import Piece, Question
+from sync.domain.proof.page import PageRequest, Piece
 
 _LEAST_ROWS = 3  # of a page that covers the time of an image: that image, and one on each side
-_MOST_TRIES = 24  # per gap; by halving, half of them find any place among a thousand rows that hold still
+_MOST_TRIES = 24  # per gap; twelve halvings find any of 4,000 offsets, and twelve more allow for changes
 
 
 @dataclass(slots=True)
@@ -61,29 +61,30 @@ class GapSearches:
     def __init__(self, most: int) -> None:
         self.requests = 0
         self._most = most
-        self._starts: dict[Key, int] = {}  # where the first image with a key stood that an interval ends before
-        self._ends: dict[Key, int] = {}  # where the image after the last with a key stood that an interval begins after
+        self._starts: dict[Key, int] = {}  # offset of the first image with a key, by an answer that ends in that key
+        self._ends: dict[Key, int] = {}  # offset just after the last one, by an answer that begins in that key
         self._last = Piece(0, 0, None)  # the one that reached furthest
         self._searches: dict[Key, _Search] = {}
-        self._asked: dict[Question, Key] = {}
+        self._asked: dict[PageRequest, Key] = {}
 
-    def add(self, piece: Piece, question: Question) -> None:
+    def add(self, piece: Piece, request: PageRequest) -> None:
         """Take the answer to a request, whatever it was requested for."""
-        if piece.interval is not None and not question.descending:
+        if piece.interval is not None and not request.descending:
             self._starts[piece.interval.before] = piece.end - piece.tail
             self._ends[piece.interval.after] = piece.offset + piece.head
-        if piece.count and piece.end > self._last.end and not question.descending:
+        if piece.count and piece.end > self._last.end and not request.descending:
             self._last = piece
-        if (key := self._asked.pop(question, None)) is not None:
+        if (key := self._asked.pop(request, None)) is not None:
             self._searches[key].learn(piece, key)
 
-    def questions(self, gaps: Iterable[Gap], overlap: int, reach: int) -> list[Question]:
+    def next_requests(self, gaps: Iterable[Gap], overlap: int, reach: int) -> list[PageRequest]:
         """Return the pages to request now, one for each gap that is not hopeless.
 
         Args:
             gaps: what is not covered.
             overlap: number of rows before a gap at which the first page for it begins, at most.
-            reach: rows that a page is expected to hold; a gap within half of that waits for the page of the one before.
+            reach: rows that a page is expected to hold. A gap less than half of that after the previous one gets no
+                page yet, as the previous one's may close it.
         """
         previous = -reach
         for gap in gaps:
@@ -91,8 +92,8 @@ class GapSearches:
             if search and search.offset >= previous + reach // 2 and self.requests < self._most:
                 previous = search.offset
                 self.requests += 1
-                self._asked[Question(previous)] = gap.first
-        return list(self._asked)
+                self._asked[PageRequest(previous)] = gap.first
+        return list(self._asked)  # nothing else is in flight
 
     def describe(self, gap: Gap, reach: int) -> str:
         """Say in words what is not covered; ``reach`` is the number of rows that a page holds."""

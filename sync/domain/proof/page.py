@@ -27,12 +27,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None
 
 
-class Question(NamedTuple):
+class PageRequest(NamedTuple):
     """A request for a page.
 
     Attributes:
         offset: number of rows to skip.
-        descending: whether the newest image comes first; asked only for the first page.
+        descending: whether the newest image comes first; used only with offset 0.
     """
 
     offset: int
@@ -46,7 +46,7 @@ class Page:
     Attributes:
         offset: as requested.
         rows: all its rows, in the order in which they came.
-        total: the number of all matches, as the cloud gives it; None if it is missing, negative or not a number.
+        total: the number of matching images according to the cloud; None if it is missing, negative or not a number.
         descending: whether the descending order was requested.
     """
 
@@ -61,9 +61,9 @@ class Page:
         return len(self.rows)
 
     @property
-    def question(self) -> Question:
+    def request(self) -> PageRequest:
         """The request that it answers."""
-        return Question(self.offset, self.descending)
+        return PageRequest(self.offset, self.descending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def piece_of(page: Page) -> Piece:
 
 def _interval(page: Page, first: Key, last: Key) -> Interval | None:
     """The keys of which an ordered answer shows every image."""
-    if page.descending:  # equal keys would not show that the order is descending
+    if page.descending:  # if all keys are equal, the order can't be seen
         interval = Interval(last, END if first > last else last)
     else:
         interval = Interval(first if page.offset else BEGINNING, last)

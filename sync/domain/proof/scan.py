@@ -5,8 +5,8 @@ first page of the descending order, which covers the end of the list, and overla
 requested at a time and answered in any order. ``total`` only says how many pages to request before the answers to
 earlier ones are there. What is not covered then is a gap, and gets further pages.
 
-Only where one answer holds the whole list, ``total`` is believed: the page is shorter than requested, and ``total`` is
-the number of its rows.
+``total`` is believed in one case: the first page is shorter than requested, and its own ``total`` is its number of
+rows. Then it is the whole list.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections import deque
 from sync.domain.proof.cover import UNREADABLE_FIRST, UNREADABLE_LAST, Cover, Key
 from sync.domain.proof.echo import EchoCheck
 from sync.domain.proof.gaps import GapSearches
-from sync.domain.proof.page import Page, Piece, Question, piece_of
+from sync.domain.proof.page import Page, PageRequest, Piece, piece_of
 from sync.domain.proof.verdict import Verdict
 
-_DESCENDING = Question(0, descending=True)
+_DESCENDING = PageRequest(0, descending=True)
 _MOST_DESCRIBED = 3  # gaps
 
 
@@ -38,18 +38,18 @@ class Scan:
         self, *, limit: int = 500, overlap: int = 10, max_images: int = 5_000_000, max_gap_requests: int = 500
     ) -> None:
         self._limit, self._max_images = limit, max_images
-        self._overlap = self._margin = overlap
+        self._overlap = self._min_overlap = overlap
         self._max_pages = 2 * max_images // (limit - overlap) + 10
-        self._reach = self._came = limit  # rows expected in a page, and rows in the last answer
-        self._asked = self._flying = 0
+        self._page_size = self._previous_count = limit  # rows expected in a page, and rows in the last answer
+        self._asked = self._in_flight = 0
         self._first: Piece | None = None
         self._descending: Piece | None = None
-        self._last, self._last_overlap = Question(0), overlap  # the page at the highest offset
+        self._last, self._last_overlap = PageRequest(0), overlap  # the page at the highest offset
         self._last_piece: Piece | None = None  # its answer
         self._near_end = False  # whether an answer reached the end, so that no page is requested ahead
         self._cover = Cover()
         self._searches = GapSearches(max_gap_requests)
-        self._queue = deque([Question(0)])  # pages to request before any page ahead
+        self._queue = deque([PageRequest(0)])  # pages to request before any page ahead
         self._echo = EchoCheck()
         self._total = -1
         self._totals: set[int | None] = set()
@@ -57,23 +57,23 @@ class Scan:
         self._unreadable: set[Key | None] = set()  # the ends of the list at which images without a readable time stand
         self._broken = ""
 
-    def ask(self) -> Question | None:
+    def ask(self) -> PageRequest | None:
         """The page to request now, or None if there is none until more answers come."""
-        question = self._next()
-        if question is None:
+        request = self._next()
+        if request is None:
             return None
         if self._queue:
             self._queue.popleft()
         else:
-            self._last, self._last_piece, self._last_overlap = question, None, self._overlap
+            self._last, self._last_piece, self._last_overlap = request, None, self._overlap
         self._asked += 1
-        self._flying += 1
-        return question
+        self._in_flight += 1
+        return request
 
     @property
     def done(self) -> bool:
         """Whether all requests are answered and none is left to make."""
-        return not self._flying and self._next() is None
+        return not self._in_flight and self._next() is None
 
     def answer(self, page: Page) -> Piece:
         """Take the answer to a request, and return the piece of the list that it shows.
@@ -81,7 +81,7 @@ class Scan:
         Raises:
             ContractError: the cloud ignores the offset, so the list cannot be read.
         """
-        self._flying -= 1
+        self._in_flight -= 1
         piece = piece_of(page)
         self._check_order(piece, descending=page.descending)
         self._check_total(piece, "in descending order" if page.descending else f"at offset {page.offset}")
@@ -93,9 +93,9 @@ class Scan:
         if piece.interval is not None:
             self._cover.add(piece.interval)
         self._near_end |= not page.descending and self._reaches_end(piece)
-        self._searches.add(piece, page.question)
-        if not (self._flying or self._queue or self._whole or self._broken or self._walk()):
-            self._queue.extend(self._searches.questions(self._cover.gaps(), self._overlap, self._reach))
+        self._searches.add(piece, page.request)
+        if not (self._in_flight or self._queue or self._whole or self._broken or self._walk()):
+            self._queue.extend(self._searches.next_requests(self._cover.gaps(), self._overlap, self._page_size))
         return piece
 
     def verdict(self) -> Verdict:
@@ -119,18 +119,18 @@ class Scan:
             return True
         return first.count == 0 and first.total is None and descending is not None and descending.count == 0
 
-    def _next(self) -> Question | None:
-        if self._whole or not self._echo.may_ask(self._flying):
+    def _next(self) -> PageRequest | None:
+        if self._whole or not self._echo.may_ask(self._in_flight):
             return None
         if self._queue:
             return self._queue[0]
-        question = self._walk() if self._first else None
-        return None if question is None or self._exhausted(question.offset) else question
+        request = self._walk() if self._first else None
+        return None if request is None or self._exhausted(request.offset) else request
 
     def _exhausted(self, offset: int) -> bool:
         return self._asked >= self._max_pages or offset >= self._max_images
 
-    def _walk(self) -> Question | None:
+    def _walk(self) -> PageRequest | None:
         """The page after the one at the highest offset; None at the end, or while it may not be needed.
 
         While answers are on their way, one of them may show the end. Until then ``total`` says how far to go, less the
@@ -139,14 +139,14 @@ class Scan:
         piece = self._last_piece
         if piece is not None and self._reaches_end(piece):
             return None
-        end = self._last.offset + self._reach if piece is None else piece.end
-        covered = 0 if self._broken else self._reach - self._overlap
-        if self._flying and (self._near_end or end >= self._total - covered):
+        end = self._last.offset + self._page_size if piece is None else piece.end
+        covered = 0 if self._broken else self._page_size - self._overlap
+        if self._in_flight and (self._near_end or end >= self._total - covered):
             return None
-        return Question(max(end - self._overlap, self._last.offset + 1))
+        return PageRequest(max(end - self._overlap, self._last.offset + 1))
 
     def _reaches_end(self, piece: Piece) -> bool:
-        """Whether the page at the highest offset brought nothing new, or all that comes after it is covered."""
+        """Whether an answer brought nothing new, or everything after it is covered."""
         if piece.count <= (self._last_overlap if piece.offset else 0):
             return True
         return not self._broken and piece.last is not None and self._cover.reaches_end_from(piece.last)
@@ -156,12 +156,13 @@ class Scan:
         if self._first is None:
             self._first = piece
             self._queue.extend(() if self._broken else (_DESCENDING,))
+            # A short first page is the whole list, or as many rows as the cloud puts in a page.
             if piece.count != self._limit and (piece.count > self._overlap or self._total > piece.count):
-                self._reach = piece.count
-        elif 0 < piece.count == self._came and piece.end < self._total:
-            self._reach = min(self._reach, piece.count)  # two in a row: the cloud puts fewer in a page now
-        self._came = piece.count
-        self._overlap = min(max(self._overlap, piece.ties + self._margin // 2), self._reach // 2)
+                self._page_size = piece.count
+        elif 0 < piece.count == self._previous_count and piece.end < self._total:
+            self._page_size = min(self._page_size, piece.count)  # two in a row: the cloud puts fewer in a page now
+        self._previous_count = piece.count
+        self._overlap = min(max(self._overlap, piece.ties + self._min_overlap // 2), self._page_size // 2)
         if self._last.offset == piece.offset and self._last_piece is None:
             self._last_piece = piece
 
@@ -206,6 +207,6 @@ class Scan:
         if self._walk() is not None:
             return f"the end of the list was not reached in {self._asked} pages"
         gaps = self._cover.gaps()
-        described = [self._searches.describe(gap, self._reach) for gap in gaps[:_MOST_DESCRIBED]]
+        described = [self._searches.describe(gap, self._page_size) for gap in gaps[:_MOST_DESCRIBED]]
         more = [f"{len(gaps) - len(described)} more gaps"] if len(gaps) > len(described) else []
         return "; ".join(described + more)

@@ -76,7 +76,7 @@ class Ids(Protocol):
         """Return 128 bits, equal for readings of one process that saw the same set of ids."""
 
 
-def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, moved: str = "") -> tuple[Proof, int | None]:
+def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, order_doubt: str = "") -> tuple[Proof, int | None]:
     """Decide whether a reading is proven complete, alone or together with the one before it.
 
     Args:
@@ -84,14 +84,14 @@ def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, moved: str =
         ids: that came in it.
         before: fingerprint of the previous reading of the same source, if that was steady; all its answers came before
             this one's first request.
-        moved: why the order of the list proves nothing, in words, or "".
+        order_doubt: why the order of the list proves nothing, in words, or "".
 
     Returns:
         The proof, and the fingerprint of this reading if it is steady but not proven, so that another one may prove it.
     """
     distinct = ids.distinct
     steady = verdict.total == distinct
-    if verdict.by == "whole" or (verdict.by and not moved):
+    if verdict.by == "whole" or (verdict.by and not order_doubt):
         wrong = "" if steady or verdict.total is None else f"; total says {verdict.total}, but {distinct} images came"
         return Proof(verdict.by, verdict.reason + wrong), None
     fingerprint = ids.fingerprint() if steady else None
@@ -105,4 +105,4 @@ def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, moved: str =
         lack = "the second reading saw other images than the first"
     else:
         return Proof("count", f"two consecutive readings saw the same {distinct} images, as many as total says"), None
-    return Proof("", f"{moved or verdict.reason}; nor does counting prove it: {lack}"), fingerprint
+    return Proof("", f"{order_doubt or verdict.reason}; nor does counting prove it: {lack}"), fingerprint

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from listing_model import CLAIMS, Cloud, Seen, at, chance, read, rows
 
-from sync.domain.proof.page import Page, Question, Row
+from sync.domain.proof.page import Page, PageRequest, Row
 from sync.domain.proof.scan import Scan
 from sync.domain.proof.verdict import Verdict, prove
 from sync.errors import ContractError
 
-FIRST, DESCENDING = Question(0), Question(0, descending=True)
+FIRST, DESCENDING = PageRequest(0), PageRequest(0, descending=True)
 
 
 def fewest_pages(count: int, limit: int, overlap: int) -> int:
@@ -175,9 +175,9 @@ def test_a_cloud_that_stops_heeding_the_offset_is_recognised() -> None:
     scan = Scan(limit=50, overlap=10, max_images=20_000)
 
     def go_on() -> None:
-        while (question := scan.ask()) is not None:
+        while (request := scan.ask()) is not None:
             cloud.heeds_offset = cloud.requests < 4
-            scan.answer(cloud.answer(question, 50))
+            scan.answer(cloud.answer(request, 50))
 
     with pytest.raises(ContractError, match="ignores the offset"):
         go_on()
@@ -202,7 +202,7 @@ def test_nothing_is_complete_while_a_page_is_open() -> None:
     letters = rows("a0 b1 c2 d3 e4 f5 g6 h7 i8")
     assert scan.ask() == FIRST
     scan.answer(Page(0, letters[:6], 12))
-    assert (scan.ask(), scan.ask()) == (DESCENDING, Question(4))
+    assert (scan.ask(), scan.ask()) == (DESCENDING, PageRequest(4))
 
     scan.answer(Page(0, letters[:2:-1], 12, descending=True))
     early = scan.verdict()
@@ -216,12 +216,12 @@ def test_an_endless_list_is_given_up() -> None:
     scan = Scan(limit=50, overlap=10, max_images=1000)
     requests = 0
 
-    while (question := scan.ask()) is not None:
-        places = range(10**6, 10**6 - 50, -1) if question.descending else range(question.offset, question.offset + 50)
+    while (request := scan.ask()) is not None:
+        places = range(10**6, 10**6 - 50, -1) if request.descending else range(request.offset, request.offset + 50)
         scan.answer(
-            Page(0, [Row(str(n), at(n)) for n in places], None, descending=question.descending)
-            if question.descending
-            else Page(question.offset, [Row(str(n), at(n)) for n in places], None)
+            Page(0, [Row(str(n), at(n)) for n in places], None, descending=request.descending)
+            if request.descending
+            else Page(request.offset, [Row(str(n), at(n)) for n in places], None)
         )
         requests += 1
 
@@ -259,12 +259,12 @@ def test_one_answer_in_another_order_spoils_all() -> None:
     answers = {
         FIRST: Page(0, letters[:6], 12),
         DESCENDING: Page(0, letters[:5:-1], 12, descending=True),
-        Question(4): Page(4, [letters[5], letters[4], *letters[6:10]], 12),
-        Question(8): Page(8, letters[8:], 12),
-        Question(10): Page(10, letters[10:], 12),
+        PageRequest(4): Page(4, [letters[5], letters[4], *letters[6:10]], 12),
+        PageRequest(8): Page(8, letters[8:], 12),
+        PageRequest(10): Page(10, letters[10:], 12),
     }
-    while (question := scan.ask()) is not None:
-        scan.answer(answers[question])
+    while (request := scan.ask()) is not None:
+        scan.answer(answers[request])
 
     assert scan.verdict().reason.startswith("the images at offset 4 are not sorted by created_at as requested")
 
@@ -316,9 +316,9 @@ def test_images_without_a_time_elsewhere_prove_nothing(listed: str, reason: str)
 
 def _read_as_listed(listed: list[Row]) -> Verdict:
     scan = Scan(limit=6, overlap=2)
-    while (question := scan.ask()) is not None:
-        shown = listed[::-1] if question.descending else listed
-        page = Page(question.offset, shown[question.offset :][:6], len(listed), descending=question.descending)
+    while (request := scan.ask()) is not None:
+        shown = listed[::-1] if request.descending else listed
+        page = Page(request.offset, shown[request.offset :][:6], len(listed), descending=request.descending)
         scan.answer(page)
     return scan.verdict()
 

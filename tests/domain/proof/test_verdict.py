@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from listing_model import CLAIMS, Cloud, Seen, read
 
-from sync.domain.proof.page import Page, Question
+from sync.domain.proof.page import Page, PageRequest
 from sync.domain.proof.scan import Scan
 from sync.domain.proof.verdict import Verdict, prove
 
@@ -58,7 +58,7 @@ def test_the_reason_names_what_a_proof_by_count_lacks(
 @pytest.mark.parametrize(("by", "proven"), [("cover", False), ("whole", True), ("", False)])
 def test_an_image_that_moved_takes_the_proof_by_cover_away(by: str, proven: bool) -> None:  # noqa: FBT001 - a table
     """If an image changed its created_at, the order proves nothing; one answer that holds the whole list still does."""
-    proof, _ = prove(Verdict(by=by, reason="covered", total=None), Ids(5), moved="image a moved")  # type: ignore[arg-type]
+    proof, _ = prove(Verdict(by=by, reason="covered", total=None), Ids(5), order_doubt="image a moved")  # type: ignore[arg-type]
 
     assert proof.proven == proven
     assert (
@@ -72,7 +72,7 @@ def test_two_counts_prove_a_list_in_which_an_image_moved() -> None:
     """A proof by count needs no order."""
     before = 1
 
-    proof, _ = prove(Verdict(by="cover", reason="covered", total=5), Ids(5), before, moved="image a moved")
+    proof, _ = prove(Verdict(by="cover", reason="covered", total=5), Ids(5), before, order_doubt="image a moved")
 
     assert proof.by == "count"
 
@@ -87,10 +87,10 @@ def test_a_total_known_to_be_wrong_proves_nothing_by_count(claim: str) -> None:
 
 def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
     """If rows came from beyond `total`, it is not steady."""
-    pages = {Question(0): 6, Question(4): 6, Question(8): 3, Question(2): 6}
+    pages = {PageRequest(0): 6, PageRequest(4): 6, PageRequest(8): 3, PageRequest(2): 6}
     cloud, scan = Cloud([0] * 11), Scan(limit=6, overlap=2)
-    while (question := scan.ask()) is not None:
-        answer = cloud.answer(question, 6)
-        scan.answer(Page(question.offset, answer.rows[: pages.get(question, 6)], 9, descending=question.descending))
+    while (request := scan.ask()) is not None:
+        answer = cloud.answer(request, 6)
+        scan.answer(Page(request.offset, answer.rows[: pages.get(request, 6)], 9, descending=request.descending))
 
     assert scan.verdict().total is None

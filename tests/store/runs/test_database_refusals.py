@@ -161,7 +161,7 @@ def test_a_standby_is_refused_before_anything_is_read(edge: Edge) -> None:
     edge.do(f"ALTER DATABASE {edge.value('SELECT current_database()')} SET default_transaction_read_only = on")
     since = edge.cloud.journal.seq
 
-    with pytest.raises(DatabaseRefusedError, match="no standby, but default_transaction_read_only is on"):
+    with pytest.raises(DatabaseRefusedError, match="not a standby, but default_transaction_read_only is on"):
         edge.run_by(edge.url)
 
     assert edge.cloud.journal.answers(since) == []
