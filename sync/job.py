@@ -131,28 +131,31 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
         spool.clear()
         reading = cloud.read(comparison.add_page, attempt)
         pages += reading.pages
-        lacking = _find_lacking(run, comparison, store)
+        lacking, undated = _find_lacking(run, comparison, store)
         order_doubt = comparison.order_doubt
         proof, before = prove(reading.verdict, comparison, before, order_doubt=order_doubt)
         if proof.proven or before is None:
             break
     distinct = comparison.distinct  # of the list, before images are looked up by id
     _settle_contents(run.source, comparison, cloud)
-    return Listing(comparison, distinct, proof, pages, lacking, attempt)
+    return Listing(comparison, distinct, proof, pages, lacking, frozenset(undated), attempt)
 
 
-def _find_lacking(run: Run, comparison: Comparison, store: Store) -> dict[str, datetime | None]:
-    """Find the live images that a reading lacks, and note where one that it shows was created at another time."""
-    lacking = {}
+def _find_lacking(run: Run, comparison: Comparison, store: Store) -> tuple[dict[str, datetime | None], list[str]]:
+    """Find the live images that a reading lacks, and note where one that it shows was created at another time.
+
+    Returns:
+        The images, each with the end of its grace, and those of them without a readable ``created_at``.
+    """
+    lacking, undated = {}, []
     for image, created_at, grace_until in store.live_images(run, comparison.known.unlisted()):
         if not comparison.contains(image):
             lacking[image] = grace_until
-            if created_at is None:
-                comparison.note_undated(image)
+            undated += [image] if created_at is None else []
         comparison.check_created(image, created_at)
     for image, created_at in store.created_at(run, comparison.contradicted):
         comparison.check_created(image, created_at)
-    return lacking
+    return lacking, undated
 
 
 def _settle_contents(source: Source, comparison: Comparison, cloud: Cloud) -> None:
@@ -200,12 +203,15 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
         return Confirmation()
     if len(ids) <= max(run.source.max_single_confirms, len(listing.pages)):
         return cloud.ask(ids, listing.comparison.add_page)
-    return _confirm_by_list(run.source, ids, listing.comparison, cloud)
+    return _confirm_by_list(run.source, ids, listing, cloud)
 
 
-def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison, cloud: Cloud) -> Confirmation:
-    """Read a second list, which needs a proof of its own; once it is proven, the images that it lacks are gone."""
-    search = Search(frozenset(ids), comparison)
+def _confirm_by_list(source: Source, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:
+    """Read a second list, which needs a proof of its own; once it is proven, the images that it lacks are gone.
+
+    Not so those without a ``created_at``: a cloud may put them last in both orders, where a cover does not show them.
+    """
+    search = Search(frozenset(ids), listing.comparison)
     before = None
     pages: list[PageEvidence] = []
     for _ in range(READINGS):
@@ -215,8 +221,12 @@ def _confirm_by_list(source: Source, ids: Sequence[str], comparison: Comparison,
         except CloudError as error:
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
-        proof, before = prove(reading.verdict, search, before, order_doubt=comparison.order_doubt)
+        proof, before = prove(reading.verdict, search, before, order_doubt=listing.comparison.order_doubt)
         if proof.proven or before is None:
             break
     doubt = search.doubt(proof, source.limits)
-    return Confirmation(frozenset() if doubt else search.lacking, search.found, doubt, tuple(pages))
+    gone = frozenset() if doubt else search.lacking
+    if proof.by == "cover" and (undated := gone & listing.undated):
+        gone -= undated
+        doubt = f"without a readable created_at, only an answer about its id shows that one of {len(undated)} is gone"
+    return Confirmation(gone, search.found, doubt, tuple(pages))

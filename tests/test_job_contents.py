@@ -185,5 +185,36 @@ def test_one_answer_that_holds_the_whole_list_needs_no_order(edge: Edge) -> None
     assert edge.inventory.deleted() == {gone}
 
 
+@pytest.mark.parametrize("place", [0, 9, 10, 20, 30, 39])
+@pytest.mark.parametrize("written", ["+00", " UTC", ""])
+def test_a_time_that_is_written_otherwise_hides_no_other_image(server: Server, place: int, written: str) -> None:
+    """Wherever an image stands whose time can't be read, for example at the edge of a page, no other is missed."""
+    with Edge(server, 40, max_single_confirms=0, max_deletions=100) as edge:
+        edge.run()
+        edge.cloud.listing.page_cap = 10
+        ordered = sorted(edge.world.truth().values(), key=lambda image: str(image["created_at"]))
+        image = dict(ordered[place])
+        put(edge, image, created_at=str(image["created_at"])[:-1] + written)()
+
+        outcomes = [edge.run_unclear() for _ in range(2)]
+
+        assert [outcome.missing for outcome in outcomes] == [0, 0]
+        assert edge.inventory.live() == set(edge.world.truth())
+
+
+def test_a_deleted_image_is_not_restored_by_an_older_content(edge: Edge) -> None:
+    """If a replica that lags shows an image as it was before the cloud listed it as deleted, it stays deleted."""
+    image = shared(edge)
+    dead = put(edge, image, status="deleted", updated_at="2999-01-02T00:00:00Z")
+    dead()
+    edge.run_unclear()
+    put(edge, image)()
+    before_answer(edge.cloud, 2, dead)
+
+    outcome = edge.run_unclear(concurrency=1)
+
+    assert (outcome.plan.changes, edge.inventory.deleted()) == (0, {image["id"]})
+
+
 def _a_second_later(moment: str) -> str:
     return f"{moment[:17]}{(int(moment[17:19]) + 1) % 60:02}{moment[19:]}"

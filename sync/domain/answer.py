@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from secrets import token_hex
 from typing import Any, Self
 
 import msgspec
 
-from sync.domain.image import parse_time
 from sync.domain.proof.page import Page, Row
 from sync.domain.strict_json import strict_json
 from sync.errors import BrokenAnswerError, ContractError, ImageSyncError
@@ -24,6 +24,8 @@ _LARGE = 1 << 20  # bytes; a page of 500 images takes a third of it
 _MOST_VALUES = 1_000_000  # each may take about 65 bytes of memory once it is decoded
 _MOST = 2**63  # beyond the column's bigint; no list is that long
 _HEAD, _TAIL = b'{"images":[', re.compile(rb'\],"total":[0-9]{1,18}\}\s*')
+_USUAL = len("2024-05-01T00:00:00Z")
+_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
 _ESCAPED_KEY = re.compile(rb'\\u[0-9a-fA-F]{4}[^"\\]*"\s*:')  # may equal a key that is written plainly
 
 
@@ -53,8 +55,13 @@ class _Edge(msgspec.Struct, gc=False):
     created_at: Any = None
 
 
+class _Named(msgspec.Struct, gc=False):
+    id: str
+    created_at: Any = None
+
+
 class _Rows(msgspec.Struct):
-    images: list[Row]
+    images: list[_Named]
 
 
 def read_answer(body: bytes, offset: int = 0, *, descending: bool = False) -> Answer:
@@ -94,14 +101,31 @@ def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:
 
 def _rows_of(body: bytes, whole: _Body) -> list[Row]:
     try:
-        return _rows(body).images
+        return [Row(each.id, creation(each.created_at)) for each in _rows(body).images]
     except msgspec.ValidationError:  # something in the list is not an image: only that goes into quarantine
         edges = [_edge(raw) if bytes(raw[:1]) == b"{" else _Edge() for raw in map(bytes, whole.images)]
     return [_row(edge.id, edge.created_at) for edge in edges]
 
 
 def _row(name: object, created_at: object) -> Row:
-    return Row(name if isinstance(name, str) else "", parse_time(created_at))
+    return Row(name if isinstance(name, str) else "", creation(created_at))
+
+
+def creation(value: object) -> datetime | None:
+    """When an image was created, to the second, if that is written in the usual way; else None.
+
+    In this way, the order of texts is the order of times. Of any other it is not known how the cloud sorts it.
+    """
+    if not isinstance(value, str):
+        return None
+    if len(value) != _USUAL or value[4] + value[7] + value[10] + value[19] != "--TZ":
+        if not _IN_UTC.fullmatch(value):
+            return None
+        value = value[: _USUAL - 1] + "Z"
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _read_slowly(body: bytes, error: Exception) -> tuple[_Body, list[Row]]:

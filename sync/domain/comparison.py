@@ -82,8 +82,7 @@ class Comparison:
         contradicted: by id, for each image that came with different contents: whether the stored one came last.
         as_stored: those of them for which one content was the stored one.
         torn: contradicted images of which the last answer itself had two contents.
-        order_doubt: why the order of the list proves nothing, in words, or "": an image changed its ``created_at``, or
-            one that is missing has none that can be read.
+        order_doubt: why the order of the list proves nothing, in words, or "": which image changed its ``created_at``.
         unknown: names of fields that the vendor's document does not have.
     """
 
@@ -104,6 +103,7 @@ class Comparison:
     # By the ids of changed images: the digest of the last content, and 8 bytes of when the image was created, if known.
     _changed: dict[int, bytes] = field(default_factory=dict)
     _unreadable_bytes: int = 0
+    _unreadable_ids: set[str | None] = field(default_factory=set)
     _drift: int = 0  # position among the stored images minus offset in the list
 
     def add_page(self, answer: Answer) -> None:
@@ -149,7 +149,7 @@ class Comparison:
     def contains(self, image_id: str) -> bool:
         """Whether an image with this id came, even an unreadable one."""
         key = hash(image_id)
-        return key in self._same or key in self._changed or any(r.id == image_id for r in self.unreadable.values())
+        return key in self._same or key in self._changed or image_id in self._unreadable_ids
 
     def _take_block(self, position: int, digests: list[bytes], ids: list[int]) -> bool:
         """Count images as unchanged if all of them are as stored and none is contradicted; else do nothing."""
@@ -198,6 +198,7 @@ class Comparison:
             self.counts.duplicates += 1
             return
         self.unreadable[digest] = record
+        self._unreadable_ids.add(record.id)
         self._unreadable_bytes += len(record.raw)
         if self._unreadable_bytes > MOST_UNREADABLE:
             raise ContractError(
@@ -231,16 +232,6 @@ class Comparison:
             self.torn.add(image_id)
         else:
             self.torn.discard(image_id)
-
-    def note_undated(self, image_id: str) -> None:
-        """Note that a stored image without a readable time of creation did not come: it has no place in the order.
-
-        A cloud may put such images last in both orders, where answers that cover the list need not show them.
-        """
-        if not self.order_doubt:
-            self.order_doubt = (
-                f"image {image_id} is missing and has no readable created_at, so the order of the list proves nothing"
-            )
 
     def check_created(self, image_id: str, created_at: datetime | None) -> None:
         """Note if the ``created_at`` of a changed image differs from the stored one."""

@@ -173,6 +173,7 @@ class Listing:
         proof: whether it is proven complete, by one reading or by two.
         pages: the evidence of all readings.
         lacking: ids of the live images that it lacks, each with the end of its grace, or None if that is over.
+        undated: those of them that have no readable ``created_at``.
         read_attempts: number of readings: one, or two that prove the list together.
     """
 
@@ -181,6 +182,7 @@ class Listing:
     proof: Proof
     pages: list[PageEvidence]
     lacking: Mapping[str, datetime | None]
+    undated: frozenset[str]
     read_attempts: int
 
     @property

@@ -534,7 +534,7 @@ def _number_text(number: Any) -> Any:
 def _meaning(document: dict[str, Any]) -> Any:
     """The content of columns and `extra`, in which values that are read as equal are equal."""
     parsed = read(document)
-    typed = tuple(None if value == "" else (type(value), value) for value in parsed.values)
+    typed = tuple(None if value in ("", None) else (type(value), value) for value in parsed.values)
     return typed, _extra_text({name: _loose(value) for name, value in parsed.extra.items()})
 
 

@@ -15,8 +15,8 @@ answer shows it.
 Nothing else plays a part: neither the order of the answers, nor their offsets, nor ``total``. What has to hold: every
 answer is sorted by the key and contiguous, and the key that is read from an image is a weakly monotone function of the
 one by which the cloud sorts. Seconds are used because a cloud that sorts text puts ``29.5Z`` before ``29Z``, while one
-that sorts moments does not; cut down to seconds, both orders are the same. An image without a readable time has a key
-only if all of them stand below the others, or all above them, in both orders.
+that sorts moments does not; cut down to seconds, both orders are the same. An image without a readable time has no
+key: a cover says nothing about it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from typing import NamedTuple
 Key = int  # seconds since 1970, or one of the constants below
 
 BEGINNING, END = -(1 << 62), 1 << 62  # before and after every image
-UNREADABLE_FIRST, UNREADABLE_LAST = BEGINNING + 1, END - 1  # images without a readable time, if they stand at one end
 _EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 
 
@@ -89,6 +88,6 @@ class Cover:
 
 def written(key: Key) -> str:
     """Write a key as people read it."""
-    if key <= UNREADABLE_FIRST:
+    if key == BEGINNING + 1:
         return "the first image"
-    return "the last image" if key >= UNREADABLE_LAST else f"{moment_of(key):%Y-%m-%dT%H:%M:%SZ}"
+    return "the last image" if key == END - 1 else f"{moment_of(key):%Y-%m-%dT%H:%M:%SZ}"

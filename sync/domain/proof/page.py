@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from operator import ge, le
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from sync.domain.proof.cover import BEGINNING, END, UNREADABLE_FIRST, UNREADABLE_LAST, Interval, Key, key
+from sync.domain.proof.cover import BEGINNING, END, Interval, Key, key
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -20,11 +20,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         id: its id.
-        created_at: with a time zone; None if it cannot be read.
+        created_at: to the second, in UTC; None if it is not written as ``2024-05-01T00:00:00Z`` or with a fraction, as
+            another way may be sorted otherwise by the cloud.
     """
 
     id: str
-    created_at: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    created_at: datetime | None
 
 
 class PageRequest(NamedTuple):
@@ -72,11 +73,12 @@ class Piece:
 
     Attributes:
         offset, count, total: as in the page.
-        ordered: whether the rows are sorted as requested; rows without a readable time may stand at one end.
-        first, last: keys of the first and the last row; None if it has no row with a readable time, or is not ordered.
+        ordered: whether the rows are sorted as requested; rows without a readable time may stand at both edges.
+        first, last: keys of the first and the last row with a readable time; None if there is none, or no order.
         interval: keys of which it shows every image; None if there is none.
-        head, tail: number of rows that have the first key, and the last.
-        ties: the most rows that have one time.
+        head, tail: number of rows up to the last one with the first key, and from the first one with the last key on.
+        ties: the most rows that have one key, or no readable time, in a row.
+        undated_first: whether its first row has no readable time.
     """
 
     offset: int
@@ -89,6 +91,7 @@ class Piece:
     head: int = 0
     tail: int = 0
     ties: int = 0
+    undated_first: bool = False
 
     @property
     def end(self) -> int:
@@ -97,17 +100,19 @@ class Piece:
 
 
 def piece_of(page: Page) -> Piece:
-    """Return the piece of the list that an answer shows."""
+    """Return the piece of the list that an answer shows.
+
+    Rows without a readable time say nothing of where they stand: the edge of an answer is not the end of the list. So
+    its interval lies between rows that have one.
+    """
     times = [row.created_at for row in page.rows]
     known = [time for time in times if time is not None]
     if not known:
-        return Piece(page.offset, page.count, page.total, ordered=True)
-    unread_first, unread_last = times.index(known[0]), times[::-1].index(known[-1])
-    if unread_first + len(known) + unread_last < len(times) or not _sorted(known, descending=page.descending):
+        return Piece(page.offset, page.count, page.total, ordered=True, undated_first=bool(times))
+    undated, undated_last = times.index(known[0]), times[::-1].index(known[-1])
+    if undated + len(known) + undated_last < len(times) or not _sorted(known, descending=page.descending):
         return Piece(page.offset, page.count, page.total)
-    low, high = (UNREADABLE_LAST, UNREADABLE_FIRST) if page.descending else (UNREADABLE_FIRST, UNREADABLE_LAST)
-    first = low if unread_first else key(known[0])
-    last = high if unread_last else key(known[-1])
+    first, last = key(known[0]), key(known[-1])
     return Piece(
         page.offset,
         page.count,
@@ -116,9 +121,10 @@ def piece_of(page: Page) -> Piece:
         first=first,
         last=last,
         interval=_interval(page, first, last),
-        head=unread_first or _run(known, first),
-        tail=unread_last or _run(reversed(known), last),
-        ties=max(unread_first, unread_last, *Counter(known).values()),
+        head=undated + _leading(known, first),
+        tail=undated_last + _leading(reversed(known), last),
+        ties=max(undated, undated_last, *Counter(map(key, known)).values()),
+        undated_first=undated > 0,
     )
 
 
@@ -131,7 +137,7 @@ def _interval(page: Page, first: Key, last: Key) -> Interval | None:
     return interval if interval.before - interval.after > 1 else None
 
 
-def _run(times: Iterable[datetime], of: Key) -> int:
+def _leading(times: Iterable[datetime], of: Key) -> int:
     """The number of times at the beginning that have this key."""
     return sum(1 for _ in takewhile(lambda time: key(time) == of, times))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from sync.domain.proof.cover import UNREADABLE_FIRST, UNREADABLE_LAST, Cover, Key
+from sync.domain.proof.cover import Cover
 from sync.domain.proof.echo import EchoCheck
 from sync.domain.proof.gaps import GapSearches
 from sync.domain.proof.page import Page, PageRequest, Piece, piece_of
@@ -54,7 +54,7 @@ class Scan:
         self._total = -1
         self._totals: set[int | None] = set()
         self._doubts: dict[str, str] = {}
-        self._unreadable: set[Key | None] = set()  # the ends of the list at which images without a readable time stand
+        self._undated: set[bool] = set()  # orders, descending or not, that begin with images without a readable time
         self._broken = ""
 
     def ask(self) -> PageRequest | None:
@@ -174,8 +174,9 @@ class Scan:
             self._doubts["order"] = "the cloud ignores the descending order, so the end of the list is not certain"
         elif descending and not piece.count and self._first is not None and self._first.count:
             self._doubts["order"] = "the first page is empty in descending order, so the end of the list is not certain"
-        self._unreadable |= {piece.first, piece.last} & {UNREADABLE_FIRST, UNREADABLE_LAST}
-        if len(self._unreadable) > 1:
+        if piece.undated_first and piece.offset == 0:
+            self._undated.add(descending)
+        if len(self._undated) > 1:
             self._give_up("images without a readable created_at stand at both ends of the list")
 
     def _check_total(self, piece: Piece, where: str) -> None:

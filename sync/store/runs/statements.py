@@ -91,7 +91,7 @@ _LAST = 2**63 - 1
 STAGE_STORED = f"""
 INSERT INTO pg_temp.stage (seq, {_ALL}, extra, raw_digest, content_digest)
 SELECT CASE WHEN id = ANY(%(last)s) THEN {_LAST} ELSE -1 END, {_ALL}, extra::text, raw_digest, content_digest
-FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL AND id = ANY(%(ids)s)
+FROM inventory.images WHERE source = %(source)s AND id = ANY(%(ids)s)
 """
 # Of two contents of one id the one updated last stands: an older one comes from a replica that lags. Of those updated
 # at the same time the one asked for last stands, unless they came in one answer.

@@ -13,8 +13,6 @@ from listing_model import at
 from sync.domain.proof.cover import (
     BEGINNING,
     END,
-    UNREADABLE_FIRST,
-    UNREADABLE_LAST,
     Cover,
     Gap,
     Interval,
@@ -89,9 +87,9 @@ def test_keys_are_whole_seconds() -> None:
 
 
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), at(0)])
-def test_every_moment_has_a_key_between_those_of_unreadable_times(moment: datetime) -> None:
-    """Keys of moments and of images without a readable time never meet."""
-    assert UNREADABLE_FIRST < key(moment) < UNREADABLE_LAST
+def test_every_moment_has_a_key_within_the_list(moment: datetime) -> None:
+    """No moment's key is outside of the list's ends, and keys are moments again."""
+    assert BEGINNING < key(moment) < END
     assert moment_of(key(moment)) == moment.replace(microsecond=0)
 
 

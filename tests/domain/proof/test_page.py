@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 
 import pytest
 from listing_model import at, rows
 
-from sync.domain.proof.cover import BEGINNING, END, UNREADABLE_FIRST, UNREADABLE_LAST, key
+from sync.domain.proof.cover import BEGINNING, END, key
 from sync.domain.proof.page import Page, Row, piece_of
 
 
@@ -33,12 +33,13 @@ COVERS = [
     ("a1 b1 c1", 0, True, None),  # the order may be the other one
     ("a0 b1 c2", 0, True, None),
     ("", 0, True, None),
-    ("a? b0 c1", 0, False, (BEGINNING, minute(1))),  # images without a time stand below all others
-    ("a? b0 c1", 7, False, (UNREADABLE_FIRST, minute(1))),
-    ("a0 b1 c?", 7, False, (minute(0), UNREADABLE_LAST)),
-    ("a? b0 c?", 7, False, (UNREADABLE_FIRST, UNREADABLE_LAST)),
+    ("a? b0 c1", 0, False, (BEGINNING, minute(1))),
+    ("a? b0 c1", 7, False, (minute(0), minute(1))),  # the edge of an answer is not the end of the list
+    ("a0 b1 c?", 7, False, (minute(0), minute(1))),
+    ("a0 b1 c?", 0, False, (BEGINNING, minute(1))),
+    ("a? b0 c?", 7, False, None),
     ("c? b1 a0", 0, True, (minute(0), END)),
-    ("c2 b1 a?", 0, True, (UNREADABLE_FIRST, END)),
+    ("c2 b1 a?", 0, True, (minute(1), END)),
     ("a0 b? c1", 7, False, None),
     ("a? b?", 0, False, None),
     ("a? b?", 0, True, None),
@@ -100,22 +101,15 @@ def test_times_are_compared_by_the_second() -> None:
         ("a0 b0 c1 d2 e2 f2", 2, 3, 3),
         ("a0 b1 c1 d1 e1 f2", 1, 1, 4),
         ("a1 b1", 2, 2, 2),
-        ("a? b? c1 d2", 2, 1, 2),
-        ("a0 b1 c? d? e?", 1, 3, 3),
+        ("a? b? c1 d2", 3, 1, 2),
+        ("a0 b1 c? d? e?", 1, 4, 3),
     ],
 )
 def test_equal_times_are_counted(page: str, head: int, tail: int, ties: int) -> None:
-    """A piece knows how many rows share a time at its edges and anywhere, and where times can't be read."""
+    """A piece knows how many rows share a time at its edges, with those beyond without one, and anywhere."""
     piece = piece_of(Page(5, rows(page), None))
 
     assert (piece.head, piece.tail, piece.ties) == (head, tail, ties)
-
-
-def test_in_descending_order_the_ends_are_exchanged() -> None:
-    """Images without a time that come first in descending order stand above all others."""
-    piece = piece_of(Page(0, rows("a? b2 c1"), None, descending=True))
-
-    assert (piece.first, piece.last) == (UNREADABLE_LAST, key(at(1)))
 
 
 SECONDS = {  # in the order in which a cloud sorts them
@@ -125,40 +119,40 @@ SECONDS = {  # in the order in which a cloud sorts them
 
 
 @pytest.mark.parametrize("order", SECONDS)
-@pytest.mark.parametrize("undated", ["none", "first", "last"])
-def test_no_answer_covers_an_image_that_it_lacks(order: str, undated: str) -> None:
-    """Of every list of up to five images and every part of it, all images with a key in the interval are shown."""
+@pytest.mark.parametrize("undated", [0, 1, 2])
+def test_no_answer_covers_an_image_that_it_lacks(order: str, undated: int) -> None:
+    """Of every list of up to five images and every part of it, all images with a key in the interval are shown.
+
+    Images without a readable time may stand anywhere: at the edge of an answer they do not show the end of the list.
+    """
     answers = covering = 0
     for listed in _lists(SECONDS[order], undated):
         ends = len(listed) + 1
         parts = [(start, end, False) for start in range(ends) for end in range(start, ends)]
         for start, end, descending in [*parts, *((0, end, True) for end in range(ends))]:
-            for ignored in (False, True) if descending and undated == "none" else (False,):
+            for ignored in (False, True) if descending else (False,):
                 answer = (listed[::-1] if descending and not ignored else listed)[start:end]
                 interval = piece_of(Page(start, answer, None, descending=descending)).interval
-                lacking = [row for row in listed if row not in answer]
+                lacking = [key(row.created_at) for row in listed if row not in answer and row.created_at]
                 answers += 1
                 covering += interval is not None
 
-                assert interval is None or not any(
-                    interval.after < _key(row, undated) < interval.before for row in lacking
-                ), (listed, answer, descending, interval)
+                assert interval is None or not any(interval.after < each < interval.before for each in lacking), (
+                    listed,
+                    answer,
+                    descending,
+                    interval,
+                )
 
     assert 0 < covering < answers
 
 
-def _lists(seconds: tuple[float, ...], undated: str) -> Iterator[list[Row]]:
-    """Every list of up to five images, of which up to two have no readable time."""
-    for count in range(3 if undated != "none" else 1):
-        for size in range(6 - count):
-            for chosen in combinations_with_replacement(seconds, size):
-                times = [at(0) + timedelta(seconds=second) for second in chosen]
-                without = [None] * count
-                whole = [*without, *times] if undated == "first" else [*times, *without]
+def _lists(seconds: tuple[float, ...], undated: int) -> Iterator[list[Row]]:
+    """Every list of up to five images, of which some have no readable time and stand anywhere."""
+    for size in range(6 - undated):
+        for chosen in combinations_with_replacement(seconds, size):
+            times = [at(0) + timedelta(seconds=second) for second in chosen]
+            for places in combinations(range(size + undated), undated):
+                dated = iter(times)
+                whole = [None if place in places else next(dated) for place in range(size + undated)]
                 yield [Row(str(number), time) for number, time in enumerate(whole)]
-
-
-def _key(row: Row, undated: str) -> int:
-    if row.created_at is not None:
-        return key(row.created_at)
-    return UNREADABLE_FIRST if undated == "first" else UNREADABLE_LAST

@@ -381,3 +381,23 @@ def test_ties_over_more_than_a_page_are_not_proven() -> None:
     assert verdict.reason == "400 images share 2024-01-01T00:00:00Z, too many for one page of 50"
     assert verdict.total == 400
     assert verdict.gap_requests == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 5, 50, 70, 79, 80, 99, 110, 119])
+@pytest.mark.parametrize("window", [1, 4])
+def test_one_image_without_a_time_anywhere_hides_no_other(place: int, window: int) -> None:
+    """Wherever one image without a readable time stands, also at the edge of an answer, no dated one is missed."""
+    listed = [Row(str(n), None if n == place else at(n)) for n in range(120)]
+    scan, asked, seen = Scan(limit=20, overlap=4), [], set()
+    while True:
+        while len(asked) < window and (request := scan.ask()) is not None:
+            asked.append(request)
+        if not asked:
+            break
+        request = asked.pop()
+        shown = (listed[::-1] if request.descending else listed)[request.offset :][:20]
+        seen |= {row.id for row in shown}
+        scan.answer(Page(request.offset, shown, len(listed), descending=request.descending))
+
+    assert not scan.verdict().complete or len(seen) >= 119
+    assert scan.verdict().complete or "not sorted by created_at" in scan.verdict().reason
