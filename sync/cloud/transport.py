@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Self
 
 from sync.cloud.errors import request_id_of, traced, unreachable
@@ -10,6 +11,7 @@ from sync.cloud.retry import RetryPolicy
 from sync.errors import CloudError, Fault, ImageSyncError, InterruptedRunError, TooLargeError, TransportError
 from sync.transport import HttpTransport, Response
 
+_REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)  # whatever becomes of their bodies
 _SLACK = 0.5  # seconds after the deadline: the time-outs of single steps come first, and say more
 
 
@@ -58,11 +60,11 @@ class CloudTransport:
         """
         self._policy.stats.count(requests=1)
         wait = min(self._timeout, self._policy.remaining())
-        head: list[tuple[int, str | None]] = []
+        head: list[tuple[int, Mapping[str, str]]] = []
 
         def note(status: int, named: Mapping[str, str]) -> None:
             self.date = named.get("date")
-            head.append((status, request_id_of(named)))
+            head.append((status, named))
 
         sent = {"Accept": "application/json", **headers}
         try:
@@ -70,12 +72,14 @@ class CloudTransport:
                 method, url, sent, content, timeout=wait, max_bytes=self._max_bytes, on_head=note
             )
         except TransportError as error:
+            if head and head[0][0] in _REFUSALS and error.fault is not Fault.OVER:
+                return Response(*head[0], b"", 0)  # to repeat a refused login could lock the account
             problem = self._problem(error)
         else:
             self._policy.stats.count(received=len(response.content))
             return response
         if head and isinstance(problem, CloudError):
-            traced(problem, *head[0])
+            traced(problem, head[0][0], request_id_of(head[0][1]))
         raise problem
 
     def _problem(self, error: TransportError) -> ImageSyncError:

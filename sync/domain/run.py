@@ -26,7 +26,7 @@ class Source:
         endpoint: URL of the API.
         filter: the filter, as a canonical query string; "" selects everything.
         limits: how much may be deleted without approval.
-        max_gap_requests: pages that are requested, at most, to close the gaps that the first pages of a list leave.
+        max_gap_requests: pages that one reading requests, at most, to close gaps.
         max_single_confirms: if more images than this are missing, a second proven listing may replace single requests.
         grace: seconds after an image was first listed, or listed again, in which it is not believed gone.
         ignore: API names of fields whose change alone makes no new version.

@@ -82,7 +82,7 @@ class Source:
     concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
     max_gap_requests: int = option(
         whole(0, 10**6, "requests"),
-        "requests that may close the gaps in a list that many images with one created_at, or many changes, leave",
+        "how many requests one reading may make to close gaps, which many images with one created_at or changes leave",
         default=500,
     )
     timeout: float = option(duration(0.1, 600), "longest silence while reading a response", default=30.0)

@@ -14,11 +14,14 @@ from http_server import Asked, HttpServer, always, reply, reset
 from sync.domain.answer import Answer
 from sync.errors import (
     BrokenAnswerError,
+    CloudError,
     ConnectionFailedError,
     DeadlineError,
+    ForbiddenError,
     InterruptedRunError,
     RejectedError,
     ServerFaultError,
+    UnauthorizedError,
 )
 from sync.simulator import Simulator
 
@@ -46,6 +49,18 @@ def test_a_cut_body_is_never_a_list() -> None:
                 images.read(ignore, 1)
 
         assert images.read(ignore, 1).verdict.complete
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, UnauthorizedError), (403, ForbiddenError)])
+def test_a_refusal_whose_body_breaks_off_is_not_repeated(status: int, error: type[CloudError]) -> None:
+    """What was refused is refused, whatever becomes of the rest of the answer: more tries could lock an account."""
+    whole = reply({"error_msg": "x" * 300}, status=status)
+
+    with HttpServer(lambda connection, _: connection.sendall(whole[:-200])) as server:
+        with Reader(server.url, max_retries=5).images() as images, pytest.raises(error):
+            images.read(ignore, 1)
+
+        assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("abrupt", [True, False], ids=["reset", "closed"])

@@ -33,8 +33,8 @@ class Oddity:
     """What is odd about the times of a cloud.
 
     Attributes:
-        undated: where images without a readable time stand in ascending order: "first", "last" or "among" the others; "none" if all have
-            one.
+        undated: where images without a readable time stand in ascending order: "first", "last" or "among" the others;
+            "none" if all have one.
         fractions: whether some times have a fraction of a second, and how these are sorted: "none", "moments" or "text".
         redated: chance that an image gets another time after an answer, and before the first one.
     """
