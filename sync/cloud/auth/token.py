@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from sync.errors import UnauthorizedError
 from sync.logs import protect
 
-# The strictest policy locks a login after 3 failures within 60 minutes; one of ours in 30 minutes never gets there.
+# The strictest policy locks a login after 3 failures within 60 minutes: a password that was refused is tried once in 30
+# minutes, and only while no more than one was refused in the hour before.
 REST = 30 * 60.0
+WINDOW = 60 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,12 @@ class Token:
 
 
 class Account:
-    """The state of one user's login.
+    """The state of one user's login with one password.
+
+    Args:
+        clock: seconds, from any start.
+        lock: held while the logs learn of a token.
+        refusals: when a password of this user was refused, whichever it was; shared by all of the user's accounts.
 
     Attributes:
         clock: seconds, from any start.
@@ -47,10 +54,10 @@ class Account:
         token: the latest, or None.
     """
 
-    def __init__(self, clock: Callable[[], float], lock: threading.Lock) -> None:
+    def __init__(self, clock: Callable[[], float], lock: threading.Lock, refusals: list[float]) -> None:
         self.clock, self.turn = clock, threading.Lock()
         self.token: Token | None = None
-        self._lock = lock
+        self._lock, self._refusals = lock, refusals
         self._refused: float | None = None
         self._request_id: str | None = None
 
@@ -59,24 +66,32 @@ class Account:
         with self._lock:
             protect(token.value)
         self.token, self._refused = token, None
+        self._refusals.clear()
         return token
 
     def refused(self, request_id: str | None) -> None:
         """Remember that the identity service refused the login just now, and the id of that request."""
         self._refused, self._request_id = self.clock(), request_id
+        self._refusals.append(self._refused)
 
     def check(self) -> None:
-        """Make sure that the login was not refused in the last half hour.
+        """Make sure that the login was not refused in the last half hour, nor two of this user's in the last hour.
+
+        A password that was never tried is tried: a person has written it.
 
         Raises:
             UnauthorizedError: it was, and another try so soon may lock it.
         """
-        ago = REST if self._refused is None else self.clock() - self._refused
-        if ago < REST:
+        if self._refused is None:
+            return
+        now = self.clock()
+        before = self._refusals[-2] if len(self._refusals) > 1 else -WINDOW
+        wait = max(self._refused + REST, before + WINDOW) - now
+        if wait > 0:
             raise UnauthorizedError(
-                f"the identity service refused this login {ago / 60:.0f} minutes ago; the next try is in "
-                f"{(REST - ago) / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix "
-                "the settings and restart, or write another password to the file of `password_file`",
+                f"the identity service refused this login {(now - self._refused) / 60:.0f} minutes ago; the next try "
+                f"is in {wait / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix the settings "
+                "and restart, or write another password to the file of `password_file`",
                 request_id=self._request_id,
             )
 
@@ -91,8 +106,10 @@ class TokenCache:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._accounts: dict[IamUser, Account] = {}
+        self._refusals: dict[tuple[str, str, str], list[float]] = {}
 
     def account(self, user: IamUser) -> Account:
         """The state of this user's login."""
         with self._lock:
-            return self._accounts.setdefault(user, Account(self._clock, self._lock))
+            refusals = self._refusals.setdefault((user.endpoint, user.domain, user.name), [])
+            return self._accounts.setdefault(user, Account(self._clock, self._lock, refusals))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 import breakage
 import effects
@@ -11,7 +12,7 @@ import pytest
 from credential_tools import LOGIN, SECONDS, Clock, Recorder, Run, page, reader, statuses, together
 from fault_rules import FaultySimulator
 
-from sync.cloud.auth.token import REST, IamUser, TokenCache
+from sync.cloud.auth.token import REST, WINDOW, IamUser, TokenCache
 from sync.cloud.client import Client
 from sync.errors import ServerFaultError, UnauthorizedError
 from sync.simulator import TOKENS, Simulator, World
@@ -230,6 +231,26 @@ def test_a_wrong_password_is_tried_once(simulator: Simulator) -> None:
     ):
         assert isinstance(errors, list)
         assert all(isinstance(error, UnauthorizedError) and message in str(error) for error in errors)
+
+
+def test_two_refused_passwords_of_one_user_are_not_followed_by_a_third_within_an_hour(simulator: Simulator) -> None:
+    """A password whose predecessor was refused shortly before is tried again after an hour; a new one at once."""
+    clock = Clock()
+    cache = TokenCache(clock)
+
+    def attempt(password: str) -> int:
+        run = Run()
+        with run.client(simulator, run.token(simulator, cache, reader(simulator, password=password))) as client:
+            with suppress(UnauthorizedError):
+                page(client)
+        return simulator.identity.token_calls
+
+    assert [attempt("old"), attempt("wrong, too")] == [1, 2]
+    clock.now = WINDOW - 1
+    assert [attempt("old"), attempt("wrong, too")] == [2, 2]
+    clock.now = WINDOW
+    assert attempt("wrong, too") == 3
+    assert attempt(LOGIN.password) == 4
 
 
 def test_a_password_changed_in_the_middle_of_a_run(simulator: Simulator) -> None:
