@@ -240,9 +240,9 @@ def test_two_refused_passwords_of_one_user_are_not_followed_by_a_third_within_an
 
     def attempt(password: str) -> int:
         run = Run()
-        with run.client(simulator, run.token(simulator, cache, reader(simulator, password=password))) as client:
-            with suppress(UnauthorizedError):
-                page(client)
+        token = run.token(simulator, cache, reader(simulator, password=password))
+        with suppress(UnauthorizedError), run.client(simulator, token) as client:
+            page(client)
         return simulator.identity.token_calls
 
     assert [attempt("old"), attempt("wrong, too")] == [1, 2]
