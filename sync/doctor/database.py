@@ -22,7 +22,6 @@ _CHECKS = (
     *("reachable", "pooler", "version", "encoding", "writable", "TLS", "clock", "connections", "time-outs", "space"),
     *("schema", "privileges", "event triggers", "numbers"),
 )
-_TRANSACTION_SECONDS = 60.0  # that a run may need
 _UNVERIFIED = ("allow", "prefer", "require")  # modes of libpq that take any certificate
 
 
@@ -160,12 +159,11 @@ def _connections(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:
 
 
 def _timeouts(inspection: Inspection, probe: DatabaseProbe) -> Lines[None]:
-    """Those that a run can't set itself; lock_timeout and the like it does."""
-    needed = {"idle_session_timeout": probe.longest, "transaction_timeout": _TRANSACTION_SECONDS}
-    short = [each for each in inspection.timeouts() if each.seconds < needed[each.name]]
+    """The one that a run can't set itself; lock_timeout and the like it does."""
+    short = [each for each in inspection.timeouts() if each.seconds < probe.longest]
     for each in short:
         yield warning(
-            f"{each.name} is {each.seconds:g} s, and a run may need {needed[each.name]:g} s",
+            f"{each.name} is {each.seconds:g} s, and a run may need {probe.longest:g} s",
             f"ALTER ROLE {inspection.connection.info.user} SET {each.name} = 0",
         )
     if not short:

@@ -171,7 +171,7 @@ def _wait(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("options", "act", "words", "advice"),
     [
-        ({"query_timeout": 1}, _slow, "query timeout", "statement_timeout"),
+        ({"query_timeout": 1}, _slow, "query timeout", "query_timeout, transaction_timeout and"),
         ({"idle_transaction_timeout": 1}, _idle, "idle transaction timeout", "idle_transaction_timeout to 0"),
         ({"client_idle_timeout": 1}, _late, "client_idle_timeout", "raise the pooler's client_idle_timeout"),
     ],
@@ -201,7 +201,7 @@ def test_no_free_connection(server: Server) -> None:
         error = fails(pooler.url(direct))
 
     assert isinstance(error, DatabaseUnavailableError)
-    assert f"query_wait_timeout; the pooler at {pooler.address} had no connection" in str(error)
+    assert f"query_wait_timeout; the pooler at {pooler.address} had no free connection" in str(error)
     assert "raise the pooler's default_pool_size" in str(error)
 
 

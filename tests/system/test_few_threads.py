@@ -17,10 +17,13 @@ from sync.simulator import Simulator, World
 OTHER_USER = 1_000_000 + os.getpid()  # no other process counts against its limit
 SOURCES = ("one", "two", "three", "four")
 
-pytestmark = pytest.mark.skipif(
-    os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("prlimit"),
-    reason="only root can take another user's limits",
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("prlimit"),
+        reason="only root can take another user's limits",
+    ),
+]
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ GROUP BY r.rolconnlimit, d.datconnlimit
 """
 _TIMEOUTS = """
 SELECT name, setting::bigint / 1000.0 AS seconds FROM pg_settings
-WHERE name IN ('idle_session_timeout', 'transaction_timeout')
+WHERE name = 'idle_session_timeout'
   AND setting::bigint > 0 ORDER BY name
 """
 _RIGHTS = """
