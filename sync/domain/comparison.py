@@ -113,10 +113,14 @@ class Comparison:
             ContractError: an object has the same key twice, or too many bytes came that are not images.
             TooLargeError: the list has more images than ``most``.
         """
-        self.counts.received += len(answer.images)
-        near = max(answer.offset + self._drift, 0)
-        for n in range(0, len(answer.images), BLOCK):
-            raws, rows = answer.images[n : n + BLOCK], answer.rows[n : n + BLOCK]
+        count = len(answer.images)
+        self.counts.received += count
+        # The stored images are in ascending order, so a page in descending order is read from its end.
+        step = -1 if answer.descending else 1
+        images, listed = answer.images[::step], answer.rows[::step]
+        near = max(len(self.known) - count if answer.descending else answer.offset + self._drift, 0)
+        for n in range(0, count, BLOCK):
+            raws, rows = images[n : n + BLOCK], listed[n : n + BLOCK]
             digests = [raw_digest(raw) for raw in raws]
             position = self.known.find_near(digests[0], near)
             if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
@@ -126,7 +130,8 @@ class Comparison:
                         self._note_torn(answer, row.id)
             else:
                 near = position + len(digests)
-        self._drift = near - answer.offset - len(answer.images)
+        if not answer.descending:
+            self._drift = near - answer.offset - count
         if self.counts.received - self.counts.duplicates > self.most:
             raise TooLargeError(
                 f"the list has more than {self.most} images, while {self.known.live} are live; nothing was written; "

@@ -138,6 +138,21 @@ def test_other_bytes_of_the_same_content_are_unchanged() -> None:
     assert list(comparison.known.unlisted()) == [raw_digest(encoded(image("b")))]
 
 
+@pytest.mark.parametrize("new", [0, 20])
+def test_a_page_in_descending_order_needs_no_index(new: int) -> None:
+    """The end of the list, newest image first, is found where it is expected, also behind some new images."""
+    stored = [image(f"id-{number:03}") for number in range(200)]
+    listed = [*stored, *(image(f"new-{number}") for number in range(new))]
+    comparison = Comparison(known(*stored), FileSpool(), Reader(), MAX_IMAGES)
+
+    comparison.add_page(answer(*listed[:60]))
+    comparison.add_page(answer(*listed[:-61:-1], descending=True))
+    comparison.add_page(answer(*listed[50:110], offset=50))
+
+    assert (comparison.counts.unchanged, comparison.counts.changed) == (110 + 60 - new, new)
+    assert ("_by_raw" in vars(comparison.known)) == bool(new)  # a new image is looked for everywhere
+
+
 def test_changes_and_news_go_to_the_spool_once() -> None:
     """New and changed images go to the spool once, even if pages share them; unchanged ones do not."""
     pages = [[image("a"), image("b", name="new")], [image("b", name="new"), image("c")]]
