@@ -1,6 +1,6 @@
 """Recognize the errors of a connection pooler, such as PgBouncer, and say what to do.
 
-All its errors have the same code, or none while connecting, so they are told apart by their words: those of PgBouncer
+All its errors have the same code, or none while connecting, so only their words distinguish them: those of PgBouncer
 1.18 to 1.25, which PostgreSQL itself never uses.
 """
 

@@ -1,4 +1,4 @@
-"""Clouds that don't do what a request asks: told by name, after a bounded number of requests, and never believed."""
+"""Clouds that don't do what a request asks: named after a bounded number of requests, and never believed."""
 
 from __future__ import annotations
 

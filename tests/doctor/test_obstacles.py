@@ -92,7 +92,7 @@ def test_a_sequence_that_is_behind(edge: Edge) -> None:
 
 
 def test_a_sequence_that_may_not_be_read(edge: Edge) -> None:
-    """A role that may not read the sequence is not told that all is well with it."""
+    """For a role that may not read the sequence, `doctor` does not say that all is well with it."""
     edge.do("REVOKE SELECT ON SEQUENCE inventory.runs_run_seq FROM inventory_writer")
 
     assert "may not read the sequence" in said(look_into(as_errand(edge)), "numbers")

@@ -27,7 +27,7 @@ def test_transaction_mode(server: Server, in_turn: int, size: int) -> None:
 
 
 def test_session_mode(server: Server) -> None:
-    """Each connection keeps its process: everything is ok, and that is told."""
+    """Each connection keeps its process: everything is ok, and the report says so."""
     direct = server.migrated()
     with pooling(server, pool_mode="session") as pooler:
         lines = look_into(pooler.url(direct))

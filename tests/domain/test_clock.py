@@ -39,7 +39,7 @@ def move(edge: Edge, seconds: float) -> None:
         edge.do(f"UPDATE inventory.{table} SET {moved}")
 
 
-def told(edge: Edge) -> tuple[str, dict[str, Any], list[Any], float]:
+def reported(edge: Edge) -> tuple[str, dict[str, Any], list[Any], float]:
     """What status says in words and in JSON, what doctor says, and the metric."""
     name = edge.inventory.source.name
     database = database_probe(edge.url, names=[name])
@@ -54,9 +54,9 @@ def told(edge: Edge) -> tuple[str, dict[str, Any], list[Any], float]:
 
 
 def test_a_clock_that_was_set_back_for_days(edge: Edge) -> None:
-    """Three days are told by status, doctor and a metric, each source by its name."""
+    """Three days are reported by status, doctor and a metric, each source by its name."""
     move(edge, 3 * 86_400)
-    words, row, checks, value = told(edge)
+    words, row, checks, value = reported(edge)
 
     assert f"{edge.inventory.source.name}: {FUTURE}" in words
     assert 259_100 < row["in_future_seconds"] <= 259_200
@@ -69,7 +69,7 @@ def test_a_clock_that_is_right_again(edge: Edge) -> None:
     """The next run begins now, but takes effect after the one before it: in the future, as long as that lasts."""
     move(edge, 3 * 86_400)
     edge.inventory.run()
-    words, _, checks, value = told(edge)
+    words, _, checks, value = reported(edge)
 
     assert FUTURE in words
     assert levels(checks)["last run"] == "warning"
@@ -80,7 +80,7 @@ def test_a_clock_that_is_right_again(edge: Edge) -> None:
 def test_clocks_that_differ_a_little(edge: Edge, seconds: float) -> None:
     """Some seconds, and every run of the past, are no reason to worry anyone."""
     move(edge, seconds)
-    words, row, checks, value = told(edge)
+    words, row, checks, value = reported(edge)
 
     assert "future" not in words
     assert levels(checks)["last run"] == "ok"
@@ -102,6 +102,6 @@ def test_a_source_without_runs(edge: Edge) -> None:
     ("seconds", "text"), [(61, "61 seconds"), (3600, "60 minutes"), (90_000, "25 hours"), (864_000, "10 days")]
 )
 def test_spans(seconds: float, text: str) -> None:
-    """A length of time is told in one unit, of which there are at least two."""
+    """A length of time is written in one unit, of which there are at least two."""
     assert span(seconds) == text
     assert f" {text} in the future" in set_back(seconds)

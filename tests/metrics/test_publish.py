@@ -61,10 +61,10 @@ def test_the_text_of_a_proxy_is_not_shown(caplog: pytest.LogCaptureFixture, monk
     with HttpServer(always(b"HTTP/1.1 407 canary\r\n\r\n")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
 
-        told = reason(caplog, "https://user:canary@gateway.invalid")
+        logged = reason(caplog, "https://user:canary@gateway.invalid")
 
-    assert told.startswith(f"the proxy 127.0.0.1:{proxy.port} answers with status 407: it does not accept its login")
-    assert "canary" not in told
+    assert logged.startswith(f"the proxy 127.0.0.1:{proxy.port} answers with status 407: it does not accept its login")
+    assert "canary" not in logged
 
 
 def test_a_slow_gateway_is_given_up(caplog: pytest.LogCaptureFixture) -> None:

@@ -34,7 +34,7 @@ def refused(edge: Edge) -> str:
 
 @pytest.mark.parametrize("table", ["images", "held_deletions"])
 def test_row_level_security(edge: Edge, table: str) -> None:
-    """At a first load and later a policy is refused by the name of its table; no one is told to grant anything."""
+    """At a first load and later a policy fails the run with the name of its table, and no advice to grant anything."""
     edge.do(f"CREATE POLICY all_of_it ON inventory.{table} USING (true) WITH CHECK (true)")
     if table != "images":
         edge.run()

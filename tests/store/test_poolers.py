@@ -179,7 +179,7 @@ def _wait(connection: Connection) -> None:
 def test_a_time_limit_of_the_pooler(
     server: Server, options: dict[str, Any], act: Callable[[Connection, Target], None], words: str, advice: str
 ) -> None:
-    """A time limit of the pooler is told from those of the server, and the message says how to change it."""
+    """A time limit of the pooler is not taken for one of the server, and the message says how to change it."""
     with pooling(server, **options) as pooler:
         error = fails(pooler.url(server.empty()), act)
 
@@ -191,7 +191,7 @@ def test_a_time_limit_of_the_pooler(
 
 
 def test_no_free_connection(server: Server) -> None:
-    """A pool whose connections are all in use is told from a server that does not answer."""
+    """A pool whose connections are all in use is not taken for a server that does not answer."""
     direct = server.empty()
     with (
         pooling(server, default_pool_size=1, query_wait_timeout=1) as pooler,
@@ -206,7 +206,7 @@ def test_no_free_connection(server: Server) -> None:
 
 
 def test_a_database_that_an_administrator_kills(server: Server) -> None:
-    """Who loses the connection to the pooler's administrator is told so."""
+    """The message says so if the pooler's administrator closed the connection."""
     direct = server.empty()
     with pooling(server) as pooler:
 

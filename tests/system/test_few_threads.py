@@ -42,7 +42,7 @@ def configure(job: Job, cloud: Simulator) -> None:
 
 
 def limited(job: Job, threads: int, *arguments: str) -> subprocess.Popen[str]:
-    """Start a command whose process may have so many threads."""
+    """Start a command whose process may have only this many threads."""
     privileges = ["setpriv", "--ruid", str(OTHER_USER), "--bounding-set", "-sys_resource,-sys_admin"]
     return subprocess.Popen(
         [*privileges, "prlimit", f"--nproc={threads}:{threads}", sys.executable, "-m", "sync", *arguments],

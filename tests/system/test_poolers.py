@@ -117,9 +117,9 @@ def _said(words: list[str], done: Done, binary: bytes) -> tuple[int, Any]:
 
 def test_the_story_has_every_command(plain: list[Any]) -> None:
     """No command is forgotten."""
-    told = {text.split()[0] for text, *_ in plain} | {text.split()[0] for text in IN_PROCESSES}
+    carried_out = {text.split()[0] for text, *_ in plain} | {text.split()[0] for text in IN_PROCESSES}
 
-    assert told == COMMANDS.keys() - WITHOUT_DATABASE
+    assert carried_out == COMMANDS.keys() - WITHOUT_DATABASE
     assert {code for _, code, _ in plain} == {0, 2, 4}
 
 

@@ -210,7 +210,7 @@ def test_the_url_that_the_sentence_suggests(both: Both, pair: Pair) -> None:
 
 @pytest.mark.parametrize("busy", [True, False], ids=["during a query", "between queries"])
 def test_a_query_that_holds_up_the_replication(both: Both, pair: Pair, *, busy: bool) -> None:
-    """A reader whose rows the primary removes is ended by the standby, and told to ask again or elsewhere."""
+    """A reader whose rows the primary removes is ended by the standby, and the message says to ask again or elsewhere."""
     copy = both.copy
     with psycopg.connect(pair.standby.url(), autocommit=True) as standby:
         standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")

@@ -104,11 +104,9 @@ WHERE s.id = t.id AND s.seq <> t.seq
 """
 # What is left came in one answer, and was updated at the same time: none is believed.
 CREATE_TIED = """CREATE TEMPORARY TABLE tied ON COMMIT DROP AS SELECT s.* FROM pg_temp.stage s
-WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)
-"""
+WHERE EXISTS (SELECT FROM pg_temp.stage t WHERE s.id = t.id AND s.seq <> t.seq)"""
 DROP_TIED = """WITH dropped AS (DELETE FROM pg_temp.stage s USING pg_temp.tied t WHERE s.id = t.id RETURNING s.id)
-SELECT count(DISTINCT id) FROM dropped
-"""
+SELECT count(DISTINCT id) FROM dropped"""
 TIED = f"SELECT {_ALL}, extra FROM pg_temp.tied WHERE seq BETWEEN 0 AND {_LAST - 1} ORDER BY seq"
 QUARANTINE = """
 INSERT INTO inventory.quarantine (source, digest, id, raw, reason, first_run, first_seen_at)

@@ -89,7 +89,7 @@ def test_an_empty_list_with_another_total_is_not_complete() -> None:
 @pytest.mark.parametrize("count", [2, 30, 48, 50, 51, 90, 91, 200, 500])
 @pytest.mark.parametrize("window", [1, 4])
 def test_a_wrong_total_is_reported_and_not_needed(count: int, claim: str, window: int) -> None:
-    """Whatever `total` says, the list is proven by its rows, and what is wrong with `total` is told."""
+    """Whatever `total` says, the list is proven by its rows, and the reason says what is wrong with `total`."""
     cloud = Cloud(range(count), claim=CLAIMS[claim])
 
     verdict, seen = read(cloud, limit=50, overlap=10, window=window)
