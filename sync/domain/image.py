@@ -89,11 +89,11 @@ class Reader:
 
     Args:
         ignore: API names of fields whose change alone makes no new version; the content digest leaves them out.
-        api: the API that sends the images.
+        api: the API that sends the images; also an attribute.
     """
 
     def __init__(self, ignore: Collection[str] = (), api: Api = IEC) -> None:
-        self._api, self._ignore = api, frozenset(ignore)
+        self.api, self._ignore = api, frozenset(ignore)
         self._text = bytearray()  # a buffer, reused for every image
         self._compared = tuple((n, field) for n, field in api.stored if field.api not in self._ignore - {"id"})
         self._converters = tuple((n, field, converter(field)) for n, field in api.stored)
@@ -111,7 +111,7 @@ class Reader:
         record = _decode(raw)
         if isinstance(record, str):
             return Unreadable(self._storable(raw), record, _salvage_id(raw))
-        for name in self._api.never_stored:
+        for name in self.api.never_stored:
             record.pop(name, None)
         if reason := _no_id(record.get("id")):
             return Unreadable(self._storable(raw, record), reason)
@@ -131,9 +131,9 @@ class Reader:
 
     def undocumented(self, image: Image) -> list[str]:
         """The names of its fields that the API's document does not name, unless users may define fields."""
-        if self._api.user_defined_fields:
+        if self.api.user_defined_fields:
             return []
-        return [name for name in image.extra if name not in self._api.by_name]
+        return [name for name in image.extra if name not in self.api.by_name]
 
     def _columns(self, record: dict[str, Any]) -> tuple[list[Value], int]:
         """Move the values that fit their column out of the record; what is left of it is ``extra``."""
@@ -160,7 +160,7 @@ class Reader:
 
     def _storable(self, raw: bytes, record: Mapping[str, Any] | None = None) -> bytes:
         """The bytes of an unreadable record as they may be stored: without fields that may hold credentials."""
-        names = self._api.never_stored
+        names = self.api.never_stored
         if not names or not (b"\\u" in raw or any(name.encode() in raw for name in names)):
             return raw
         if record is None:

@@ -16,6 +16,7 @@ from sync.domain.proof.cover import Interval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
+ADMIN = "admin"  # the role that sees the images of all projects, by the usual policies
 _SMALL = 10_000  # images; a list up to this length may grow by any factor
 
 
@@ -102,6 +103,31 @@ class PageEvidence:
     milliseconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the credentials of a source reach.
+
+    Attributes:
+        project: id of the project that they are for; "" if the API has no projects.
+        roles: names of their roles there, sorted.
+    """
+
+    project: str = ""
+    roles: tuple[str, ...] = ()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether they see the images of all projects."""
+        return not self.project or ADMIN in self.roles
+
+    def owns(self, image: StoredImage) -> bool:
+        """Whether an image that they do not see is gone, rather than no longer shared."""
+        return self.sees_all or image.owner == self.project
+
+    def __str__(self) -> str:
+        return f"project={self.project}&roles={','.join(self.roles)}" if self.project else ""
+
+
 class StoredImage(NamedTuple):
     """A live image, as the database has it.
 
@@ -109,11 +135,13 @@ class StoredImage(NamedTuple):
         id: its id.
         created_at: when it was created, by the cloud; None if that was not readable.
         grace_until: end of its grace, in which it is not believed gone; None if that is over.
+        owner: id of the project that owns it; None if that is not known.
     """
 
     id: str
     created_at: datetime | None
     grace_until: datetime | None
+    owner: str | None = None
 
 
 @dataclass(slots=True)
@@ -176,8 +204,7 @@ class Listing:
         distinct: number of distinct ids in the list; the comparison also has images that were confirmed by id later.
         proof: whether it is proven complete, by one reading or by two.
         pages: the evidence of all readings.
-        lacking: ids of the live images that it lacks, each with the end of its grace, or None if that is over.
-        undated: those of them that have no readable ``created_at``.
+        lacking: the live images that it lacks, by id.
         read_attempts: number of readings: one, or two that prove the list together.
     """
 
@@ -185,8 +212,7 @@ class Listing:
     distinct: int
     proof: Proof
     pages: list[PageEvidence]
-    lacking: Mapping[str, datetime | None]
-    undated: frozenset[str]
+    lacking: Mapping[str, StoredImage]
     read_attempts: int
 
     @property
@@ -215,7 +241,7 @@ class Confirmation:
     """The cloud's answers about images that its list lacks.
 
     Attributes:
-        gone: ids that the cloud no longer has.
+        gone: ids that the cloud no longer has, or no longer shows.
         still_there: ids that the cloud still has.
         failure: why there is no answer about the others, or "".
         pages: the evidence of the second listing, if one was read.
@@ -229,10 +255,11 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Live images that a listing lacks; each is in exactly one of the first four attributes.
+    """Live images that a listing lacks; each is in exactly one of the first five attributes.
 
     Attributes:
         gone: ids that were confirmed gone.
+        invisible: ids of another project's images that the cloud no longer shows: they are no longer shared, or gone.
         still_there: ids that the cloud still has: these images left the filter.
         unconfirmed: ids that were confirmed neither gone nor still there.
         pending: ids that were listed too recently to be believed gone, each with the end of its grace.
@@ -242,6 +269,7 @@ class Missing:
     """
 
     gone: tuple[str, ...] = ()
+    invisible: tuple[str, ...] = ()
     still_there: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     pending: Mapping[str, datetime] = field(default_factory=dict)
@@ -250,7 +278,7 @@ class Missing:
     pages: tuple[PageEvidence, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.gone) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
+        return len(self.gone) + len(self.invisible) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
 
     @property
     def reason(self) -> str:

@@ -41,6 +41,7 @@ class Api:
         by_marker: whether a page begins after an image, and not at an offset; such a list is sorted by id.
         counted: whether an answer says how many images match (``total``).
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
+        hidden_by: the column, and its value, by which an image is in the part-lists of hidden ones; None if none is.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
         widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
@@ -50,8 +51,8 @@ class Api:
         permissions: what the credentials must be permitted.
         service_types: types of the service in the identity service's catalog; () if it has no entry.
         project_scoped: whether tokens are for one project, which owns images.
-        advice: what to do, by HTTP status, where that differs from the general advice.
         hints: what to do, by a word in the text of an error.
+        errors_as_pages: whether its own errors are web pages, which elsewhere come from something in between.
         temporary: errors that pass, as (HTTP status, code), although their status says otherwise.
     """
 
@@ -66,6 +67,7 @@ class Api:
     by_marker: bool = True
     counted: bool = False
     parts: tuple[Part, ...] = (Part(""),)
+    hidden_by: tuple[str, bool] | None = None
     image_path: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()
@@ -74,9 +76,9 @@ class Api:
     permissions: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
     project_scoped: bool = False
-    advice: Query = ()
     hints: Query = ()
     temporary: frozenset[tuple[int, str]] = frozenset()
+    errors_as_pages: bool = False
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
@@ -93,6 +95,11 @@ class Api:
     def filters(self) -> Mapping[str, tuple[str, ...]]:
         """The parameters that select images, each with the values it takes, or () for any."""
         return {parameter.name: parameter.choices for parameter in self.parameters if parameter.filter}
+
+    @cached_property
+    def hidden_parts(self) -> frozenset[str]:
+        """The names of the part-lists of hidden images."""
+        return frozenset(part.name for part in self.parts if part.query)
 
     def parts_of(self, filter: Mapping[str, str]) -> tuple[Part, ...]:
         """The part-lists to read; only the one that the filter selects, if it names a parameter of theirs."""
