@@ -141,14 +141,13 @@ class Reader:
         type_mismatches = 0
         for n, field, convert in self._converters:
             value = record.pop(field.api, None)
-            if field.alias and record.get(field.alias) is not None:
-                value = _aliased(record, field, value)
-            if value is None:
-                continue
-            values[n] = convert(value)
-            if values[n] is None and value != "":
-                record[field.api] = value
-                type_mismatches += 1
+            if _by_alias(field, record):
+                values[n] = _aliased(record, field, value)
+            elif value is not None:
+                values[n] = convert(value)
+                if values[n] is None and value != "":
+                    record[field.api] = value
+                    type_mismatches += 1
         return values, type_mismatches
 
     def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
@@ -168,15 +167,19 @@ class Reader:
         return json.dumps(record, default=str).encode()
 
 
-def _aliased(record: dict[str, Any], field: Field, value: object) -> object:
+def _by_alias(field: Field, record: Mapping[str, Any]) -> bool:
+    return bool(field.alias) and record.get(field.alias) is not None
+
+
+def _aliased(record: dict[str, Any], field: Field, value: object) -> Value:
     """The value of a field that came by its alias, which stays in ``extra``, so that the JSON can be restored.
 
     If it came by both names, both stay there.
     """
     if value is None:
-        return record[field.alias]
+        return converter(field)(record[field.alias])
     record[field.api] = value
-    return value
+    return converter(field)(value)
 
 
 def to_json(values: Mapping[str, Any], extra: Mapping[str, Any] | None, api: Api = IEC) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def to_json(values: Mapping[str, Any], extra: Mapping[str, Any] | None, api: Api
         api: the API that sent it.
     """
     extra = extra or {}
-    known = {f.api: as_sent(f, values.get(f.column)) for _, f in api.stored if f.alias not in extra}
+    known = {f.api: as_sent(f, values.get(f.column)) for _, f in api.stored if not _by_alias(f, extra)}
     return {name: value for name, value in known.items() if value is not None} | dict(extra)
 
 
