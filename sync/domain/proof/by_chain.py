@@ -21,6 +21,7 @@ from typing import Literal
 from sync.domain.proof.effort import Effort
 from sync.domain.proof.id_cover import agree
 from sync.domain.proof.page import PageRequest
+from sync.domain.proof.restarts import RestartCheck
 
 _MOST_TRIES = 12  # consecutive pages that bring no new row
 _MOST_CHAINS = 4  # begun at the beginning of the list, because no row before the last one was shared
@@ -50,7 +51,9 @@ class ByChain:
         self._descending_wanted = True
         self._descending_rows: Sequence[str] = ()
         self._empty_after: str | None = None  # the last marker after which no row came
+        self._last: str | None = None  # that marker, when the descending order was requested
         self._begun = self._joined = False
+        self._restarts = RestartCheck()
         self.broken = ""
 
     def next(self, in_flight: Collection[PageRequest]) -> PageRequest | None:
@@ -71,10 +74,14 @@ class ByChain:
         self._begun = True
         self._effort.gap_requests += self._tries > 0
         if request.descending:
-            self._descending_wanted = False
+            self._descending_wanted, self._last = False, self._empty_after
 
     def take(self, request: PageRequest, ids: Sequence[str]) -> None:
-        """Take the answer to a request; one that was made before the chain began anew is ignored."""
+        """Take the answer to a request; one that was made before the chain began anew is ignored.
+
+        Raises:
+            ContractError: the cloud ignores the marker.
+        """
         ids = [each for each in ids if each]  # records without a readable id have no place
         if not agree(ids[::-1] if request.descending else ids):
             self._take_disorder(request)
@@ -107,16 +114,19 @@ class ByChain:
             self._add(ids, 0)
             return
         before, after = set(self._rows[: self._place + 1]), self._rows[self._place + 1 :]
-        shared = [each for each in ids if each in set(after)]
+        known, shown = set(after), set(ids)
+        shared = [each for each in ids if each in known]
         if not before.isdisjoint(ids):
-            self.refuse(self._request())  # answered from the beginning of the list
-        elif shared and shared != [each for each in after if each in set(shared)]:
+            self._restarts.add(self._rows[self._place])
+            self.refuse(self._request())
+        elif shared != [each for each in after if each in shown]:
             self.broken = "two pages show the same images in different orders"
         elif shared:
+            self._restarts.respected()
             self._add(ids[ids.index(shared[-1]) + 1 :], self._rows.index(shared[-1]) + 1)
         else:
-            self._empty_after = self._empty_after if ids else self._rows[self._place]
-            self._join()
+            if not ids:
+                self._empty_after, self._descending_wanted = self._rows[self._place], True
             self._step_back()
 
     def _add(self, ids: list[str], place: int) -> None:
@@ -131,7 +141,6 @@ class ByChain:
     def _step_back(self) -> None:
         """Request an earlier row, after which more rows may be shared; at last the list from its beginning."""
         self._tries += 1
-        self._descending_wanted = True
         place = (self._place or 0) - (1 << self._tries) // 2
         if place >= 0:
             self._place = place
@@ -144,5 +153,5 @@ class ByChain:
         """See whether the descending page reaches into the chain."""
         places = {each: n for n, each in enumerate(self._rows)}
         shared = [places[each] for each in self._descending_rows if each in places]
-        alone = list(self._descending_rows) == self._rows[-1:] == [self._empty_after]
+        alone = list(self._descending_rows) == self._rows == [self._last]  # no row came after it, and it still exists
         self._joined |= alone or (len(shared) > 1 and all(map(int.__gt__, shared, shared[1:])))

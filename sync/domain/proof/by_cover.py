@@ -47,8 +47,8 @@ class ByCover:
         self._ignores_descending = False
         self._begun = False
         self._may_be_short = False  # whether the first page was short, so that the list may end with it
-        self._single: str | None = None  # the only row of the descending order's page
         self._empty_after: str | None = None  # the last marker after which no row came
+        self._last: str | None = None  # that marker, when the descending order was requested
         self.broken = ""
 
     def next(self, in_flight: Collection[PageRequest]) -> PageRequest | None:
@@ -84,6 +84,7 @@ class ByCover:
             self._descending_wanted = False
             self._effort.gap_requests += self._descending_asked > 0
             self._descending_asked += 1
+            self._last = self._empty_after
         else:
             self._effort.gap_requests += self._searches.retries(request.marker)
             self._starts.remove(request.marker)
@@ -97,7 +98,8 @@ class ByCover:
         if request.descending:
             interval = self._take_descending(ids)
         elif not ids:
-            interval = self._take_empty(request.marker)
+            self._take_empty(request.marker)
+            return None
         elif not ascending(ids):
             self.broken = f"the images {_place(request.marker)} are not sorted by id as requested"
             return None
@@ -141,29 +143,26 @@ class ByCover:
         self._searches.add(ids, marker, self._gap_of(marker))
         return IdInterval(marker, ids[-1])
 
-    def _take_empty(self, marker: str | None) -> IdInterval | None:
+    def _take_empty(self, marker: str | None) -> None:
         """Take an answer without rows: it shows nothing, but the list may have become shorter meanwhile."""
         if marker is None:
             self._may_be_short = True
         else:
             self._empty_after = marker
-            if marker == self._single:
-                return IdInterval(marker, None)
         gap = self._gap_of(marker)
         if gap is not None and gap.at_end and self._ignores_descending:
             self._searches.give_up(gap)
         elif gap is not None:
             self._searches.step_back(gap)
-            self._descending_wanted = 0 < self._descending_asked < _MOST_DESCENDING and not self._effort.spent
-        return None
+            again = self._descending_asked < _MOST_DESCENDING and not self._effort.spent
+            self._descending_wanted |= again
 
     def _take_descending(self, ids: Sequence[str]) -> IdInterval | None:
         """Take the first page of the descending order.
 
-        A single row shows no order: it is the last image only if no row comes after it.
+        A single row shows no order. It is the last image if no row came after it, and it still exists afterwards.
         """
-        self._single = ids[0] if len(ids) == 1 else None
-        if not ids or (self._single and self._single != self._empty_after):
+        if not ids or (len(ids) == 1 and ids[0] != self._last):
             return None
         if not ascending(ids[::-1]):
             self._ignores_descending = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-_MOST = 4096  # ids; enough to find one that still exists, and little memory whatever the length of the list
+_MOST = 1 << 16  # ids; a few MB, and enough for a row of each page of a million images
 
 
 class KnownRows:

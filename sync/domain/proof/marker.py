@@ -50,8 +50,8 @@ class MarkerScan:
         self._effort = Effort(limit, max_images, max_gap_requests)
         self._in_flight: set[PageRequest] = set()
         self._shape = Shape()
-        self._empty: set[bool] = set()  # orders, descending or not, whose first page was empty
-        self._any_rows = False
+        self._empty: set[bool] = set()  # orders, descending or not, whose first page was empty when last seen
+        self._any_later_rows = False  # whether an image came after a marker
         self._refusal = ""
         self._way: ByCover | ByChain | Unproven
         if Shape().fits(starts):
@@ -82,9 +82,7 @@ class MarkerScan:
         request, ids = page.request, [row.id for row in page.rows]
         self._in_flight.discard(request)
         self._effort.largest = max(self._effort.largest, len(ids))
-        self._any_rows |= bool(ids)
-        if not ids and request.marker is None:
-            self._empty.add(request.descending)
+        self._note_empty(request, empty=not ids)
         interval = IdInterval(None, None) if self._whole else self._take(request, ids)
         return Piece(page.offset, page.count, None, ids=interval)
 
@@ -122,11 +120,19 @@ class MarkerScan:
 
     @property
     def _whole(self) -> bool:
-        """Whether the list is empty: the first page of either order is, and no image was seen."""
-        return len(self._empty) > 1 and not self._any_rows
+        """Whether the list is empty: the first page of either order is, and nothing says otherwise."""
+        return len(self._empty) > 1 and not self._any_later_rows
 
     def _next(self) -> PageRequest | None:
         return None if self._whole or self._effort.exhausted else self._way.next(self._in_flight)
+
+    def _note_empty(self, request: PageRequest, *, empty: bool) -> None:
+        """Note whether an answer is empty; an image at either end may be deleted, and the list then be empty."""
+        if not empty:
+            self._any_later_rows |= request.marker is not None
+            self._empty.clear()
+        elif request.marker is None:
+            self._empty.add(request.descending)
 
     def _take(self, request: PageRequest, ids: Sequence[str]) -> IdInterval | None:
         if not self._shape.fits(ids) and isinstance(self._way, ByCover):
