@@ -14,7 +14,8 @@ from sync.cloud.lookup import look_up
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
 from sync.domain.proof.page import PageRequest, Piece
-from sync.domain.proof.parts import PartedScan
+from sync.domain.proof.marker import MarkerScan
+from sync.domain.proof.parts import PartsScan
 from sync.domain.proof.scan import Scan
 from sync.domain.run import Confirmation, PageEvidence, Reading
 from sync.errors import (
@@ -110,7 +111,7 @@ class ImageList:
                 if scan.done:
                     break
                 question, page = workers.next()
-                if isinstance(page, CloudError) and _refuses_marker(question, page):
+                if not isinstance(scan, Scan) and isinstance(page, CloudError) and _refuses_marker(question, page):
                     scan.refused(question, str(page))
                     continue
                 if isinstance(page, BaseException):
@@ -127,12 +128,16 @@ class ImageList:
         _log_reading(read, reading, received, seconds)
         return read
 
-    def _scan(self, filter: dict[str, str], starts: Collection[str]) -> Scan | PartedScan:
-        bounds = {"max_images": self._max_images, "max_gap_requests": self._max_gap_requests}
+    def _scan(self, filter: dict[str, str], starts: Collection[str]) -> Scan | PartsScan:
+        bounds = {
+            "limit": self._api.limit,
+            "max_images": self._max_images,
+            "max_gap_requests": self._max_gap_requests,
+        }
         if not self._api.by_marker:
-            return Scan(limit=self._api.limit, **bounds)
-        parts = [part.name for part in self._api.parts_of(filter)]
-        return PartedScan(parts, limit=self._api.limit, starts=starts, **bounds)
+            return Scan(**bounds)
+        parts = self._api.parts_of(filter)
+        return PartsScan([MarkerScan(starts=() if p.query else tuple(starts), part=p.name, **bounds) for p in parts])
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
         """Look up each image by its id, without the filter: an image that left the filter is not gone.
@@ -197,6 +202,7 @@ def _log_reading(read: Reading, reading: int, received: int, seconds: float) -> 
         proof=read.verdict.reason,
         pages=len(read.pages),
         gap_requests=read.verdict.gap_requests,
+        refused_markers=read.verdict.refused_markers,
         received=received,
         total=total,
         seconds=round(seconds, 3),
