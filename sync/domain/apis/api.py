@@ -50,6 +50,7 @@ class Api:
         permissions: what the credentials must be permitted.
         service_types: types of the service in the identity service's catalog; () if it has no entry.
         project_scoped: whether tokens are for one project, which owns images.
+        signed: whether requests may be signed with an access key, instead of carrying a token.
         advice: what to do, by HTTP status, where that differs from the general advice.
         hints: what to do, by a word in the text of an error.
         temporary: errors that pass, as (HTTP status, code), although their status says otherwise.
@@ -74,6 +75,7 @@ class Api:
     permissions: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
     project_scoped: bool = False
+    signed: bool = False
     advice: Query = ()
     hints: Query = ()
     temporary: frozenset[tuple[int, str]] = frozenset()
