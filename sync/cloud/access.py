@@ -49,8 +49,10 @@ class Access:
         source = self._source
         if source.endpoint:
             return source.endpoint
-        services = self.credential.grant().services
-        url = find_endpoint(services, self.api.service_types, source.interface, source.region)
+        try:
+            url = self._in_catalog(self.credential.grant())
+        except RejectedError:
+            url = self._in_catalog(self.credential.grant(anew=True))
         address = service_address(url)
         if address is None:
             raise RejectedError("the service catalog's address of the image service can't be used; set endpoint")
@@ -80,6 +82,9 @@ class Access:
             reason = "it sees all projects' images; give the user a role such as reader in one project"
             _log.warning("token of an administrator", project=scope.project, roles=scope.roles, reason=reason)
         return scope
+
+    def _in_catalog(self, grant: Grant) -> str:
+        return find_endpoint(grant.services, self.api.service_types, self._source.interface, self._source.region)
 
 
 def logs_in(source: settings.Source) -> bool:

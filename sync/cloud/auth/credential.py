@@ -36,8 +36,11 @@ class Credential(Protocol):
             Whether there are new headers to try.
         """
 
-    def grant(self) -> Grant:
+    def grant(self, *, anew: bool = False) -> Grant:
         """What the credentials grant; may log in, or ask the identity service.
+
+        Args:
+            anew: what they grant now, rather than what they did in an earlier run.
 
         Raises:
             CloudError, DeadlineError, InterruptedRunError: it can't be found out.
@@ -78,7 +81,7 @@ class GivenToken:
         """The header ``X-Auth-Token``."""
         return {_HEADER: self._token.reveal()}
 
-    def grant(self) -> Grant:
+    def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - every run asks for itself
         """What the token grants, as the identity service says if it can be asked, else as the user says."""
         if self._look_up is None:
             return Grant(Scope(self._project_id) if self._project_id else None)

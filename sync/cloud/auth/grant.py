@@ -74,10 +74,11 @@ def find_endpoint(services: Collection[Service], types: Collection[str], interfa
     """
     if not services:
         raise RejectedError("the identity service gives no service catalog with this token; set endpoint")
-    found = _in_catalog(services, types)
-    if not found:
+    named = _named(services, types)
+    if not named:
         there = ", ".join(sorted({service.type or service.name for service in services}))
         raise RejectedError(f"the service catalog has no image service, only {there}; set endpoint to its address")
+    found = [endpoint for service in named for endpoint in service.endpoints]
     matching = [endpoint for endpoint in found if endpoint.interface == interface]
     if not matching:
         there = ", ".join(sorted({endpoint.interface for endpoint in found})) or "none"
@@ -87,12 +88,12 @@ def find_endpoint(services: Collection[Service], types: Collection[str], interfa
     return _one_of(matching, region)
 
 
-def _in_catalog(services: Collection[Service], types: Collection[str]) -> list[Endpoint]:
-    """The addresses of the service, by the first type that is there, else by its name."""
+def _named(services: Collection[Service], types: Collection[str]) -> list[Service]:
+    """The entries of the service, by the first type that is there, else by its name."""
     for attribute in ("type", "name"):
         for wanted in types:
             if found := [service for service in services if getattr(service, attribute) == wanted]:
-                return [endpoint for service in found for endpoint in service.endpoints]
+                return found
     return []
 
 

@@ -71,12 +71,17 @@ class IamToken:
         """
         return {_HEADER: self._current().value}
 
-    def grant(self) -> Grant:
+    def grant(self, *, anew: bool = False) -> Grant:
         """What the token grants, after a login if one is needed.
+
+        Args:
+            anew: log in for it, unless this run did so; a token of an earlier run may be a day old.
 
         Raises:
             CloudError, DeadlineError, InterruptedRunError: the login failed.
         """
+        if anew and not self._logins:
+            self.renew({_HEADER: self._current().value})
         return self._current().grant
 
     def renew(self, refused: Mapping[str, str]) -> bool:

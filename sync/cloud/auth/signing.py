@@ -78,7 +78,7 @@ class SignedRequests:
         headers.pair = pair
         return headers
 
-    def grant(self) -> Grant:
+    def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - it does not change
         """The project; nothing is known of roles, and signed requests get no catalog."""
         return Grant(Scope(self._project_id) if self._project_id else None)
 
