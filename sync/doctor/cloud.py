@@ -82,7 +82,7 @@ def _list(source: Source, answer: Answer | ImageSyncError) -> Lines[None]:
     elif isinstance(answer, UnauthorizedError) and not logs_in(source):
         yield unknown("the credentials are refused")
     elif isinstance(answer, ForbiddenError):
-        yield wrong(str(answer), f"grant the user {' and '.join(APIS[source.api].permissions)}")
+        yield wrong(str(answer), f"what it takes: {', '.join(APIS[source.api].permissions)}")
     elif isinstance(answer, ImageSyncError):
         raise answer
     elif not answer.images:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from credential_tools import page, together
-from http_server import Asked, HttpServer, reply
+from identity_server import ROLES, Identity
 from settings_tools import SUPPORT
 
 from sync.cloud.access import Access, token_expiry
@@ -29,67 +26,12 @@ USER = {
     "PROJECT_DOMAIN": "acme",
 }
 APPLICATION = {"APPLICATION_CREDENTIAL_ID": "a1", "APPLICATION_CREDENTIAL_SECRET": "canary-s3cret"}
-ROLES = ("member", "reader")
-
-
-@dataclass
-class Identity:
-    """An identity service under a path, and an image service beside it; both on one address.
-
-    Attributes:
-        scope: what the tokens are for: a project and its roles, or None for a domain.
-        image: address of the image service in the catalog; "" for none.
-        refused: tokens and secrets that are refused.
-        asked: all requests so far.
-        url: its address.
-        tokens: how many were issued or looked up.
-    """
-
-    scope: tuple[str, tuple[str, ...]] | None = ("p1", ROLES)
-    image: str = "/image/v2"
-    refused: set[str] = field(default_factory=set)
-    asked: list[Asked] = field(default_factory=list)
-    url: str = ""
-    tokens: int = 0
-
-    def answer(self, connection: socket.socket, asked: Asked) -> bool:
-        """Answer one request."""
-        self.asked.append(asked)
-        token = asked.headers.get("x-auth-token", "")
-        if any(each in asked.body.decode() or each == token for each in self.refused):
-            connection.sendall(reply({"error": {"code": 401, "message": "no"}}, status=401))
-        elif asked.target.startswith("/identity/v3/auth/tokens"):
-            connection.sendall(self._token(asked))
-        else:
-            connection.sendall(reply({"images": [], "total": 0}))
-        return True
-
-    def _token(self, asked: Asked) -> bytes:
-        self.tokens += 1
-        data: dict[str, Any] = {"expires_at": "2099-01-01T00:00:00Z", "issued_at": "2098-12-31T00:00:00Z"}
-        if self.scope:
-            data |= {"project": {"id": self.scope[0]}, "roles": [{"name": name} for name in self.scope[1]]}
-        if "nocatalog" not in asked.target:
-            url = self.image if "://" in self.image else self.url.removesuffix("/identity") + self.image
-            endpoint = {"interface": "public", "region": "north", "region_id": "north", "url": url}
-            services = [{"type": "image", "name": "glance", "endpoints": [endpoint]}] if self.image else []
-            data["catalog"] = [{"type": "identity", "name": "keystone", "endpoints": []}, *services]
-        created = asked.line.startswith("POST")
-        headers = {"X-Subject-Token": f"canary-token-{self.tokens}"} if created else {}
-        return reply({"token": data}, status=201 if created else 200, headers=headers)
-
-    @property
-    def logins(self) -> list[Asked]:
-        """The requests to the identity service so far."""
-        return [asked for asked in self.asked if asked.target.startswith("/identity")]
 
 
 @pytest.fixture
 def identity() -> Iterator[Identity]:
     """An identity service, and an image service in its catalog."""
-    service = Identity()
-    with HttpServer(service.answer) as server:
-        service.url = f"{server.url}/identity"
+    with Identity() as service:
         yield service
 
 
@@ -349,3 +291,13 @@ def test_when_the_token_of_a_source_expires(make: Make) -> None:
         access(source).scope()
 
     assert [token_expiry(source) is not None for source in sources] == [True, True, False]
+
+
+@pytest.mark.parametrize(("api", "sent"), [("iec", "X-Domain-Id"), ("ims", "X-Project-Id")])
+def test_the_ids_that_signed_requests_carry(api: str, sent: str) -> None:
+    """A global service gets the id of the account, a regional one that of the project, even if both are set."""
+    own = {"ENDPOINT": "https://h", "ACCESS_KEY": "ak", "SECRET_KEY": "sk", "DOMAIN_ID": "d1", "PROJECT_ID": "p1"}
+    environ = {f"IMAGE_SYNC_{name}": value for name, value in {"API": api, **own}.items()}
+    headers = access(load(environ, apis=SUPPORT).sources[0]).credential.headers("GET", "https://h/")
+
+    assert {"X-Domain-Id", "X-Project-Id"} & set(headers) == {sent}
