@@ -10,9 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier, Thread
 from typing import Self
 
+from settings_tools import user_login
+
 from sync.cloud.auth.credential import Credential
 from sync.cloud.auth.iam import IamToken
-from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.auth.identity import LoginRequest
+from sync.cloud.auth.token import TokenCache
 from sync.cloud.client import Client
 from sync.cloud.retry import RetryPolicy
 from sync.domain.apis import IEC
@@ -41,7 +44,9 @@ class Run:
         self.policy = RetryPolicy(seconds, max_retries)
         self.stats = self.policy.stats
 
-    def token(self, simulator: Simulator, cache: TokenCache | None = None, user: IamUser | None = None) -> IamToken:
+    def token(
+        self, simulator: Simulator, cache: TokenCache | None = None, user: LoginRequest | None = None
+    ) -> IamToken:
         """The credential of a user of the simulated cloud."""
         return IamToken(user or reader(simulator), cache or TokenCache(), self.policy, timeout=10)
 
@@ -52,9 +57,9 @@ class Run:
             yield client
 
 
-def reader(simulator: Simulator, password: str = LOGIN.password, project: str | None = None) -> IamUser:
+def reader(simulator: Simulator, password: str = LOGIN.password, project: str | None = None) -> LoginRequest:
     """The user that the simulated cloud knows, optionally with another password or for a project."""
-    return IamUser(simulator.url, LOGIN.user, password, LOGIN.domain, project)
+    return user_login(simulator.url, LOGIN.user, password, LOGIN.domain, project)
 
 
 def page(client: Client, **query: str) -> bytes:

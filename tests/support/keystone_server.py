@@ -46,7 +46,14 @@ _MANAGE = "import sys; from keystone.cmd.manage import main; sys.exit(main())"
 _SERVE = """
 from wsgiref.simple_server import make_server
 from keystone.wsgi.api import application
-with make_server("127.0.0.1", 0, application) as server:
+
+def mounted(environ, start):  # at / and at /identity, as clouds have it
+    path = environ["PATH_INFO"]
+    if path.startswith("/identity/"):
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = "/identity", path.removeprefix("/identity")
+    return application(environ, start)
+
+with make_server("127.0.0.1", 0, mounted) as server:
     print(server.server_port, flush=True)
     server.serve_forever()
 """
@@ -127,6 +134,26 @@ class Keystone:
         for scope in scopes:
             self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role}")
         return user
+
+    def give_role(self, user: str, role: str, scope: str) -> None:
+        """Give a user one more role in ``domains/ID`` or ``projects/ID``."""
+        role_id = self.ask("GET", f"/v3/roles?name={role}")["roles"][0]["id"]
+        self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role_id}")
+
+    def service(self, kind: str, name: str, *endpoints: tuple[str, str, str]) -> str:
+        """Add a service with addresses of (interface, region, URL) to the catalog, and return its id."""
+        service = str(self._make("service", {"type": kind, "name": name})["id"])
+        for interface, region, url in endpoints:
+            self.ask("PUT", f"/v3/regions/{region}", {"region": {}})
+            self._make("endpoint", {"service_id": service, "interface": interface, "region_id": region, "url": url})
+        return service
+
+    def application_credential(self, user: str, token: str, name: str) -> tuple[str, str]:
+        """Make an application credential with a token of its user, and return its id and its secret."""
+        body = json.dumps({"application_credential": {"name": name}}).encode()
+        headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
+        made = send(self.url, "POST", f"/v3/users/{user}/application_credentials", headers, body).json
+        return made["application_credential"]["id"], made["application_credential"]["secret"]
 
     def change_password(self, user: str, password: str) -> None:
         """Set another password, which revokes all tokens of the user."""

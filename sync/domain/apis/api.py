@@ -51,6 +51,7 @@ class Api:
         permissions: what the credentials must be permitted.
         service_types: types of the service in the identity service's catalog; () if it has no entry.
         project_scoped: whether tokens are for one project, which owns images.
+        signed: whether requests may be signed with an access key, instead of carrying a token.
         hints: what to do, by a word in the text of an error.
         errors_as_pages: whether its own errors are web pages, which elsewhere come from something in between.
         temporary: errors that pass, as (HTTP status, code), although their status says otherwise.
@@ -76,6 +77,7 @@ class Api:
     permissions: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
     project_scoped: bool = False
+    signed: bool = False
     hints: Query = ()
     temporary: frozenset[tuple[int, str]] = frozenset()
     errors_as_pages: bool = False
