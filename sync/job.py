@@ -21,11 +21,11 @@ from sync.domain.run import (
     Reading,
     RequestStats,
     Run,
-    Scope,
     Source,
     Staged,
     StoredImage,
 )
+from sync.domain.scope import Scope
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError, UnexpectedError
@@ -78,8 +78,8 @@ class Store(Protocol):
     def start(self, source: Source, trigger: str) -> Run:
         """Record a new run, at once."""
 
-    def claim(self, run: Run, scope: Scope) -> None:
-        """Refuse credentials that reach something else than those by which the inventory was made."""
+    def claim(self, run: Run, scope: str) -> Run:
+        """Refuse a scope that is not the one of the inventory; the run with its scope."""
 
     def known(self, run: Run) -> StoredDigests:
         """The digests of the stored images."""
@@ -106,7 +106,7 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
     run = store.start(source, trigger)
     try:
         scope = cloud.scope()
-        store.claim(run, scope)
+        run = store.claim(run, scope.text())
         listing = read_listing(run, cloud, store, spool)
         missing = find_missing(run, listing, cloud, scope)
         with store.transaction(run) as transaction:
@@ -184,8 +184,8 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, scope: Scope) -> Miss
     answer = _confirm(run, ids, listing, cloud)
     unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
     return Missing(
-        gone=tuple(sorted(name for name in answer.gone if scope.owns(listing.lacking[name]))),
-        invisible=tuple(sorted(name for name in answer.gone if not scope.owns(listing.lacking[name]))),
+        gone=tuple(sorted(name for name in answer.gone if scope.owns(listing.lacking[name].owner))),
+        invisible=tuple(sorted(name for name in answer.gone if not scope.owns(listing.lacking[name].owner))),
         still_there=tuple(sorted(answer.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,

@@ -13,11 +13,12 @@ from sync.cloud.errors import request_id_of
 from sync.cloud.lookup import look_up
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
-from sync.domain.proof.page import PageRequest, Piece
 from sync.domain.proof.marker import MarkerScan
+from sync.domain.proof.page import PageRequest, Piece
 from sync.domain.proof.parts import PartsScan
 from sync.domain.proof.scan import Scan
 from sync.domain.run import Confirmation, PageEvidence, Reading
+from sync.domain.scope import Scope
 from sync.errors import (
     CloudError,
     DeadlineError,
@@ -44,9 +45,11 @@ class ImageList:
         concurrency: requests in flight.
         max_images: a longer list is given up.
         max_gap_requests: pages that are requested, at most, to close the gaps that the first pages of a list leave.
+        scope: logs in, and returns what the credentials reach.
         progress: called with the images read so far, and the total or None.
 
     Attributes:
+        scope: as given.
         stats: the requests of the run so far.
     """
 
@@ -55,13 +58,14 @@ class ImageList:
         client: Client,
         filter: str,
         *,
+        scope: Callable[[], Scope] = Scope,
         concurrency: int = 4,
         max_images: int = 5_000_000,
         max_gap_requests: int = 500,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self._client, self._filter = client, dict(parse_qsl(filter))
-        self._api = client.api
+        self._api, self.scope = client.api, scope
         self._policy, self.stats = client.policy, client.policy.stats
         self._concurrency, self._max_images, self._max_gap_requests = concurrency, max_images, max_gap_requests
         self._progress = progress or (lambda _done, _total: None)

@@ -16,7 +16,6 @@ from sync.domain.proof.cover import Interval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
-ADMIN = "admin"  # the role that sees the images of all projects, by the usual policies
 _SMALL = 10_000  # images; a list up to this length may grow by any factor
 
 
@@ -101,31 +100,6 @@ class PageEvidence:
     total: int | None
     request_id: str | None
     milliseconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the credentials of a source reach.
-
-    Attributes:
-        project: id of the project that they are for; "" if the API has no projects.
-        roles: names of their roles there, sorted.
-    """
-
-    project: str = ""
-    roles: tuple[str, ...] = ()
-
-    @property
-    def sees_all(self) -> bool:
-        """Whether they see the images of all projects."""
-        return not self.project or ADMIN in self.roles
-
-    def owns(self, image: StoredImage) -> bool:
-        """Whether an image that they do not see is gone, rather than no longer shared."""
-        return self.sees_all or image.owner == self.project
-
-    def __str__(self) -> str:
-        return f"project={self.project}&roles={','.join(self.roles)}" if self.project else ""
 
 
 class StoredImage(NamedTuple):
