@@ -148,7 +148,7 @@ def _find_lacking(run: Run, comparison: Comparison, store: Store) -> tuple[dict[
         The images, each with the end of its grace, and those of them without a readable ``created_at``.
     """
     lacking, undated = {}, []
-    for image, created_at, grace_until in store.live_images(run, comparison.known.unlisted()):
+    for image, created_at, grace_until, _owner in store.live_images(run, comparison.known.unlisted()):
         if not comparison.contains(image):
             lacking[image] = grace_until
             undated += [image] if created_at is None else []
@@ -174,9 +174,11 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud) -> Missing:
     pending = {image: grace for image, grace in listing.lacking.items() if grace is not None}
     ids = [image for image in listing.lacking if image not in pending]
     answer = _confirm(run, ids, listing, cloud)
-    unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
+    answered = answer.gone | answer.invisible | answer.still_there
+    unconfirmed = tuple(image for image in ids if image not in answered)
     return Missing(
         gone=tuple(sorted(answer.gone)),
+        invisible=tuple(sorted(answer.invisible)),
         still_there=tuple(sorted(answer.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,
