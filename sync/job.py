@@ -182,7 +182,8 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, scope: Scope) -> Miss
     pending = {name: image.grace_until for name, image in listing.lacking.items() if image.grace_until is not None}
     ids = [image for image in listing.lacking if image not in pending]
     answer = _confirm(run, ids, listing, cloud)
-    unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
+    answered = answer.gone | answer.still_there
+    unconfirmed = tuple(image for image in ids if image not in answered)
     return Missing(
         gone=tuple(sorted(name for name in answer.gone if scope.owns(listing.lacking[name].owner))),
         invisible=tuple(sorted(name for name in answer.gone if not scope.owns(listing.lacking[name].owner))),

@@ -65,12 +65,14 @@ class Run:
         source: the source to sync.
         epoch: number of runs of the source that had committed when it began; the fence.
         started_at: when it began, by the database's clock.
+        scope: project and roles of its credentials, as a canonical query; "" for no project; None: not known yet.
     """
 
     number: int | None
     source: Source
     epoch: int
     started_at: datetime
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class PageEvidence:
         total: the number of all matches as the answer gave it, or None if it gave no usable one.
         request_id: the gateway's id of the request, or None.
         milliseconds: time from the request to the end of the answer.
+        marker: id of the image after which it begins, in lists by marker; None for the beginning.
+        part: the part-list, where a list has several.
+        covers_ids: in lists by marker, the ids of which it shows every image: those above the first, up to the second
+            one, which it holds; a third value says whether it holds the first one, too. None: no bound, or no ids.
     """
 
     reading: int
@@ -100,6 +106,9 @@ class PageEvidence:
     total: int | None
     request_id: str | None
     milliseconds: int
+    marker: str | None = None
+    part: str = ""
+    covers_ids: tuple[str | None, str | None] | tuple[str | None, str | None, bool] | None = None
 
 
 class StoredImage(NamedTuple):
@@ -219,12 +228,14 @@ class Confirmation:
         still_there: ids that the cloud still has.
         failure: why there is no answer about the others, or "".
         pages: the evidence of the second listing, if one was read.
+        invisible: ids of other projects' images that are no longer visible: gone, or not shared any more.
     """
 
     gone: frozenset[str] = frozenset()
     still_there: frozenset[str] = frozenset()
     failure: str = ""
     pages: tuple[PageEvidence, ...] = ()
+    invisible: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +263,17 @@ class Missing:
     pages: tuple[PageEvidence, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.gone) + len(self.invisible) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
+        return len(self.removed) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
 
     @property
     def reason(self) -> str:
         """Why deletions are withheld, or ""."""
         return self.doubt or self.failure
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The ids that were confirmed gone or no longer visible."""
+        return (*self.gone, *self.invisible)
 
     @property
     def unseen(self) -> list[str]:

@@ -34,6 +34,7 @@ class StoredDigests:
         raws: bytes = b"",
         contents: bytes = b"",
         live: int = 0,
+        *,
         starts: Mapping[str, int] | None = None,
         hidden_from: int | None = None,
     ) -> None:

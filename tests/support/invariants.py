@@ -37,7 +37,8 @@ from sync.domain.fields import COLUMNS
 from sync.domain.image import to_json
 from sync.domain.values import iso
 from sync.store.connection import Target
-from sync.store.queries.invariants import CONTENTS, violations
+from sync.store.queries.invariants import violations
+from sync.store.queries.rules import CONTENTS
 from sync.store.queries.inventory import CONTENT, inventory
 
 _MOST = 5  # rows reported per violation

@@ -41,7 +41,6 @@ class Api:
         by_marker: whether a page begins after an image, and not at an offset; such a list is sorted by id.
         counted: whether an answer says how many images match (``total``).
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
-        hidden_by: the column, and its value, by which an image is in the part-lists of hidden ones; None if none is.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
         widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
@@ -68,7 +67,6 @@ class Api:
     by_marker: bool = True
     counted: bool = False
     parts: tuple[Part, ...] = (Part(""),)
-    hidden_by: tuple[str, bool] | None = None
     image_path: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()

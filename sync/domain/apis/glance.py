@@ -104,7 +104,6 @@ GLANCE = Api(
     order=(("sort_key", "id"), ("sort_dir", "asc")),
     descending=(("sort_key", "id"), ("sort_dir", "desc")),
     parts=(Part("hidden", (("os_hidden", "true"),)), Part("visible"), Part("hidden again", (("os_hidden", "true"),))),
-    hidden_by=("hidden", True),
     image_path="/v2/images/{id}",
     widest=(("visibility", "all"), ("member_status", "all")),
     user_defined_fields=True,

@@ -146,7 +146,6 @@ IMS = Api(
     order=(("sort_key", "id"), ("sort_dir", "asc")),
     descending=(("sort_key", "id"), ("sort_dir", "desc")),
     parts=(Part("unregistered", _UNREGISTERED), Part("registered"), Part("unregistered again", _UNREGISTERED)),
-    hidden_by=("isregistered", False),
     lookups=((), _UNREGISTERED),
     widest=(("enterprise_project_id", "all_granted_eps"),),
     permissions=("ims:images:list", "ims:images:get"),
