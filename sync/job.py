@@ -121,7 +121,7 @@ def to_ours(error: Exception) -> ImageSyncError:
 
 def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
     """Read the list, and once more if the first reading proves it only together with a second one."""
-    known, reader = store.known(run), Reader(run.source.ignore)
+    known, reader = store.known(run), Reader(run.source.ignore, run.source.api)
     before = None
     pages: list[PageEvidence] = []
     order_doubt = ""

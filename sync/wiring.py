@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sync import logs, settings
 from sync.certificates import check_certificates
-from sync.domain.fields import BY_API, FILTERS
+from sync.domain.apis import IEC
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
@@ -52,8 +52,7 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
     Raises:
         SettingsError: names every mistake.
     """
-    filters = {name: parameter.choices for name, parameter in FILTERS.items()}
-    loaded = settings.load(environ, file=file, filters=filters, fields=BY_API, with_sources=with_sources)
+    loaded = settings.load(environ, file=file, filters=IEC.filters, fields=IEC.by_name, with_sources=with_sources)
     for secret in loaded.secrets():
         logs.protect(secret)
     return loaded

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from sync.domain.fields import FIELDS, PAGE_LIMIT, Field, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import Field, Kind
 
 _TYPES: dict[Kind, tuple[str, type]] = {
     Kind.INTEGER: ("int8", int),
@@ -23,13 +24,13 @@ def _types(field: Field) -> tuple[str, type]:
     return ("text", str) if field.blank else _TYPES.get(field.kind, ("text", str))
 
 
-API = tuple(field.api for field in FIELDS)
-COLUMNS = tuple(field.column for field in FIELDS)
-SQL_TYPES = tuple(_types(field)[0] for field in FIELDS)
-PYTHON_TYPES = tuple(_types(field)[1] for field in FIELDS)
+API = tuple(field.api for field in IEC.fields)
+COLUMNS = tuple(field.column for field in IEC.fields)
+SQL_TYPES = tuple(_types(field)[0] for field in IEC.fields)
+PYTHON_TYPES = tuple(_types(field)[1] for field in IEC.fields)
 NAMES = ", ".join(COLUMNS)
 DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, SQL_TYPES, strict=True))
-LIMIT = PAGE_LIMIT
+LIMIT = IEC.limit
 
 
 def database_url() -> str:

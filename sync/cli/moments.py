@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync.cli import say
-from sync.domain.image import iso, parse_time
+from sync.domain.values import iso, parse_time
 from sync.errors import UnknownError
 from sync.settings import quantities
 from sync.store.queries.inventory import Inventory

@@ -18,7 +18,7 @@ import click
 from sync import logs
 from sync.cli import say
 from sync.cli.streams import discard_output
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import OutputClosedError, OutputError
 from sync.logs import escape, for_programs
 

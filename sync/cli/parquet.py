@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sync.domain.fields import FIELDS, Kind
+from sync.domain.fields import IMAGE_COLUMNS, Kind
 from sync.errors import UsageError
 
 _GROUP = 5_000  # rows held in memory at a time
-_KINDS = {field.column: field.kind for field in FIELDS} | {
+_KINDS = {column.name: column.kind for column in IMAGE_COLUMNS} | {
     "valid_from": Kind.TIME,
     "observed_run": Kind.INTEGER,
     "observed_at": Kind.TIME,
@@ -39,8 +39,8 @@ def write(rows: Iterable[Mapping[Any, Any]], columns: Sequence[str]) -> None:
         Kind.TEXT: pa.string(),
         Kind.INTEGER: pa.int64(),
         Kind.BOOLEAN: pa.bool_(),
-        Kind.FLAG: pa.bool_(),
         Kind.TIME: pa.timestamp("us", tz="UTC"),
+        Kind.TAGS: pa.list_(pa.string()),
     }
     schema = pa.schema([(name, types[_KINDS.get(name, Kind.TEXT)]) for name in columns])
     remaining = iter(rows)

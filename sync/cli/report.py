@@ -18,7 +18,7 @@ from sync.cli.options import source_option
 from sync.cli.output import formats
 from sync.cli.setup import load, open_database
 from sync.domain.checks import Check
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import ImageSyncError, StoreError, UsageError
 from sync.files import write_file
 from sync.logs import escape

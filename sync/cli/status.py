@@ -11,7 +11,7 @@ from sync.cli import say
 from sync.cli.output import format_option, show
 from sync.cli.setup import load, open_inventory
 from sync.domain.clock import set_back
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import UsageError
 from sync.store.queries.inventory import Row
 

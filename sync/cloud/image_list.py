@@ -12,7 +12,7 @@ from sync.cloud.client import Client
 from sync.cloud.errors import request_id_of
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
-from sync.domain.fields import PAGE_LIMIT
+from sync.domain.apis import IEC
 from sync.domain.proof.page import PageRequest, Piece
 from sync.domain.proof.scan import Scan
 from sync.domain.run import Confirmation, PageEvidence, Reading
@@ -98,7 +98,7 @@ class ImageList:
         return self._client.get(query, lambda response: read_answer(response.content))
 
     def _read(self, take: OnPage, reading: int, filter: dict[str, str]) -> Reading:
-        scan = Scan(limit=PAGE_LIMIT, max_images=self._max_images, max_gap_requests=self._max_gap_requests)
+        scan = Scan(limit=IEC.limit, max_images=self._max_images, max_gap_requests=self._max_gap_requests)
         evidence: list[PageEvidence] = []
         received, began = 0, time.monotonic()
         with Workers(partial(self._page, filter), self._concurrency, self._policy.remaining) as workers:
@@ -161,7 +161,7 @@ class ImageList:
 
     def _page(self, filter: dict[str, str], question: PageRequest) -> tuple[Answer, Response]:
         order = _DESCENDING if question.descending else _ORDER
-        query = filter | order | {"limit": str(PAGE_LIMIT), "offset": str(question.offset)}
+        query = filter | order | {"limit": str(IEC.limit), "offset": str(question.offset)}
 
         def read(response: Response) -> tuple[Answer, Response]:
             return read_answer(response.content, question.offset, descending=question.descending), response

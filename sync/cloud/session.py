@@ -17,7 +17,7 @@ from sync.cloud.auth.token import IamUser, TokenCache
 from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
-from sync.domain.fields import PAGE_LIMIT
+from sync.domain.apis import IEC
 from sync.domain.run import Progress
 
 
@@ -50,7 +50,7 @@ def open_session(
             client,
             source.filter_query,
             concurrency=source.concurrency,
-            max_images=source.max_images + PAGE_LIMIT,
+            max_images=source.max_images + IEC.limit,
             max_gap_requests=source.max_gap_requests,
             progress=progress,
         )

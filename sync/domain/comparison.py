@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import msgspec
 
 from sync.domain.answer import Answer
-from sync.domain.fields import BY_API
-from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, iso, raw_digest
+from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, raw_digest
 from sync.domain.proof.cover import key as key_of
 from sync.domain.proof.cover import moment_of
 from sync.domain.stored_digests import StoredDigests
+from sync.domain.values import iso
 from sync.errors import ContractError, TooLargeError
 
 BLOCK = 25  # images that are compared at once
@@ -227,7 +227,7 @@ class Comparison:
             self.counts.changed += 1
             self.counts.type_mismatches += image.type_mismatches
             if image.extra:
-                self.unknown.update(name for name in image.extra if name not in BY_API)
+                self.unknown.update(self.reader.undocumented(image))
         self.counts.dead += image.dead
         self._changed[key] = image.content + created
         self.spool.add(image, digest)

@@ -1,32 +1,32 @@
 """One image: from the JSON the cloud sent, to typed columns, and back without loss.
 
-Values that do not fit their column's type, and fields that the vendor's document does not name, are kept in ``extra``
-under their API name, so the columns stay clean and nothing is lost. Three things are read as equal, because the
-vendor's own services mix them: a field that is absent, null or ``""``; ``true`` and ``"true"``; the same instant
-written in another time zone or with more zeros.
+Values that do not fit their column's type, and fields that have no column, are kept in ``extra`` under their API name,
+so the columns stay clean and nothing is lost. What is read as equal: see ``sync.domain.values``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from sync.domain.fast_decode import Value, decode_usual
-from sync.domain.fields import COLUMNS, FIELDS, Field, Kind
+from sync.domain.apis import IEC
+from sync.domain.apis.api import Api
+from sync.domain.fast_decode import decoder
+from sync.domain.fields import COLUMNS, Field
 from sync.domain.strict_json import strict_json
+from sync.domain.values import Value, as_sent, converter
 
 DIGEST_BYTES = 16
 _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("status")
 _CREATED_AT = COLUMNS.index("created_at")
-_API = tuple(field.api for field in FIELDS)
 MAX_ID = 255  # characters
 MAX_RECORD = 1 << 20  # bytes of JSON; the largest ever seen is under 2 KiB
 MAX_DIGITS = 1000  # well within PostgreSQL's numeric
@@ -36,7 +36,7 @@ class Image(msgspec.Struct, frozen=True, gc=False):
     """An image as it is stored.
 
     Attributes:
-        values: one value per field, in the order of ``fields.FIELDS``; the first is the id.
+        values: one value per column, in the order of ``fields.COLUMNS``; the first is the id.
         extra: unknown fields, and values that do not fit their column, by API name.
         content: digest (16 bytes) of the content; equal for all spellings that are read as equal.
         type_mismatches: number of values of known fields that went to ``extra``.
@@ -89,12 +89,15 @@ class Reader:
 
     Args:
         ignore: API names of fields whose change alone makes no new version; the content digest leaves them out.
+        api: the API that sends the images.
     """
 
-    def __init__(self, ignore: Collection[str] = ()) -> None:
-        self._ignore = frozenset(ignore)
+    def __init__(self, ignore: Collection[str] = (), api: Api = IEC) -> None:
+        self._api, self._ignore = api, frozenset(ignore)
         self._text = bytearray()  # a buffer, reused for every image
-        self._compared = tuple(n for n, field in enumerate(FIELDS) if field.api not in self._ignore - {"id"})
+        self._compared = tuple((n, field) for n, field in api.stored if field.api not in self._ignore - {"id"})
+        self._converters = tuple((n, field, converter(field)) for n, field in api.stored)
+        self._decode_usual = decoder(api)
 
     def read(self, raw: bytes) -> Image | Unreadable:
         """Read one image from its JSON text.
@@ -102,45 +105,91 @@ class Reader:
         Raises:
             ContractError: an object in it has the same key twice.
         """
-        values = decode_usual(raw, self._text) if len(raw) <= MAX_RECORD else None
+        values = self._decode_usual(raw, self._text) if len(raw) <= MAX_RECORD else None
         if values and not _no_id(values[0]):
             return Image(values, {}, self._content(values, {}) if self._ignore else raw_digest(self._text), 0)
         record = _decode(raw)
         if isinstance(record, str):
-            return Unreadable(raw, record, _salvage_id(raw))
+            return Unreadable(self._storable(raw), record, _salvage_id(raw))
+        for name in self._api.never_stored:
+            record.pop(name, None)
         if reason := _no_id(record.get("id")):
-            return Unreadable(raw, reason)
+            return Unreadable(self._storable(raw, record), reason)
         if reason := _nul(raw, record):
-            return Unreadable(raw, reason, record["id"])
-        columns, type_mismatches = _columns(record)
+            return Unreadable(self._storable(raw, record), reason, record["id"])
+        columns, type_mismatches = self._columns(record)
         return Image(tuple(columns), record, self._content(columns, record), type_mismatches)
 
     def stored(self, values: Sequence[Value], extra: str | None) -> bytes:
         """Digest (16 bytes) of the content of a stored image, equal to the one computed when the image was read.
 
         Args:
-            values: one value per field, in the order of ``fields.FIELDS``.
+            values: one value per column, in the order of ``fields.COLUMNS``.
             extra: the column ``extra`` as JSON text.
         """
         return self._content(values, _json(extra) if extra else {})
 
+    def undocumented(self, image: Image) -> list[str]:
+        """The names of its fields that the API's document does not name, unless users may define fields."""
+        if self._api.user_defined_fields:
+            return []
+        return [name for name in image.extra if name not in self._api.by_name]
+
+    def _columns(self, record: dict[str, Any]) -> tuple[list[Value], int]:
+        """Move the values that fit their column out of the record; what is left of it is ``extra``."""
+        values: list[Value] = [None] * len(COLUMNS)
+        type_mismatches = 0
+        for n, field, convert in self._converters:
+            value = record.pop(field.api, None)
+            if field.alias and record.get(field.alias) is not None:
+                value = _aliased(record, field, value)
+            if value is None:
+                continue
+            values[n] = convert(value)
+            if values[n] is None and value != "":
+                record[field.api] = value
+                type_mismatches += 1
+        return values, type_mismatches
+
     def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
         """Digest of all that is compared: the fields that have a value, in the order of the document, and ``extra``."""
-        known = {_API[n]: _as_sent(FIELDS[n], values[n]) for n in self._compared if values[n] not in (None, "")}
+        known = {f.api: as_sent(f, values[n]) for n, f in self._compared if values[n] not in (None, "")}
         rest = {name: _plain(value) for name, value in extra.items() if name not in self._ignore}
         rest = {name: value for name, value in rest.items() if value is not None}
         return raw_digest(_encode(known) + (_encode_sorted(rest) if rest else b""))
 
+    def _storable(self, raw: bytes, record: Mapping[str, Any] | None = None) -> bytes:
+        """The bytes of an unreadable record as they may be stored: without fields that may hold credentials."""
+        names = self._api.never_stored
+        if not names or not (b"\\u" in raw or any(name.encode() in raw for name in names)):
+            return raw
+        if record is None:
+            return _encode({"left_out": "the record may hold credentials", "digest": raw_digest(raw).hex()})
+        return json.dumps(record, default=str).encode()
 
-def to_json(values: Mapping[str, Value], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+
+def _aliased(record: dict[str, Any], field: Field, value: object) -> object:
+    """The value of a field that came by its alias, which stays in ``extra``, so that the JSON can be restored.
+
+    If it came by both names, both stay there.
+    """
+    if value is None:
+        return record[field.alias]
+    record[field.api] = value
+    return value
+
+
+def to_json(values: Mapping[str, Any], extra: Mapping[str, Any] | None, api: Api = IEC) -> dict[str, Any]:
     """Restore the JSON object that the cloud sent from the columns of a stored image.
 
     Args:
         values: values by column name.
         extra: the column ``extra``.
+        api: the API that sent it.
     """
-    known = {field.api: _as_sent(field, values.get(field.column)) for field in FIELDS}
-    return {name: value for name, value in known.items() if value is not None} | dict(extra or {})
+    extra = extra or {}
+    known = {f.api: as_sent(f, values.get(f.column)) for _, f in api.stored if f.alias not in extra}
+    return {name: value for name, value in known.items() if value is not None} | dict(extra)
 
 
 def _may_repeat_a_key(raw: bytes, keys: int) -> bool:
@@ -198,91 +247,10 @@ def _contains_nul(value: object) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
-def _columns(record: dict[str, Any]) -> tuple[list[Value], int]:
-    """Move the values that fit their column out of the record; what is left of it is ``extra``."""
-    values: list[Value] = []
-    type_mismatches = 0
-    for api, convert in _CONVERTERS:
-        value = record.pop(api, None)
-        if value is None:
-            values.append(None)
-            continue
-        converted = convert(value)
-        values.append(converted)
-        if converted is None and value != "":
-            record[api] = value
-            type_mismatches += 1
-    return values, type_mismatches
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _integer(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,18}", value):
-        value = int(value)
-    # Python's bool is an int; the column is a bigint.
-    return value if type(value) is int and -(2**63) <= value < 2**63 else None
-
-
-def _boolean(value: object) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
-
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.(\d{1,6})0*)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
-
-
-def parse_time(value: object) -> datetime | None:
-    """Parse an instant, to the microsecond; one without a time zone is in UTC, as the vendor's document says.
-
-    Returns:
-        None if the value is no instant.
-    """
-    if not isinstance(value, str) or not (match := _INSTANT.fullmatch(value)):
-        return None
-    if match[1]:
-        start, end = match.span(1)
-        value = value[:start] + match[1].ljust(6, "0") + value[end:].lstrip("0")
-    try:
-        moment = datetime.fromisoformat(value.upper())
-        if moment.tzinfo is UTC:
-            return moment
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-_BY_KIND: dict[Kind, Callable[[object], Value]] = {
-    Kind.TEXT: _text,
-    Kind.INTEGER: _integer,
-    Kind.BOOLEAN: _boolean,
-    Kind.FLAG: _boolean,
-    Kind.TIME: parse_time,
-}
-_CONVERTERS = tuple((field.api, _BY_KIND[field.kind]) for field in FIELDS)
-
-
 def _plain(value: object) -> object:
     if value == "":
         return None
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-def _as_sent(field: Field, value: Value) -> Value:
-    """A value as the API writes it."""
-    if value is None:
-        return "" if field.blank else None
-    if field.kind is Kind.FLAG:
-        return "true" if value else "false"
-    return iso(value) if isinstance(value, datetime) else value
-
-
-def iso(moment: datetime) -> str:
-    """Write an instant as the API does: in UTC, with ``Z``, and with a fraction only if it is not zero."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def _number(text: str) -> Decimal:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sync.domain.guard import Plan
-from sync.domain.image import iso
 from sync.domain.run import RequestStats
 from sync.domain.status import EXIT_CODES, Status
+from sync.domain.values import iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
+from sync.domain.apis import IEC
+from sync.domain.apis.api import Api
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits
 from sync.domain.proof.cover import Interval
@@ -25,6 +27,7 @@ class Source:
         name: its name in the settings; rows are keyed by (source, id).
         endpoint: URL of the API.
         filter: the filter, as a canonical query string; "" selects everything.
+        api: the API that it is read by.
         limits: how much may be deleted without approval.
         max_gap_requests: pages that one reading requests, at most, to close gaps.
         max_single_confirms: if more images than this are missing, a second proven listing may replace single requests.
@@ -38,6 +41,7 @@ class Source:
     name: str
     endpoint: str
     filter: str = ""
+    api: Api = IEC
     limits: Limits = field(default_factory=Limits)
     max_gap_requests: int = 500
     max_single_confirms: int = 200

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 
-from sync.domain.image import iso
 from sync.domain.metrics import CHANGES
 from sync.domain.notices import Example, Notice, Number, RunFacts
 from sync.domain.status import Status
+from sync.domain.values import iso
 
 TEST = "test"
 _OVER = "_over"

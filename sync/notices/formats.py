@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from sync import logs
-from sync.domain.image import iso
 from sync.domain.notices import Example, Notice
+from sync.domain.values import iso
 
 VERSION = 1
 _LONGEST_SENTENCE = 600  # characters

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.reports.model import FieldChange, Report
 
 # A spreadsheet runs a cell that starts so; the last four are the wide forms, which some take for the narrow ones.

@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sync import __version__
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import UsageError
 from sync.reports import as_csv
 from sync.reports.gaps import Row

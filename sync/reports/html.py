@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 from sync import __version__
 from sync.domain.checks import Check, Finding
-from sync.domain.image import iso
 from sync.domain.metrics import CHANGES
+from sync.domain.values import iso
 from sync.logs import escape
 from sync.reports import charts, series
 from sync.reports.charts import Caption

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sync.domain.image import iso
 from sync.domain.metrics import CHANGES
+from sync.domain.values import iso
 from sync.logs import escape
 from sync.reports.model import Change, Report
 

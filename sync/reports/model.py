@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sync.domain.checks import Check, Finding
-from sync.domain.image import iso
 from sync.domain.metrics import CHANGES
+from sync.domain.values import iso
 from sync.reports.gaps import Gap, Row, gaps, proven_of
 
 _DOUBTS = 10  # doubts that are listed one by one

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from sync.domain.fields import FIELDS, GPU_TYPES
+from sync.domain.apis.iec import GPU_TYPES, IEC
 from sync.simulator.systems import REGIONS, ROLES, SYSTEMS, VARIANTS, System
 
 Document = dict[str, object]
 """One image as the API's JSON has it."""
 
 FIRST_DAY = datetime(2019, 6, 1, tzinfo=UTC)
-_ORDER = tuple(field.api for field in FIELDS)
+_ORDER = tuple(field.api for field in IEC.fields)
 _SHARED_MOMENTS = 0.04  # share of images with the created_at of the one before, as of one batch
 _LATENT = {"queued": 0.015, "saving": 0.01, "killed": 0.015}
 

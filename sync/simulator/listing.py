@@ -10,14 +10,16 @@ from itertools import accumulate, pairwise
 from operator import itemgetter
 from random import Random
 
-from sync.domain.fields import FILTERS, PAGE_LIMIT, PARAMETERS, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import Kind
 from sync.errors import UsageError
 from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
 from sync.simulator.world import World
 
 _CACHED = 16  # orders that are kept, all of the same revision
-_CHOICES = {parameter.name: parameter.choices for parameter in PARAMETERS}
+PAGE_LIMIT = IEC.limit
+_CHOICES = {parameter.name: parameter.choices for parameter in IEC.parameters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
     """
     parameters = dict(pairs)
     return Query(
-        filters=tuple(sorted((name, value) for name, value in parameters.items() if name in FILTERS)),
+        filters=tuple(sorted((name, value) for name, value in parameters.items() if name in IEC.filters)),
         limit=_number("limit", parameters.get("limit", str(PAGE_LIMIT)), 1, PAGE_LIMIT),
         offset=_number("offset", parameters.get("offset", "0"), 0, 2**31 - 1),
         sort_key=_choice("sort_key", parameters.get("sort_key", "created_at")),
@@ -144,7 +146,7 @@ def _has(document: Document, name: str, value: str) -> bool:
         return True  # "without effect on public images", says the document
     held = document.get(name)
     text = str(held).lower() if isinstance(held, bool) else held
-    if FILTERS[name].kind is Kind.FLAG and value == "false":
+    if IEC.by_name[name].kind is Kind.FLAG and value == "false":
         return text in {"false", None}  # a flag that is false is mostly left out
     return text == value
 

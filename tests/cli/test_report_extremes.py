@@ -18,7 +18,7 @@ from cli_tools import Job
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.image import iso
+from sync.domain.values import iso
 
 MOMENTS = {
     "first": "0001-01-01T00:00:00Z",

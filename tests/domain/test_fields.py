@@ -7,7 +7,8 @@ import json
 import pytest
 from builders import DATA, SAMPLE
 
-from sync.domain.fields import BY_API, COLUMNS, FIELDS, FILTERS, PARAMETERS, Field, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import COLUMNS, Field, Kind
 
 DOCUMENT = json.loads((DATA / "names.json").read_text())
 RENAMED = {"self": "self_link", "deleted": "vendor_deleted", "deleted_at": "vendor_deleted_at"}
@@ -22,23 +23,23 @@ TYPES = {
 
 def test_the_fields_are_those_of_the_document() -> None:
     """The thirty response fields are those of the API document, in its order and with its types."""
-    assert {field.api: TYPES[field.kind] for field in FIELDS} == DOCUMENT["response"]
-    assert [field.api for field in FIELDS] == list(DOCUMENT["response"])
-    assert len(FIELDS) == 30
+    assert {field.api: TYPES[field.kind] for field in IEC.fields} == DOCUMENT["response"]
+    assert [field.api for field in IEC.fields] == list(DOCUMENT["response"])
+    assert len(IEC.fields) == 30
 
 
 def test_the_parameters_are_those_of_the_document() -> None:
     """The twenty query parameters are those of the API document, in its order."""
-    assert [parameter.name for parameter in PARAMETERS] == DOCUMENT["query"]
-    assert len(PARAMETERS) == 20
+    assert [parameter.name for parameter in IEC.parameters] == DOCUMENT["query"]
+    assert len(IEC.parameters) == 20
 
 
 def test_the_sample_has_no_other_fields() -> None:
     """The example of the API document has only known fields."""
-    assert SAMPLE.keys() <= BY_API.keys()
+    assert SAMPLE.keys() <= IEC.by_name.keys()
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.api)
+@pytest.mark.parametrize("field", IEC.fields, ids=lambda field: field.api)
 def test_columns_are_named_after_the_api(field: Field) -> None:
     """A column has the API's name without leading underscores, except three that would mislead."""
     assert field.column == RENAMED.get(field.api, field.api.lstrip("_"))
@@ -47,12 +48,12 @@ def test_columns_are_named_after_the_api(field: Field) -> None:
 
 def test_no_two_fields_share_a_column() -> None:
     """Each field has its own column, and none is named `deleted_at`, our own time of deletion."""
-    assert len(set(COLUMNS)) == len(FIELDS)
+    assert len(set(COLUMNS)) == len(IEC.fields)
     assert "deleted_at" not in COLUMNS
     assert COLUMNS[0] == "id"
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.api)
+@pytest.mark.parametrize("field", IEC.fields, ids=lambda field: field.api)
 def test_comments_give_meaning_name_and_unit(field: Field) -> None:
     """A column's comment has its meaning, its name in the API and, for a number, its unit."""
     assert field.meaning in field.comment
@@ -63,8 +64,8 @@ def test_comments_give_meaning_name_and_unit(field: Field) -> None:
 
 def test_filters_are_the_query_parameters_without_paging() -> None:
     """Filters are the query parameters without those for paging and sorting."""
-    assert DOCUMENT["query"] == [*filter(lambda name: name in FILTERS or name in _PAGING, DOCUMENT["query"])]
-    assert not FILTERS.keys() & _PAGING
+    assert DOCUMENT["query"] == [*filter(lambda name: name in IEC.filters or name in _PAGING, DOCUMENT["query"])]
+    assert not IEC.filters.keys() & _PAGING
 
 
 _PAGING = {"limit", "offset", "sort_key", "sort_dir"}

@@ -14,9 +14,11 @@ from builders import SAMPLE, canonical, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.fast_decode import decode_usual
-from sync.domain.fields import BY_API, COLUMNS, FIELDS, Kind
-from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, iso, parse_time, raw_digest, to_json
+from sync.domain.apis import IEC
+from sync.domain.fast_decode import decoder
+from sync.domain.fields import COLUMNS, Kind
+from sync.domain.image import MAX_ID, MAX_RECORD, Reader, Unreadable, raw_digest, to_json
+from sync.domain.values import iso, parse_time
 from sync.errors import ContractError
 
 # --- helpers --------------------------------------------------------------------------------------------------------
@@ -46,7 +48,7 @@ def unreadable(raw: bytes) -> Unreadable:
     return record
 
 
-names = st.sampled_from([*BY_API, "related_job_id", "new_field", "%s", "{}", "'); drop table images --"])
+names = st.sampled_from([*IEC.by_name, "related_job_id", "new_field", "%s", "{}", "'); drop table images --"])
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x or 0.0)
 times = st.datetimes(timezones=st.just(UTC)).map(iso) | st.sampled_from(
@@ -119,9 +121,9 @@ def test_any_image_comes_back(document: dict[str, Any]) -> None:
 def test_type_mismatches_are_counted_and_kept(document: dict[str, Any]) -> None:
     """A value is either in its column or in `extra` under the API's name, never in both."""
     parsed = read(document)
-    typed = dict(zip((field.api for field in FIELDS), parsed.values, strict=True))
+    typed = dict(zip((field.api for field in IEC.fields), parsed.values, strict=True))
 
-    assert parsed.type_mismatches == len(parsed.extra.keys() & BY_API.keys())
+    assert parsed.type_mismatches == len(parsed.extra.keys() & IEC.by_name.keys())
     for name in parsed.extra:
         assert typed.get(name) is None
         assert _through_json(parsed.extra)[name] == _through_json(document)[name]
@@ -168,7 +170,7 @@ def test_a_value_of_another_type_goes_to_extra(api: str, value: Any) -> None:
     """F04, F10: a value that does not fit its column is kept in `extra` and counted, and the column is empty."""
     parsed = read(image(**{api: value}))
 
-    assert dict(zip(COLUMNS, parsed.values, strict=True))[BY_API[api].column] is None
+    assert dict(zip(COLUMNS, parsed.values, strict=True))[IEC.by_name[api].column] is None
     assert _through_json(parsed.extra) == _through_json({api: value})
     assert parsed.type_mismatches == 1
 
@@ -202,7 +204,7 @@ def test_text_is_stored_unchanged(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", None, ...])
-@pytest.mark.parametrize("field", FIELDS[1:], ids=lambda field: field.api)
+@pytest.mark.parametrize("field", IEC.fields[1:], ids=lambda field: field.api)
 def test_a_value_may_be_missing(field: Any, value: Any) -> None:
     """Absent, null and "" count as no type mismatch in any field, and `deleted_at` comes back as the API writes it."""
     parsed = read(image(**{field.api: value}))
@@ -462,7 +464,7 @@ USUAL: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.FLAG: st.sampled_from(["true", "false"]),
     Kind.TIME: times | st.just(""),
 }
-usual_images = st.fixed_dictionaries({"id": ids}, optional={f.api: USUAL[f.kind] for f in FIELDS if f.api != "id"})
+usual_images = st.fixed_dictionaries({"id": ids}, optional={f.api: USUAL[f.kind] for f in IEC.fields if f.api != "id"})
 
 
 @given(usual_images, st.sampled_from([(), ("name", "updated_at")]))
@@ -470,7 +472,7 @@ def test_fast_and_careful_decoding_agree(record: dict[str, Any], ignore: tuple[s
     """The fast decoder gives the same image as the careful one, which spaces before the colons force."""
     short, careful = (json.dumps(record, ensure_ascii=False, separators=(",", colon)).encode() for colon in (":", " :"))
 
-    assert decode_usual(careful, bytearray()) is None
+    assert decoder(IEC)(careful, bytearray()) is None
     assert Reader(ignore).read(short) == Reader(ignore).read(careful)
 
 
@@ -481,8 +483,8 @@ def test_ordinary_images_are_decoded_fast() -> None:
     duplicates = b',"name" :"x","name" :"y","owner":":"'
     odd = [raw[:-1] + more + b"}" for more in (b',"name":"ces"', b',"x":1', b',"owner":null', moment, duplicates)]
 
-    assert decode_usual(raw, bytearray())
-    assert [decode_usual(each, bytearray()) for each in odd] == [None] * len(odd)
+    assert decoder(IEC)(raw, bytearray())
+    assert [decoder(IEC)(each, bytearray()) for each in odd] == [None] * len(odd)
 
 
 @given(st.datetimes(timezones=st.timezones()))

@@ -14,7 +14,7 @@ from builders import image
 from report_tools import NASTY, as_json, report
 from store_tools import Edge
 
-from sync.domain.image import iso
+from sync.domain.values import iso
 
 pytest_plugins = ["report_fixtures"]
 INERT = {

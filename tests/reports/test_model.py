@@ -14,7 +14,7 @@ from cli_tools import Job
 from report_tools import NASTY, as_json, report
 from store_tools import Edge
 
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import StoreError
 from sync.store.approvals import approve
 

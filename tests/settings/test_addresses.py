@@ -7,7 +7,7 @@ import re
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sync.domain.fields import BY_API, FILTERS
+from sync.domain.apis import IEC
 from sync.errors import SettingsError
 from sync.settings import load
 from sync.settings.addresses import passwords_in
@@ -66,9 +66,9 @@ PLACES = {
 def errors_of(place: str, host: str) -> tuple[str, ...]:
     """The errors in settings in which one URL is plain http to this host."""
     name, address, others = PLACES[place]
-    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
+    filters = dict(IEC.filters)
     try:
-        load(others | {name: address.format(host)}, file=None, filters=filters, fields=BY_API)
+        load(others | {name: address.format(host)}, file=None, filters=filters, fields=IEC.by_name)
     except SettingsError as error:
         return error.mistakes
     return ()
@@ -165,9 +165,9 @@ def test_what_libpq_does_not_take_is_no_database_url(url: str) -> None:
 )
 def test_a_broken_escape_in_a_url_is_an_error(name: str, address: str) -> None:
     """A % that begins no escape is an error in every setting that takes a URL, and the value is not shown."""
-    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
+    filters = dict(IEC.filters)
     with pytest.raises(SettingsError) as caught:
-        load(ENDPOINT | {name: address}, file=None, filters=filters, fields=BY_API)
+        load(ENDPOINT | {name: address}, file=None, filters=filters, fields=IEC.by_name)
 
     assert len(caught.value.mistakes) == 1
     assert name in str(caught.value)
@@ -177,7 +177,7 @@ def test_a_broken_escape_in_a_url_is_an_error(name: str, address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1:9808", "[::1]:9808", ":9808"])
 def test_an_address_to_listen_on(address: str) -> None:
     """The setting takes what the option --listen takes."""
-    filters = {api_name: parameter.choices for api_name, parameter in FILTERS.items()}
-    loaded = load(ENDPOINT | {"IMAGE_SYNC_LISTEN": address}, file=None, filters=filters, fields=BY_API)
+    filters = dict(IEC.filters)
+    loaded = load(ENDPOINT | {"IMAGE_SYNC_LISTEN": address}, file=None, filters=filters, fields=IEC.by_name)
 
     assert loaded.listen == address

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checkout import CHECKOUT
 
-from sync.domain.fields import BY_API, FILTERS
+from sync.domain.apis import IEC
 from sync.errors import SettingsError, UnknownError
 from sync.settings import Keys, Password, Settings, Token, load
 from sync.settings.gather import RENAMED
@@ -23,8 +23,8 @@ Write = Callable[[str], Path]
 
 def read(environ: dict[str, str], file: Path | None = None) -> Settings:
     """The settings of this environment and file, with the names of the real API."""
-    filters = {name: parameter.choices for name, parameter in FILTERS.items()}
-    return load(environ, file=file, filters=filters, fields=BY_API)
+    filters = dict(IEC.filters)
+    return load(environ, file=file, filters=filters, fields=IEC.by_name)
 
 
 def errors_of(environ: dict[str, str], file: Path | None = None) -> tuple[str, ...]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from simulator_client import ask, ids, send
 
-from sync.domain import fields
-from sync.domain.fields import PARAMETERS
+from sync.domain.apis import IEC
 from sync.simulator import Simulator, World
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ SAMPLE = b"""{
     "data_source" : "instance:a7c6deda-99eb-4f58-b7b4-04a36b75401b",
     "__support_gpu_t4" : "true"
   }"""
-FILTERS = [parameter for name, parameter in fields.FILTERS.items() if name not in {"id", "name"}]
+FILTERS = [parameter for parameter in IEC.parameters if parameter.filter and parameter.name not in {"id", "name"}]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +60,8 @@ def simulator() -> Iterator[Simulator]:
 def reference(world: World, query: dict[str, str]) -> list[Document]:
     """All matching images in order, according to the API document."""
     images = [entry.document for entry in world.entries(deleted=query.get("status") == "deleted")]
-    for parameter in PARAMETERS:
-        if parameter.name in fields.FILTERS and parameter.name in query:
+    for parameter in IEC.parameters:
+        if parameter.name in IEC.filters and parameter.name in query:
             images = [image for image in images if matches(image, parameter.name, query[parameter.name])]
     descending = query.get("sort_dir", "desc") == "desc"
     return sorted(images, key=lambda image: str(image[query.get("sort_key", "created_at")]), reverse=descending)
@@ -81,7 +80,7 @@ def matches(image: Document, name: str, expected: str) -> bool:
 def some_query(rng: Random) -> dict[str, str]:
     """A random query with up to three filters, an order and a page."""
     query = {filter_.name: rng.choice(filter_.choices) for filter_ in rng.sample(FILTERS, rng.randrange(4))}
-    for parameter in PARAMETERS:
+    for parameter in IEC.parameters:
         if parameter.name in {"sort_key", "sort_dir"} and rng.random() < 0.7:
             query[parameter.name] = rng.choice(parameter.choices)
     if rng.random() < 0.7:

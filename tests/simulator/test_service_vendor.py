@@ -9,7 +9,7 @@ import pytest
 from effects import status
 from fault_rules import FaultySimulator
 
-from sync.domain.fields import FIELDS
+from sync.domain.apis import IEC
 from sync.simulator import Keys, Simulator, World
 
 with warnings.catch_warnings():
@@ -48,8 +48,8 @@ def test_the_sdk_reads_the_whole_list(simulator: Simulator) -> None:
     read = {image.id: {names[name]: getattr(image, name) for name in names} for image in images}
     truth = simulator.world.truth()
 
-    assert set(names.values()) == {field.api for field in FIELDS}
-    assert read == {name: {field.api: image.get(field.api) for field in FIELDS} for name, image in truth.items()}
+    assert set(names.values()) == {field.api for field in IEC.fields}
+    assert read == {name: {field.api: image.get(field.api) for field in IEC.fields} for name, image in truth.items()}
 
 
 def test_the_sdk_filters(simulator: Simulator) -> None:

@@ -12,7 +12,9 @@ from random import Random
 import pytest
 from checkout import CHECKOUT
 
-from sync.domain.fields import FIELDS, GPU_TYPES, STATUSES, Kind
+from sync.domain.apis import IEC
+from sync.domain.apis.iec import GPU_TYPES, STATUSES
+from sync.domain.fields import Kind
 from sync.simulator import START, World
 
 PROGRAM = (
@@ -47,8 +49,8 @@ def test_every_field_occurs_in_its_kind() -> None:
     forms = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.FLAG: str, Kind.TIME: str}
     images = list(World(3, 2000).truth().values())
 
-    assert set().union(*images) == {field.api for field in FIELDS}
-    for field in FIELDS:
+    assert set().union(*images) == {field.api for field in IEC.fields}
+    for field in IEC.fields:
         values = [image[field.api] for image in images if field.api in image]
         assert {type(value) for value in values} == {forms[field.kind]}
         if field.kind is Kind.FLAG:

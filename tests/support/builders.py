@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sync.domain.answer import Answer, read_answer
-from sync.domain.fields import FIELDS, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import Kind
 from sync.domain.image import Image, Reader
 from sync.domain.run import Source
 
@@ -19,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 SAMPLE: dict[str, Any] = json.loads((DATA / "sample.json").read_text())["images"][0]
 """The one image that the API's document shows."""
 
-_KINDS = {field.api: field.kind for field in FIELDS}
+_KINDS = {field.api: field.kind for field in IEC.fields}
 
 
 def image(id: str = "img-1", **fields: Any) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from psycopg import sql
 from servers import Server, environment
 
 from sync.cli import command
-from sync.domain.fields import FIELDS, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import Kind
 
 if TYPE_CHECKING:
     from sync.simulator import Simulator, World
@@ -220,7 +221,7 @@ _SHOWN = {
     "r": "SELECT t.xmin::text || t::text FROM {} t ORDER BY 1",
     "S": "SELECT last_value::text || is_called::text FROM {}",
 }
-_PLAIN = [field for field in FIELDS if field.kind in {Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN}]
+_PLAIN = [field for field in IEC.fields if field.kind in {Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN}]
 
 
 def _piece(terminal: int) -> bytes:

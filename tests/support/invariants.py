@@ -34,7 +34,8 @@ from builders import canonical
 from psycopg.rows import dict_row, tuple_row
 
 from sync.domain.fields import COLUMNS
-from sync.domain.image import iso, to_json
+from sync.domain.image import to_json
+from sync.domain.values import iso
 from sync.store.connection import Target
 from sync.store.queries.invariants import CONTENTS, violations
 from sync.store.queries.inventory import CONTENT, inventory

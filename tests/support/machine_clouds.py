@@ -14,7 +14,8 @@ from typing import Any
 from builders import canonical
 
 from sync import settings
-from sync.domain.fields import FIELDS, Kind
+from sync.domain.apis import IEC
+from sync.domain.fields import Kind
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
 from sync.simulator.catalog import Catalog, Document, stamp
@@ -239,7 +240,7 @@ class Account:
     def edit(self, count: int) -> None:
         """Change one field of some images without changing ``updated_at``."""
         for document in filter(None, (self._some() for _ in range(count))):
-            field = self._rng.choice([each for each in FIELDS if each.api not in _FIXED])
+            field = self._rng.choice([each for each in IEC.fields if each.api not in _FIXED])
             value = document.get(field.api)
             others: dict[Kind, object] = {
                 Kind.TEXT: f"{value} too",

@@ -11,7 +11,7 @@ from invariants import story
 from machine_clouds import content
 from machine_tables import Tables
 
-from sync.domain.fields import FIELDS
+from sync.domain.apis import IEC
 from sync.store.connection import Target
 from sync.store.queries.inventory import Row, inventory
 
@@ -67,10 +67,10 @@ def check_told_past(target: Target, past: Sequence[Moment]) -> list[str]:
 
 
 def _known(row: Row) -> str:
-    return content({each.api: row[each.column] for each in FIELDS})
+    return content({each.api: row[each.column] for each in IEC.fields})
 
 
 def _without_extra(moment: Moment) -> dict[str, str]:
-    names = {each.api for each in FIELDS}
+    names = {each.api for each in IEC.fields}
     documents = {name: json.loads(text) for name, text in moment.stored.items()}
     return {name: content({key: doc[key] for key in doc if key in names}) for name, doc in documents.items()}

@@ -12,7 +12,7 @@ import psycopg
 from machine_clouds import content
 from psycopg.rows import dict_row
 
-from sync.domain.fields import FIELDS
+from sync.domain.apis import IEC
 
 Row = dict[str, Any]
 KEYS: dict[str, tuple[str, ...]] = {
@@ -101,7 +101,7 @@ class Tables:
         texts = self._texts
         if (table, key) not in texts:
             row = self.rows[table][key]
-            document = {each.api: row[each.column] for each in FIELDS}
+            document = {each.api: row[each.column] for each in IEC.fields}
             texts[table, key] = content(document | (row["extra"] or {}))
         return texts[table, key]
 

@@ -33,11 +33,15 @@ class PageRequest(NamedTuple):
 
     Attributes:
         offset: number of rows to skip.
-        descending: whether the newest image comes first; used only with offset 0.
+        descending: whether the last image comes first; used only at the beginning.
+        marker: id of the image after which the page begins, in lists by marker; None for the beginning.
+        part: the part-list, where a list has several.
     """
 
-    offset: int
+    offset: int = 0
     descending: bool = False
+    marker: str | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 
 from sync.domain.fields import COLUMNS
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import UnknownError, UsageError
 from sync.store import session
 from sync.store.connection import Target, connect, transaction

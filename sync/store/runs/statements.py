@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sync.domain.fields import COLUMNS, FIELDS, Kind
+from sync.domain.apis.api import Api
+from sync.domain.fields import COLUMNS, IMAGE_COLUMNS, Kind
 
 SQL_TYPES = {
     Kind.TEXT: "text",
     Kind.INTEGER: "bigint",
     Kind.BOOLEAN: "boolean",
-    Kind.FLAG: "boolean",
     Kind.TIME: "timestamptz",
+    Kind.TAGS: "text[]",
 }
 STAGED = ("seq", *COLUMNS, "extra", "raw_digest", "content_digest")
-STAGED_TYPES = ("bigint", *(SQL_TYPES[field.kind] for field in FIELDS), "text", "bytea", "bytea")
+STAGED_TYPES = ("bigint", *(SQL_TYPES[column.kind] for column in IMAGE_COLUMNS), "text", "bytea", "bytea")
 _ALL = ", ".join(COLUMNS)
 
 
@@ -125,9 +126,10 @@ FROM pg_temp.stage s JOIN inventory.image_versions v
 """
 
 
-def differs(ignore: Collection[str]) -> str:
+def differs(ignore: Collection[str], api: Api) -> str:
     """Condition: staged image ``s`` differs in content from stored image ``i``, ignored fields apart."""
-    compared = [field.column for field in FIELDS if field.api not in ignore]
+    ignored = {field.column for field in api.fields if field.api in ignore}
+    compared = [column for column in COLUMNS if column not in ignored]
     names = "ARRAY[" + ", ".join(f"'{name}'" for name in sorted(ignore)) + "]::text[]"
     return (
         f"(i.content_digest <> s.content_digest AND ({of('i', compared)}, coalesce(i.extra, '{{}}') - {names})"

@@ -13,7 +13,7 @@ import msgspec
 from psycopg.errors import LockNotAvailable
 
 from sync.domain.comparison import Comparison, Spool
-from sync.domain.fields import COLUMNS, FIELDS
+from sync.domain.fields import COLUMNS
 from sync.domain.guard import Candidates, Plan, withhold
 from sync.domain.image import Unreadable, raw_digest, to_json
 from sync.domain.outcome import Outcome
@@ -43,7 +43,7 @@ class RunTransaction:
     def __init__(self, connection: Connection, run: Run, effective_at: datetime) -> None:
         self._connection, self._run, self._effective_at = connection, run, effective_at
         self._values: dict[str, Any] = {"source": run.source.name, "run": run.number, "effective_at": effective_at}
-        self._differs = statements.differs(run.source.ignore)
+        self._differs = statements.differs(run.source.ignore, run.source.api)
 
     @classmethod
     def begin(cls, connection: Connection, run: Run) -> Self:
@@ -212,7 +212,8 @@ class RunTransaction:
         """The contents of which none can be preferred, written as JSON again."""
         reason = "one answer shows it with two contents of the same updated_at; this is one of them, written anew"
         for *values, extra in self._connection.execute(statements.TIED).fetchall():
-            record = to_json(dict(zip(COLUMNS, values, strict=True)), json.loads(extra or "{}", parse_float=Decimal))
+            others = json.loads(extra or "{}", parse_float=Decimal)
+            record = to_json(dict(zip(COLUMNS, values, strict=True)), others, self._run.source.api)
             yield Unreadable(_json(record), reason, values[0])
 
     def _record_missing(self, missing: Missing) -> None:
@@ -250,8 +251,9 @@ class RunTransaction:
             self._do(statements.FINDING, kind="contract", subject=subject, detail=appeared)
         if plan.updated * 2 <= listing.comparison.distinct:
             return  # too few images changed to say that a field vanished
-        for field, vanished in zip(FIELDS, self._row(statements.VANISHED), strict=True):
-            if vanished:
+        vanished = self._row(statements.VANISHED)
+        for place, field in self._run.source.api.stored:
+            if vanished[place]:
                 detail = "the cloud does not send this field any more"
                 self._do(statements.FINDING, kind="contract", subject=field.api, detail=detail)
 

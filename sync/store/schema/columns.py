@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, ForeignKeyConstraint, MetaData, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from sync.domain.fields import FIELDS, Kind
+from sync.domain.apis import column_comment
+from sync.domain.fields import IMAGE_COLUMNS, Kind
 
 SCHEMA = "inventory"
 NAMING = {
@@ -24,8 +25,8 @@ TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),
     Kind.INTEGER: BigInteger(),
     Kind.BOOLEAN: Boolean(),
-    Kind.FLAG: Boolean(),
     Kind.TIME: DateTime(timezone=True),
+    Kind.TAGS: ARRAY(Text()),
 }
 
 
@@ -56,7 +57,9 @@ def source(*, primary_key: bool = False, checked: bool = True) -> Column[str]:
 
 
 def fields() -> list[Column[object]]:
-    """The vendor's fields of an image, and ``extra``."""
-    typed = [Column(f.column, TYPES[f.kind], primary_key=f.column == "id", comment=f.comment) for f in FIELDS]
+    """The columns of an image, and ``extra``."""
+    typed = [
+        Column(c.name, TYPES[c.kind], primary_key=c.name == "id", comment=column_comment(c)) for c in IMAGE_COLUMNS
+    ]
     extra = "Everything else that the cloud sent: unknown fields, and values that do not fit their column, by API name"
     return [*typed, Column("extra", JSONB, comment=extra)]

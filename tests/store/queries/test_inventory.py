@@ -16,14 +16,15 @@ from replay import Replay, played
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.fields import BY_API, COLUMNS
+from sync.domain.apis import IEC
+from sync.domain.fields import COLUMNS
 from sync.domain.image import to_json
 from sync.errors import DatabaseUnavailableError, SchemaVersionError, UnknownError, UsageError
 from sync.store.approvals import approve
 from sync.store.connection import Target
 from sync.store.queries.inventory import inline_parameters, inventory
 
-COLUMN = {name: known.column for name, known in BY_API.items()}
+COLUMN = {name: known.column for name, known in IEC.by_name.items()}
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -53,7 +54,7 @@ def test_as_of_any_moment(history: tuple[Edge, Replay]) -> None:
             rows = list(reading.as_of(moment, edge.inventory.source.name))
             assert [row["id"] for row in rows] == sorted(replay.at(moment))
             for row in rows:
-                plain = {name: value for name, value in replay.at(moment)[row["id"]].items() if name in BY_API}
+                plain = {name: value for name, value in replay.at(moment)[row["id"]].items() if name in IEC.by_name}
                 kept = {name: row[COLUMN[name]] for name in plain if row[COLUMN[name]] is not None}
                 assert kept == {name: plain[name] for name in kept}
 

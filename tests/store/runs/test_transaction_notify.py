@@ -13,7 +13,7 @@ from proxy import Lose, Proxy, lose_once
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.image import iso
+from sync.domain.values import iso
 from sync.errors import ForbiddenError, StoreError
 
 WAIT = 5.0  # seconds; only a failing test waits this long

@@ -12,7 +12,7 @@ from builders import SAMPLE, canonical, encoded, image
 from servers import Server
 from store_tools import Edge
 
-from sync.domain.fields import BY_API
+from sync.domain.apis import IEC
 from sync.domain.image import raw_digest, to_json
 from sync.domain.status import Status
 from sync.errors import ContractError
@@ -391,7 +391,7 @@ def test_a_new_field_on_all_images_updates_each_once(edge: Edge) -> None:
 
 
 def _comparable(document: dict[str, Any]) -> str:
-    assert set(document) & set(BY_API)
+    assert set(document) & set(IEC.by_name)
     return repr(sorted(canonical(document).items(), key=lambda pair: pair[0]))
 
 

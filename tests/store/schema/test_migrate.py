@@ -17,7 +17,7 @@ from replay import played
 from servers import Server, environment
 from store_tools import Edge
 
-from sync.domain.fields import FIELDS
+from sync.domain.apis import IEC
 from sync.errors import DatabaseBusyError, SchemaVersionError
 from sync.store.connection import Target, connect
 from sync.store.runs.database import Database
@@ -242,7 +242,7 @@ def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[
     assert [row[:3] for row in rows if not row[-1]] == []
     assert {row[1] for row in rows if row[0] == "table"} >= TABLES
     comments = {(row[1], row[2]): row[-1] for row in rows if row[0] == "column"}
-    for field in FIELDS:
+    for field in IEC.fields:
         assert comments["images", field.column] == comments["image_versions", field.column] == field.comment
 
 
