@@ -29,7 +29,8 @@ key_repository = {folder}/tokens
 [fernet_receipts]
 key_repository = {folder}/receipts
 [cache]
-enabled = false
+enabled = true
+backend = oslo_cache.dict
 [identity]
 password_hash_rounds = 4
 [security_compliance]
