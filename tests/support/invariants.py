@@ -38,8 +38,8 @@ from sync.domain.image import to_json
 from sync.domain.values import iso
 from sync.store.connection import Target
 from sync.store.queries.invariants import violations
-from sync.store.queries.rules import CONTENTS
 from sync.store.queries.inventory import CONTENT, inventory
+from sync.store.queries.rules import CONTENTS
 
 _MOST = 5  # rows reported per violation
 
