@@ -7,6 +7,7 @@ from typing import Protocol
 
 PROJECT = "2" * 32
 ROLES = ("member", "reader")
+ADMIN_ROLES = ("admin", *ROLES)
 PUBLIC, COMMUNITY, SHARED = "public", "community", "shared"
 ACCEPTED, PENDING, REJECTED = "accepted", "pending", "rejected"
 

@@ -13,6 +13,7 @@ from sync.simulator.stage import Stage
 from sync.simulator.viewer import ACCEPTED, SHARED
 
 _BATCH = 0.05  # share of new images that come with the one before, in the same second
+_SEARCHED = 8  # images that are looked at for each one that shall lose a property
 
 
 class World(Stage):
@@ -88,15 +89,16 @@ class World(Stage):
     def remove_property(self, count: int = 1, ids: Sequence[str] | None = None, *, name: str = "") -> list[str]:
         """Remove a field or property from some of the project's images; without a name any that users may remove."""
 
+        def held(document: Document) -> list[str]:
+            return [each for each in ([name] if name else self._catalog.removable(document)) if each in document]
+
         def change(document: Document, now: datetime) -> Document:
-            chosen = name or self._rng.choice(self._catalog.removable(document))
-            return self._catalog.with_property(document, now, chosen, None)
+            return self._catalog.with_property(document, now, self._rng.choice(held(document)), None)
 
         with self.lock:
-            some = self._chosen(self._stock.live, self._owns, count, ids)
-            names = {entry.key: entry.document if name else self._catalog.removable(entry.document) for entry in some}
-            having = [key for key, held in names.items() if (name in held if name else held)]
-            return self._each("property removed", self._owns, count, having, change)
+            some = self._chosen(self._stock.live, self._owns, count * _SEARCHED, ids)
+            having = [entry.key for entry in some if held(entry.document)]
+            return self._each("property removed", self._owns, count, having[: count if ids is None else None], change)
 
     def share(self, count: int = 1, ids: Sequence[str] | None = None, *, status: str = ACCEPTED) -> list[str]:
         """Let images of other projects be shared with this one; returns their ids.

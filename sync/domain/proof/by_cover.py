@@ -12,7 +12,7 @@ from sync.domain.proof.page import PageRequest
 from sync.domain.proof.restarts import RestartCheck
 from sync.domain.proof.starts import Starts
 
-_MOST_DESCENDING = 10  # requests of the first page in descending order
+_MOST_DESCENDING = 32  # requests of the first page in descending order
 _MOST_DESCRIBED = 3  # gaps
 
 

@@ -82,7 +82,7 @@ class MarkerScan:
         request, ids = page.request, [row.id for row in page.rows]
         self._in_flight.discard(request)
         self._effort.largest = max(self._effort.largest, len(ids))
-        self._note_empty(request, empty=not ids)
+        self._note_end(request, empty=not ids)
         interval = IdInterval(None, None) if self._whole else self._take(request, ids)
         return Piece(page.offset, page.count, None, ids=interval)
 
@@ -126,10 +126,9 @@ class MarkerScan:
     def _next(self) -> PageRequest | None:
         return None if self._whole or self._effort.exhausted else self._way.next(self._in_flight)
 
-    def _note_empty(self, request: PageRequest, *, empty: bool) -> None:
-        """Note whether an answer is empty; an image at either end may be deleted, and the list then be empty."""
+    def _note_end(self, request: PageRequest, *, empty: bool) -> None:
+        """Note whether the list is empty from one end; images that were there before may have been deleted."""
         if not empty:
-            self._any_later_rows |= request.marker is not None
             self._empty.clear()
         elif request.marker is None:
             self._empty.add(request.descending)
@@ -138,7 +137,9 @@ class MarkerScan:
         if not self._shape.fits(ids) and isinstance(self._way, ByCover):
             self._effort.new = 0
             self._way = ByChain(limit=self._limit, part=self.part, effort=self._effort)
+        new = self._effort.new
         interval = self._way.take(request, ids)
+        self._any_later_rows |= request.marker is not None and self._effort.new > new
         self._change_way()
         return interval
 
