@@ -291,7 +291,7 @@ CREATE TRIGGER swallow BEFORE {event} ON inventory.{table} FOR EACH ROW WHEN ({w
         ("UPDATE", "images", "NEW.id = 'img-2'", "images marked deleted"),
         ("INSERT", "run_pages", "NEW.page = 1", "pages of evidence"),
         ("INSERT", "image_versions", "NEW.id = 'img-1'", "versions closed"),
-        ("INSERT", "image_versions", "NEW.id = 'img-2'", "versions of deleted images closed"),
+        ("INSERT", "image_versions", "NEW.id = 'img-2'", "versions of removed images closed"),
         ("INSERT", "missing_images", "NEW.id = 'img-3'", "missing images on record"),
         ("INSERT", "quarantine", "true", "records quarantined"),
         ("UPDATE", "sources", "NEW.epoch > OLD.epoch", "did not write the row of the source"),
