@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +86,34 @@ def test_the_catalog_is_not_asked_for_in_vain(identity: Identity, make: Make) ->
     assert access(glance).scope().text() == "project=p1&roles=member,reader"
     assert access(iec).scope() == Scope()
     assert [asked.target for asked in identity.logins] == ["/identity/v3/auth/tokens?nocatalog=true"]
+
+
+@pytest.mark.parametrize(
+    ("own", "user", "scope"),
+    [
+        ({"DOMAIN": "d"}, {"name": "d"}, {"domain": {"name": "d"}}),
+        ({"DOMAIN_ID": "1"}, {"id": "1"}, {"domain": {"id": "1"}}),
+        ({"USER_DOMAIN": "u"}, {"name": "u"}, {"domain": {"name": "u"}}),
+        ({"USER_DOMAIN_ID": "2", "DOMAIN": "d"}, {"id": "2"}, {"domain": {"name": "d"}}),
+        ({"DOMAIN": "d", "PROJECT": "p"}, {"name": "d"}, {"project": {"name": "p", "domain": {"name": "d"}}}),
+        ({"USER_DOMAIN": "u", "PROJECT": "p"}, {"name": "u"}, {"project": {"name": "p", "domain": {"name": "u"}}}),
+        (
+            {"USER_DOMAIN": "u", "PROJECT": "p", "PROJECT_DOMAIN_ID": "3"},
+            {"name": "u"},
+            {"project": {"name": "p", "domain": {"id": "3"}}},
+        ),
+        ({"USER_DOMAIN": "u", "DOMAIN": "d", "PROJECT_ID": "4"}, {"name": "u"}, {"project": {"id": "4"}}),
+    ],
+)
+def test_whose_domain_is_whose(
+    identity: Identity, make: Make, own: dict[str, str], user: dict[str, str], scope: dict[str, object]
+) -> None:
+    """The domains of the user and of the scope are their own, else the common one, else the user's."""
+    access(make("iec", ENDPOINT="https://h", USERNAME="x", PASSWORD="y", **own)).credential.grant()
+    auth = json.loads(identity.asked[0].body)["auth"]
+
+    assert auth["identity"]["password"]["user"]["domain"] == user
+    assert auth["scope"] == scope
 
 
 def test_a_session_reads_at_the_catalogs_endpoint(identity: Identity, make: Make) -> None:
@@ -240,8 +269,9 @@ def test_a_new_token_of_another_project(identity: Identity, make: Make, tmp_path
         identity.refused, identity.scope = {"canary-old-0123456789"}, ("p2", ROLES)
         file.write_text("canary-new-0123456789")
         errors = together(4, lambda: page(session.client))
+        errors += together(2, lambda: page(session.client))
 
-    assert [type(error) for error in errors] == [RejectedError] * 4
+    assert [type(error) for error in errors] == [RejectedError] * 6
     assert "to project=p2" in str(errors[0])
 
 

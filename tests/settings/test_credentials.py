@@ -69,6 +69,13 @@ def test_a_user_needs_no_token_of_the_defaults(choose: Choose) -> None:
     assert [mistake.partition(": ")[2].partition(" ")[0] for mistake in found] == ["password", "domain"]
 
 
+def test_a_user_takes_no_keys_of_the_environment(choose: Choose) -> None:
+    """A user without a password stays one, even if the vendor's variables have a key pair."""
+    found = mistakes(choose, f'{IAM}username = "reader"\ndomain = "acme"', api="iec", **VENDOR)
+
+    assert [mistake.partition(": ")[2].partition(" ")[0] for mistake in found] == ["password"]
+
+
 def test_only_a_shared_setting(choose: Choose) -> None:
     """The id of a project alone is no credential."""
     (mistake,) = mistakes(choose, 'project_id = "p1"')

@@ -73,35 +73,40 @@ class GivenToken:
 
     def __init__(self, token: Secret, project_id: str = "", look_up: Callable[[str], Grant] | None = None) -> None:
         self._token, self._project_id, self._look_up = token, project_id, look_up
+        self._value = token.reveal()  # this run's; another one is taken only when it is known to be for the same list
         self._grants: dict[str, Grant] = {}  # by token
         self._renewed = False
         self._lock = threading.Lock()
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
         """The header ``X-Auth-Token``."""
-        return {_HEADER: self._token.reveal()}
+        return {_HEADER: self._value}
 
     def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - every run asks for itself
         """What the token grants, as the identity service says if it can be asked, else as the user says."""
         if self._look_up is None:
             return Grant(Scope(self._project_id) if self._project_id else None)
-        token = self._token.reveal()
+        token = self._value
         try:
             return self._look(token, self._look_up)
         except UnauthorizedError:
             if not self.renew({_HEADER: token}):
                 raise
-            return self._look(self._token.reveal(), self._look_up)
+            return self._look(self._value, self._look_up)
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Read the token's file again, once in a run; another thread may have done so already."""
+        """Read the token's file again, once in a run; another thread or run may have done so already."""
         with self._lock:
-            if self._token.reveal() == refused.get(_HEADER):
+            if self._value != refused.get(_HEADER):
+                return True
+            if self._token.reveal() == self._value:
                 if self._renewed or not read_again(self._token):
                     return False
                 self._renewed = True
+            token = self._token.reveal()
             if self._look_up is not None and self._grants:
-                self._look(self._token.reveal(), self._look_up)
+                self._look(token, self._look_up)
+            self._value = token
             return True
 
     def _look(self, token: str, look_up: Callable[[str], Grant]) -> Grant:
