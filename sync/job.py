@@ -219,8 +219,8 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
 def _confirm_by_list(source: Source, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:
     """Read a second list, which needs a proof of its own; once it is proven, the images that it lacks are gone.
 
-    Not so those without a ``created_at`` in a list that is sorted by it: a cloud may put them last in both orders, where
-    a cover does not show them.
+    Not so those without a ``created_at``, if the list is sorted by it: a cloud may put them last in both orders, where
+    no cover shows them.
     """
     search = Search(frozenset(ids), listing.comparison)
     before = None

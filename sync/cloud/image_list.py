@@ -109,19 +109,18 @@ class ImageList:
         evidence: list[PageEvidence] = []
         received, began = 0, time.monotonic()
         with Workers(partial(self._page, filter), self._concurrency, self._policy.remaining) as workers:
-            while True:
-                while workers.free and (question := scan.ask()) is not None:
-                    workers.ask(question)
-                if scan.done:
-                    break
+            _ask_more(scan, workers)
+            while not scan.done:
                 question, page = workers.next()
                 if not isinstance(scan, Scan) and isinstance(page, CloudError) and _refuses_marker(question, page):
                     scan.refused(question, str(page))
+                    _ask_more(scan, workers)
                     continue
                 if isinstance(page, BaseException):
                     raise page
                 answer, response = page
                 piece = scan.answer(answer)
+                _ask_more(scan, workers)  # the next pages are on their way while this one is compared
                 take(answer)
                 evidence.append(_evidence(reading, answer, piece, response))
                 received += answer.count
@@ -189,6 +188,11 @@ class ImageList:
         return self._client.get(self._api.path, self._api.page_query(filter, question), read)
 
 
+def _ask_more(scan: Scan | PartsScan, workers: Workers[PageRequest, tuple[Answer, Response]]) -> None:
+    while workers.free and (question := scan.ask()) is not None:
+        workers.ask(question)
+
+
 def _refuses_marker(question: PageRequest, error: CloudError) -> bool:
     """Whether an error may say that the marker is gone: then another one is used, and without any the error counts."""
     refused = isinstance(error, RejectedError | ForbiddenError) and error.status in _REFUSES_MARKER
@@ -218,10 +222,13 @@ def _evidence(reading: int, answer: Answer, piece: Piece, response: Response) ->
         reading=reading,
         offset=answer.offset,
         descending=answer.descending,
+        marker=answer.marker,
+        part=answer.part,
         rows=answer.count,
         first_id=answer.rows[0].id if answer.rows else None,
         last_id=answer.rows[-1].id if answer.rows else None,
         covers=piece.interval,
+        covers_ids=piece.ids,
         total=answer.total,
         request_id=request_id_of(response.headers),
         milliseconds=response.milliseconds,

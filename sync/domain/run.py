@@ -13,6 +13,7 @@ from sync.domain.apis.api import Api
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits
 from sync.domain.proof.cover import Interval
+from sync.domain.proof.id_cover import IdInterval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
@@ -92,8 +93,7 @@ class PageEvidence:
         milliseconds: time from the request to the end of the answer.
         marker: id of the image after which it begins, in lists by marker; None for the beginning.
         part: the part-list, where a list has several.
-        covers_ids: in lists by marker, the ids of which it shows every image: those above the first, up to the second
-            one, which it holds; a third value says whether it holds the first one, too. None: no bound, or no ids.
+        covers_ids: in lists by marker, the ids of which it shows every image, or None.
     """
 
     reading: int
@@ -108,7 +108,7 @@ class PageEvidence:
     milliseconds: int
     marker: str | None = None
     part: str = ""
-    covers_ids: tuple[str | None, str | None] | tuple[str | None, str | None, bool] | None = None
+    covers_ids: IdInterval | None = None
 
 
 class StoredImage(NamedTuple):
