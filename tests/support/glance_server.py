@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from glance_account import GlanceAccount
-from keystone_server import ADMIN, Keystone
+from keystone_server import ADMIN, REGION, Keystone
 from openstack_install import Service, prepare
 
 PAGE_LIMIT = 100  # rows; the server cuts a higher limit without a word
@@ -81,7 +81,7 @@ class Glance:
         self._service = Service(python, "glance.wsgi.api", folder, {"OS_GLANCE_CONFIG_DIR": str(folder)})
         self.url = self._service.url
         # Of the other interface, which clients outside of a cloud can't reach, the address leads nowhere.
-        keystone.service("image", "glance", public=self.url, internal="http://127.0.0.1:9")
+        keystone.service("image", "glance", ("public", REGION, self.url), ("internal", REGION, "http://127.0.0.1:9"))
         self._names = (f"project-{number}" for number in itertools.count(1))
         self._accounts: list[GlanceAccount] = []
         self.admin = self.account(role="admin")

@@ -85,13 +85,25 @@ class Keystone:
             self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role_id}")
         return user
 
-    def service(self, kind: str, name: str, **urls: str) -> str:
-        """Put a service into the catalogue, with an address per interface (``public=...``), and return its id."""
+    def give_role(self, user: str, role: str, scope: str) -> None:
+        """Give a user one more role in ``domains/ID`` or ``projects/ID``."""
+        role_id = self.ask("GET", f"/v3/roles?name={role}")["roles"][0]["id"]
+        self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role_id}")
+
+    def service(self, kind: str, name: str, *endpoints: tuple[str, str, str]) -> str:
+        """Add a service with addresses of (interface, region, URL) to the catalog, and return its id."""
         service = str(self._make("service", {"type": kind, "name": name})["id"])
-        for interface, url in urls.items():
-            endpoint = {"service_id": service, "interface": interface, "url": url, "region_id": REGION}
-            self._make("endpoint", endpoint)
+        for interface, region, url in endpoints:
+            self.ask("PUT", f"/v3/regions/{region}", {"region": {}})
+            self._make("endpoint", {"service_id": service, "interface": interface, "region_id": region, "url": url})
         return service
+
+    def application_credential(self, user: str, token: str, name: str) -> tuple[str, str]:
+        """Make an application credential with a token of its user, and return its id and its secret."""
+        body = json.dumps({"application_credential": {"name": name}}).encode()
+        headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
+        made = send(self.url, "POST", f"/v3/users/{user}/application_credentials", headers, body).json
+        return made["application_credential"]["id"], made["application_credential"]["secret"]
 
     def token(self, name: str, password: str, domain: str, project: str) -> str:
         """A token of a user for a project, by their ids of domain and project."""

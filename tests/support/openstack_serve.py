@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import threading
+from typing import Any
 
 import jsonschema
 from waitress.server import create_server
@@ -27,7 +28,15 @@ def main() -> None:
     jsonschema.Draft202012Validator.check_schema = lambda *_args, **_kwargs: None  # type: ignore[method-assign]
     module = sys.argv.pop()  # Keystone reads the arguments, too
     application = importlib.import_module(module).application
-    server = create_server(application, host="127.0.0.1", port=0, threads=1)
+
+    def mounted(environ: dict[str, Any], start: object) -> object:
+        """The service at /, and at /identity, as clouds have Keystone."""
+        path = environ["PATH_INFO"]
+        if path.startswith("/identity/"):
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = "/identity", path.removeprefix("/identity")
+        return application(environ, start)
+
+    server = create_server(mounted, host="127.0.0.1", port=0, threads=1)
     print(server.effective_port, flush=True)  # noqa: T201 - for the process that started this one
     threading.Thread(target=end_with_input, daemon=True).start()
     server.run()
