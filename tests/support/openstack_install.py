@@ -118,7 +118,7 @@ class Service:
 def _install(python: Path) -> None:
     """Install with uv, which takes a fifth of the time; or with pip, whose index uv may not know."""
     options = ["install", "--quiet", "--require-hashes", "--requirement", str(REQUIREMENTS)]
-    uv = [str(Path(sys.executable).with_name("uv")), "pip", *options, "--python", str(python)]
+    uv = [sys.executable, "-m", "uv", "pip", *options, "--python", str(python)]
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python), *options]
     own = environment(TMPDIR=str(python.parent))  # where what uv leaves behind is in no test's way
     if subprocess.run(uv, check=False, env=os.environ | own).returncode:
