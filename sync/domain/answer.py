@@ -90,6 +90,15 @@ def read_answer(
     return Answer(offset, rows, total, whole.images, descending=descending, marker=marker, part=part)
 
 
+def read_one(body: bytes) -> Answer:
+    """Read the body of an answer that is one image.
+
+    Raises:
+        BrokenAnswerError, ContractError: see ``read_answer``.
+    """
+    return read_answer(b'{"images":[' + body.removeprefix(codecs.BOM_UTF8) + b"]}")
+
+
 def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:
     """Whether the answer itself may have a key twice; the keys of each image are checked when it is read.
 
