@@ -120,6 +120,18 @@ def test_an_empty_list_is_covered_as_a_whole() -> None:
     assert scan.answer(page(DESCENDING)).ids == IdInterval(None, None)
 
 
+def test_a_list_that_becomes_empty_is_covered() -> None:
+    """If the only image is deleted meanwhile, both ends are empty at last; no answer held the whole list."""
+    cloud = cloud_of([5])
+
+    verdict, _ = read(cloud, MarkerScan(limit=2), limit=2, change=lambda answers: answers == 1 and cloud.delete(uid(5)))
+
+    assert (verdict.by, verdict.reason) == (
+        "cover",
+        "the list is empty from both ends; 1 marker was refused and replaced (no such image)",
+    )
+
+
 @pytest.mark.parametrize("first_empty", [True, False])
 def test_a_list_with_one_empty_end_is_not_empty(first_empty: bool) -> None:  # noqa: FBT001 - a table
     """An image after a known id contradicts an empty end, however often that comes."""
