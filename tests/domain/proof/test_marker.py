@@ -262,6 +262,20 @@ def test_the_descending_page_is_requested_again_if_the_list_became_shorter() -> 
     assert verdict.gap_requests >= 1
 
 
+def test_a_repeated_descending_page_is_awaited() -> None:
+    """It may close the gap, so no other marker is tried before it has come."""
+    scan = MarkerScan(limit=2)
+    scan.ask(), scan.ask()
+    scan.answer(page(DESCENDING, uid(9), uid(8)))
+    scan.answer(page(FIRST, uid(1), uid(2)))
+    after = scan.ask()
+    scan.answer(page(PageRequest(marker=uid(2))))
+
+    assert (after, scan.ask(), scan.ask()) == (PageRequest(marker=uid(2)), DESCENDING, None)
+    scan.answer(page(DESCENDING, uid(2), uid(1)))
+    assert (scan.done, scan.verdict().by) == (True, "cover")
+
+
 @pytest.mark.parametrize("shape", ["uuid", "odd"])
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_a_cloud_that_ignores_the_descending_order_leaves_the_end_open(shape: str, count: int) -> None:
