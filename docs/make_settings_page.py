@@ -4,7 +4,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE, Keys, Password, Token
+from sync.domain.apis import APIS, Api
+from sync.settings.apis import PROPERTY
+from sync.settings.logins import ApplicationCredential, Keys, Password, Token
+from sync.settings.model import CONFIG, FILE_NAME, GENERAL, OF_SOURCE
 from sync.settings.options import Option, options
 from sync.settings.quantities import show_duration
 
@@ -40,15 +43,32 @@ file, or at the current directory when it comes from the environment. Setting bo
 variable or key is an error too (the variables that Kubernetes adds for a service named `image-sync` are not).
 """
 
+API = f"""\
+A filter that the API does not have is an error, which names those that it has. Users of `glance` may add properties of
+their own to an image, and Glance answers a mistyped filter with an empty list, as if it were such a property. So a
+property is marked: `{PROPERTY}NAME` in `filter` and `ignore_fields`, such as
+`filter = "{PROPERTY}os_distro=ubuntu"`; it is sent without the mark.
+
+Without `endpoint`, the address of `ims` or `glance` is the one in the service catalog of the identity service, with
+`interface`, and with `region` if the catalog has several. It may have a path prefix such as
+`https://cloud.example.org/image`; a version such as `/v2` at its end is left out, there and in `iam_endpoint`.
+
+`ims` and `glance` list the images of one project. Its id and the roles in it are stored with the source, and a run with
+other ones is refused, since its list would be of other images. A user with the role `admin` sees the images of all
+projects, which is logged as a warning.
+"""
+
 CREDENTIALS = """\
 ## Credentials of a source
 Each source has exactly one kind. The first of these places that has any credentials decides on the kind: the
-environment, `[[sources]]`, `[defaults]`; single values of that kind may still come from a later place.
+environment, `[[sources]]`, `[defaults]`; single values of that kind may still come from a later place. Settings that
+several kinds share, such as `project_id`, don't decide alone.
 """
 
 VENDOR = """\
-The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK` and `HUAWEICLOUD_SDK_SECURITY_TOKEN` apply to every
-source without other credentials. They have no form with `_FILE`.
+The vendor's own `HUAWEICLOUD_SDK_AK`, `HUAWEICLOUD_SDK_SK`, `HUAWEICLOUD_SDK_SECURITY_TOKEN`,
+`HUAWEICLOUD_SDK_DOMAIN_ID` and `HUAWEICLOUD_SDK_PROJECT_ID` apply to every source without other credentials. They have
+no form with `_FILE`.
 """
 
 EXAMPLE = f"""\
@@ -99,9 +119,11 @@ def page() -> str:
         HEAD,
         "## The whole program\n" + _table(GENERAL),
         "## Each source\n" + _table(OF_SOURCE),
+        "## The APIs\n" + _apis() + "\n" + API,
         CREDENTIALS,
         "### Token\n" + _table(options(Token)),
-        "### User of the identity service (IAM)\n" + _table(options(Password)),
+        "### User of the identity service (IAM, Keystone)\n" + _table(options(Password)),
+        "### Application credential (Keystone)\n" + _table(options(ApplicationCredential)),
         "### Access key\n" + _table(options(Keys)),
         VENDOR,
         EXAMPLE,
@@ -123,6 +145,21 @@ def main(arguments: list[str]) -> int:
 def _table(wanted: Iterable[Option]) -> str:
     rows = [f"| `{option.env}` | `{option.key}` | {_default(option)} | {_meaning(option)} |" for option in wanted]
     return "\n".join(["| environment | TOML | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _apis() -> str:
+    rows = [
+        f"| `{name}` | {api.title} | {_credentials(api)} | {', '.join(f'`{each}`' for each in sorted(api.filters))} |"
+        for name, api in APIS.items()
+    ]
+    return "\n".join(["| `api` | | credentials | filters |", "|---|---|---|---|", *rows, ""])
+
+
+def _credentials(api: Api) -> str:
+    project = "for a project" if api.project_scoped else "for a domain"
+    kinds = ["access key"] if api.signed else []
+    kinds += ["application credential"] if api.project_scoped else []
+    return ", ".join(["token", f"user ({project})", *kinds])
 
 
 def _default(option: Option) -> str:

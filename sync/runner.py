@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync import job, logs, wiring
-from sync.cloud.session import token_expiry
+from sync.cloud.access import token_expiry
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.outcome import JSON_FIELDS, Outcome
 from sync.domain.run import Progress, RequestStats

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sync import logs, settings
 from sync.certificates import check_certificates
-from sync.domain.apis import IEC
+from sync.domain.apis import APIS, Api
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
@@ -52,10 +52,24 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
     Raises:
         SettingsError: names every mistake.
     """
-    loaded = settings.load(environ, file=file, filters=IEC.filters, fields=IEC.by_name, with_sources=with_sources)
+    apis = {name: support_of(api) for name, api in APIS.items()}
+    loaded = settings.load(environ, file=file, apis=apis, with_sources=with_sources)
     for secret in loaded.secrets():
         logs.protect(secret)
     return loaded
+
+
+def support_of(api: Api) -> settings.ApiSupport:
+    """What a source of this API may have in its settings."""
+    return settings.ApiSupport(
+        filters=api.filters,
+        fields=api.by_name,
+        reserved=[parameter.name for parameter in api.parameters if not parameter.filter],
+        user_defined=api.user_defined_fields,
+        in_catalog=bool(api.service_types),
+        project_scoped=api.project_scoped,
+        signed=api.signed,
+    )
 
 
 def check_environment(loaded: settings.Settings) -> None:
@@ -64,10 +78,7 @@ def check_environment(loaded: settings.Settings) -> None:
     Raises:
         EnvironmentVariableError: one of them cannot be used.
     """
-    endpoints = [
-        url for source in loaded.sources for url in (source.endpoint, getattr(source.credentials, "iam_endpoint", ""))
-    ]
-    for url in dict.fromkeys(endpoints):
+    for url in dict.fromkeys(url for source in loaded.sources for url in source.addresses):
         if url.startswith("https:"):
             proxy_for(url)
             check_certificates()
@@ -173,17 +184,24 @@ def parts(
     store.over = policy.over
     with open_session(source, policy, progress) as session:
         try:
-            yield Parts(source_of(source), session.images, store, spool)
+            yield Parts(source_of(source, session.client.endpoint), session.images, store, spool)
         finally:
             spool.close()
 
 
-def source_of(source: settings.Source) -> Source:
-    """The source as a run knows it, without its secrets."""
+def source_of(source: settings.Source, endpoint: str = "") -> Source:
+    """The source as a run knows it, without its secrets.
+
+    Args:
+        source: its settings.
+        endpoint: where it is read, if that is known; else the settings' endpoint, or where the catalog is.
+    """
+    known = endpoint or source.endpoint or f"catalog of {', '.join(source.addresses)}"
     return Source(
         name=source.name,
-        endpoint=source.endpoint,
+        endpoint=known,
         filter=source.filter_query,
+        api=APIS[source.api],
         limits=Limits(
             source.max_deletions,
             source.max_deletions_percent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,14 @@ def test_a_push_that_fails_otherwise_reads_no_file(tmp_path: Path, caplog: pytes
         assert (len(old.asked), len(new.asked)) == (1, 0)
 
     assert not renewed(caplog)
+
+
+def test_a_source_as_a_run_knows_it() -> None:
+    """A run knows the source's API, its filter as it is sent, and its endpoint: where it is read, if that is known."""
+    environ = {"API": "glance", "IAM_ENDPOINT": "https://iam.example.com", "TOKEN": "t0ken", "FILTER": "property:a=b"}
+    (source,) = wiring.load({f"IMAGE_SYNC_{name}": value for name, value in environ.items()}).sources
+    known = wiring.source_of(source, "https://h/image")
+
+    assert (known.api.name, known.filter, known.endpoint) == ("glance", "a=b", "https://h/image")
+    assert wiring.source_of(source).endpoint == "catalog of https://iam.example.com"
+    assert wiring.source_of(replace(source, endpoint="https://set")).endpoint == "https://set"

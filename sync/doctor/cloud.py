@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import time
 
+from sync.cloud.access import logs_in
 from sync.cloud.session import probe_session
 from sync.doctor.network import Address, way_to
 from sync.doctor.report import Lines, Report, ok, unknown, warning, wrong
 from sync.domain.answer import Answer
+from sync.domain.apis import APIS
 from sync.errors import DeadlineError, ForbiddenError, ImageSyncError, UnauthorizedError
-from sync.settings import Password, Source
+from sync.settings import Source
 
 _PATIENCE = 10.0  # seconds
 
@@ -37,8 +39,8 @@ def cloud_checks(report: Report, probe: SourceProbe, *, offline: bool) -> None:
     if offline:
         report.skip("of --offline", "proxy", "name", "connection", "TLS", "login", "list")
         return
-    endpoint, reached = probe.settings.endpoint, True
-    for url in dict.fromkeys((endpoint, getattr(probe.settings.credentials, "iam_endpoint", endpoint))):
+    reached = True
+    for url in dict.fromkeys(probe.settings.addresses):
         reached = way_to(report, Address.of(url)) and reached
     if not reached:
         report.skip("the way there is not open", "login", "list")
@@ -51,12 +53,14 @@ def cloud_checks(report: Report, probe: SourceProbe, *, offline: bool) -> None:
 
 
 def _login(probe: SourceProbe) -> Lines[Answer | ImageSyncError]:
-    """Log in, and ask for one image; only a user logs in by a request of its own, and never twice."""
-    own_login = isinstance(probe.settings.credentials, Password)
+    """Log in, and ask for one image; credentials that log in by a request of their own never do so twice."""
+    own_login = logs_in(probe.settings)
     with probe_session(probe.settings, probe.seconds) as session:
         if own_login:
-            session.credential.headers("GET", probe.settings.endpoint)
+            session.access.credential.grant()
             yield ok("the identity service issues a token")
+        if session.scope().sees_all:
+            yield warning("it sees all projects' images", "give the user a role such as reader in one project")
         try:
             answer: Answer | ImageSyncError = session.images.peek()
         except ImageSyncError as error:
@@ -75,8 +79,10 @@ def _list(source: Source, answer: Answer | ImageSyncError) -> Lines[None]:
     filter = f" with the filter {source.filter_query}" if source.filter else ""
     if isinstance(answer, DeadlineError):
         yield wrong("no complete answer came in time", "find out why the cloud or the network is slow")
-    elif isinstance(answer, UnauthorizedError) and not isinstance(source.credentials, Password):
+    elif isinstance(answer, UnauthorizedError) and not logs_in(source):
         yield unknown("the credentials are refused")
+    elif isinstance(answer, ForbiddenError):
+        yield wrong(str(answer), f"what it takes: {', '.join(APIS[source.api].permissions)}")
     elif isinstance(answer, ImageSyncError):
         raise answer
     elif not answer.images:
@@ -85,5 +91,5 @@ def _list(source: Source, answer: Answer | ImageSyncError) -> Lines[None]:
             "if there are images, check filter, project and permissions; a run holds all deletions until this is clear",
         )
     else:
-        total = "an unknown number of" if answer.total is None else answer.total
-        yield ok(f"it may be read{filter}; the cloud reports {total} images")
+        total = "" if answer.total is None else f"; the cloud reports {answer.total} images"
+        yield ok(f"it may be read{filter}{total}")

@@ -13,6 +13,7 @@ from sync.domain.apis.api import Api
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits
 from sync.domain.proof.cover import Interval
+from sync.domain.proof.id_cover import IdInterval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
@@ -92,8 +93,7 @@ class PageEvidence:
         milliseconds: time from the request to the end of the answer.
         marker: id of the image after which it begins, in lists by marker; None for the beginning.
         part: the part-list, where a list has several.
-        covers_ids: in lists by marker, the ids of which it shows every image: those above the first, up to the second
-            one, which it holds; a third value says whether it holds the first one, too. None: no bound, or no ids.
+        covers_ids: in lists by marker, the ids of which it shows every image, or None.
     """
 
     reading: int
@@ -108,7 +108,7 @@ class PageEvidence:
     milliseconds: int
     marker: str | None = None
     part: str = ""
-    covers_ids: tuple[str | None, str | None] | tuple[str | None, str | None, bool] | None = None
+    covers_ids: IdInterval | None = None
 
 
 class StoredImage(NamedTuple):
@@ -118,7 +118,7 @@ class StoredImage(NamedTuple):
         id: its id.
         created_at: when it was created, by the cloud; None if that was not readable.
         grace_until: end of its grace, in which it is not believed gone; None if that is over.
-        owner: id of the project that owns it, or None.
+        owner: id of the project that owns it; None if that is not known.
     """
 
     id: str
@@ -187,8 +187,7 @@ class Listing:
         distinct: number of distinct ids in the list; the comparison also has images that were confirmed by id later.
         proof: whether it is proven complete, by one reading or by two.
         pages: the evidence of all readings.
-        lacking: ids of the live images that it lacks, each with the end of its grace, or None if that is over.
-        undated: those of them that have no readable ``created_at``.
+        lacking: the live images that it lacks, by id.
         read_attempts: number of readings: one, or two that prove the list together.
     """
 
@@ -196,8 +195,7 @@ class Listing:
     distinct: int
     proof: Proof
     pages: list[PageEvidence]
-    lacking: Mapping[str, datetime | None]
-    undated: frozenset[str]
+    lacking: Mapping[str, StoredImage]
     read_attempts: int
 
     @property
@@ -226,7 +224,7 @@ class Confirmation:
     """The cloud's answers about images that its list lacks.
 
     Attributes:
-        gone: ids that the cloud no longer has.
+        gone: ids that the cloud no longer has, or no longer shows.
         still_there: ids that the cloud still has.
         failure: why there is no answer about the others, or "".
         pages: the evidence of the second listing, if one was read.
@@ -246,7 +244,7 @@ class Missing:
 
     Attributes:
         gone: ids that were confirmed gone.
-        invisible: ids of other projects' images that were confirmed to be no longer visible.
+        invisible: ids of another project's images that the cloud no longer shows: they are no longer shared, or gone.
         still_there: ids that the cloud still has: these images left the filter.
         unconfirmed: ids that were confirmed neither gone nor still there.
         pending: ids that were listed too recently to be believed gone, each with the end of its grace.

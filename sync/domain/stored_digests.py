@@ -7,12 +7,10 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from types import MappingProxyType
 from typing import Self
 
 from sync.domain.image import DIGEST_BYTES
 
-NO_POSITIONS: Mapping[str, int] = MappingProxyType({})
 _NEAR = 32  # positions before and after the expected one that are searched first
 
 
@@ -25,10 +23,10 @@ class StoredDigests:
     Args:
         raws: digests of the images' bytes, concatenated, best in the order of the list.
         contents: digests of the images' contents, in the same order.
-        live: number of these images that are neither deleted nor invisible.
-        starts: in lists by marker, ids of live images of the usual list at equal steps, in their order.
-        positions: where these stand.
-        hidden_from: position of the first image that the usual list leaves out, if any may be there.
+        live: number of these images that are live.
+        starts: ids at about equal steps of a list by marker, each with its position.
+        hidden_from: position of the first image that is in the list of hidden ones; None if they all are in the usual
+            list.
     """
 
     def __init__(
@@ -37,12 +35,12 @@ class StoredDigests:
         contents: bytes = b"",
         live: int = 0,
         *,
-        starts: Sequence[str] = (),
-        positions: Mapping[str, int] = NO_POSITIONS,
+        starts: Mapping[str, int] | None = None,
         hidden_from: int | None = None,
     ) -> None:
         self._raws, self._contents, self.live = raws, contents, live
-        self.starts, self.positions, self.hidden_from = starts, positions, hidden_from
+        self.starts = starts or {}
+        self.hidden_from = len(raws) // DIGEST_BYTES if hidden_from is None else hidden_from
         self._listed = bytearray(len(raws) // DIGEST_BYTES)
 
     def __len__(self) -> int:

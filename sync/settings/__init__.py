@@ -1,10 +1,14 @@
 """The settings: read once, frozen, with one message for all mistakes; secrets are never shown."""
 
+from sync.settings.apis import ApiSupport
 from sync.settings.loading import files_of_secrets, load
-from sync.settings.model import Credentials, Keys, Password, Settings, Source, Token
+from sync.settings.logins import ApplicationCredential, Credentials, Keys, Password, Token
+from sync.settings.model import Settings, Source
 from sync.settings.secret import Secret
 
 __all__ = [
+    "ApiSupport",
+    "ApplicationCredential",
     "Credentials",
     "Keys",
     "Password",

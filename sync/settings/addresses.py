@@ -15,6 +15,7 @@ _URL = re.compile(  # urlsplit takes no list of hosts
     re.IGNORECASE,
 )
 _HOST = re.compile(r"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>\d{0,5}))?")
+_VERSION = re.compile(r"/v\d+(\.\d+)?$")  # at the end of a path; our requests name it themselves
 _PORTS = range(1, 2**16)
 _TOKEN = 12  # characters; a part of an address that is this long counts as a token, and is masked everywhere
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -22,8 +23,8 @@ _PASSWORDS = ("password", "passwd", "sslpassword")  # as libpq may find them in 
 
 
 def endpoint() -> Rule[str]:
-    """The address of a service: scheme, host and port. It is never quoted, because people paste passwords into it."""
-    expects = "https://HOST or https://HOST:PORT, without a user, path or query"
+    """The address of a service, without its API's version; never quoted, because people paste passwords into it."""
+    expects = "https://HOST or https://HOST:PORT, with the service's path if it has one, without a user or query"
     return Rule(expects=expects, parse=_endpoint, quoted=False)
 
 
@@ -90,20 +91,31 @@ def tokens_in(url: str) -> tuple[str, ...]:
     return tuple(filter(None, [path if len(path) >= _TOKEN else "", *words, user, user.partition(":")[2]]))
 
 
+def service_address(url: str) -> str | None:
+    """The address of a service as ``endpoint`` has it; None if it can't be one."""
+    try:
+        return _endpoint(url)
+    except WrongValueError:
+        return None
+
+
 def _endpoint(value: object) -> str | None:
     parts = _split(value)
     if parts is None or parts.scheme not in _DEFAULT_PORTS:
         return None
     if "@" in parts.netloc:
         raise WrongValueError("holds a user or password; give credentials in their own settings")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise WrongValueError("holds a path or query; leave out what follows the host and port")
+    path = _VERSION.sub("", parts.path.rstrip("/"))
+    if parts.query or parts.fragment or re.search(r"/v\d+(\.\d+)?/", path):
+        raise WrongValueError("holds a query, or the path of a request; leave out what follows the service's address")
+    if not re.fullmatch(r"(/(?!\.\.?(/|$))[^/]+)*", path):
+        return None
     host = parts.hostname or ""
     if ":" not in host and not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", host):
         return None
     name = f"[{host}]" if ":" in host else host
     port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
-    return f"{parts.scheme}://{name}{port}"
+    return f"{parts.scheme}://{name}{port}{path}"
 
 
 def _database_url(value: object) -> Secret | None:

@@ -1,14 +1,13 @@
-"""Checks beyond single values: filters and fields that the API does not have, plain http, and warnings."""
+"""Checks beyond single values: plain http, and warnings."""
 
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sync.settings.addresses import is_plain_elsewhere, passwords_in
 from sync.settings.gather import SECRET, Document, RawValue
-from sync.settings.model import Source, did_you_mean
+from sync.settings.model import Source
 
 _PLAIN = (
     "plain http would show the credentials to the network; write https://, or set allow_http to true "
@@ -20,25 +19,10 @@ _PLAIN_WEBHOOK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
-    """The API's filter parameters, each with its values (() for any text), and its response fields."""
-
-    filters: Mapping[str, tuple[str, ...]]
-    fields: Collection[str]
-
-
-def source_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue], api: Api) -> Iterator[str]:
+def source_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue]) -> Iterator[str]:
     """The mistakes of a source whose values, those of its credentials included, are valid one by one."""
-    for name, value in values.get("filter", ()):
-        if mistake := _filter_mistake(name, value, api):
-            yield f"{raw['filter'].where}: {mistake}"
-    for name in values.get("ignore_fields", ()):
-        if name not in api.fields:
-            hint = did_you_mean(name, api.fields)
-            yield f"{raw['ignore_fields'].where}: the API has no field {name!r}{hint}"
     for key in ("endpoint", "iam_endpoint"):
-        if is_plain_elsewhere(values.get(key, "")) and not values.get("allow_http"):
+        if is_plain_elsewhere(values.get(key) or "") and not values.get("allow_http"):
             yield f"{raw[key].where}: {_PLAIN}"
 
 
@@ -62,8 +46,7 @@ def warnings(
     if _is_plain_webhook(general):
         yield "notices are sent over plain http; use https as soon as you can"
     for source in sources:
-        addresses = (source.endpoint, getattr(source.credentials, "iam_endpoint", ""))
-        if any(map(is_plain_elsewhere, addresses)):
+        if any(map(is_plain_elsewhere, source.addresses)):
             yield f"source {source.name} sends its credentials over plain http; use https as soon as you can"
 
 
@@ -77,16 +60,6 @@ def _is_public(path: Path) -> bool:
 def _is_plain_webhook(values: Mapping[str, Any]) -> bool:
     url = values.get("notice_url")
     return url is not None and is_plain_elsewhere(url.reveal())
-
-
-def _filter_mistake(name: str, value: str, api: Api) -> str:
-    allowed = api.filters.get(name)
-    if allowed is None:
-        hint = did_you_mean(name, api.filters)
-        return f"the API has no filter {name!r}{hint}; it has {', '.join(sorted(api.filters))}"
-    if not value:
-        return f"{name} has no value; give one or remove it"
-    return f"{name} takes {', '.join(allowed)}, not {value!r}" if allowed and value not in allowed else ""
 
 
 def _inline_secrets(document: Document) -> Iterator[str]:

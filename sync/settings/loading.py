@@ -6,13 +6,14 @@ nearest first, says which value counts; ``read_values`` reads it by the option's
 
 import os
 from collections import ChainMap, Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sync.errors import SettingsError
-from sync.settings.checks import Api, general_mistakes, source_mistakes, warnings
-from sync.settings.credentials import choose_credentials
+from sync.settings.apis import ApiSupport, api_mistakes, without_prefix
+from sync.settings.checks import general_mistakes, source_mistakes, warnings
+from sync.settings.credentials import choose_credentials, login_mistakes
 from sync.settings.gather import (
     SECRET,
     Document,
@@ -25,6 +26,7 @@ from sync.settings.gather import (
 )
 from sync.settings.model import (
     CONFIG,
+    DEFAULT_API,
     FILE_NAME,
     GENERAL,
     OF_CREDENTIALS,
@@ -43,8 +45,7 @@ def load(
     environ: Mapping[str, str],
     *,
     file: Path | None = None,
-    filters: Mapping[str, tuple[str, ...]],
-    fields: Collection[str],
+    apis: Mapping[str, ApiSupport],
     with_sources: bool = True,
 ) -> Settings:
     """Read all settings once.
@@ -52,8 +53,7 @@ def load(
     Args:
         environ: the environment.
         file: the settings file; else ``IMAGE_SYNC_CONFIG``, else ``image-sync.toml`` in the current directory, if any.
-        filters: the filter parameters of the API, each with the values it takes, or () for any text.
-        fields: names of the response fields in the API.
+        apis: what a source may have in its settings, by the name of its API.
         with_sources: whether to read the sources; otherwise there are none, and their mistakes are ignored.
 
     Raises:
@@ -64,7 +64,7 @@ def load(
     raw = ChainMap(environment.general, document.general)
     general = _read_values(GENERAL, raw, mistakes)
     mistakes.extend(general_mistakes(general, raw))
-    sources = _sources(environment, document, Api(filters, fields), mistakes) if with_sources else ()
+    sources = _sources(environment, document, apis, mistakes) if with_sources else ()
     if mistakes:
         raise SettingsError(list(dict.fromkeys(mistakes)))
     return Settings(**general, sources=sources, file=path, warnings=tuple(warnings(path, document, general, sources)))
@@ -87,7 +87,9 @@ def _gather(
     return path, read_document(path, mistakes), read_environment(environ, mistakes)
 
 
-def _sources(environment: Environment, document: Document, api: Api, mistakes: list[str]) -> tuple[Source, ...]:
+def _sources(
+    environment: Environment, document: Document, apis: Mapping[str, ApiSupport], mistakes: list[str]
+) -> tuple[Source, ...]:
     if not document.readable:  # what is missing may be set in the file, so only what is set can be judged
         _read_values(PER_SOURCE, environment.source, mistakes)
         return ()
@@ -99,7 +101,7 @@ def _sources(environment: Environment, document: Document, api: Api, mistakes: l
     sources = []
     for each, (called, table) in enumerate(tables):
         nearest = environment.source if each == number else Layer()
-        source = _source(called, (nearest, table, document.defaults), environment.vendor, api, mistakes)
+        source = _source(called, (nearest, table, document.defaults), environment.vendor, apis, mistakes)
         sources += [source] if source is not None else []
     return tuple(sources)
 
@@ -125,7 +127,9 @@ def _names(tables: Iterable[tuple[str, Layer]]) -> list[str]:
     return [str(table["name"].value) if "name" in table else "default" for _, table in tables]
 
 
-def _source(called: str, layers: Sequence[Layer], vendor: Layer, api: Api, mistakes: list[str]) -> Source | None:
+def _source(
+    called: str, layers: Sequence[Layer], vendor: Layer, apis: Mapping[str, ApiSupport], mistakes: list[str]
+) -> Source | None:
     """One source, or None if anything about it is wrong."""
     before = len(mistakes)
     raw = ChainMap(*layers)
@@ -133,13 +137,30 @@ def _source(called: str, layers: Sequence[Layer], vendor: Layer, api: Api, mista
     _require(called, OF_SOURCE, raw, mistakes)
     kind, raw_credentials = choose_credentials(called, layers, vendor, mistakes)
     credentials = _read_values(options(kind) if kind else OF_CREDENTIALS, raw_credentials, mistakes)
+    where = {**raw, **raw_credentials}
     if kind:
         _require(called, options(kind), raw_credentials, mistakes)
-    mistakes.extend(source_mistakes(values | credentials, {**raw, **raw_credentials}, api))
+        mistakes.extend(login_mistakes(called, kind, raw_credentials))
+    mistakes.extend(source_mistakes(values | credentials, where))
+    api = _api(values, where, apis, mistakes)
+    if api:
+        mistakes.extend(api_mistakes(called, kind, {"api": DEFAULT_API} | values | credentials, where, api))
     usable = all(each.usable for each in (*raw.values(), *raw_credentials.values()))
-    if kind is None or len(mistakes) > before or not usable:
+    if api is None or kind is None or len(mistakes) > before or not usable:
         return None
-    return Source(**values, credentials=kind(**credentials))
+    return Source(**without_prefix(values, api), credentials=kind(**credentials))
+
+
+def _api(
+    values: Mapping[str, Any], raw: Mapping[str, RawValue], apis: Mapping[str, ApiSupport], mistakes: list[str]
+) -> ApiSupport | None:
+    """What the API of a source has; None, and a mistake, if there is no such API."""
+    if "api" in raw and "api" not in values:
+        return None
+    name = values.get("api", DEFAULT_API)
+    if name not in apis:
+        mistakes.append(f"{raw['api'].where}: takes one of {', '.join(apis)}, not {name!r}")
+    return apis.get(name)
 
 
 def _read_values(known: Iterable[Option], raw: Mapping[str, RawValue], mistakes: list[str]) -> dict[str, Any]:

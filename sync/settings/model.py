@@ -12,57 +12,16 @@ from urllib.parse import urlencode
 from sync.errors import SettingsError, UnknownError
 from sync.settings import addresses, rules
 from sync.settings.addresses import passwords_in, tokens_in
+from sync.settings.logins import KINDS, Credentials
 from sync.settings.options import PREFIX, Option, option, options, settings_class
 from sync.settings.rules import choice, duration, percent, size, whole
 from sync.settings.secret import Secret
 
 CONFIG = "IMAGE_SYNC_CONFIG"
 FILE_NAME = "image-sync.toml"
+DEFAULT_API = "iec"
 # All but the last are sent by default.
 NOTICES = ("held", "failures", "unproven", "unconfirmed", "exposure", "quarantined", "daily")
-
-
-@settings_class
-class Token:
-    """A token of the cloud that the job did not fetch and does not renew."""
-
-    token: Secret = option(rules.header_secret(), "token for the header X-Auth-Token; the job does not renew it")
-
-
-@settings_class
-class Password:
-    """A user of the cloud's identity service (IAM); the job fetches its tokens itself."""
-
-    iam_endpoint: str = option(
-        addresses.endpoint(), "address of the identity service (IAM)", example="https://iam.myhuaweicloud.com"
-    )
-    username: str = option(rules.line(), "name of the user", example="inventory-reader")
-    password: Secret = option(rules.line_secret(), "password of the user")
-    domain: str = option(rules.line(), "name of the account (IAM domain) of the user", example="my-account")
-    project: str | None = option(
-        rules.line(), "name of the project that tokens are scoped to, instead of the domain", default=None
-    )
-
-
-@settings_class
-class Keys:
-    """An access key pair; every request is signed."""
-
-    access_key: Secret = option(rules.header_secret(), "access key id (AK)", vendor="HUAWEICLOUD_SDK_AK")
-    secret_key: Secret = option(rules.header_secret(), "secret access key (SK)", vendor="HUAWEICLOUD_SDK_SK")
-    security_token: Secret | None = option(
-        rules.header_secret(), "token of a temporary key pair", default=None, vendor="HUAWEICLOUD_SDK_SECURITY_TOKEN"
-    )
-    domain_id: str | None = option(
-        rules.line(),
-        "id of the account, which global services require",
-        default=None,
-        vendor="HUAWEICLOUD_SDK_DOMAIN_ID",
-    )
-
-
-Credentials = Token | Password | Keys
-KINDS: tuple[type[Token] | type[Password] | type[Keys], ...] = (Token, Password, Keys)
 
 
 @settings_class
@@ -72,11 +31,31 @@ class Source:
     name: str = option(
         rules.name(), "name of the source, stored with each of its rows", default="default", env="IMAGE_SYNC_SOURCE"
     )
-    endpoint: str = option(addresses.endpoint(), "address of the image API", example="https://iecs.myhuaweicloud.com")
+    api: str = option(
+        rules.name(),
+        "API that the images are read from: iec, ims or glance; see below",
+        default=DEFAULT_API,
+        example="glance",
+    )
+    endpoint: str | None = option(
+        addresses.endpoint(),
+        "address of the image API; ims and glance can take it from the identity service's catalog",
+        default=None,
+        example="https://iecs.myhuaweicloud.com",
+    )
+    region: str | None = option(
+        rules.line(), "region of the image API in the catalog, if it is in several", default=None, example="RegionOne"
+    )
+    interface: str = option(
+        choice("public", "internal", "admin"),
+        "which address of the image API is taken from the catalog",
+        default="public",
+    )
     credentials: Credentials
     filter: tuple[tuple[str, str], ...] = option(
         rules.query(),
-        "sync only the images that match; accept a change with `image-sync sources accept-filter`",
+        "sync only the images that match; each api has its filters, see below; accept a change with `image-sync "
+        "sources accept-filter`",
         default=(),
     )
     concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
@@ -139,6 +118,11 @@ class Source:
     def filter_query(self) -> str:
         """The filter as a canonical query string; "" is everything."""
         return urlencode(sorted(self.filter))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that are set, of the image API and of the identity service."""
+        return tuple(filter(None, (self.endpoint, getattr(self.credentials, "iam_endpoint", None))))
 
 
 @settings_class

@@ -14,6 +14,7 @@ from cli_tools import FAST, Job, ask, column, dump, finished, process_list, unti
 from fault_rules import FaultySimulator
 from http_server import reply
 from receiver import SECRET, Receiver, assert_signed
+from settings_tools import SUPPORT
 
 from sync.errors import SettingsError
 from sync.settings import load
@@ -231,7 +232,7 @@ def test_invalid_notice_settings(name: str, value: str, message: str) -> None:
     """Each invalid setting is named with what is allowed, and no address or key is shown."""
     environ = {"IMAGE_SYNC_NOTICE_URL": "https://hooks.example.org/a", f"IMAGE_SYNC_{name}": value}
     with pytest.raises(SettingsError) as caught:
-        load(environ, filters={}, fields=(), with_sources=False)
+        load(environ, apis=SUPPORT, with_sources=False)
 
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"IMAGE_SYNC_{name} (environment): ")
@@ -244,7 +245,7 @@ def test_notice_settings() -> None:
 
     def read(**options: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         environ = {f"IMAGE_SYNC_NOTICE_{name}": value for name, value in options.items()}
-        settings = load(environ, filters={}, fields=(), with_sources=False)
+        settings = load(environ, apis=SUPPORT, with_sources=False)
         return settings.notice_on, settings.warnings
 
     plain = "http://hooks.example.org/a"
@@ -261,7 +262,7 @@ def test_all_parts_of_an_address_are_secret() -> None:
         "IMAGE_SYNC_NOTICE_URL": "https://user:pass@hooks.example.org/services/T000/long-enough-token?k=v",
         "IMAGE_SYNC_NOTICE_SECRET": SECRET,
     }
-    settings = load(environ, filters={}, fields=(), with_sources=False)
+    settings = load(environ, apis=SUPPORT, with_sources=False)
 
     assert set(settings.secrets()) == {
         environ["IMAGE_SYNC_NOTICE_URL"],

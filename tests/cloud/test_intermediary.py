@@ -6,8 +6,9 @@ import pytest
 from cloud_tools import Reader
 from credential_tools import LOGIN, Run, all_text, page
 from http_server import HttpServer, always, reply
+from settings_tools import user_login
 
-from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.auth.token import TokenCache
 from sync.cloud.errors import failure
 from sync.errors import (
     CloudError,
@@ -99,7 +100,7 @@ def test_a_login_refused_in_between_may_be_tried_again() -> None:
         cache = TokenCache()
         for _ in range(2):
             run = Run(max_retries=0)
-            token = run.token(cloud, cache, IamUser(iam.url, LOGIN.user, LOGIN.password, LOGIN.domain))
+            token = run.token(cloud, cache, user_login(iam.url, LOGIN.user, LOGIN.password, LOGIN.domain))
             with run.client(cloud, token) as client, pytest.raises(RejectedError, match="not the cloud"):
                 page(client)
 

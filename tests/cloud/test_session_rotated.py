@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from credential_tools import LOGIN, page, statuses, together
 from fault_rules import FaultySimulator
+from settings_tools import SUPPORT
 
 from sync.cloud.retry import RetryPolicy
 from sync.cloud.session import open_session
@@ -60,7 +61,7 @@ class Rotated:
 def source(simulator: Simulator, **more: str) -> Source:
     """A source of the environment."""
     environ = {"IMAGE_SYNC_ENDPOINT": simulator.url, **more}
-    return load(environ, filters={}, fields=()).sources[0]
+    return load(environ, apis=SUPPORT).sources[0]
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from credential_tools import LOGIN, Run, all_text, page
 from http_server import HttpServer, always, reply
 from receiver import Receiver
 from servers import Server
+from settings_tools import user_login
 
 from sync import logs
-from sync.cloud.auth.token import IamUser
 from sync.errors import CloudError, ConnectionFailedError, ContractError, RejectedError
 from sync.simulator import Simulator, World
 
@@ -72,7 +72,7 @@ def test_a_login_with_a_broken_response_is_not_retried(head: str, logged: io.Str
     """A broken login response ends the run after one login, and the new token is in no error or log."""
     with HttpServer(always(login_response(HEADS[head]))) as iam, Simulator(World(1, 3)) as cloud:
         run = Run()
-        credential = run.token(cloud, user=IamUser(iam.url, "reader", LOGIN.password, "acme"))
+        credential = run.token(cloud, user=user_login(iam.url, "reader", LOGIN.password, "acme"))
         with run.client(cloud, credential) as client:
             errors = []
             for _ in range(3):

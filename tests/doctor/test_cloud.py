@@ -16,11 +16,13 @@ import trustme
 from doctor_tools import levels, look_at, not_ok, probe, said
 from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer, always, reply, tunnel
+from identity_server import Identity
 
 from sync.doctor.clock import cloud_clock
 from sync.doctor.cloud import SourceProbe
 from sync.doctor.report import Line, Report
-from sync.settings import Keys, Password
+from sync.domain.apis import APIS
+from sync.settings import Keys, Password, Token
 from sync.settings.secret import Secret
 from sync.simulator import TOKENS, Login, Simulator, World
 from sync.simulator import Keys as KeyPair
@@ -122,6 +124,41 @@ def test_missing_permission_to_list(cloud: Simulator, kind: str) -> None:
 
     assert not_ok(lines) == {"list": "wrong"}
     assert "grant the permission" in said(lines, "list")
+    assert "what it takes: iec:image:list, iec:image:get" in said(lines, "list")
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_the_permissions_of_each_api(api: str) -> None:
+    """Whatever the API, a list that may not be read says by name what it takes."""
+    with Identity(forbidden=True) as identity:
+        own = Token(token=Secret("given"), project_id="p1")
+        lines = look_at(probe(f"{identity.url}/image", api=api, credentials=own))
+
+    assert not_ok(lines) == {"list": "wrong"}
+    assert all(name in said(lines, "list") for name in APIS[api].permissions)
+
+
+@pytest.mark.parametrize(("roles", "level"), [(("admin",), "warning"), (("reader",), "ok")])
+def test_the_token_of_an_administrator(roles: tuple[str, ...], level: str) -> None:
+    """A token with the role admin is a warning, as it sees all projects' images; the catalog's endpoint is tried."""
+    with Identity(scope=("p1", roles)) as identity:
+        own = Password(iam_endpoint=identity.url, username="x", password=Secret("x"), domain="x", project="demo")
+        lines = look_at(probe("", api="glance", endpoint=None, credentials=own))
+
+    assert levels(lines)["login"] == level
+    assert ("sees all projects' images" in said(lines, "login")) == (level == "warning")
+    assert identity.tokens == 1
+    assert identity.asked[-1].target.startswith("/image/")
+
+
+def test_a_catalog_that_names_no_endpoint() -> None:
+    """Without an image service in the catalog the login is wrong, with what to set, and the list is skipped."""
+    with Identity(image="") as identity:
+        own = Password(iam_endpoint=identity.url, username="x", password=Secret("x"), domain="x", project="demo")
+        lines = look_at(probe("", api="glance", endpoint=None, credentials=own))
+
+    assert not_ok(lines) == {"login": "wrong", "list": "skipped"}
+    assert "has no image service, only identity; set endpoint" in said(lines, "login")
 
 
 def test_a_broken_identity_service(cloud: Simulator) -> None:

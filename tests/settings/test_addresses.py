@@ -6,8 +6,8 @@ import re
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from settings_tools import SUPPORT
 
-from sync.domain.apis import IEC
 from sync.errors import SettingsError
 from sync.settings import load
 from sync.settings.addresses import passwords_in
@@ -66,9 +66,8 @@ PLACES = {
 def errors_of(place: str, host: str) -> tuple[str, ...]:
     """The errors in settings in which one URL is plain http to this host."""
     name, address, others = PLACES[place]
-    filters = dict(IEC.filters)
     try:
-        load(others | {name: address.format(host)}, file=None, filters=filters, fields=IEC.by_name)
+        load(others | {name: address.format(host)}, file=None, apis=SUPPORT)
     except SettingsError as error:
         return error.mistakes
     return ()
@@ -94,7 +93,7 @@ def test_plain_http_to_another_machine_is_an_error(host: str, place: str) -> Non
 
 def database(url: str) -> str:
     """The database URL of settings, as the program holds it."""
-    settings = load({"IMAGE_SYNC_DATABASE_URL": url}, file=None, filters={}, fields=())
+    settings = load({"IMAGE_SYNC_DATABASE_URL": url}, file=None, apis=SUPPORT)
     assert settings.database_url is not None
     assert set(passwords_in(url)) <= set(settings.secrets())
     return settings.database_url.reveal()
@@ -122,7 +121,7 @@ def test_what_libpq_takes_is_a_database_url(url: str, hosts: str | None, passwor
 
 def test_the_password_of_a_gateway_is_known() -> None:
     """The password in the address of a pushgateway is masked as the one of a database is."""
-    settings = load({"IMAGE_SYNC_METRICS_PUSH": "https://u:c%40nary@gateway"}, file=None, filters={}, fields=())
+    settings = load({"IMAGE_SYNC_METRICS_PUSH": "https://u:c%40nary@gateway"}, file=None, apis=SUPPORT)
 
     assert set(settings.secrets()) == {"c%40nary", "c@nary"}
 
@@ -165,9 +164,8 @@ def test_what_libpq_does_not_take_is_no_database_url(url: str) -> None:
 )
 def test_a_broken_escape_in_a_url_is_an_error(name: str, address: str) -> None:
     """A % that begins no escape is an error in every setting that takes a URL, and the value is not shown."""
-    filters = dict(IEC.filters)
     with pytest.raises(SettingsError) as caught:
-        load(ENDPOINT | {name: address}, file=None, filters=filters, fields=IEC.by_name)
+        load(ENDPOINT | {name: address}, file=None, apis=SUPPORT)
 
     assert len(caught.value.mistakes) == 1
     assert name in str(caught.value)
@@ -177,7 +175,6 @@ def test_a_broken_escape_in_a_url_is_an_error(name: str, address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1:9808", "[::1]:9808", ":9808"])
 def test_an_address_to_listen_on(address: str) -> None:
     """The setting takes what the option --listen takes."""
-    filters = dict(IEC.filters)
-    loaded = load(ENDPOINT | {"IMAGE_SYNC_LISTEN": address}, file=None, filters=filters, fields=IEC.by_name)
+    loaded = load(ENDPOINT | {"IMAGE_SYNC_LISTEN": address}, file=None, apis=SUPPORT)
 
     assert loaded.listen == address

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from checkout import CHECKOUT
+from settings_tools import SUPPORT
 
-from sync.domain.apis import IEC
 from sync.errors import SettingsError, UnknownError
 from sync.settings import Keys, Password, Settings, Token, load
 from sync.settings.gather import RENAMED
@@ -23,8 +23,7 @@ Write = Callable[[str], Path]
 
 def read(environ: dict[str, str], file: Path | None = None) -> Settings:
     """The settings of this environment and file, with the names of the real API."""
-    filters = dict(IEC.filters)
-    return load(environ, file=file, filters=filters, fields=IEC.by_name)
+    return load(environ, file=file, apis=SUPPORT)
 
 
 def errors_of(environ: dict[str, str], file: Path | None = None) -> tuple[str, ...]:
@@ -136,7 +135,7 @@ def test_values_as_toml(write: Write) -> None:
         ("FILTER", "visibility", "query string"),
         ("FILTER", "visibility=secret", "public, private"),
         ("FILTER", "visibilty=private", "did you mean visibility?"),
-        ("FILTER", "limit=5", "the API has no filter 'limit'"),
+        ("FILTER", "limit=5", "iec has no filter 'limit'"),
         ("FILTER", "name=a&name=b", "more than once"),
         ("FILTER", "name=", "has no value"),
         ("FILTER", "name=%0A", "query string"),
@@ -216,7 +215,7 @@ def test_all_errors_at_once(write: Write) -> None:
         "log_levle (some.toml): there is no such setting (did you mean log_level?)",
         "max_gap_requests (some.toml, [defaults]): takes",
         "endpoint (some.toml, [[sources]] a): plain http",
-        "filter (some.toml, [[sources]] a): the API has no filter 'nothing'",
+        "filter (some.toml, [[sources]] a): iec has no filter 'nothing'",
         "concurrency (some.toml, [[sources]] a): takes",
         "some.toml, [[sources]] b: endpoint is missing",
         "are credentials of different kinds",
@@ -348,6 +347,7 @@ def test_choose(write: Write) -> None:
     ("text", "normalised"),
     [
         ("https://IECS.example.com:443/", "https://iecs.example.com"),
+        ("https://iecs.example.com/v1/", "https://iecs.example.com"),
         ("https://iecs.example.com:8443", "https://iecs.example.com:8443"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://127.9.9.9", "http://127.9.9.9"),
@@ -366,7 +366,8 @@ def test_endpoint(text: str, normalised: str) -> None:
         "iecs.example.com",
         "ftp://iecs.example.com",
         "https://",
-        "https://iecs.example.com/v1",
+        "https://iecs.example.com/v1/images",
+        "https://iecs.example.com/prefix",
         "https://iecs.example.com?a=b",
         "https://iecs.example.com#a",
         "https://user:canary@iecs.example.com",
@@ -431,7 +432,7 @@ def test_no_credentials() -> None:
     errors = errors_of({"IMAGE_SYNC_ENDPOINT": ENDPOINT})
 
     assert len(errors) == 1
-    assert "token; or iam_endpoint, username, password and domain; or access_key and secret_key" in errors[0]
+    assert "token; or iam_endpoint, username, password and domain; or iam_endpoint, application_cred" in errors[0]
 
 
 def test_a_password_is_not_sent_over_plain_http() -> None:

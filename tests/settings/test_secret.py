@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from settings_tools import SUPPORT
 
 from sync.errors import SettingsError
 from sync.settings import Secret, Settings, Token, load
@@ -18,7 +19,7 @@ ENDPOINT = {"IMAGE_SYNC_ENDPOINT": "https://iecs.myhuaweicloud.com"}
 
 def read(environ: dict[str, str], file: Path | None = None) -> Settings:
     """The settings of this environment and file."""
-    return load(environ, file=file, filters={}, fields=())
+    return load(environ, file=file, apis=SUPPORT)
 
 
 def message(environ: dict[str, str], file: Path | None = None) -> str:

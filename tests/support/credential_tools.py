@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier, Thread
 from typing import Self
 
+from settings_tools import user_login
+
 from sync.cloud.auth.credential import Credential
 from sync.cloud.auth.iam import IamToken
-from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.auth.identity import LoginRequest
+from sync.cloud.auth.token import TokenCache
 from sync.cloud.client import Client
 from sync.cloud.retry import RetryPolicy
+from sync.domain.apis import IEC
 from sync.errors import ImageSyncError
 from sync.simulator import Login, Simulator
 
@@ -40,25 +44,27 @@ class Run:
         self.policy = RetryPolicy(seconds, max_retries)
         self.stats = self.policy.stats
 
-    def token(self, simulator: Simulator, cache: TokenCache | None = None, user: IamUser | None = None) -> IamToken:
+    def token(
+        self, simulator: Simulator, cache: TokenCache | None = None, user: LoginRequest | None = None
+    ) -> IamToken:
         """The credential of a user of the simulated cloud."""
         return IamToken(user or reader(simulator), cache or TokenCache(), self.policy, timeout=10)
 
     @contextmanager
     def client(self, simulator: Simulator | Recorder, credential: Credential) -> Iterator[Client]:
         """A client of the simulated cloud."""
-        with Client(simulator.url, credential, self.policy, timeout=10) as client:
+        with Client(simulator.url, credential, self.policy, IEC, timeout=10) as client:
             yield client
 
 
-def reader(simulator: Simulator, password: str = LOGIN.password, project: str | None = None) -> IamUser:
+def reader(simulator: Simulator, password: str = LOGIN.password, project: str | None = None) -> LoginRequest:
     """The user that the simulated cloud knows, optionally with another password or for a project."""
-    return IamUser(simulator.url, LOGIN.user, password, LOGIN.domain, project)
+    return user_login(simulator.url, LOGIN.user, password, LOGIN.domain, project)
 
 
 def page(client: Client, **query: str) -> bytes:
     """Request a page of images."""
-    return client.get(query, lambda body: body.content)
+    return client.get(IEC.path, query, lambda body: body.content)
 
 
 def statuses(simulator: Simulator) -> list[object]:

@@ -22,10 +22,12 @@ from effects import Effect
 from fault_rules import FaultySimulator
 from http_server import HttpServer, always, reply
 from servers import Server
+from settings_tools import user_login
 
 from sync import logs
 from sync.cloud.auth.iam import IamToken
-from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.auth.identity import LoginRequest
+from sync.cloud.auth.token import TokenCache
 from sync.cloud.workers import Workers
 from sync.errors import CloudError
 from sync.simulator import TOKENS, Login, Simulator, World
@@ -195,7 +197,7 @@ def test_the_trace_id_of_the_identity_service() -> None:
     """The request id of a login comes from X-IAM-Trace-Id, also when a refused login is not retried."""
     answer = reply({"error": {"message": "no"}}, status=401, headers={"X-IAM-Trace-Id": "trace-7"})
     with HttpServer(always(answer)) as service:
-        user, cache = IamUser(service.url, "reader", "x", "account"), TokenCache()
+        user, cache = user_login(service.url, "reader", "x", "account"), TokenCache()
         errors = [_refusal(user, cache) for _ in range(2)]
 
     assert [error.request_id for error in errors] == ["trace-7", "trace-7"]
@@ -203,7 +205,7 @@ def test_the_trace_id_of_the_identity_service() -> None:
     assert "minutes ago" in str(errors[1])
 
 
-def _refusal(user: IamUser, cache: TokenCache) -> CloudError:
+def _refusal(user: LoginRequest, cache: TokenCache) -> CloudError:
     run = Run()
     with pytest.raises(CloudError) as caught:
         IamToken(user, cache, run.policy).headers("GET", "http://127.0.0.1/")

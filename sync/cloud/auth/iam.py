@@ -1,7 +1,7 @@
-"""Tokens that the job requests itself, with a user's password: rarely, and never in a loop.
+"""Tokens that the job requests itself, with a password or an application credential: rarely, and never in a loop.
 
 A token is kept for all runs of the process and renewed before it runs out. A run logs in at most twice, whatever the
-cloud answers; a refused login is not tried again for half an hour. A password that is refused is read again from its
+cloud answers; a refused login is not tried again for half an hour. A secret that is refused is read again from its
 file: another one is the run's one new login.
 """
 
@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sync import logs
+from sync.cloud.auth.grant import Grant, check_same
+from sync.cloud.auth.identity import LoginRequest
 from sync.cloud.auth.login import log_in
-from sync.cloud.auth.token import IamUser, Token, TokenCache
+from sync.cloud.auth.token import Token, TokenCache
 from sync.cloud.retry import RetryPolicy
+from sync.domain.scope import Scope
 from sync.errors import CloudError, ForbiddenError, UnauthorizedError
 
 T = TypeVar("T")
@@ -33,28 +36,32 @@ class IamToken:
     """The token of one run; safe to use from several threads.
 
     Args:
-        user: the user who logs in.
+        login: who logs in, and what the tokens are for.
         cache: the tokens of the process, for all its runs.
         policy: the retry policy of the run.
         timeout: seconds for connecting, and for each read.
-        newer: reads the password's file again, and returns the user with another password; None if there is none.
+        newer: reads the secret's file again, and returns the login with another one; None if there is none.
+        one_scope: whether all tokens of the run must be for the same project, with the same roles.
     """
 
     def __init__(
         self,
-        user: IamUser,
+        login: LoginRequest,
         cache: TokenCache,
         policy: RetryPolicy,
         *,
         timeout: float = 30.0,
-        newer: Callable[[], IamUser | None] = lambda: None,
+        newer: Callable[[], LoginRequest | None] = lambda: None,
+        one_scope: bool = False,
     ) -> None:
-        self._user, self._cache, self._account = user, cache, cache.account(user)
+        self._login, self._cache, self._account = login, cache, cache.account(login)
         self._policy, self._timeout, self._newer = policy, timeout, newer
         self._lock = threading.Lock()  # of the threads of this run
         self._logins = 0
         self._changed = False
         self._failed: CloudError | None = None
+        self._one_scope = one_scope
+        self._scopes: dict[bool, Scope | None] = {}  # at most that of the run's first token
 
     def headers(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the same for every request
         """The header ``X-Auth-Token``, after a login if one is needed.
@@ -62,10 +69,20 @@ class IamToken:
         Raises:
             CloudError, DeadlineError, InterruptedRunError: the login failed.
         """
-        token = self._account.token
-        if token is None or not self._lasts(token):
-            token = self._in_turn(self._best)
-        return {_HEADER: token.value}
+        return {_HEADER: self._current().value}
+
+    def grant(self, *, anew: bool = False) -> Grant:
+        """What the token grants, after a login if one is needed.
+
+        Args:
+            anew: log in for it, unless this run did so; a token of an earlier run may be a day old.
+
+        Raises:
+            CloudError, DeadlineError, InterruptedRunError: the login failed.
+        """
+        if anew and not self._logins:
+            self.renew({_HEADER: self._current().value})
+        return self._current().grant
 
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Log in again, unless another thread did so, or the run did so twice.
@@ -93,25 +110,34 @@ class IamToken:
         life = f"; its last token was given for {token.life:g} s" if math.isfinite(token.life) else ""
         return f"the run logged in {MOST_LOGINS} times, which is the most that it may{life}"
 
+    def _current(self) -> Token:
+        """The token for the next request; it may be one that another run of this login has requested."""
+        token = self._account.token
+        if token is None or not self._lasts(token):
+            token = self._in_turn(self._best)
+        if self._one_scope:
+            check_same(self._scopes.setdefault(True, token.grant.scope), token.grant.scope)
+        return token
+
     def _in_turn(self, work: Callable[[], T]) -> T:
-        """Do what may log in, one thread at a time; if the login is refused, once more with another password."""
+        """Do what may log in, one thread at a time; if the login is refused, once more with another secret."""
         with self._locked(self._lock):
             try:
                 with self._locked(self._account.turn):
                     return work()
             except REFUSED:
-                if not self._change_password():
+                if not self._change_secret():
                     raise
             with self._locked(self._account.turn):
                 return work()
 
-    def _change_password(self) -> bool:
-        """Go on as the user with the password that the file holds by now, if it is another one; once in a run."""
-        user = None if self._changed else self._newer()
-        if user is None:
+    def _change_secret(self) -> bool:
+        """Go on with the secret that the file holds by now, if it is another one; once in a run."""
+        login = None if self._changed else self._newer()
+        if login is None:
             return False
         self._logins = MOST_LOGINS - 1  # one new login
-        self._user, self._account = user, self._cache.account(user)
+        self._login, self._account = login, self._cache.account(login)
         self._failed, self._changed = None, True
         return True
 
@@ -151,14 +177,15 @@ class IamToken:
         except CloudError as error:
             _log.warning("early login failed", reason=str(error), **error.facts())
             if isinstance(error, REFUSED):
-                self._change_password()  # for the next request
+                self._change_secret()  # for the next request
             return token
 
     def _ask(self) -> Token:
         self._account.check()
         try:
-            hint = "the new password from its file is refused, too" if self._changed else ""
-            token = log_in(self._user, self._policy, timeout=self._timeout, clock=self._account.clock, hint=hint)
+            what = self._login.identity.secret_setting.rpartition("_")[2]
+            hint = f"the new {what} from its file is refused, too" if self._changed else ""
+            token = log_in(self._login, self._policy, timeout=self._timeout, clock=self._account.clock, hint=hint)
         except REFUSED as error:
             self._account.refused(error.request_id)
             raise

@@ -1,6 +1,7 @@
 """Signs each request with an access key pair (SDK-HMAC-SHA256), as the vendor recommends for programs.
 
-Source: the vendor's API signing guide: canonical request, string to sign, signature, headers of global services.
+Source: the vendor's API signing guide: canonical request, string to sign, signature, headers of global and of regional
+services.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
 from sync.cloud.auth.credential import read_again
+from sync.cloud.auth.grant import Grant
 from sync.cloud.errors import http_date
+from sync.domain.scope import Scope
 from sync.settings import Secret
 from sync.transport import host_and_path
 
@@ -38,6 +41,7 @@ class SignedRequests:
         secret_key: its secret (SK).
         security_token: the token of a temporary key pair, or None.
         domain_id: id of the account, which global services may require.
+        project_id: id of the project, which regional services require.
         clock: seconds since 1970.
     """
 
@@ -48,10 +52,11 @@ class SignedRequests:
         security_token: Secret | None = None,
         *,
         domain_id: str | None = None,
+        project_id: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access_key, self._secret_key, self._security_token = access_key, secret_key, security_token
-        self._domain_id, self._clock = domain_id, clock
+        self._domain_id, self._project_id, self._clock = domain_id, project_id, clock
         self._pair = 0  # counts those that were tried; a run takes one new one at most
         self._lock = threading.Lock()
 
@@ -60,7 +65,7 @@ class SignedRequests:
         with self._lock:
             pair, access_key, secret_key = self._pair, self._access_key.reveal(), self._secret_key.reveal()
             own = {"X-Security-Token": self._security_token and self._security_token.reveal()}
-        own["X-Domain-Id"] = self._domain_id
+        own |= {"X-Domain-Id": self._domain_id, "X-Project-Id": self._project_id}
         host, target = host_and_path(url)
         date = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = {"Host": host, "X-Sdk-Date": date} | {name: value for name, value in own.items() if value}
@@ -72,6 +77,10 @@ class SignedRequests:
         headers = _Signed(signed, Authorization=proof)
         headers.pair = pair
         return headers
+
+    def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - it does not change
+        """The project; nothing is known of roles, and signed requests get no catalog."""
+        return Grant(Scope(self._project_id) if self._project_id else None)
 
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Read the files of the keys again, once in a run; the same pair signs nothing more: 5 failures lock a key."""

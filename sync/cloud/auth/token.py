@@ -1,4 +1,4 @@
-"""The tokens of this process, by user: in memory, never on disk."""
+"""The tokens of this process, by login: in memory, never on disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sync.cloud.auth.grant import NO_GRANT, Grant
+from sync.cloud.auth.identity import LoginRequest
 from sync.errors import UnauthorizedError
 from sync.logs import protect
 
@@ -17,23 +19,13 @@ WINDOW = 60 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class IamUser:
-    """A user of the identity service, and the scope of the token: the project if there is one, else the domain."""
-
-    endpoint: str
-    name: str
-    password: str = field(repr=False)
-    domain: str
-    project: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Token:
-    """A token; ``life`` in seconds from the moment of its request, infinite if that is not known."""
+    """A token and what it grants; ``life`` in seconds from its request, infinite if that is not known."""
 
     value: str = field(repr=False)
     requested: float
     life: float
+    grant: Grant = NO_GRANT
 
     def left(self, now: float) -> float:
         """Seconds until it expires."""
@@ -41,9 +33,10 @@ class Token:
 
 
 class Account:
-    """The state of one user's login with one password.
+    """The state of one login with one password.
 
     Args:
+        login: who logs in, and what the tokens are for.
         clock: seconds, from any start.
         lock: held while the logs learn of a token.
         refusals: when a password of this user was refused, whichever it was; shared by all of the user's accounts.
@@ -54,7 +47,10 @@ class Account:
         token: the latest, or None.
     """
 
-    def __init__(self, clock: Callable[[], float], lock: threading.Lock, refusals: list[float]) -> None:
+    def __init__(
+        self, login: LoginRequest, clock: Callable[[], float], lock: threading.Lock, refusals: list[float]
+    ) -> None:
+        self._secret_setting = login.identity.secret_setting
         self.clock, self.turn = clock, threading.Lock()
         self.token: Token | None = None
         self._lock, self._refusals = lock, refusals
@@ -91,7 +87,7 @@ class Account:
             raise UnauthorizedError(
                 f"the identity service refused this login {(now - self._refused) / 60:.0f} minutes ago; the next try "
                 f"is in {wait / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix the settings "
-                "and restart, or write another password to the file of `password_file`",
+                f"and restart, or write another secret to the file of `{self._secret_setting}_file`",
                 request_id=self._request_id,
             )
 
@@ -105,11 +101,11 @@ class TokenCache:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._accounts: dict[IamUser, Account] = {}
-        self._refusals: dict[tuple[str, str, str], list[float]] = {}
+        self._accounts: dict[LoginRequest, Account] = {}
+        self._refusals: dict[tuple[object, ...], list[float]] = {}
 
-    def account(self, user: IamUser) -> Account:
-        """The state of this user's login."""
+    def account(self, login: LoginRequest) -> Account:
+        """The state of this login."""
         with self._lock:
-            refusals = self._refusals.setdefault((user.endpoint, user.domain, user.name), [])
-            return self._accounts.setdefault(user, Account(self._clock, self._lock, refusals))
+            refusals = self._refusals.setdefault((login.endpoint, *login.identity.account), [])
+            return self._accounts.setdefault(login, Account(login, self._clock, self._lock, refusals))

@@ -90,5 +90,6 @@ IEC = Api(
     by_marker=False,
     counted=True,
     permissions=("iec:image:list", "iec:image:get"),
+    signed=True,
     temporary=frozenset({(400, "IEC.000000")}),
 )

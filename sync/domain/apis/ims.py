@@ -151,5 +151,6 @@ IMS = Api(
     permissions=("ims:images:list", "ims:images:get"),
     service_types=("image", "ims"),
     project_scoped=True,
+    signed=True,
     hints=(("enterprise", "set the filter to enterprise_project_id=all_granted_eps, or to one project's id"),),
 )

@@ -126,8 +126,8 @@ class Database:
         known = StoredDigests(*row[:3])
         if len(row) > len(row[:3]):
             starts, places, hidden_from = row[3:]
-            positions = dict(zip(starts, places, strict=True))
-            known = StoredDigests(*row[:3], starts=starts, positions=positions, hidden_from=hidden_from)
+            at = dict(zip(starts, places, strict=True))
+            known = StoredDigests(*row[:3], starts=at, hidden_from=hidden_from)
         _log.info("inventory read", live=known.live)
         return known
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from credential_tools import Run, page, statuses
 from fault_rules import FaultySimulator
+from settings_tools import SUPPORT
 
 from sync.cloud.auth.credential import GivenToken
 from sync.errors import UnauthorizedError
@@ -28,7 +29,7 @@ def from_file(file: Path, simulator: Simulator) -> Secret:
     """The token of the settings, from a file that holds an old one at first."""
     file.write_text("old-token-0123456789\n")
     environ = {"IMAGE_SYNC_ENDPOINT": simulator.url, "IMAGE_SYNC_TOKEN_FILE": str(file)}
-    credentials = load(environ, filters={}, fields=()).sources[0].credentials
+    credentials = load(environ, apis=SUPPORT).sources[0].credentials
     assert isinstance(credentials, Token)
     return credentials.token
 

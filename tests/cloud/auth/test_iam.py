@@ -11,8 +11,9 @@ import effects
 import pytest
 from credential_tools import LOGIN, SECONDS, Clock, Recorder, Run, page, reader, statuses, together
 from fault_rules import FaultySimulator
+from settings_tools import user_login
 
-from sync.cloud.auth.token import REST, WINDOW, IamUser, TokenCache
+from sync.cloud.auth.token import REST, WINDOW, TokenCache
 from sync.cloud.client import Client
 from sync.errors import ServerFaultError, UnauthorizedError
 from sync.simulator import TOKENS, Simulator, World
@@ -57,7 +58,7 @@ def test_one_login_serves_all_pages(simulator: Simulator, project: str | None) -
 def test_the_login_request_is_keystone_v3(project: str | None, scope: object) -> None:
     """The login uses the password method of Keystone v3, uncompressed, without the catalog and without a token."""
     with Recorder(201, {"X-Subject-Token": "some-token"}, b'{"token": {}}') as iam:
-        user = IamUser(iam.url, "reader", "p4ss wörd", "acme", project)
+        user = user_login(iam.url, "reader", "p4ss wörd", "acme", project)
         with FaultySimulator(World(1, 0)) as simulator:
             Run().token(simulator, user=user).headers("GET", simulator.url)
     method, target, headers, body = iam.asked[0]

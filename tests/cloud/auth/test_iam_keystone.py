@@ -10,9 +10,11 @@ from datetime import datetime
 import pytest
 from credential_tools import Run, page
 from keystone_server import ATTEMPTS, LIFETIME, Keystone, installed
+from settings_tools import user_login
 
 from sync.cloud.auth.iam import IamToken
-from sync.cloud.auth.token import IamUser, Token, TokenCache
+from sync.cloud.auth.identity import LoginRequest
+from sync.cloud.auth.token import Token, TokenCache
 from sync.errors import UnauthorizedError
 from sync.simulator import Simulator, World
 
@@ -42,12 +44,14 @@ def create_user(keystone: Keystone, name: str) -> str:
     return keystone.user(name, PASSWORD, domain, f"domains/{domain}")
 
 
-def user(keystone: Keystone, name: str = "reader", password: str = PASSWORD, project: str | None = None) -> IamUser:
+def user(
+    keystone: Keystone, name: str = "reader", password: str = PASSWORD, project: str | None = None
+) -> LoginRequest:
     """A user who requests tokens."""
-    return IamUser(keystone.url, name, password, "acme", project)
+    return user_login(keystone.url, name, password, "acme", project)
 
 
-def request_token(iam_user: IamUser, cache: TokenCache | None = None) -> str:
+def request_token(iam_user: LoginRequest, cache: TokenCache | None = None) -> str:
     """The token that a new run uses."""
     run = Run(max_retries=0)
     credential = IamToken(iam_user, cache or TokenCache(), run.policy)

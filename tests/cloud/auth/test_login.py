@@ -14,11 +14,12 @@ import pytest
 from credential_tools import LOGIN, Clock, Recorder, Run, all_text, page, reader
 from fault_rules import FaultySimulator
 from http_server import Asked, HttpServer
+from settings_tools import user_login
 
 from sync.cloud.auth.credential import GivenToken
 from sync.cloud.auth.login import log_in
 from sync.cloud.auth.signing import SignedRequests
-from sync.cloud.auth.token import IamUser, TokenCache
+from sync.cloud.auth.token import TokenCache
 from sync.errors import (
     BrokenAnswerError,
     CloudError,
@@ -43,7 +44,7 @@ GOOD = b'{"token": {"expires_at": "2026-11-25T12:00:00.000000Z", "issued_at": "2
 def lifetime(body: bytes, headers: dict[str, str] | None = None) -> float:
     """Seconds that a token lives, according to a login response with this body and these headers."""
     with Recorder(201, {"X-Subject-Token": TOKEN, **(headers or {})}, body) as iam:
-        run, user = Run(), IamUser(iam.url, "reader", PASSWORD, "acme")
+        run, user = Run(), user_login(iam.url, "reader", PASSWORD, "acme")
         return log_in(user, run.policy, timeout=10, clock=Clock(5.0)).life
 
 
@@ -91,7 +92,7 @@ def test_an_invalid_token_is_refused(value: str) -> None:
     """A token that can't be sent in a header is refused before the HTTP library would quote it in an error."""
     with Recorder(201, {"X-Subject-Token": value}, GOOD) as iam, FaultySimulator(World(1, 0)) as simulator:
         run = Run()
-        credential = run.token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
+        credential = run.token(simulator, user=user_login(iam.url, "reader", PASSWORD, "acme"))
         with run.client(simulator, credential) as client, pytest.raises(ContractError) as caught:
             page(client)
 
@@ -114,7 +115,7 @@ def test_a_redirect_of_a_login_is_not_followed() -> None:
     with Recorder(201, {"X-Subject-Token": TOKEN}, GOOD) as elsewhere:
         moved = {"Location": f"{elsewhere.url}/v3/auth/tokens"}
         with Recorder(307, moved) as iam, FaultySimulator(World(1, 0)) as simulator:
-            credential = Run().token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme"))
+            credential = Run().token(simulator, user=user_login(iam.url, "reader", PASSWORD, "acme"))
             with pytest.raises(RejectedError, match="the endpoint redirects"):
                 credential.headers("GET", simulator.url)
         with Recorder(302, moved) as api:
@@ -168,7 +169,7 @@ def test_a_slow_login_ends_at_the_deadline() -> None:
             time.sleep(0.05)
 
     with HttpServer(drip) as iam, FaultySimulator(World(1, 0)) as simulator, pytest.raises(DeadlineError):
-        Run(0.5).token(simulator, user=IamUser(iam.url, "reader", PASSWORD, "acme")).headers("GET", simulator.url)
+        Run(0.5).token(simulator, user=user_login(iam.url, "reader", PASSWORD, "acme")).headers("GET", simulator.url)
 
 
 @pytest.mark.parametrize(

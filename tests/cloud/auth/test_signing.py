@@ -13,7 +13,7 @@ import httpx
 import pytest
 from credential_tools import Clock, Recorder, Run, page, statuses
 from fault_rules import FaultySimulator
-from huaweicloudsdkcore.auth.credentials import GlobalCredentials
+from huaweicloudsdkcore.auth.credentials import BasicCredentials, GlobalCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +72,21 @@ def test_signatures_equal_the_vendors(
 
     expected = vendor_signature(headers["Host"], resource, query, headers["X-Sdk-Date"], keys)
     assert headers["Authorization"] == expected
+
+
+def test_the_project_is_signed_as_the_vendor_does() -> None:
+    """Regional services get the id of the project, which the signature covers, and none of the account."""
+    signer = SignedRequests(Secret("ak"), Secret("sk"), project_id="p1", clock=Clock(1_800_000_000))
+    headers = signer.headers("GET", "https://ims.example.com/v2/cloudimages")
+    request = SdkRequest(
+        "GET", "https", headers["Host"], "/v2/cloudimages", None, [], {"X-Sdk-Date": headers["X-Sdk-Date"]}, ""
+    )
+    expected = BasicCredentials("ak", "sk", "p1").sign_request(request).header_params
+
+    assert headers["X-Project-Id"] == expected["X-Project-Id"] == "p1"
+    assert headers["Authorization"] == expected["Authorization"]
+    assert "x-project-id" in headers["Authorization"]
+    assert "X-Domain-Id" not in headers
 
 
 @settings(max_examples=100, deadline=None)

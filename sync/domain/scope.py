@@ -1,0 +1,39 @@
+"""What a token is for: the project whose images it lists, and the roles that decide how much it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+_ADMIN = "admin"  # the role to which image services of OpenStack show the images of all projects
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The project and the roles of credentials; part of what an inventory is about, like the filter.
+
+    Attributes:
+        project: id of the project; "" where the API lists the images of an account.
+        roles: names of the roles in the project, sorted; () where that is not known.
+    """
+
+    project: str = ""
+    roles: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The canonical text, such as ``project=c1a5&roles=member,reader``; "" without a project."""
+        parts = {"project": self.project, "roles": ",".join(sorted(set(self.roles)))}
+        return urlencode({name: value for name, value in parts.items() if value}, safe=",")
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it is an administrator's, who sees all projects' images."""
+        return any(role.lower() == _ADMIN for role in self.roles)
+
+    def owns(self, owner: str | None) -> bool:
+        """Whether an image of this owner that is not found is gone, and not only no longer shared.
+
+        Args:
+            owner: id of the project that owns it; None if that is not known.
+        """
+        return not self.project or self.sees_all or owner == self.project

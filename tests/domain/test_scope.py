@@ -1,0 +1,41 @@
+"""The scope of credentials: one canonical text, whatever the order of the roles."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+import pytest
+
+from sync.domain.scope import Scope
+
+
+@pytest.mark.parametrize(
+    ("scope", "text"),
+    [
+        (Scope(), ""),
+        (Scope("c1a5"), "project=c1a5"),
+        (Scope("c1a5", ("reader", "member", "reader")), "project=c1a5&roles=member,reader"),
+    ],
+)
+def test_the_text_is_canonical(scope: Scope, text: str) -> None:
+    """Roles are sorted and distinct; what is not known is left out."""
+    assert scope.text() == text
+
+
+def test_odd_names_stay_apart() -> None:
+    """A role's name can't look like another project or role."""
+    text = Scope("p", ("a&project=q", "b c")).text()
+
+    assert parse_qs(text) == {"project": ["p"], "roles": ["a&project=q,b c"]}
+    assert text != Scope("p", ("a", "project=q", "b c")).text()
+
+
+def test_an_administrator_sees_all() -> None:
+    """The role is compared as image services do: without regard to case, as a whole word."""
+    assert [Scope("p", (role,)).sees_all for role in ("admin", "Admin", "te_admin", "reader")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not Scope().sees_all
