@@ -56,7 +56,7 @@ lock: $(VENV)/.dev ## lock the dependencies again, by hash and without addresses
 	$(LOCK) pyproject.toml -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra local --extra demo -o requirements/local.txt
 	$(LOCK) pyproject.toml --extra local --extra demo --group dev -o requirements/dev.txt
-	printf 'keystone==30.0.0\n' | $(LOCK) - -o requirements/keystone.txt
+	printf 'keystone==30.0.0\nglance==33.0.0\nwaitress>=3,<4\n' | $(LOCK) - -o requirements/openstack.txt
 	printf 'dlt[postgres]>=1.31,<2\nhttpx>=0.28,<0.29\n' | $(LOCK) - -o requirements/bench.txt
 	printf 'hatchling\neditables\n' | $(LOCK) - -c requirements/dev.txt -o requirements/build.txt
 

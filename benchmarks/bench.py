@@ -18,6 +18,7 @@ from benchmarks.cloud import Cloud
 from benchmarks.machine import about
 from benchmarks.measure import Bench, Cost, RunError, TooSlowError
 from benchmarks.peers import Peer, peers
+from sync.domain.apis import APIS
 
 T = TypeVar("T")
 
@@ -68,10 +69,14 @@ class Rounds:
         ]
         for scenario in SCENARIOS:
             generation = number if scenario == SCENARIOS[-1] else number - 1
-            self.bench.cloud.set(size=size, generation=generation, latency=latency)
+            self.bench.cloud.set(self._apis(), size=size, generation=generation, latency=latency)
             for peer, url in entered:
                 at = {"size": size, "latency": latency, "round": number, "scenario": scenario, "peer": peer.name}
                 self._run(peer, url, at)
+
+    def _apis(self) -> str:
+        names = {peer.settings.get("API", "iec") for peer in self.peers} - {"iec"}
+        return ",".join(APIS[name].path for name in names)
 
     def _run(self, peer: Peer, url: str, at: dict[str, Any]) -> None:
         if at["size"] >= self.skipped.get(peer.name, (sys.maxsize,))[0]:

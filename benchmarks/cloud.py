@@ -46,7 +46,12 @@ class Cloud:
     ) -> None:
         self._process.communicate()
 
-    def set(self, **wanted: float) -> Truth:
-        """Set size, generation or latency (ms a page); with nothing given, only ask."""
-        with urlopen(f"{self.url}/control?{urlencode(wanted)}") as answer:  # noqa: S310 - our own process
+    def set(self, apis: str = "", **wanted: float) -> Truth:
+        """Set size, generation or latency (ms a page); with nothing given, only ask.
+
+        Args:
+            apis: the paths of the lists, besides that of IEC, that will be read; with commas between.
+            wanted: what to set.
+        """
+        with urlopen(f"{self.url}/control?{urlencode({'apis': apis} | wanted)}") as answer:  # noqa: S310 - our own process
             return Truth(**json.load(answer))

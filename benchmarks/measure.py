@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +91,9 @@ class Bench:
             TooSlowError: it was killed.
         """
         with tempfile.TemporaryFile() as log:
-            env = _environment(self.cloud.url, url, self.folder / peer.name)
+            env = _environment(self.cloud.url, url, self.folder / peer.name) | {
+                f"IMAGE_SYNC_{name}": value for name, value in peer.settings.items()
+            }
             ended = processes.run(peer.command, env, log, self.limit)
             log.seek(0)
             said = log.read().decode(errors="replace")
@@ -114,7 +115,7 @@ def check(peer: Peer, url: str, truth: Truth) -> None:
         raise RunError(f"it is wrong: {count} live images where the cloud has {truth.live}, or some are out of date")
 
 
-def _environment(endpoint: str, url: str, folder: Path) -> Mapping[str, str]:
+def _environment(endpoint: str, url: str, folder: Path) -> dict[str, str]:
     """The same for all, and nothing of the user's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMAGE_SYNC_", "PG"))}
     own = {"ENDPOINT": endpoint, "DATABASE_URL": url, "TOKEN": TOKEN}

@@ -1,6 +1,9 @@
 """A fast fake of the image API, never what anyone waits for; a process of its own: ``python -m benchmarks.server``.
 
     GET /v1/images?limit=&offset=&sort_dir=&id=         X-Auth-Token is asked for; other parameters change nothing
+    GET /v2/images?limit=&marker=&sort_dir=&os_hidden=  the same images as Glance has them, by id; none is hidden
+    GET /v2/images/<id>                                 one of them
+    GET /v2/cloudimages?limit=&marker=&...&id=          the same images as IMS has them, by id; all are registered
     GET /control?size=&generation=&latency=             sets what is given (latency in ms a page), and tells the truth
 
 It writes its port to standard output once it listens, and ends with its standard input.
@@ -13,6 +16,7 @@ import gc
 import importlib
 import json
 import sys
+from bisect import bisect_right
 from importlib.util import find_spec
 from typing import cast
 from urllib.parse import parse_qsl
@@ -20,6 +24,8 @@ from urllib.parse import parse_qsl
 from benchmarks.world import Image, World
 
 LIMIT = 500
+GLANCE, IMS = "/v2/images", "/v2/cloudimages"
+_LONGEST = {GLANCE: 1000, IMS: 500}  # pages
 _STATUS = {200: "OK", 401: "Unauthorized", 404: "Not Found"}
 
 
@@ -45,10 +51,34 @@ class Fake:
         end = max(len(images) - offset, 0)
         return _listed(images[max(end - limit, 0) : end][::-1], len(images))
 
+    def by_marker(self, path: str, query: dict[str, str]) -> bytes:
+        """A page of the list that is sorted by id; hidden and unregistered images are a list of their own."""
+        self.requests += 1
+        if query.get("os_hidden") == "true" or query.get("__isregistered") == "false":
+            return b'{"images":[]}'
+        if "id" in query:
+            one = self.world.by_id.get(query["id"])
+            return b'{"images":[%b]}' % (self.world.body(one, path) if one else b"")
+        ids, limit = self.world.ids, min(int(query["limit"]), _LONGEST[path])
+        if query.get("sort_dir") == "desc":
+            chosen = ids[-limit:][::-1]
+        else:
+            start = bisect_right(ids, query.get("marker", ""))
+            chosen = ids[start : start + limit]
+        bodies = [self.world.body(self.world.by_id[name], path) for name in chosen]
+        return b'{"images":[%b]}' % b",".join(bodies)
+
+    def one(self, name: str) -> bytes | None:
+        """One image as Glance has it."""
+        self.requests += 1
+        found = self.world.by_id.get(name)
+        return self.world.body(found, GLANCE) if found else None
+
     def control(self, query: dict[str, str]) -> bytes:
         """Set what is given, and tell everything."""
         size, generation = (int(query.get(name, getattr(self.world, name))) for name in ("size", "generation"))
         self.world = self.world.at(size, generation)
+        self.world.render_for(query.get("apis", "").split(","))
         gc.freeze()
         self.latency = float(query.get("latency", self.latency * 1000)) / 1000
         told = {
@@ -83,18 +113,24 @@ class Conversation(asyncio.Protocol):
         query = dict(parse_qsl(text))
         if path == "/control":
             self._send(_response(200, self._fake.control(query)))
-        elif path != "/v1/images":
+        elif path != "/v1/images" and not path.startswith((GLANCE, IMS)):
             self._send(_response(404, b"{}"))
         elif "x-auth-token:" not in head.lower():
             self._send(_response(401, b"{}"))
         elif self._fake.latency:
             # The delay is the cloud's, so the page is that of the moment after it.
-            asyncio.get_running_loop().call_later(self._fake.latency, self._send_page, query)
+            asyncio.get_running_loop().call_later(self._fake.latency, self._send_page, path, query)
         else:
-            self._send_page(query)
+            self._send_page(path, query)
 
-    def _send_page(self, query: dict[str, str]) -> None:
-        self._send(_response(200, self._fake.page(query)))
+    def _send_page(self, path: str, query: dict[str, str]) -> None:
+        if path in _LONGEST:
+            self._send(_response(200, self._fake.by_marker(path, query)))
+        elif path.startswith(GLANCE):
+            body = self._fake.one(name := path.removeprefix(GLANCE + "/"))
+            self._send(_response(200, body) if body else _response(404, f"No image found with ID {name}".encode()))
+        else:
+            self._send(_response(200, self._fake.page(query)))
 
     def _send(self, response: bytes) -> None:
         if not self._transport.is_closing():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from random import Random
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -55,9 +55,32 @@ class World:
     """All images of one generation, oldest first."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.generation, self._next = size, 0, size
+        self.size, self.generation, self._next, self._sorted_at = size, 0, size, -1
         self.images = sorted(render(number, 0) for number in range(size))
         self.by_id = {image.id: image for image in self.images}
+        self._bodies: dict[tuple[str, str, int], bytes] = {}
+        self._ids: list[str] = []
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all images, in order."""
+        if len(self._ids) != len(self.images) or self._sorted_at != self.generation:
+            self._ids, self._sorted_at = sorted(self.by_id), self.generation
+        return self._ids
+
+    def body(self, image: Image, path: str) -> bytes:
+        """The image as another API has it, given by the path of its list; rendered once per content."""
+        key = (path, image.id, image.updated)
+        if key not in self._bodies:
+            self._bodies[key] = _encode(_TRANSLATED[path](msgspec.json.decode(image.body)))
+        return self._bodies[key]
+
+    def render_for(self, paths: Sequence[str]) -> None:
+        """Render all images as these APIs have them, so that nobody waits for it."""
+        for path in filter(None, paths):
+            for image in self.images:
+                self.body(image, path)
+            self.ids  # noqa: B018 - sorted now
 
     def at(self, size: int, generation: int) -> Self:
         """The world of that size and generation: this one, moved on, or a new one."""
@@ -170,6 +193,51 @@ def _change(values: dict[str, str | int | bool], dice: _Dice, generation: int) -
         "protected": not values["protected"],
     }
     values[field] = new[field]
+
+
+def _as_glance(values: dict[str, Any]) -> dict[str, Any]:
+    """An image with the fields of Glance, and some properties of users."""
+    same = ("id", "name", "min_disk", "min_ram", "owner", "protected", "visibility", "created_at", "updated_at")
+    mark = blake2b(values["id"].encode()).hexdigest()
+    place = f"/v2/images/{values['id']}"
+    return {name: values[name] for name in same} | {
+        "status": "active",
+        "disk_format": "qcow2",
+        "container_format": "bare",
+        "os_hidden": False,
+        "size": int(mark[:8], 16),
+        "virtual_size": None,
+        "checksum": mark[:32],
+        "os_hash_algo": "sha512",
+        "os_hash_value": mark,
+        "tags": [],
+        "os_distro": values["__platform"].lower(),
+        "os_version": values["__os_version"],
+        "hw_disk_bus": "virtio",
+        "hw_firmware_type": values["hw_firmware_type"],
+        "self": place,
+        "file": f"{place}/file",
+        "schema": "/v2/schemas/image",
+    }
+
+
+def _as_ims(values: dict[str, Any]) -> dict[str, Any]:
+    """An image with the fields of IMS."""
+    gone = ("deleted", "deleted_at", "relation_job_id", "data_source", "__support_gpu_t4")
+    kept = {name: value for name, value in values.items() if name not in gone and "1822" not in name and "ascend" not in name}
+    return kept | {
+        "__isregistered": "true",
+        "__image_size": str(40 << 30),
+        "__os_bit": "64",
+        "__data_origin": "instance",
+        "container_format": "bare",
+        "enterprise_project_id": "0",
+        "tags": [],
+        "active_at": values["created_at"],
+    }
+
+
+_TRANSLATED = {"/v2/images": _as_glance, "/v2/cloudimages": _as_ims}
 
 
 def _share(count: int, one_in: int) -> int:

@@ -32,7 +32,8 @@ FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdroppe
 """
 FUNCTIONS = """
 SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), obj_description(p.oid)
-FROM pg_proc p WHERE p.pronamespace = 'inventory'::regnamespace ORDER BY p.proname
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname <> 'internal' -- those of the type of ranges
+WHERE p.pronamespace = 'inventory'::regnamespace ORDER BY p.proname
 """
 SHORT = {"timestamp with time zone": "timestamptz"}
 

@@ -31,6 +31,8 @@ ImageSyncError                        exit 1
 ├── OutputError                       the command's output can't be written
 │   └── OutputClosedError             nobody reads it any more
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
+├── ScopeChangedError                 so did the project or the roles of its credentials (exit 2)
+├── ApiChangedError                   a source has another API than its inventory (exit 2)
 ├── DeadlineError                     the run exceeded its deadline
 ├── InterruptedRunError               SIGTERM or SIGINT ended the run
 ├── NoThreadError                     the system allows no more threads
@@ -273,6 +275,18 @@ class OutputClosedError(OutputError):
 
 class FilterChangedError(ImageSyncError):
     """The filter of a source is not the one its inventory was made with."""
+
+    exit_code = 2
+
+
+class ScopeChangedError(ImageSyncError):
+    """The credentials of a source do not reach what its inventory was made with."""
+
+    exit_code = 2
+
+
+class ApiChangedError(ImageSyncError):
+    """The API of a source is not the one its inventory was made with."""
 
     exit_code = 2
 

@@ -25,6 +25,7 @@ from sync.domain.run import (
     Staged,
     StoredImage,
 )
+from sync.domain.scope import Scope
 from sync.domain.search import Search
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import CloudError, ImageSyncError, UnexpectedError
@@ -39,11 +40,17 @@ class Cloud(Protocol):
 
     stats: RequestStats
 
-    def read(self, take: OnPage, reading: int) -> Reading:
-        """Page through the whole list once, hand over each answer, and judge whether it is complete."""
+    def scope(self) -> Scope:
+        """Log in, and return what the credentials reach."""
 
-    def read_all(self, take: OnPage) -> Reading:
-        """The same without the filter, to tell images that are gone from those that only left the filter."""
+    def read(self, take: OnPage, reading: int, starts: Collection[str]) -> Reading:
+        """Page through the whole list once, hand over each answer, and judge whether it is complete.
+
+        A list by marker may be read from several known ids on at the same time.
+        """
+
+    def read_all(self, take: OnPage, starts: Collection[str]) -> Reading:
+        """The same without the filter, to distinguish images that are gone from those that only left the filter."""
 
     def ask(self, ids: Sequence[str], take: OnPage) -> Confirmation:
         """Ask for each image by its id, and hand over each answer that has the image."""
@@ -71,6 +78,9 @@ class Store(Protocol):
     def start(self, source: Source, trigger: str) -> Run:
         """Record a new run, at once."""
 
+    def claim(self, run: Run, scope: str) -> Run:
+        """Refuse a scope that is not the one of the inventory; the run with its scope."""
+
     def known(self, run: Run) -> StoredDigests:
         """The digests of the stored images."""
 
@@ -95,8 +105,10 @@ def run_sync(source: Source, cloud: Cloud, store: Store, spool: Spool, trigger: 
     """
     run = store.start(source, trigger)
     try:
+        scope = cloud.scope()
+        run = store.claim(run, scope.text())
         listing = read_listing(run, cloud, store, spool)
-        missing = find_missing(run, listing, cloud)
+        missing = find_missing(run, listing, cloud, scope)
         with store.transaction(run) as transaction:
             staged = transaction.stage(spool, listing)
             plan = transaction.plan(staged, missing)
@@ -129,33 +141,28 @@ def read_listing(run: Run, cloud: Cloud, store: Store, spool: Spool) -> Listing:
         most = run.source.max_list_length(known.live)
         comparison = Comparison(known.unmark_all(), spool, reader, most, order_doubt=order_doubt)
         spool.clear()
-        reading = cloud.read(comparison.add_page, attempt)
+        reading = cloud.read(comparison.add_page, attempt, known.starts)
         pages += reading.pages
-        lacking, undated = _find_lacking(run, comparison, store)
+        lacking = _find_lacking(run, comparison, store)
         order_doubt = comparison.order_doubt
         proof, before = prove(reading.verdict, comparison, before, order_doubt=order_doubt)
         if proof.proven or before is None:
             break
     distinct = comparison.distinct  # of the list, before images are looked up by id
     _settle_contents(run.source, comparison, cloud)
-    return Listing(comparison, distinct, proof, pages, lacking, frozenset(undated), attempt)
+    return Listing(comparison, distinct, proof, pages, lacking, attempt)
 
 
-def _find_lacking(run: Run, comparison: Comparison, store: Store) -> tuple[dict[str, datetime | None], list[str]]:
-    """Find the live images that a reading lacks, and note where one that it shows was created at another time.
-
-    Returns:
-        The images, each with the end of its grace, and those of them without a readable ``created_at``.
-    """
-    lacking, undated = {}, []
-    for image, created_at, grace_until in store.live_images(run, comparison.known.unlisted()):
-        if not comparison.contains(image):
-            lacking[image] = grace_until
-            undated += [image] if created_at is None else []
-        comparison.check_created(image, created_at)
-    for image, created_at in store.created_at(run, comparison.contradicted):
-        comparison.check_created(image, created_at)
-    return lacking, undated
+def _find_lacking(run: Run, comparison: Comparison, store: Store) -> dict[str, StoredImage]:
+    """Find the live images that a reading lacks, and note where one that it shows was created at another time."""
+    lacking = {}
+    for image in store.live_images(run, comparison.known.unlisted()):
+        if not comparison.contains(image.id):
+            lacking[image.id] = image
+        comparison.check_created(image.id, image.created_at)
+    for name, created_at in store.created_at(run, comparison.contradicted):
+        comparison.check_created(name, created_at)
+    return lacking
 
 
 def _settle_contents(source: Source, comparison: Comparison, cloud: Cloud) -> None:
@@ -164,19 +171,22 @@ def _settle_contents(source: Source, comparison: Comparison, cloud: Cloud) -> No
         cloud.ask(ids, comparison.add_page)
 
 
-def find_missing(run: Run, listing: Listing, cloud: Cloud) -> Missing:
+def find_missing(run: Run, listing: Listing, cloud: Cloud, scope: Scope) -> Missing:
     """Find which of the live images that the list lacks are gone.
 
-    No image is believed gone while the list is in doubt, nor within its grace; the cloud is asked about the others.
+    No image is believed gone while the list is in doubt, nor within its grace; the cloud is asked about the others. One
+    of another project that it does not show either may only be no longer shared.
     """
     if doubt := _doubt(listing):
         return Missing(unconfirmed=tuple(listing.lacking), doubt=doubt if listing.lacking else "")
-    pending = {image: grace for image, grace in listing.lacking.items() if grace is not None}
+    pending = {name: image.grace_until for name, image in listing.lacking.items() if image.grace_until is not None}
     ids = [image for image in listing.lacking if image not in pending]
     answer = _confirm(run, ids, listing, cloud)
-    unconfirmed = tuple(image for image in ids if image not in answer.gone and image not in answer.still_there)
+    answered = answer.gone | answer.still_there
+    unconfirmed = tuple(image for image in ids if image not in answered)
     return Missing(
-        gone=tuple(sorted(answer.gone)),
+        gone=tuple(sorted(name for name in answer.gone if scope.owns(listing.lacking[name].owner))),
+        invisible=tuple(sorted(name for name in answer.gone if not scope.owns(listing.lacking[name].owner))),
         still_there=tuple(sorted(answer.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,
@@ -209,7 +219,8 @@ def _confirm(run: Run, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Co
 def _confirm_by_list(source: Source, ids: Sequence[str], listing: Listing, cloud: Cloud) -> Confirmation:
     """Read a second list, which needs a proof of its own; once it is proven, the images that it lacks are gone.
 
-    Not so those without a ``created_at``: a cloud may put them last in both orders, where a cover does not show them.
+    Not so those without a ``created_at``, if the list is sorted by it: a cloud may put them last in both orders, where
+    no cover shows them.
     """
     search = Search(frozenset(ids), listing.comparison)
     before = None
@@ -217,7 +228,7 @@ def _confirm_by_list(source: Source, ids: Sequence[str], listing: Listing, cloud
     for _ in range(READINGS):
         search.begin()
         try:
-            reading = cloud.read_all(search.add_page)
+            reading = cloud.read_all(search.add_page, listing.comparison.known.starts)
         except CloudError as error:
             return Confirmation(frozenset(), search.found, f"the second list can't be read: {error}", tuple(pages))
         pages += reading.pages
@@ -226,7 +237,8 @@ def _confirm_by_list(source: Source, ids: Sequence[str], listing: Listing, cloud
             break
     doubt = search.doubt(proof, source.limits)
     gone = frozenset() if doubt else search.lacking
-    if proof.by == "cover" and (undated := gone & listing.undated):
+    undated = {name for name in gone if listing.lacking[name].created_at is None and not source.api.by_marker}
+    if proof.by == "cover" and undated:
         gone -= undated
         doubt = f"without a readable created_at, only an answer about its id shows that one of {len(undated)} is gone"
     return Confirmation(gone, search.found, doubt, tuple(pages))

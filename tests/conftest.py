@@ -25,7 +25,7 @@ settings.load_profile("any speed")
 
 
 # Fixtures that are slow to set up: a database server, a browser, another service.
-_COSTLY = {"server_newest", "server_oldest", "each_server", "shelf", "finished_folder", "browser", "keystone"}
+_COSTLY = {"server_newest", "server_oldest", "each_server", "shelf", "finished_folder", "browser", "keystone", "glance"}
 _PROCESSES = {"subprocess", "Job", "running"}  # imports of modules whose tests start processes
 
 

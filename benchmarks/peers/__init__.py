@@ -7,7 +7,8 @@ goes to BENCH_FOLDER.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 EPOCH = 1_514_764_800  # 2018-01-01, from which the fake cloud counts
 
@@ -23,12 +24,14 @@ class Peer:
         label: what it is called in tables.
         command: how it is run.
         live: query for the number of live images, and the sum of their ``updated_at`` in seconds since 1970.
+        settings: settings of the job by which it differs.
     """
 
     name: str
     label: str
     command: tuple[str, ...]
     live: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def peers(bench_python: str) -> dict[str, Peer]:
@@ -38,11 +41,13 @@ def peers(bench_python: str) -> dict[str, Peer]:
         bench_python: the interpreter that has dlt.
     """
     own = sys.executable
+    ours, live = (own, "-m", "sync", "run"), _LIVE.format("inventory.live_images", "true")
+    by_marker = {"PROJECT_ID": "benchmark"}
     current = _LIVE.format("image", "gone_at IS NULL")
     found = (
-        Peer(
-            "ours", "image-sync run", (own, "-m", "sync", "run"), _LIVE.format("inventory.images", "deleted_at IS NULL")
-        ),
+        Peer("ours", "image-sync run", ours, live),
+        Peer("glance", "image-sync run, from Glance", ours, live, {"API": "glance", **by_marker}),
+        Peer("ims", "image-sync run, from IMS", ours, live, {"API": "ims", **by_marker}),
         Peer("lean", "lean + httpx (the floor)", (own, "-m", "benchmarks.peers.lean"), current),
         Peer("expert", "PostgreSQL expert's script", (own, "-m", "benchmarks.peers.expert"), current),
         Peer(

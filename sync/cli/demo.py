@@ -76,7 +76,7 @@ def _live(cloud: Simulator, source: settings.Source, target: Target) -> list[Out
     world.change(9)
     gone = world.delete(7)
     outcomes.append(_run(source, target))
-    cloud.faults.hide(sorted(world.truth())[:HIDDEN])
+    cloud.faults.lose(sorted(world.truth())[:HIDDEN])
     outcomes.append(_run(source, target))
     cloud.faults.clear()
     world.advance(timedelta(days=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -12,18 +13,21 @@ from typing import Any
 import click
 
 from sync.cli.options import duration_option
+from sync.domain.apis import APIS, IEC
 from sync.errors import UsageError
 from sync.files import UnreadableFileError, read_text
 from sync.settings.rules import duration
-from sync.simulator import Keys, Login, Simulator, World
+from sync.simulator import ADMIN_ROLES, LOST_MARKERS, Application, Keys, Login, Simulator, Viewer, World
 
 PASSWORD = "IMAGE_SYNC_SIMULATOR_PASSWORD"  # noqa: S105 - the name of a variable
 SECRET_KEY = "IMAGE_SYNC_SIMULATOR_SECRET_KEY"  # noqa: S105 - the name of a variable
+APPLICATION_SECRET = "IMAGE_SYNC_SIMULATOR_APPLICATION_SECRET"  # noqa: S105 - the name of a variable
 _TIME = duration(0.001, 100 * 365 * 86_400)
 _SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
+@click.option("--api", default=IEC.name, type=click.Choice(list(APIS)), help="API to serve.", show_default=True)
 @click.option("--images", default=1000, type=click.IntRange(0, 5_000_000), help="Images at the start.")
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=0, type=click.IntRange(0, 65_535), help="Port to listen on; 0 for any free one.")
@@ -32,11 +36,29 @@ _SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--user", help=f"Let this user log in, with the password of --password-file or ${PASSWORD}.")
 @click.option("--password-file", type=_SECRET_FILE, help="File with the password of --user.")
 @click.option("--domain", default="simulated", help="Account (IAM domain) of --user.")
+@click.option("--project", default="cn-north-4", help="Project of --user.", show_default=True)
+@click.option(
+    "--application-id",
+    help=f"Accept this application credential, with the secret of --application-secret-file or ${APPLICATION_SECRET}.",
+)
+@click.option("--application-secret-file", type=_SECRET_FILE, help="File with the secret of --application-id.")
+@click.option(
+    "--admin", is_flag=True, help="Give all credentials the role admin, which sees the images of all projects."
+)
 @duration_option("--token-lifetime", _TIME, "Lifetime of a token that --user fetches.", default="24h")
 @click.option("--access-key", help=f"Accept this access key, with the secret of --secret-key-file or ${SECRET_KEY}.")
 @click.option("--secret-key-file", type=_SECRET_FILE, help="File with the secret of --access-key.")
-@click.option("--page-cap", type=click.IntRange(1, 500), help="Most images per page, whatever a request asks for.")
+@click.option("--page-cap", type=click.IntRange(1, 1000), help="Most images per page, whatever a request asks for.")
 @click.option("--unstable-ties", is_flag=True, help="Shuffle images with equal created_at in every response.")
+@click.option(
+    "--lost-marker",
+    type=click.Choice(LOST_MARKERS),
+    help="What becomes of a page after an image that is gone: an error (default), the first page, or the right one. "
+    "Only of ims.",
+)
+@click.option(
+    "--enterprise-project", is_flag=True, help="Refuse requests that name no enterprise project. Only of ims."
+)
 @duration_option("--latency", _TIME, "Delay every response, such as by 50ms.")
 @duration_option("--churn-every", _TIME, "Let a day's worth of changes happen at this interval, such as 30s.")
 @click.option(
@@ -45,14 +67,13 @@ _SECRET_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--control", is_flag=True, help="Accept commands under /_simulator/ from this machine.")
 def simulate(
     *,
+    api: str,
     images: int,
     seed: int,
     token: str | None,
-    user: str | None,
-    password_file: Path | None,
-    domain: str,
     access_key: str | None,
     secret_key_file: Path | None,
+    admin: bool,
     latency: float | None,
     churn_every: float | None,
     churn: float,
@@ -62,34 +83,59 @@ def simulate(
 
     Prints the settings that point the job at it, and runs until Ctrl-C.
     """
-    world = World(seed, images)
-    login = Login(user, _secret("--password-file", password_file, PASSWORD), domain) if user else None
+    world, login = World(seed, images, api=api), _login(options)
     keys = Keys(access_key, _secret("--secret-key-file", secret_key_file, SECRET_KEY)) if access_key else None
+    options |= {"viewer": Viewer(roles=ADMIN_ROLES) if admin else None, "latency": latency or 0.0}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Simulator(world, token=token, login=login, keys=keys, latency=latency or 0.0, **options) as simulator,
+        Simulator(world, token=token, login=login, keys=keys, **options) as simulator,
     ):
-        click.echo(f"{images} images on {simulator.url}; {_hint(simulator, token)}", err=True)
+        click.echo(f"{images} images on {simulator.url}; export {_hint(simulator, token)}", err=True)
         while True:
             time.sleep(churn_every or 3600)
             if churn_every:
                 world.churn(churn)
 
 
-def _hint(simulator: Simulator, token: str | None) -> str:
-    """The settings for the job; a token given on the command line is not repeated."""
-    endpoint = f"export IMAGE_SYNC_ENDPOINT={simulator.url}"
-    login, keys = simulator.identity.login, simulator.identity.keys
-    if login:
+def _login(options: dict[str, Any]) -> Login | None:
+    """The user of these options, which are taken out; None if there is none."""
+    names = ("user", "password_file", "domain", "project", "application_id", "application_secret_file")
+    user, password_file, domain, project, application_id, application_file = (options.pop(name) for name in names)
+    application = None
+    if application_id:
+        secret = _secret("--application-secret-file", application_file, APPLICATION_SECRET)
+        application = Application(application_id, secret)
+    if not user:
         return (
-            f"{endpoint} IMAGE_SYNC_IAM_ENDPOINT={simulator.url} IMAGE_SYNC_USERNAME={login.user}"
-            f" IMAGE_SYNC_DOMAIN={login.domain} IMAGE_SYNC_PASSWORD_FILE=..."
+            Login("operator", secrets.token_urlsafe(), domain, project, application=application)
+            if application
+            else None
         )
-    if keys:
-        return f"{endpoint} IMAGE_SYNC_ACCESS_KEY={keys.access} IMAGE_SYNC_SECRET_KEY_FILE=..."
-    return f"{endpoint} IMAGE_SYNC_TOKEN={'...' if token else simulator.token}"
+    return Login(user, _secret("--password-file", password_file, PASSWORD), domain, project, application=application)
+
+
+def _hint(simulator: Simulator, token: str | None) -> str:
+    """The settings for the job; a secret given on the command line is not repeated."""
+    api, login, keys = simulator.world.api, simulator.identity.login, simulator.identity.keys
+    settings = {} if api is IEC else {"API": api.name}
+    in_catalog = bool(api.service_types)
+    if keys or not in_catalog:
+        settings["ENDPOINT"] = simulator.url
+    if (login or in_catalog) and not keys:
+        settings["IAM_ENDPOINT"] = f"{simulator.url}/identity" if in_catalog else simulator.url
+    if login and login.application:
+        settings |= {"APPLICATION_CREDENTIAL_ID": login.application.id, "APPLICATION_CREDENTIAL_SECRET_FILE": "..."}
+    elif login:
+        settings |= {"USERNAME": login.user, "DOMAIN": login.domain, "PASSWORD_FILE": "..."}
+        settings |= {"PROJECT": login.project} if api.project_scoped else {}
+    elif keys:
+        settings |= {"ACCESS_KEY": keys.access, "SECRET_KEY_FILE": "..."}
+        settings |= {"PROJECT_ID": simulator.identity.viewer.project} if api.project_scoped else {}
+    else:
+        settings["TOKEN"] = "..." if token else simulator.token
+    return " ".join(f"IMAGE_SYNC_{name}={value}" for name, value in settings.items())
 
 
 def _secret(option: str, file: Path | None, variable: str) -> str:

@@ -12,7 +12,8 @@ from sync.cli.output import format_option, show
 from sync.cli.setup import checked_connection, load, open_database
 from sync.errors import UsageError
 from sync.store.connection import transaction
-from sync.store.queries.invariants import ALTERED, RULES, UNCHAINED, violations
+from sync.store.queries.invariants import ALTERED, UNCHAINED, violations
+from sync.store.queries.rules import RULES
 from sync.store.runs import digests
 
 COLUMNS = ("rule", "cases", "examples")

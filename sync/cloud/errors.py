@@ -6,6 +6,7 @@ shapes, or are web pages. Source: the vendor's lists of IEC, API gateway and IAM
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from sync import errors, logs
 from sync.cloud.intermediary import is_page, names_in_between
+from sync.domain.apis.api import Api
 from sync.errors import Fault
 from sync.logs import mask, mask_foreign, wraps_secret
 
@@ -39,6 +41,7 @@ def failure(
     advice: Mapping[int, str] | None = None,
     hint: str = "",
     proxy: str = "",
+    api: Api | None = None,
 ) -> errors.CloudError:
     """Turn an answer that is an error into one of ours, which says who gave it, and what to do.
 
@@ -49,23 +52,28 @@ def failure(
         advice: what to do, by status, and by 0 for all others, if the request was not for images.
         hint: another possible cause, or "".
         proxy: host and port of the proxy that carried the request, or "".
+        api: the API of images that was asked; None if it was another service.
     """
     code, text, request_id = _vendor_error(body)
-    log_page(status, body)
     request_id = _word(request_id) or request_id_of(headers)
+    if api and api.errors_as_pages and request_id and is_page(body):
+        text = _page_text(body)
+    else:
+        log_page(status, body)
     facts: dict[str, Any] = {"status": status, "code": _word(code), "request_id": request_id}
     if not code and not request_id and (between := _in_between(status, headers, body, proxy)):
         if error := _refusal_in_between(between, status, facts):
             return error
         hint = "; ".join(filter(None, (hint, f"the answer came from {between}")))
     shown = _shown(text)
+    hint = "; ".join(filter(None, (hint, *(advice for word, advice in (api.hints if api else ()) if word in text))))
     detail = (f': the cloud says "{shown}"' if shown else "") + (f"; {hint}" if hint else "")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = _retry_after(headers) or _window(text)
         return errors.ThrottledError(f"the cloud asks for fewer requests{detail}", wait=wait, **facts)
     if status >= _SERVER_FAULT:
         return errors.ServerFaultError(f"the cloud has a fault of its own{detail}", **facts)
-    if status == HTTPStatus.BAD_REQUEST and code == "IEC.000000":
+    if api and (status, code) in api.temporary:
         return errors.ServerFaultError(f"the cloud has a fault of its own and asks to try later{detail}", **facts)
     known = {**_ADVICE, **(advice or {})}
     return _KINDS.get(status, errors.RejectedError)(f"{known.get(status, known[0])}{detail}", **facts)
@@ -76,7 +84,7 @@ _ADVISED = (401, 404, 429, *TOO_LONG)  # the advice is the same whoever answers
 _ADVICE: dict[int, str] = {
     0: "the cloud rejects the request; check endpoint and filter",
     401: "the cloud refuses the credentials; renew the token, or check user or key",
-    403: "the credentials may not list images; grant the permission to list IEC images",
+    403: "the credentials may not do this",
     404: "there is no such API at this address; check the endpoint",
 } | dict.fromkeys(
     (301, 302, 303, 304, 307, 308),
@@ -86,6 +94,11 @@ _ADVICE: dict[int, str] = {
 _ADVICE |= dict.fromkeys(
     TOO_LONG, "the request is too long for the server; check the endpoint, and the length of filter and token"
 )
+
+
+def advice_of(api: Api) -> dict[int, str]:
+    """What to do about errors of an API of images, by status."""
+    return {403: f"the credentials may not list images; grant {' and '.join(api.permissions)}"}
 
 
 def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudError:
@@ -191,6 +204,13 @@ def _vendor_error(body: bytes) -> tuple[str | None, str, str | None]:
         return None, "", None
     code = _first(payload, "error_code", "errorCode", "code")
     return code or None, _first(payload, "error_msg", "errorMsg", "message"), _first(payload, "request_id") or None
+
+
+def _page_text(body: bytes) -> str:
+    """The sentence of an error that comes as a web page, without its title and heading."""
+    page = body[:_MOST_READ].decode(errors="replace")
+    page = re.sub(r"(?is)<head.*?</head>|<h1.*?</h1>", " ", page)
+    return html.unescape(re.sub(r"<[^>]*>", " ", page)).strip()
 
 
 def _first(payload: dict[str, Any], *names: str) -> str:

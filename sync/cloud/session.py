@@ -11,7 +11,6 @@ from sync.cloud.access import Access
 from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
-from sync.domain.apis import IEC
 from sync.domain.run import Progress
 from sync.domain.scope import Scope
 
@@ -49,6 +48,7 @@ def open_session(
         access.endpoint(),
         access.credential,
         policy,
+        access.api,
         timeout=source.timeout,
         max_response_bytes=source.max_response_bytes,
     )
@@ -56,8 +56,9 @@ def open_session(
         images = ImageList(
             client,
             source.filter_query,
+            scope=access.scope,
             concurrency=source.concurrency,
-            max_images=source.max_images + IEC.limit,
+            max_images=source.max_images + access.api.limit,
             max_gap_requests=source.max_gap_requests,
             progress=progress,
         )

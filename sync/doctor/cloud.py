@@ -91,5 +91,5 @@ def _list(source: Source, answer: Answer | ImageSyncError) -> Lines[None]:
             "if there are images, check filter, project and permissions; a run holds all deletions until this is clear",
         )
     else:
-        total = "an unknown number of" if answer.total is None else answer.total
-        yield ok(f"it may be read{filter}; the cloud reports {total} images")
+        total = "" if answer.total is None else f"; the cloud reports {answer.total} images"
+        yield ok(f"it may be read{filter}{total}")

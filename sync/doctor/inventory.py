@@ -6,7 +6,7 @@ from sync.doctor.report import Lines, Report, ok, warning
 from sync.domain.clock import set_back, span
 from sync.domain.run import Source
 from sync.store.queries.doctor import State
-from sync.store.runs.records import filter_changed
+from sync.store.runs import refusals
 
 _LATE = 3  # times the usual time between two runs
 _AT_LEAST = 3600.0  # seconds; runs by hand may come close together
@@ -32,8 +32,8 @@ def inventory_checks(report: Report, source: Source, state: State | None, unseen
 
 
 def _filter(source: Source, state: State) -> Lines[None]:
-    if source.filter != state.filter:
-        raise filter_changed(source, state.filter)
+    if error := refusals.changed(source, state.api, state.filter):
+        raise error
     yield ok(f"{source.filter or 'none'}, the same as in the inventory")
 
 

@@ -64,8 +64,10 @@ class _Rows(msgspec.Struct):
     images: list[_Named]
 
 
-def read_answer(body: bytes, offset: int = 0, *, descending: bool = False) -> Answer:
-    """Read the body of the answer to a request for the rows from ``offset`` on, in ascending or descending order.
+def read_answer(
+    body: bytes, offset: int = 0, *, descending: bool = False, marker: str | None = None, part: str = ""
+) -> Answer:
+    """Read the body of an answer; the other arguments are those of the request (see ``PageRequest``).
 
     Raises:
         BrokenAnswerError: it is not JSON, or was cut short.
@@ -85,7 +87,16 @@ def read_answer(body: bytes, offset: int = 0, *, descending: bool = False) -> An
     if _may_repeat_a_key(body, whole.images):
         strict_json(body)
     total = whole.total if type(whole.total) is int and 0 <= whole.total < _MOST else None
-    return Answer(offset, rows, total, whole.images, descending=descending)
+    return Answer(offset, rows, total, whole.images, descending=descending, marker=marker, part=part)
+
+
+def read_one(body: bytes) -> Answer:
+    """Read the body of an answer that is one image.
+
+    Raises:
+        BrokenAnswerError, ContractError: see ``read_answer``.
+    """
+    return read_answer(b'{"images":[' + body.removeprefix(codecs.BOM_UTF8) + b"]}")
 
 
 def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:

@@ -105,6 +105,8 @@ class Comparison:
     _unreadable_bytes: int = 0
     _unreadable_ids: set[str | None] = field(default_factory=set)
     _drift: int = 0  # position among the stored images minus offset in the list
+    _ends: dict[str, int] = field(default_factory=dict)  # by the last id of each page of a list by marker: the position
+    _end: int = 0  # after the last of them that came
 
     def add_page(self, answer: Answer) -> None:
         """Compare the images of one answer.
@@ -118,7 +120,7 @@ class Comparison:
         # The stored images are in ascending order, so a page in descending order is read from its end.
         step = -1 if answer.descending else 1
         images, listed = answer.images[::step], answer.rows[::step]
-        near = max(len(self.known) - count if answer.descending else answer.offset + self._drift, 0)
+        near = self._expected(answer)
         for n in range(0, count, BLOCK):
             raws, rows = images[n : n + BLOCK], listed[n : n + BLOCK]
             digests = [raw_digest(raw) for raw in raws]
@@ -132,11 +134,25 @@ class Comparison:
                 near = position + len(digests)
         if not answer.descending:
             self._drift = near - answer.offset - count
+            if count and self.reader.api.by_marker:
+                self._ends[answer.rows[-1].id] = self._end = near
         if self.counts.received - self.counts.duplicates > self.most:
             raise TooLargeError(
                 f"the list has more than {self.most} images, while {self.known.live} are live; nothing was written; "
                 "if the list is right, raise `max_growth` or `max_images`"
             )
+
+    def _expected(self, answer: Answer) -> int:
+        """The position among the stored images at which the first one of an answer is expected."""
+        known, hidden = self.known, answer.part in self.reader.api.hidden_parts
+        if answer.descending:
+            return max((len(known) if hidden else known.hidden_from) - len(answer.images), 0)
+        if not self.reader.api.by_marker:
+            return max(answer.offset + self._drift, 0)
+        if answer.marker is None:
+            return known.hidden_from if hidden else 0
+        start = known.starts.get(answer.marker)
+        return self._ends.get(answer.marker, self._end) if start is None else start + 1
 
     @property
     def distinct(self) -> int:
@@ -245,7 +261,7 @@ class Comparison:
             self._note_created(image_id, _packed(created_at), now[DIGEST_BYTES:])
 
     def _note_created(self, image_id: str, before: bytes, now: bytes) -> None:
-        if before != now and not self.order_doubt:
+        if before != now and not (self.order_doubt or self.reader.api.by_marker):
             self.order_doubt = (
                 f"the created_at of image {image_id} changed from {_written(before)} to {_written(now)}, so the order "
                 "of the list proves nothing"

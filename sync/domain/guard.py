@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be deleted without a person's approval; deletions are held if they exceed both numbers of a pair.
+    """How much may be removed without a person's approval; removals are held if they exceed both numbers of a pair.
+
+    Removed are images that were deleted, and those of other projects that are no longer visible.
 
     Attributes:
-        images: deletions in one run.
+        images: removals in one run.
         percent: the same, in percent of the live images.
-        day_images: deletions in 24 hours, those of earlier runs included.
-        day_percent: the same, in percent of the live images and those deleted in that time.
+        day_images: removals in 24 hours, those of earlier runs included.
+        day_percent: the same, in percent of the live images and those removed in that time.
     """
 
     images: int = 10
@@ -35,7 +37,7 @@ class Candidates:
         gone: images that are gone, approved ones not counted.
         waiting: those of them that an earlier run withheld.
         approved: images confirmed gone and approved by a person.
-        day: images deleted within the last 24 hours by earlier runs, without approval.
+        day: images removed within the last 24 hours by earlier runs, without approval.
         listed: distinct images that the list showed.
     """
 
@@ -93,9 +95,10 @@ class Plan:
     Attributes:
         created: seen for the first time.
         updated: live, with a different content than before.
-        restored: deleted before, and listed again.
+        restored: deleted or invisible before, and listed again.
         deleted: to be marked as deleted.
-        approved: of the deleted: those released by a person.
+        invisible: of another project, and no longer visible.
+        approved: of the deleted and invisible: those released by a person.
         held: gone, but withheld by the guard.
         quarantined: contradictory records found while staging.
         reason: why deletions are withheld, or "".
@@ -106,6 +109,7 @@ class Plan:
     updated: int = 0
     restored: int = 0
     deleted: int = 0
+    invisible: int = 0
     held: int = 0
     quarantined: int = 0
     reason: str = ""
@@ -115,4 +119,9 @@ class Plan:
     @property
     def changes(self) -> int:
         """Number of images that change."""
-        return self.created + self.updated + self.restored + self.deleted
+        return self.created + self.updated + self.restored + self.removed
+
+    @property
+    def removed(self) -> int:
+        """Number of images that leave the inventory's live ones."""
+        return self.deleted + self.invisible

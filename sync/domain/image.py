@@ -89,11 +89,11 @@ class Reader:
 
     Args:
         ignore: API names of fields whose change alone makes no new version; the content digest leaves them out.
-        api: the API that sends the images.
+        api: the API that sends the images; also an attribute.
     """
 
     def __init__(self, ignore: Collection[str] = (), api: Api = IEC) -> None:
-        self._api, self._ignore = api, frozenset(ignore)
+        self.api, self._ignore = api, frozenset(ignore)
         self._text = bytearray()  # a buffer, reused for every image
         self._compared = tuple((n, field) for n, field in api.stored if field.api not in self._ignore - {"id"})
         self._converters = tuple((n, field, converter(field)) for n, field in api.stored)
@@ -111,7 +111,7 @@ class Reader:
         record = _decode(raw)
         if isinstance(record, str):
             return Unreadable(self._storable(raw), record, _salvage_id(raw))
-        for name in self._api.never_stored:
+        for name in self.api.never_stored:
             record.pop(name, None)
         if reason := _no_id(record.get("id")):
             return Unreadable(self._storable(raw, record), reason)
@@ -131,9 +131,9 @@ class Reader:
 
     def undocumented(self, image: Image) -> list[str]:
         """The names of its fields that the API's document does not name, unless users may define fields."""
-        if self._api.user_defined_fields:
+        if self.api.user_defined_fields:
             return []
-        return [name for name in image.extra if name not in self._api.by_name]
+        return [name for name in image.extra if name not in self.api.by_name]
 
     def _columns(self, record: dict[str, Any]) -> tuple[list[Value], int]:
         """Move the values that fit their column out of the record; what is left of it is ``extra``."""
@@ -141,14 +141,13 @@ class Reader:
         type_mismatches = 0
         for n, field, convert in self._converters:
             value = record.pop(field.api, None)
-            if field.alias and record.get(field.alias) is not None:
-                value = _aliased(record, field, value)
-            if value is None:
-                continue
-            values[n] = convert(value)
-            if values[n] is None and value != "":
-                record[field.api] = value
-                type_mismatches += 1
+            if _by_alias(field, record):
+                values[n] = _aliased(record, field, value)
+            elif value is not None:
+                values[n] = convert(value)
+                if values[n] is None and value != "":
+                    record[field.api] = value
+                    type_mismatches += 1
         return values, type_mismatches
 
     def _content(self, values: Sequence[Value], extra: Mapping[str, Any]) -> bytes:
@@ -160,7 +159,7 @@ class Reader:
 
     def _storable(self, raw: bytes, record: Mapping[str, Any] | None = None) -> bytes:
         """The bytes of an unreadable record as they may be stored: without fields that may hold credentials."""
-        names = self._api.never_stored
+        names = self.api.never_stored
         if not names or not (b"\\u" in raw or any(name.encode() in raw for name in names)):
             return raw
         if record is None:
@@ -168,15 +167,19 @@ class Reader:
         return json.dumps(record, default=str).encode()
 
 
-def _aliased(record: dict[str, Any], field: Field, value: object) -> object:
+def _by_alias(field: Field, record: Mapping[str, Any]) -> bool:
+    return bool(field.alias) and record.get(field.alias) is not None
+
+
+def _aliased(record: dict[str, Any], field: Field, value: object) -> Value:
     """The value of a field that came by its alias, which stays in ``extra``, so that the JSON can be restored.
 
     If it came by both names, both stay there.
     """
     if value is None:
-        return record[field.alias]
+        return converter(field)(record[field.alias])
     record[field.api] = value
-    return value
+    return converter(field)(value)
 
 
 def to_json(values: Mapping[str, Any], extra: Mapping[str, Any] | None, api: Api = IEC) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def to_json(values: Mapping[str, Any], extra: Mapping[str, Any] | None, api: Api
         api: the API that sent it.
     """
     extra = extra or {}
-    known = {f.api: as_sent(f, values.get(f.column)) for _, f in api.stored if f.alias not in extra}
+    known = {f.api: as_sent(f, values.get(f.column)) for _, f in api.stored if not _by_alias(f, extra)}
     return {name: value for name, value in known.items() if value is not None} | dict(extra)
 
 

@@ -13,6 +13,7 @@ from sync.domain.apis.api import Api
 from sync.domain.comparison import Comparison, Spool
 from sync.domain.guard import Limits
 from sync.domain.proof.cover import Interval
+from sync.domain.proof.id_cover import IdInterval
 from sync.domain.proof.verdict import Proof, Verdict
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
@@ -65,12 +66,14 @@ class Run:
         source: the source to sync.
         epoch: number of runs of the source that had committed when it began; the fence.
         started_at: when it began, by the database's clock.
+        scope: project and roles of its credentials, as a canonical query; "" for no project; None: not known yet.
     """
 
     number: int | None
     source: Source
     epoch: int
     started_at: datetime
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ class PageEvidence:
         total: the number of all matches as the answer gave it, or None if it gave no usable one.
         request_id: the gateway's id of the request, or None.
         milliseconds: time from the request to the end of the answer.
+        marker: id of the image after which it begins, in lists by marker; None for the beginning.
+        part: the part-list, where a list has several.
+        covers_ids: in lists by marker, the ids of which it shows every image, or None.
     """
 
     reading: int
@@ -100,6 +106,9 @@ class PageEvidence:
     total: int | None
     request_id: str | None
     milliseconds: int
+    marker: str | None = None
+    part: str = ""
+    covers_ids: IdInterval | None = None
 
 
 class StoredImage(NamedTuple):
@@ -109,11 +118,13 @@ class StoredImage(NamedTuple):
         id: its id.
         created_at: when it was created, by the cloud; None if that was not readable.
         grace_until: end of its grace, in which it is not believed gone; None if that is over.
+        owner: id of the project that owns it; None if that is not known.
     """
 
     id: str
     created_at: datetime | None
     grace_until: datetime | None
+    owner: str | None = None
 
 
 @dataclass(slots=True)
@@ -176,8 +187,7 @@ class Listing:
         distinct: number of distinct ids in the list; the comparison also has images that were confirmed by id later.
         proof: whether it is proven complete, by one reading or by two.
         pages: the evidence of all readings.
-        lacking: ids of the live images that it lacks, each with the end of its grace, or None if that is over.
-        undated: those of them that have no readable ``created_at``.
+        lacking: the live images that it lacks, by id.
         read_attempts: number of readings: one, or two that prove the list together.
     """
 
@@ -185,8 +195,7 @@ class Listing:
     distinct: int
     proof: Proof
     pages: list[PageEvidence]
-    lacking: Mapping[str, datetime | None]
-    undated: frozenset[str]
+    lacking: Mapping[str, StoredImage]
     read_attempts: int
 
     @property
@@ -215,24 +224,27 @@ class Confirmation:
     """The cloud's answers about images that its list lacks.
 
     Attributes:
-        gone: ids that the cloud no longer has.
+        gone: ids that the cloud no longer has, or no longer shows.
         still_there: ids that the cloud still has.
         failure: why there is no answer about the others, or "".
         pages: the evidence of the second listing, if one was read.
+        invisible: ids of other projects' images that are no longer visible: gone, or not shared any more.
     """
 
     gone: frozenset[str] = frozenset()
     still_there: frozenset[str] = frozenset()
     failure: str = ""
     pages: tuple[PageEvidence, ...] = ()
+    invisible: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Live images that a listing lacks; each is in exactly one of the first four attributes.
+    """Live images that a listing lacks; each is in exactly one of the first five attributes.
 
     Attributes:
         gone: ids that were confirmed gone.
+        invisible: ids of another project's images that the cloud no longer shows: they are no longer shared, or gone.
         still_there: ids that the cloud still has: these images left the filter.
         unconfirmed: ids that were confirmed neither gone nor still there.
         pending: ids that were listed too recently to be believed gone, each with the end of its grace.
@@ -242,6 +254,7 @@ class Missing:
     """
 
     gone: tuple[str, ...] = ()
+    invisible: tuple[str, ...] = ()
     still_there: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     pending: Mapping[str, datetime] = field(default_factory=dict)
@@ -250,12 +263,17 @@ class Missing:
     pages: tuple[PageEvidence, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.gone) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
+        return len(self.removed) + len(self.still_there) + len(self.unconfirmed) + len(self.pending)
 
     @property
     def reason(self) -> str:
         """Why deletions are withheld, or ""."""
         return self.doubt or self.failure
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The ids that were confirmed gone or no longer visible."""
+        return (*self.gone, *self.invisible)
 
     @property
     def unseen(self) -> list[str]:

@@ -29,3 +29,11 @@ class Scope:
     def sees_all(self) -> bool:
         """Whether it is an administrator's, who sees all projects' images."""
         return any(role.lower() == _ADMIN for role in self.roles)
+
+    def owns(self, owner: str | None) -> bool:
+        """Whether an image of this owner that is not found is gone, and not only no longer shared.
+
+        Args:
+            owner: id of the project that owns it; None if that is not known.
+        """
+        return not self.project or self.sees_all or owner == self.project

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -23,11 +23,24 @@ class StoredDigests:
     Args:
         raws: digests of the images' bytes, concatenated, best in the order of the list.
         contents: digests of the images' contents, in the same order.
-        live: number of these images that are not deleted.
+        live: number of these images that are live.
+        starts: ids at about equal steps of a list by marker, each with its position.
+        hidden_from: position of the first image that is in the list of hidden ones; None if they all are in the usual
+            list.
     """
 
-    def __init__(self, raws: bytes = b"", contents: bytes = b"", live: int = 0) -> None:
+    def __init__(
+        self,
+        raws: bytes = b"",
+        contents: bytes = b"",
+        live: int = 0,
+        *,
+        starts: Mapping[str, int] | None = None,
+        hidden_from: int | None = None,
+    ) -> None:
         self._raws, self._contents, self.live = raws, contents, live
+        self.starts = starts or {}
+        self.hidden_from = len(raws) // DIGEST_BYTES if hidden_from is None else hidden_from
         self._listed = bytearray(len(raws) // DIGEST_BYTES)
 
     def __len__(self) -> int:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
+from http.client import responses
 from socket import socket
 from threading import Event
 
 IMAGES = "/v1/images"
 TOKENS = "/v3/auth/tokens"
+
+Members = dict[str, bytes]
+"""The members of a page, each already JSON, such as ``images`` and ``total``."""
 
 Send = Callable[[bytes, bytes, socket, Event], bool]
 """Sends a head and a body on a connection; True if the connection can be used again.
@@ -73,16 +78,24 @@ def json_answer(status: int, document: object, headers: tuple[tuple[str, str], .
     return Answer(status, json.dumps(document).encode(), headers=headers)
 
 
-def iec_error(status: int, code: str, message: str) -> Answer:
-    """An error of the service itself, such as ``IEC.000006``."""
-    return json_answer(status, {"error_msg": message, "error_code": code})
-
-
 def gateway_error(status: int, code: str, message: str, request: Request) -> Answer:
-    """An error of the gateway in front of it, such as ``APIGW.0301``."""
+    """An error of the vendor's gateway in front of its services, such as ``APIGW.0301``."""
     return json_answer(status, {"error_msg": message, "error_code": code, "request_id": request.id})
 
 
 def iam_error(status: int, title: str, message: str) -> Answer:
     """An error of the identity service."""
     return json_answer(status, {"error": {"code": status, "message": message, "title": title}})
+
+
+def html_error(status: int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    """An error as a web page, as OpenStack's services have it."""
+    title = f"{status} {responses.get(status, 'Unknown')}"
+    head, body = f"<head><title>{title}</title></head>", f"<body><h1>{title}</h1>\n{escape(message)}<br />\n</body>"
+    page = f"<html>\n{head}\n{body}\n</html>\n"
+    return Answer(status, page.encode(), "text/html; charset=UTF-8", headers)
+
+
+def host_url(request: Request) -> str:
+    """The address under which the client knows this server."""
+    return f"http://{request.headers.get('host', 'localhost')}"

@@ -1,21 +1,24 @@
-"""Makes believable images: every field of the API, consistent with the others, all from one random source."""
+"""Believable images of one API, all from one random source, and the changes that people and the cloud make to them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import ClassVar
 from uuid import UUID
 
-from sync.domain.apis.iec import GPU_TYPES, IEC
-from sync.simulator.systems import REGIONS, ROLES, SYSTEMS, VARIANTS, System
+from sync.errors import UsageError
+from sync.simulator.systems import ROLES, VARIANTS, System
+from sync.simulator.viewer import PROJECT
 
 Document = dict[str, object]
 """One image as the API's JSON has it."""
 
 FIRST_DAY = datetime(2019, 6, 1, tzinfo=UTC)
-_ORDER = tuple(field.api for field in IEC.fields)
 _SHARED_MOMENTS = 0.04  # share of images with the created_at of the one before, as of one batch
-_LATENT = {"queued": 0.015, "saving": 0.01, "killed": 0.015}
+_LARGEST_DISK = 1024  # GB, by the vendor's document
 
 
 def stamp(moment: datetime) -> str:
@@ -23,13 +26,95 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Catalog:
-    """Makes any number of images; the same random source gives the same images in every process."""
+class Catalog(ABC):
+    """Makes any number of images; the same random source gives the same images in every process.
 
-    def __init__(self, rng: Random) -> None:
+    Attributes:
+        shares: what a believable day consists of: for each operation of the world its share of the images touched.
+        next_status: how an upload goes on.
+        foreign_images: whether images of other projects can be shared.
+
+    Args:
+        rng: decides everything.
+        project: id of the project whose images these are.
+    """
+
+    shares: ClassVar[Mapping[str, float]]
+    next_status: ClassVar[Mapping[str, str]]
+    foreign_images: ClassVar[bool] = False
+
+    def __init__(self, rng: Random, project: str = PROJECT) -> None:
+        self.project = project
         self._rng = rng
         self._owners = tuple(f"{rng.getrandbits(128):032x}" for _ in range(5))
         self._last = FIRST_DAY
+
+    @abstractmethod
+    def image(self, created: datetime, *, until: datetime, status: str | None = None) -> Document:
+        """A new image in the API's JSON form.
+
+        Args:
+            created: its ``created_at``.
+            until: the present; ``updated_at`` lies between ``created_at`` and it.
+            status: its status; None for a random one.
+        """
+
+    def foreign(self, created: datetime, *, until: datetime) -> Document:
+        """An image of another project, which may be shared with this one."""
+        return self.image(created, until=until, status="active") | {"owner": self._rng.choice(self._owners[1:])}
+
+    @abstractmethod
+    def changed(self, document: Document, now: datetime) -> Document:
+        """The image after one believable change at this moment."""
+
+    @abstractmethod
+    def deleted(self, document: Document, now: datetime) -> Document:
+        """The image as the cloud keeps it after its deletion."""
+
+    @abstractmethod
+    def restored(self, document: Document, now: datetime) -> Document:
+        """The deleted image as it was brought back at this moment."""
+
+    def is_hidden(self, document: Document) -> bool:  # noqa: ARG002 - most have no such images
+        """Whether the usual list leaves it out."""
+        return False
+
+    def with_hidden(self, document: Document, now: datetime, *, hidden: bool) -> Document:  # noqa: ARG002
+        """The image after it was hidden from the usual list, or shown in it again.
+
+        Raises:
+            UsageError: the API hides no images.
+        """
+        raise UsageError("This API hides no images.")
+
+    def with_active(self, document: Document, now: datetime, *, active: bool) -> Document:  # noqa: ARG002
+        """The image after it was deactivated, or activated again.
+
+        Raises:
+            UsageError: the API does not deactivate images.
+        """
+        raise UsageError("This API does not deactivate images.")
+
+    def with_property(self, document: Document, now: datetime, name: str, value: object) -> Document:
+        """The image with this value of a field or property; None removes it."""
+        rest = {field: old for field, old in document.items() if field != name}
+        return {**rest, **({} if value is None else {name: value}), "updated_at": stamp(now)}
+
+    def some_property(self) -> tuple[str, str]:
+        """Name and value of a property that users set.
+
+        Raises:
+            UsageError: the API has none.
+        """
+        raise UsageError("This API has no properties that users set: name the field.")
+
+    def removable(self, document: Document) -> list[str]:  # noqa: ARG002 - most have none
+        """The properties of an image that users may remove."""
+        return []
+
+    def fraction(self, identity: str) -> int:  # noqa: ARG002 - most keep whole seconds
+        """Microseconds by which the image was created after the second that its document shows."""
+        return 0
 
     def moment(self, until: datetime) -> datetime:
         """A random moment of the past years, in whole seconds; sometimes the same as the last time."""
@@ -37,42 +122,6 @@ class Catalog:
             seconds = max(1, int((until - FIRST_DAY).total_seconds()))
             self._last = FIRST_DAY + timedelta(seconds=self._rng.randrange(seconds))
         return self._last
-
-    def image(self, created: datetime, *, until: datetime, status: str | None = None) -> Document:
-        """A new image in the API's JSON form; fields without a value are absent.
-
-        Args:
-            created: its ``created_at``.
-            until: the present; ``updated_at`` lies between ``created_at`` and it.
-            status: its status; None for a random one.
-        """
-        rng, system = self._rng, self._rng.choice(SYSTEMS)
-        identity, public = self.uuid(), rng.random() < 0.12  # noqa: PLR2004 - about one image in eight is public
-        status = status or self._status(public=public)
-        updated = self._updated(created, until)
-        values: Document = {
-            "id": identity,
-            "name": self._public_name(system, created) if public else self.name(created),
-            "status": status,
-            "disk_format": rng.choices(("zvhd2", "zvhd", "qcow2", "raw"), (80, 10, 6, 4))[0],
-            "min_disk": max(system.disk, rng.choice((40, 40, 40, 50, 60, 80, 100, 200, 500, 1024))),
-            "min_ram": rng.choice((0, 0, 0, 0, 1024, 2048, 4096)),
-            "owner": self._owners[0] if public else rng.choice(self._owners[1:]),
-            "protected": public or rng.random() < 0.1,  # noqa: PLR2004 - some private ones are protected too
-            "visibility": "public" if public else "private",
-            "created_at": stamp(created),
-            "updated_at": stamp(updated),
-            "self": f"/v1/self/{identity}",
-            "deleted": False,
-            "deleted_at": "",
-            "__imagetype": "gold" if public else "private",
-            "__platform": system.platform,
-            "__os_type": system.os_type,
-            "__os_version": system.version,
-            "__isregistered": status not in {"queued", "saving"},
-        }
-        values |= self._abilities(system) | self._origin(public=public)
-        return {api: values[api] for api in _ORDER if api in values}
 
     def name(self, created: datetime) -> str:
         """A user's name for an image made at this moment, such as ``web-frontend-2024.06``."""
@@ -89,38 +138,20 @@ class Catalog:
             (system.version, f"{system.version}({system.disk}GB)", f"{system.version} {created:%Y%m}")
         )
 
-    def _status(self, *, public: bool) -> str:
-        dice = 1.0 if public else self._rng.random()
-        for status, share in _LATENT.items():
-            if dice < share:
-                return status
-            dice -= share
-        return "active"
-
     def _updated(self, created: datetime, until: datetime) -> datetime:
         soon = created + timedelta(seconds=self._rng.randrange(30, 900))
         late = created + timedelta(seconds=self._rng.randrange(900, 20_000_000))
         return min(max(until, created), soon if self._rng.random() < 0.7 else late)  # noqa: PLR2004 - most stay as made
 
-    def _abilities(self, system: System) -> Document:
-        rng = self._rng
-        values: Document = {}
-        if rng.random() < 0.97:  # noqa: PLR2004 - nearly all are system disks
-            values["virtual_env_type"] = "FusionCompute"
-        if system.arm:
-            return values | {"__support_arm": "true", "hw_firmware_type": "uefi", "__support_kvm": "true"}
-        chances = {"kvm": 0.9, "gpu_t4": 0.04, "kvm_ascend_310": 0.02, "kvm_hi1822_hiovs": 0.05}
-        values |= {f"__support_{name}": "true" for name, chance in chances.items() if rng.random() < chance}
-        if rng.random() < 0.03:  # noqa: PLR2004 - few have a GPU
-            values["__support_kvm_gpu_type"] = rng.choice(GPU_TYPES)
-        values |= {"__support_amd": amd} if (amd := rng.choice(("true", "false", "false", ""))) else {}
-        values |= {"hw_firmware_type": boot} if (boot := rng.choice(("bios", "bios", "uefi", ""))) else {}
-        return values
+    def _renamed(self, document: Document, now: datetime) -> Document:
+        name = self.name(now)
+        return {"name": f"{name}-v2" if name == document.get("name") else name}
 
-    def _origin(self, *, public: bool) -> Document:
-        if public:
-            return {}
-        imported = self._rng.random() < 0.3  # noqa: PLR2004 - a taste
-        source = f"ims:{self.uuid()}:{self._rng.choice(REGIONS)}" if imported else f"instance:{self.uuid()}"
-        origin: Document = {"data_source": source}
-        return origin | ({"relation_job_id": self.uuid()} if self._rng.random() < 0.6 else {})  # noqa: PLR2004 - a taste
+    def _protected(self, document: Document, now: datetime) -> Document:  # noqa: ARG002 - one shape for all
+        return {"protected": not document.get("protected")}
+
+    def _enlarged(self, document: Document, now: datetime) -> Document:
+        disk = document.get("min_disk")
+        if not isinstance(disk, int) or disk >= _LARGEST_DISK:
+            return self._renamed(document, now)
+        return {"min_disk": min(_LARGEST_DISK, max(disk, 1) * 2)}

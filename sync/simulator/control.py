@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from sync.errors import UsageError
 from sync.simulator.answers import Answer, Request, json_answer
-from sync.simulator.catalog import stamp
+from sync.simulator.catalog import Document, stamp
 from sync.simulator.faults import Faults
 from sync.simulator.identity import Identity
 from sync.simulator.listing import Listing
@@ -33,17 +33,25 @@ class Control:
         self._identity = identity
         self._listing = listing
         self.commands: dict[str, dict[str, Callable[..., object]]] = {
-            "GET": {"journal": self._journal, "statistics": self._statistics, "truth": world.truth},
+            "GET": {"journal": self._journal, "statistics": self._statistics, "truth": self._truth},
             "POST": {
                 "create": world.create,
                 "change": world.change,
                 "delete": world.delete,
                 "restore": world.restore,
                 "churn": world.churn,
+                "hide": world.hide,
+                "show": world.show,
+                "share": world.share,
+                "unshare": world.unshare,
+                "deactivate": world.deactivate,
+                "activate": world.activate,
+                "set_property": world.set_property,
+                "remove_property": world.remove_property,
                 "put": world.put,
                 "remove": world.remove,
                 "advance": lambda seconds: stamp(world.advance(timedelta(seconds=seconds))),
-                "hide": self._hide,
+                "lose": self._lose,
                 "fail": faults.fail,
                 "ties": self._ties,
                 "revoke": identity.revoke,
@@ -82,9 +90,12 @@ class Control:
                 "events": self._world.journal.counts,
             }
 
-    def _hide(self, count: int) -> list[str]:
+    def _truth(self) -> dict[str, Document]:
+        return self._world.truth()
+
+    def _lose(self, count: int) -> list[str]:
         ids = list(islice(sorted(self._world.truth()), count))
-        self._faults.hide(ids)
+        self._faults.lose(ids)
         return ids
 
     def _ties(self, *, unstable: bool) -> None:

@@ -23,6 +23,11 @@ class Entry:
         place: its number in the order in which images were added; orders those with the same sort key.
         created: ``created_at`` in microseconds since 1970; -1 if it cannot be read.
         exact: it was put there as it is, and random changes leave it alone.
+        owner: id of the project that owns it; None if that cannot be read.
+        visibility: who may see it; None if that cannot be read.
+        status: its state; None if that cannot be read.
+        hidden: the usual list leaves it out.
+        members: the projects that it is shared with, each with the state of that.
     """
 
     key: str
@@ -31,6 +36,11 @@ class Entry:
     place: int
     created: int
     exact: bool = False
+    owner: str | None = None
+    visibility: str | None = None
+    status: str | None = None
+    hidden: bool = False
+    members: tuple[tuple[str, str], ...] = ()
 
     @property
     def document(self) -> Document:

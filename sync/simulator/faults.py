@@ -7,17 +7,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from sync.errors import UsageError
-from sync.simulator.answers import IMAGES, Answer, Request, gateway_error
+from sync.simulator.answers import Answer, Members, Request
+from sync.simulator.apis import Behaviour, behaviour_at
 from sync.simulator.listing import Query
-
-Members = dict[str, bytes]
-"""The members of a page, each already JSON: ``images`` and ``total``."""
-
-_CODES = {
-    401: ("APIGW.0301", "Incorrect IAM authentication information: decrypt token fail"),
-    403: ("APIGW.0302", "The IAM user is not authorized to access the API"),
-    429: ("APIGW.0308", "The throttling threshold has been reached: policy user over ratelimit"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +36,10 @@ class Faults:
     def __init__(self) -> None:
         self._lock = Lock()
         self._hidden: frozenset[str] = frozenset()
-        self._failure = Fault()
+        self._failure: Callable[[type[Behaviour]], Fault] = lambda _: Fault()
         self._times = 0
 
-    def hide(self, ids: Iterable[str]) -> None:
+    def lose(self, ids: Iterable[str]) -> None:
         """Leave these images out of every answer, as a replica does that does not know them."""
         self._hidden = frozenset(ids)
 
@@ -64,13 +56,13 @@ class Faults:
         """
         if not (400 <= status <= 599 and times > 0):  # noqa: PLR2004 - the errors of HTTP
             raise UsageError("A failure needs a status from 400 to 599, and to happen at least once.")
-        code, message = _CODES.get(status, ("APIGW.0201", "Backend unavailable"))
         headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
+
+        def failure(behaviour: type[Behaviour]) -> Fault:
+            return Fault(answer=lambda _, request: _with_headers(behaviour.error(status, request), headers))
+
         with self._lock:
-            self._times = times
-            self._failure = Fault(
-                answer=lambda _, request: replace(gateway_error(status, code, message, request), headers=headers)
-            )
+            self._times, self._failure = times, failure
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
@@ -80,8 +72,13 @@ class Faults:
     def strike(self, request: Request) -> Fault:
         """The fault that hits this request. Called once per request, before anything is looked up."""
         with self._lock:
-            if self._times and request.path == IMAGES:
+            behaviour = behaviour_at(request.path) if self._times else None
+            if behaviour is not None:
                 self._times -= 1
-                return self._failure
+                return self._failure(behaviour)
             hidden = self._hidden
         return Fault(ask=lambda query: replace(query, hidden=query.hidden | hidden)) if hidden else Fault()
+
+
+def _with_headers(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
+    return replace(answer, headers=answer.headers + headers)

@@ -1,30 +1,42 @@
-"""``GET /v1/images``: reads the 20 query parameters, then filters, sorts and takes out the page."""
+"""Lists of images: which ones match a query, in which order, and the page of them that was asked for."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from operator import itemgetter
 from random import Random
+from typing import Protocol
 
-from sync.domain.apis import IEC
-from sync.domain.fields import Kind
-from sync.errors import UsageError
-from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
+from sync.simulator.viewer import Viewer
 from sync.simulator.world import World
 
 _CACHED = 16  # orders that are kept, all of the same revision
-PAGE_LIMIT = IEC.limit
-_CHOICES = {parameter.name: parameter.choices for parameter in IEC.parameters}
+PAGE_LIMIT = 500
+
+SortValue = tuple[int, str]
+Order = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A request for images; those whose ids are ``hidden`` are left out as if they did not exist."""
+    """A request for images; those whose ids are ``hidden`` are left out as if they did not exist.
+
+    Attributes:
+        filters: the parameters that select images.
+        limit: the most images of the page.
+        offset: images to skip, in a list by offset.
+        sort_key: the first key of the order.
+        descending: its direction.
+        hidden: ids to leave out.
+        then: further keys of the order, each with whether it descends.
+        marker: the image after which the page begins, in a list by marker; None for the first page.
+        viewer: who asks; None sees everything.
+    """
 
     filters: tuple[tuple[str, str], ...] = ()
     limit: int = PAGE_LIMIT
@@ -32,30 +44,34 @@ class Query:
     sort_key: str = "created_at"
     descending: bool = True
     hidden: frozenset[str] = frozenset()
+    then: Order = ()
+    marker: Entry | None = None
+    viewer: Viewer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its images, and the number of all images that match."""
+    """One page.
+
+    Attributes:
+        entries: its images.
+        total: the number of all images that match.
+        full: it has as many images as a page can have.
+    """
 
     entries: Sequence[Entry]
     total: int
+    full: bool = False
 
 
-def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
-    """The query of these parameters; ignores those that the API does not have, as it does itself.
+class Rules(Protocol):
+    """What an API knows of its own list."""
 
-    Raises:
-        UsageError: the API would refuse limit, offset, sort_key or sort_dir.
-    """
-    parameters = dict(pairs)
-    return Query(
-        filters=tuple(sorted((name, value) for name, value in parameters.items() if name in IEC.filters)),
-        limit=_number("limit", parameters.get("limit", str(PAGE_LIMIT)), 1, PAGE_LIMIT),
-        offset=_number("offset", parameters.get("offset", "0"), 0, 2**31 - 1),
-        sort_key=_choice("sort_key", parameters.get("sort_key", "created_at")),
-        descending=_choice("sort_dir", parameters.get("sort_dir", "desc")) == "desc",
-    )
+    def matching(self, world: World, query: Query) -> Iterable[Entry]:
+        """The images that match a query, in any order; its ``hidden`` does not matter here."""
+
+    def sort_value(self, entry: Entry, key: str) -> SortValue:
+        """What an image is sorted by."""
 
 
 class Listing:
@@ -63,14 +79,16 @@ class Listing:
 
     Args:
         world: the images.
-        page_cap: most images in an answer, whatever ``limit`` says; None for the API's own 500.
+        rules: those of the API.
+        page_cap: most images in an answer, whatever ``limit`` says; None for the API's own.
         unstable_ties: images with the same sort key come in a new order in every answer.
     """
 
-    def __init__(self, world: World, *, page_cap: int | None = None, unstable_ties: bool = False) -> None:
+    def __init__(self, world: World, rules: Rules, *, page_cap: int | None = None, unstable_ties: bool = False) -> None:
         self.page_cap = page_cap
         self.unstable_ties = unstable_ties
         self._world = world
+        self._rules = rules
         self._orders: dict[Query, _Order] = {}
         self._revision = -1
         self._rng = Random(1)  # noqa: S311 - an order, not a secret
@@ -78,33 +96,58 @@ class Listing:
     def page(self, query: Query) -> Page:
         """The page of this query, as of now. Hold the world's lock."""
         order = self._order(query)
-        start, end = query.offset, query.offset + min(query.limit, self.page_cap or query.limit)
+        start = query.offset if query.marker is None else order.after(query.marker)
+        limit = min(query.limit, self.page_cap or query.limit)
+        end = start + limit
         page = order.shuffled(start, end, self._rng) if self.unstable_ties else order.entries[start:end]
-        return Page(page, len(order.entries))
+        return Page(page, len(order.entries), full=len(page) == limit > 0)
 
     def _order(self, query: Query) -> _Order:
         if self._revision != self._world.revision or len(self._orders) >= _CACHED:
             self._orders.clear()
             self._revision = self._world.revision
-        whole = replace(query, limit=PAGE_LIMIT, offset=0)
+        whole = replace(query, limit=PAGE_LIMIT, offset=0, marker=None)
         if whole not in self._orders:
-            self._orders[whole] = _Order(_matching(self._world, whole), whole)
+            self._orders[whole] = _Order(self._rules, self._world, whole)
         return self._orders[whole]
 
 
 class _Order:
     """All matching images in the order of the query, and the groups of those with the same sort key."""
 
-    def __init__(self, matching: Iterable[Entry], query: Query) -> None:
-        keyed = [(_sort_key(entry, query.sort_key), entry) for entry in matching]
-        keyed.sort(key=itemgetter(0), reverse=query.descending)
-        self.entries = [entry for _, entry in keyed]
-        self._keys = [key for key, _ in keyed]
+    def __init__(self, rules: Rules, world: World, query: Query) -> None:
+        self._rules = rules
+        self._keys = ((query.sort_key, query.descending), *query.then)
+        found = rules.matching(world, query)
+        self.entries = [entry for entry in found if entry.id not in query.hidden] if query.hidden else list(found)
+        for key, descending in reversed(self._keys):  # sorting keeps the order of equal ones
+            keyed = [(rules.sort_value(entry, key), entry) for entry in self.entries]
+            keyed.sort(key=itemgetter(0), reverse=descending)
+            self.entries = [entry for _, entry in keyed]
+
+    def after(self, marker: Entry) -> int:
+        """The position of the first image after this one, which need not be in the list itself."""
+        place = self._positions.get(marker.key)
+        if place is not None:
+            return place + 1
+        return sum(1 for entry in self.entries if not self._comes_after(entry, marker))
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {entry.key: position for position, entry in enumerate(self.entries)}
+
+    def _comes_after(self, entry: Entry, marker: Entry) -> bool:
+        for key, descending in self._keys:
+            mine, other = self._rules.sort_value(entry, key), self._rules.sort_value(marker, key)
+            if mine != other:
+                return (mine < other) is descending
+        return False
 
     @cached_property
     def _groups(self) -> list[int]:
         """For each image the number of its group, counted along the order."""
-        changes = (int(after != before) for before, after in pairwise(self._keys))
+        values = [tuple(self._rules.sort_value(entry, key) for key, _ in self._keys) for entry in self.entries]
+        changes = (int(after != before) for before, after in pairwise(values))
         return list(accumulate(changes, initial=0))
 
     def shuffled(self, start: int, end: int, rng: Random) -> Sequence[Entry]:
@@ -124,44 +167,3 @@ class _Order:
             return position, position
         group = self._groups[position]
         return bisect_left(self._groups, group), bisect_right(self._groups, group)
-
-
-def _matching(world: World, query: Query) -> Iterator[Entry]:
-    filters = dict(query.filters)
-    identity = filters.pop("id", None)
-    deleted = filters.get("status") == "deleted"
-    entries = world.entries(deleted=deleted) if identity is None or deleted else world.with_id(identity)
-    for entry in entries:
-        if identity in {None, entry.id} and entry.id not in query.hidden and _fits(entry, filters):
-            yield entry
-
-
-def _fits(entry: Entry, filters: dict[str, str]) -> bool:
-    document = entry.document if filters else {}  # parsing takes long
-    return all(_has(document, name, value) for name, value in filters.items())
-
-
-def _has(document: Document, name: str, value: str) -> bool:
-    if name == "__isregistered" and document.get("visibility") == "public":
-        return True  # "without effect on public images", says the document
-    held = document.get(name)
-    text = str(held).lower() if isinstance(held, bool) else held
-    if IEC.by_name[name].kind is Kind.FLAG and value == "false":
-        return text in {"false", None}  # a flag that is false is mostly left out
-    return text == value
-
-
-def _sort_key(entry: Entry, name: str) -> tuple[int, str]:
-    return (entry.created, "") if name == "created_at" else (0, str(entry.document.get(name, "")))
-
-
-def _number(name: str, text: str, low: int, high: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(2**31)) and low <= int(text) <= high):
-        raise UsageError(f"The parameter {name} must be a whole number from {low} to {high}.")
-    return int(text)
-
-
-def _choice(name: str, text: str) -> str:
-    if text not in _CHOICES[name]:
-        raise UsageError(f"The parameter {name} must be one of {', '.join(_CHOICES[name])}.")
-    return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import sys
 from collections.abc import Callable
@@ -29,6 +28,8 @@ class Server(ThreadingHTTPServer):
         port: 0 for any free one.
         respond: returns the answer to a request; called from many threads.
         clock: the server's clock, in seconds since 1970.
+        request_id: makes the id of a request.
+        request_id_header: the header in which an answer has it.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -37,9 +38,20 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, host: str, port: int, respond: Callable[[Request], Answer], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        respond: Callable[[Request], Answer],
+        clock: Callable[[], float],
+        *,
+        request_id: Callable[[], str],
+        request_id_header: str,
+    ) -> None:
         self.respond = respond
         self.clock = clock
+        self.request_id = request_id
+        self.request_id_header = request_id_header
         self.closing = Event()
         self._open: dict[socket.socket, Thread] = {}
         self._lock = Lock()
@@ -105,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         keep, self.close_connection = not (self.close_connection or refusal), True
         closing = self.server.closing
         if not closing.wait(answer.delay):
-            head = _head(answer, request.id, self.server.clock(), keep=keep)
+            head = _head(answer, self.server.clock(), (self.server.request_id_header, request.id), keep=keep)
             self.close_connection = not (answer.send(head, answer.body, self.connection, closing) and keep)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - the names http.server looks for
@@ -117,18 +129,18 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         path, _, query = self.path.partition("?")
         client = str(self.client_address[0])
-        request = Request(secrets.token_hex(16), self.command, path, query, headers, client=client)
+        request = Request(self.server.request_id(), self.command, path, query, headers, client=client)
         length = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not length.isdigit() or int(length[:12]) > _LARGEST_BODY:
             return request, gateway_error(413, "APIGW.0201", "Request entity too large", request)
         return replace(request, body=self.rfile.read(int(length))), None
 
 
-def _head(answer: Answer, request_id: str, now: float, *, keep: bool) -> bytes:
+def _head(answer: Answer, now: float, request_id: tuple[str, str], *, keep: bool) -> bytes:
     headers = [
         ("Date", formatdate(now, usegmt=True)),
         ("Content-Type", answer.content_type),
-        ("X-Request-Id", request_id),
+        request_id,
         ("Content-Length", str(len(answer.body))),
         *([] if keep else [("Connection", "close")]),
         *answer.headers,

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from sync.errors import UsageError
-from sync.simulator.answers import IMAGES, TOKENS, Answer, Request, gateway_error, iec_error
+from sync.simulator.answers import Answer, Members, Request
+from sync.simulator.apis import Behaviour, RefusedError
 from sync.simulator.control import Control
-from sync.simulator.faults import Fault, Faults, Members
+from sync.simulator.faults import Fault, Faults
 from sync.simulator.identity import Identity
-from sync.simulator.listing import Listing, Page, read_query
+from sync.simulator.listing import Listing, Page, Query
 from sync.simulator.world import World
 
 
@@ -20,6 +20,7 @@ class Service:
 
     Args:
         world: the images.
+        behaviour: that of the API.
         listing: cuts the pages.
         identity: decides who may ask.
         faults: decides what goes wrong.
@@ -30,6 +31,7 @@ class Service:
     def __init__(
         self,
         world: World,
+        behaviour: Behaviour,
         listing: Listing,
         identity: Identity,
         faults: Faults,
@@ -38,6 +40,7 @@ class Service:
         latency: float = 0.0,
     ) -> None:
         self._world = world
+        self._behaviour = behaviour
         self._listing = listing
         self._identity = identity
         self._faults = faults
@@ -49,21 +52,24 @@ class Service:
         if self._control is not None and self._control.concerns(request):
             return self._control.respond(request)
         fault = self._faults.strike(request)
-        if (request.method, request.path) == ("GET", IMAGES):
+        if request.method == "GET" and self._is_about_images(request):
             return self._images(request, fault)
-        if (request.method, request.path) == ("POST", TOKENS):
-            return fault.answer(self._identity.give_token(request), request)
-        missing = "The API does not exist or has not been published in the environment"
-        return fault.answer(gateway_error(404, "APIGW.0101", missing, request), request)
+        answer = self._identity.answer(request) or self._behaviour.other(request)
+        return fault.answer(answer, request)
+
+    def _is_about_images(self, request: Request) -> bool:
+        api = self._behaviour.api
+        return request.path == api.path or bool(api.image_path and request.path.startswith(f"{api.path}/"))
 
     def _images(self, request: Request, fault: Fault) -> Answer:
-        refusal = self._identity.refusal(request)
+        flaw = self._identity.flaw(request)
         with self._world.lock:  # the page and its place in the journal belong together
-            answer, page = (refusal, None) if refusal else self._page(request, fault)
+            answer, page = (self._behaviour.unauthorized(flaw, request), None) if flaw else self._page(request, fault)
             answer = fault.answer(answer, request)
             self._world.journal.note(
                 "answer",
                 [entry.id for entry in page.entries if entry.id is not None] if page else (),
+                path=request.path,
                 query=request.query,
                 status=answer.status,
                 request_id=request.id,
@@ -74,13 +80,24 @@ class Service:
         return replace(answer, delay=answer.delay + self._latency)
 
     def _page(self, request: Request, fault: Fault) -> tuple[Answer, Page | None]:
+        viewer = self._identity.viewer_of(request)
+        if request.path != self._behaviour.api.path:
+            identity = request.path.removeprefix(f"{self._behaviour.api.path}/")
+            return self._one(identity, fault.ask(Query((("id", identity),), viewer=viewer)), request)
         try:
-            query = read_query(parse_qsl(request.query, keep_blank_values=True))
-        except UsageError as error:
-            return iec_error(400, "IEC.000006", str(error)), None
+            query = self._behaviour.read(parse_qsl(request.query, keep_blank_values=True), self._world, viewer)
+        except RefusedError as error:
+            return self._behaviour.error(error.status, request, error.message, error.code), None
         page = self._listing.page(fault.ask(query))
         images = b"".join((b"[", b",".join([entry.body for entry in page.entries]), b"]"))
-        return Answer(200, _object(fault.shape({"images": images, "total": b"%d" % page.total}))), page
+        return Answer(200, _object(fault.shape(self._behaviour.members(page, images, request)))), page
+
+    def _one(self, identity: str, query: Query, request: Request) -> tuple[Answer, Page | None]:
+        """The image with this id; a fault that hides it from lists hides it here too."""
+        for entry in self._world.with_id(identity):
+            if identity not in query.hidden and self._behaviour.sees(entry, query.viewer):
+                return Answer(200, entry.body), Page([entry], 1)
+        return self._behaviour.missing(identity, request), None
 
 
 def _object(members: Members) -> bytes:

@@ -2,162 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from random import Random
-from threading import RLock
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 
-from sync.simulator import changes
-from sync.simulator.catalog import Catalog, Document, stamp
-from sync.simulator.entry import Entry, encode, instant, read
-from sync.simulator.journal import Journal
+from sync.errors import UsageError
+from sync.simulator.catalog import Document
+from sync.simulator.entry import Entry
+from sync.simulator.stage import Stage
+from sync.simulator.viewer import ACCEPTED, SHARED
 
-START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-_LONGEST_PAUSE = 90  # seconds between two events
 _BATCH = 0.05  # share of new images that come with the one before, in the same second
+_SEARCHED = 8  # images that are looked at for each one that shall lose a property
 
 
-class World:
-    """The images, their clock and their journal; safe to use from any thread, each method in one step.
+class World(Stage):
+    """All that happens to the images of the cloud.
 
-    Args:
-        seed: determines names, ids, dates and all that happens.
-        size: images at the start.
-        now: time on the clock of this world at the start.
-        show_deleted: deleted images stay in the list with ``status`` deleted, instead of being found only by those who
-            ask for ``status=deleted``. (Which of the two the real cloud does is not known.)
+    Where an operation takes ``ids``, it is done to these images; else to ``count`` random ones that it can be done to.
     """
-
-    def __init__(self, seed: int = 1, size: int = 1000, now: datetime = START, *, show_deleted: bool = False) -> None:
-        self.lock = RLock()
-        self.journal = Journal()
-        self.now = now
-        self.revision = 0
-        self.show_deleted = show_deleted
-        self._rng = Random(seed)  # noqa: S311 - not a secret
-        self._catalog = Catalog(self._rng)
-        self._place = 0
-        self._twins: list[str] = []  # keys that are no ids
-        self._live: dict[str, Entry] = {}
-        self._dead: dict[str, Entry] = {}
-        ids = [self._add(self._catalog.image(self._catalog.moment(now), until=now)) for _ in range(size)]
-        self.journal.note("created", ids, came=ids)
 
     def create(self, count: int = 1) -> list[str]:
         """Create images, still uploading or just finished; returns their ids."""
         with self.lock:
-            ids = [self._add(self._newcomer()) for _ in range(count)]
+            ids = [self._stock.add(self._newcomer()) for _ in range(count)]
             return self._happened("created", ids, came=ids)
 
-    def change(self, count: int = 1) -> list[str]:
-        """Make one believable change to each of some random images; returns their ids."""
+    def change(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Make one believable change to each of some images; returns their ids."""
+        return self._each("changed", self._lists, count, ids, self._catalog.changed)
+
+    def delete(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Delete some images; returns their ids."""
         with self.lock:
-            chosen = self._chosen(self._live, count)
+            chosen = self._chosen(self._stock.live, self._lists, count, ids)
             for entry in chosen:
                 self._tick()
-                self._replace(entry, changes.changed(entry.document, self._catalog, self._rng, self.now))
-            return self._happened("changed", [entry.key for entry in chosen])
+                self._stock.bury(entry)
+                self._stock.replace(entry, self._catalog.deleted(entry.document, self.now))
+            gone = [entry.key for entry in chosen]
+            return self._happened("deleted", gone, went=() if self.show_deleted else gone)
 
-    def delete(self, count: int = 1) -> list[str]:
-        """Delete some random images; returns their ids."""
+    def restore(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Bring some deleted images back under their old ids; returns these."""
         with self.lock:
-            chosen = self._chosen(self._live, count)
+            chosen = self._chosen(self._stock.dead, self._lists, count, ids)
             for entry in chosen:
                 self._tick()
-                self._dead[entry.key] = self._live.pop(entry.key)
-                self._replace(entry, changes.deleted(entry.document, self.now))
-            ids = [entry.key for entry in chosen]
-            return self._happened("deleted", ids, went=() if self.show_deleted else ids)
+                self._stock.revive(entry)
+                self._stock.replace(entry, self._catalog.restored(entry.document, self.now))
+            back = [entry.key for entry in chosen]
+            return self._happened("restored", back, came=back)
 
-    def restore(self, count: int = 1) -> list[str]:
-        """Bring some random deleted images back under their old ids; returns these."""
+    def hide(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Hide some of the project's images from the usual list; returns their ids."""
+        change = partial(self._catalog.with_hidden, hidden=True)
+        return self._each("hidden", lambda entry: self._owns(entry) and not entry.hidden, count, ids, change)
+
+    def show(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Show some hidden images in the usual list again; returns their ids."""
+        change = partial(self._catalog.with_hidden, hidden=False)
+        return self._each("shown", lambda entry: self._owns(entry) and entry.hidden, count, ids, change)
+
+    def deactivate(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Deactivate some of the project's images, so that nobody can use them; returns their ids."""
+        change = partial(self._catalog.with_active, active=False)
+        eligible = partial(self._owns, status="active")
+        return self._each("deactivated", eligible, count, ids, change)
+
+    def activate(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Activate some deactivated images again; returns their ids."""
+        change = partial(self._catalog.with_active, active=True)
+        return self._each("activated", partial(self._owns, status="deactivated"), count, ids, change)
+
+    def set_property(
+        self, count: int = 1, ids: Sequence[str] | None = None, *, name: str = "", value: object = None
+    ) -> list[str]:
+        """Give some of the project's images a value of a field or property; without a name a usual one, chosen anew."""
+
+        def change(document: Document, now: datetime) -> Document:
+            chosen = (name, value) if name else self._catalog.some_property()
+            return self._catalog.with_property(document, now, *chosen)
+
+        return self._each("property set", self._owns, count, ids, change)
+
+    def remove_property(self, count: int = 1, ids: Sequence[str] | None = None, *, name: str = "") -> list[str]:
+        """Remove a field or property from some of the project's images; without a name any that users may remove."""
+
+        def held(document: Document) -> list[str]:
+            return [each for each in ([name] if name else self._catalog.removable(document)) if each in document]
+
+        def change(document: Document, now: datetime) -> Document:
+            return self._catalog.with_property(document, now, self._rng.choice(held(document)), None)
+
         with self.lock:
-            chosen = self._chosen(self._dead, count)
-            for entry in chosen:
-                self._tick()
-                self._live[entry.key] = self._dead.pop(entry.key)
-                self._replace(entry, changes.restored(entry.document, self.now))
-            ids = [entry.key for entry in chosen]
-            return self._happened("restored", ids, came=ids)
+            some = self._chosen(self._stock.live, self._owns, count * _SEARCHED, ids)
+            having = [entry.key for entry in some if held(entry.document)]
+            return self._each("property removed", self._owns, count, having[: count if ids is None else None], change)
 
-    def put(self, image: Document | bytes, *, twice: bool = False) -> str:
-        """List exactly this image, whatever is wrong with it, and never change it. Returns the key for ``remove``.
+    def share(self, count: int = 1, ids: Sequence[str] | None = None, *, status: str = ACCEPTED) -> list[str]:
+        """Let images of other projects be shared with this one; returns their ids.
 
-        Args:
-            image: a dict, or bytes that are served as they are.
-            twice: list it beside an image with the same id, instead of in its place.
+        Raises:
+            UsageError: the API shares no images.
         """
         with self.lock:
-            body, document = (image, read(image)) if isinstance(image, bytes) else (encode(image), image)
-            identity = document.get("id")
-            name = identity if isinstance(identity, str) else None
-            key = f"{name or 'no id'} #{self._place}" if not name or (twice and name in self._live) else name
-            self._twins += [key] if key != name else []
-            self._dead.pop(key, None)
-            self._live[key] = Entry(key, name, body, self._place, instant(document.get("created_at")), exact=True)
-            self._place += 1
-            self._happened("put", [key], came=[name] if name else ())
-            return key
+            chosen = self._chosen(self._stock.live, self._can_be_shared, count, ids)
+            missing = count - len(chosen) if ids is None else 0
+            chosen += [self._stock.live[self._stock.add(self._shareable())] for _ in range(missing)]
+            for entry in chosen:
+                self._tick()
+                self._stock.share(entry, ((self._project(), status),))
+            shared = [entry.key for entry in chosen]
+            return self._happened("shared", shared, came=shared if status == ACCEPTED else ())
 
-    def remove(self, key: str) -> None:
-        """Remove all images with this id (or the one with this key), without a trace."""
+    def unshare(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
+        """Let images of other projects be shared with this one no longer; returns their ids."""
         with self.lock:
-            keys = [entry.key for entry in self._live.values() if key in {entry.key, entry.id}]
-            names = {self._live.pop(each).id for each in keys}
-            left = {entry.id for entry in self._live.values()} if keys else set()
-            self._happened("removed", keys, went=[name for name in names if name and name not in left])
+            chosen = self._chosen(self._stock.live, self._is_shared, count, ids)
+            for entry in chosen:
+                self._tick()
+                self._stock.share(entry, ())
+            gone = [entry.key for entry in chosen]
+            return self._happened("unshared", gone, went=gone)
 
-    def advance(self, duration: timedelta) -> datetime:
-        """Let time pass in which nothing happens; returns the new time."""
-        with self.lock:
-            self.now += duration
-            return self.now
-
-    def churn(
-        self,
-        percent: float = 1.0,
-        *,
-        changed: float = 0.5,
-        created: float = 0.25,
-        restored: float = 0.05,
-        deleted: float = 0.2,
-    ) -> dict[str, list[str]]:
-        """Let one believable day pass; returns the ids of each kind.
+    def churn(self, percent: float = 1.0, **shares: float) -> dict[str, list[str]]:
+        """Let one believable day pass; returns the ids of each kind of event.
 
         Args:
             percent: images that are touched, per hundred.
-            changed: share of these that change.
-            created: share that are new.
-            restored: share that come back, if enough were deleted on earlier days.
-            deleted: share that are deleted.
+            shares: other shares of these than usual, such as ``deleted=0.5``; 0 for none.
+
+        Raises:
+            UsageError: the API has no such events.
         """
+        if unknown := shares.keys() - self._catalog.shares.keys():
+            raise UsageError(f"{', '.join(sorted(unknown))}: take {', '.join(self._catalog.shares)}.")
         with self.lock:
             evening = self.now + timedelta(days=1)
-            touched = len(self._live) * percent / 100
-            ids = {
-                "changed": self.change(self._about(touched * changed)),
-                "created": self.create(self._about(touched * created)),
-                "restored": self.restore(self._about(touched * restored)),
-                "deleted": self.delete(self._about(touched * deleted)),
-            }
+            touched = sum(1 for entry in self._stock.live.values() if self._lists(entry)) * percent / 100
+            usual = {**self._catalog.shares, **shares}
+            ids = {kind: self._events[kind](self._about(touched * share)) for kind, share in usual.items()}
             self.now = max(self.now, evening)
             return ids
 
-    def truth(self) -> dict[str, Document]:
-        """Every image that has an id, by id, as it would be served now; of several with one id the last."""
-        with self.lock:
-            return {entry.id: entry.document for entry in self.entries() if entry.id is not None}
-
-    def entries(self, *, deleted: bool = False) -> Iterable[Entry]:
-        """The images listed now, in the order they were added, with the deleted ones if asked for. Hold the lock."""
-        shown = [*self._live.values(), *self._dead.values()] if deleted or self.show_deleted else self._live.values()
-        return sorted(shown, key=lambda entry: entry.place)
-
-    def with_id(self, identity: str) -> list[Entry]:
-        """The images listed now under this id, without looking through all of them. Hold the lock."""
-        shown = (self._live, self._dead) if self.show_deleted else (self._live,)
-        entries = {entry for home in shown for key in (identity, *self._twins) if (entry := home.get(key))}
-        return sorted((entry for entry in entries if entry.id == identity), key=lambda entry: entry.place)
+    @property
+    def _events(self) -> dict[str, Callable[[int], list[str]]]:
+        return {
+            "changed": self.change,
+            "created": self.create,
+            "restored": self.restore,
+            "hidden": self.hide,
+            "shown": self.show,
+            "shared": self.share,
+            "unshared": self.unshare,
+            "deactivated": self.deactivate,
+            "activated": self.activate,
+            "property_set": self.set_property,
+            "property_removed": self.remove_property,
+            "deleted": self.delete,
+        }
 
     def _newcomer(self) -> Document:
         if self._rng.random() >= _BATCH:
@@ -165,28 +169,8 @@ class World:
         status = self._rng.choice(("queued", "saving", "active", "active", "active"))
         return self._catalog.image(self.now, until=self.now, status=status)
 
-    def _tick(self) -> None:
-        self.now += timedelta(seconds=self._rng.randrange(1, _LONGEST_PAUSE))
+    def _can_be_shared(self, entry: Entry) -> bool:
+        return not self._owns(entry) and entry.visibility == SHARED and not self._lists(entry)
 
-    def _about(self, number: float) -> int:
-        """The number, rounded up or down at random so that it is right on average."""
-        return int(number) + (self._rng.random() < number % 1)
-
-    def _chosen(self, entries: dict[str, Entry], count: int) -> list[Entry]:
-        eligible = [entry for entry in entries.values() if not entry.exact]
-        return self._rng.sample(eligible, min(count, len(eligible)))
-
-    def _add(self, document: Document) -> str:
-        key = str(document["id"])
-        self._live[key] = Entry(key, key, encode(document), self._place, instant(document["created_at"]))
-        self._place += 1
-        return key
-
-    def _replace(self, entry: Entry, document: Document) -> None:
-        home = self._live if entry.key in self._live else self._dead
-        home[entry.key] = Entry(entry.key, entry.id, encode(document), entry.place, entry.created)
-
-    def _happened(self, kind: str, ids: list[str], *, came: Iterable[str] = (), went: Iterable[str] = ()) -> list[str]:
-        self.revision += 1
-        self.journal.note(kind, ids, came=came, went=went, revision=self.revision, world_time=stamp(self.now))
-        return ids
+    def _is_shared(self, entry: Entry) -> bool:
+        return not self._owns(entry) and entry.visibility == SHARED and self._lists(entry)

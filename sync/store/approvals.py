@@ -16,6 +16,7 @@ _OPEN = """
 SELECT DISTINCT run FROM inventory.held_deletions WHERE closed_at IS NULL AND approved_at IS NULL ORDER BY run
 """
 _ACCEPT_FILTER = "UPDATE inventory.sources SET filter = %(filter)s WHERE name = %(source)s AND filter <> %(filter)s"
+_ACCEPT_SCOPE = "UPDATE inventory.sources SET scope = NULL WHERE name = %(source)s AND scope IS NOT NULL"
 _REMEMBER = """
 INSERT INTO inventory.report_bookmarks AS r (source, name, read_to) VALUES (%(source)s, %(name)s, %(read_to)s)
 ON CONFLICT (source, name) DO UPDATE
@@ -52,6 +53,17 @@ def accept_filter(target: Target, source: str, filter: str) -> None:
     with connect(target) as connection:
         if not _write(connection, target, "recording the approval", _ACCEPT_FILTER, source=source, filter=filter):
             raise UnknownError(f"there is nothing to accept: the filter of source {source} did not change")
+
+
+def accept_scope(target: Target, source: str) -> None:
+    """Have the next run of a source take the scope of its credentials as the one of the inventory.
+
+    Raises:
+        UnknownError: the source is not in the database, or its next run does so anyway.
+    """
+    with connect(target) as connection:
+        if not _write(connection, target, "recording the approval", _ACCEPT_SCOPE, source=source):
+            raise UnknownError(f"there is nothing to accept: source {source} has no scope on record")
 
 
 def remember(target: Target, reader: str, source: str | None, read_to: datetime) -> None:

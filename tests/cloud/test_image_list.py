@@ -17,7 +17,8 @@ from listing_model import Seen, chance
 from sync.domain.proof.verdict import prove
 from sync.errors import ContractError, ForbiddenError, InterruptedRunError, ServerFaultError
 from sync.simulator import START, Simulator, World
-from sync.simulator.catalog import Catalog, stamp
+from sync.simulator.catalog import stamp
+from sync.simulator.images import IecCatalog
 
 TOTALS = {
     "one too small": (effects.total_off(-1), "total says 1199, but 1200 images came"),
@@ -40,7 +41,7 @@ TOTALS = {
 
 def tied(count: int, *, before: int = 0, after: int = 0) -> World:
     """A world with a number of images of one ``created_at``, and others before and after it."""
-    world, catalog = World(size=0), Catalog(chance(3))
+    world, catalog = World(size=0), IecCatalog(chance(3))
     moments = [START - timedelta(days=1, minutes=n) for n in range(before)]
     moments += [START] * count + [START + timedelta(days=1, minutes=n) for n in range(after)]
     for moment in moments:

@@ -15,7 +15,7 @@ from listing_model import Seen, chance
 from sync.domain.proof.verdict import Verdict, prove
 from sync.domain.status import Status
 from sync.simulator import START, Simulator, World
-from sync.simulator.catalog import Catalog
+from sync.simulator.images import IecCatalog
 from sync.store.connection import Target
 
 
@@ -79,7 +79,7 @@ def test_steady_change_hides_nothing_from_a_proven_list(many: Simulator, ties: b
 @pytest.mark.long
 def test_change_among_ties_hides_nothing_from_a_proven_list() -> None:
     """If images that share a created_at change places, come and go, no proven reading misses one that stayed."""
-    world, catalog, rng = World(size=0), Catalog(chance(12)), chance(13)
+    world, catalog, rng = World(size=0), IecCatalog(chance(12)), chance(13)
     moments = (START + timedelta(minutes=rng.randrange(16)) for _ in range(26))
     images = [catalog.image(moment, until=START + timedelta(days=9)) for moment in moments]
     away = [images.pop() for _ in range(10)]

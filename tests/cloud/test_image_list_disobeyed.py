@@ -17,7 +17,7 @@ from listing_model import chance
 from sync.domain.status import Status
 from sync.errors import ContractError
 from sync.simulator import START, World
-from sync.simulator.catalog import Catalog
+from sync.simulator.images import IecCatalog
 from sync.simulator.listing import Page, Query
 from sync.store.connection import Target
 
@@ -40,7 +40,7 @@ def asked_otherwise(ask: Callable[[Query], Query]) -> Start:
 
 def ties_that_change(cloud: FaultySimulator) -> None:
     """700 images of one time, of which one goes and one comes before each answer, in a new order each time."""
-    catalog, rng = Catalog(chance(3)), chance(4)
+    catalog, rng = IecCatalog(chance(3)), chance(4)
     cloud.listing.unstable_ties = True
     tied: list[str] = []
 
@@ -176,7 +176,7 @@ def test_images_without_a_time_are_not_believed_gone_by_the_order_alone(target: 
     """If they stand last in both orders no answer may show them, so their absence deletes none of them."""
     with FaultySimulator(World(seed=1, size=100)) as cloud:
         inventory = Inventory(target, cloud, max_single_confirms=0, max_daily_deletions=1000, max_deletions=1000)
-        catalog = Catalog(chance(5))
+        catalog = IecCatalog(chance(5))
         for _ in range(30):
             cloud.world.put(catalog.image(START, until=START) | {"created_at": ""})
         inventory.run()

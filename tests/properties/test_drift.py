@@ -26,7 +26,7 @@ from sync.domain.answer import Answer
 from sync.domain.outcome import Outcome
 from sync.settings.secret import Secret
 from sync.simulator import START, Simulator, World
-from sync.simulator.catalog import Catalog
+from sync.simulator.images import IecCatalog
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
@@ -149,7 +149,7 @@ def test_no_run_deletes_an_image_that_stayed_among_ties(target: Target, ties: in
 
 def changes_among_ties(simulator: Simulator, rng: Random, ties: int, size: int) -> Callable[[object], None]:
     """Fill the world, and return a function that creates or deletes some images, and varies the order of ties."""
-    world, catalog, listed = simulator.world, Catalog(rng), []
+    world, catalog, listed = simulator.world, IecCatalog(rng), []
 
     def create(minute: int) -> None:
         image = catalog.image(START - timedelta(minutes=minute), until=START + timedelta(days=1))

@@ -71,7 +71,7 @@ def test_commands_break_things(simulator: Simulator) -> None:
     assert replies[0].json["error_code"] == "APIGW.0308"
     assert (unavailable.status, unavailable.headers["Retry-After"], ask(simulator).status) == (503, None, 200)
 
-    hidden = command(simulator.url, "hide", count=15).json
+    hidden = command(simulator.url, "lose", count=15).json
     assert hidden == sorted(simulator.world.truth())[:15]
     assert sorted(ids(ask(simulator))) == sorted(simulator.world.truth())[15:]
     assert [ask(simulator).json["total"], ask(simulator, id=hidden[0]).json["total"]] == [5, 0]
@@ -117,8 +117,8 @@ def test_the_journal_can_be_read(simulator: Simulator) -> None:
         ("fail", {"status": 500, "times": 0}, 400),
         ("fail", {"status": "500"}, 400),
         ("fail", {}, 400),
-        ("hide", {"count": "x"}, 400),
-        ("hide", {"count": -1}, 400),
+        ("lose", {"count": "x"}, 400),
+        ("lose", {"count": -1}, 400),
         ("advance", {"seconds": "x"}, 400),
         ("change", {"count": -1}, 400),
     ],

@@ -21,6 +21,8 @@ from sync.cloud.client import Client
 from sync.cloud.image_list import ImageList
 from sync.cloud.retry import RetryPolicy
 from sync.domain.answer import Answer
+from sync.domain.apis import IEC
+from sync.domain.apis.api import Api
 from sync.domain.outcome import Outcome
 from sync.domain.run import Confirmation, Reading, RequestStats
 from sync.errors import ImageSyncError
@@ -68,6 +70,8 @@ class Reader:
     max_response_bytes: int = 64 << 20
     concurrency: int = 4
     max_images: int = 5_000_000
+    api: Api = IEC
+    starts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
@@ -89,6 +93,7 @@ class Reader:
             self.url,
             GivenToken(Secret(self.token)),
             policy,
+            self.api,
             timeout=self.timeout,
             max_response_bytes=self.max_response_bytes,
         )
@@ -105,7 +110,7 @@ class Reader:
     def read(self) -> Reading:
         """Read the whole list once."""
         with self.images() as images:
-            return images.read(self.take, 1)
+            return images.read(self.take, 1, self.starts)
 
     def ask(self, ids: Sequence[str]) -> Confirmation:
         """Ask for each image by its id."""

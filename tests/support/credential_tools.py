@@ -18,6 +18,7 @@ from sync.cloud.auth.identity import LoginRequest
 from sync.cloud.auth.token import TokenCache
 from sync.cloud.client import Client
 from sync.cloud.retry import RetryPolicy
+from sync.domain.apis import IEC
 from sync.errors import ImageSyncError
 from sync.simulator import Login, Simulator
 
@@ -52,7 +53,7 @@ class Run:
     @contextmanager
     def client(self, simulator: Simulator | Recorder, credential: Credential) -> Iterator[Client]:
         """A client of the simulated cloud."""
-        with Client(simulator.url, credential, self.policy, timeout=10) as client:
+        with Client(simulator.url, credential, self.policy, IEC, timeout=10) as client:
             yield client
 
 
@@ -63,7 +64,7 @@ def reader(simulator: Simulator, password: str = LOGIN.password, project: str | 
 
 def page(client: Client, **query: str) -> bytes:
     """Request a page of images."""
-    return client.get(query, lambda body: body.content)
+    return client.get(IEC.path, query, lambda body: body.content)
 
 
 def statuses(simulator: Simulator) -> list[object]:

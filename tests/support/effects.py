@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from sync.simulator.answers import Answer, Request, gateway_error, iam_error, iec_error
-from sync.simulator.faults import Members
+from sync.simulator.answers import Answer, Members, Request, gateway_error, html_error, iam_error, json_answer
+from sync.simulator.apis import behaviour_at
+from sync.simulator.apis.iec import IecBehaviour
 from sync.simulator.listing import Query
 
 
@@ -74,20 +75,28 @@ def status(
         location: the ``Location`` header; None for none.
     """
     usual = _USUAL.get(status, ("gateway", "APIGW.0201", "Backend unavailable"))
-    style, code, message = style or usual[0], code or usual[1], message or usual[2]
-    answers: dict[str, Callable[[Request], Answer]] = {
-        "iec": lambda _: iec_error(status, code, message),
-        "gateway": lambda request: gateway_error(status, code, message, request),
-        "iam": lambda _: iam_error(status, code, message),
-        "html": lambda _: _html_error(status, message),
+    styles: dict[str, Callable[[Request, str, str], Answer]] = {
+        "iec": lambda _, code, message: json_answer(status, {"error_msg": message, "error_code": code}),
+        "gateway": lambda request, code, message: gateway_error(status, code, message, request),
+        "iam": lambda _, code, message: iam_error(status, code, message),
+        "html": lambda _, __, message: html_error(status, message),
     }
-    say = answers[_known(style, answers)]
+    _known(style or usual[0], styles)
+
+    def say(request: Request) -> Answer:
+        behaviour = behaviour_at(request.path) or IecBehaviour
+        if not style and behaviour is not IecBehaviour:
+            return behaviour.error(status, request, message, code)
+        return styles[style or usual[0]](request, code or usual[1], message or usual[2])
+
     extra = {"Retry-After": retry_after, "Location": location}
     headers = tuple((name, value) for name, value in extra.items() if value is not None)
-    return Effect(
-        f"status {status}",
-        answer=lambda answer, request: replace(say(request), headers=headers, delay=answer.delay, send=answer.send),
-    )
+
+    def answer(answer: Answer, request: Request) -> Answer:
+        said = say(request)
+        return replace(said, headers=said.headers + headers, delay=answer.delay, send=answer.send)
+
+    return Effect(f"status {status}", answer=answer)
 
 
 def throttled(
@@ -116,7 +125,7 @@ def images(kind: str) -> Effect:
         "null": lambda members: members | {"images": b"null"},
         "missing": lambda members: _without(members, "images"),
         "object": lambda members: members | {"images": b"{}"},
-        "empty": lambda members: members | {"images": b"[]", "total": b"0"},
+        "empty": lambda members: members | {"images": b"[]"} | ({"total": b"0"} if "total" in members else {}),
     }
     return Effect(f"images {kind}", shape=shapes[_known(kind, shapes)])
 
@@ -142,6 +151,16 @@ def offset_ignored() -> Effect:
     return Effect("offset_ignored", ask=lambda query: replace(query, offset=0))
 
 
+def marker_ignored() -> Effect:
+    """The first page is returned for every ``marker``, as by services that forget a marker that is gone."""
+    return Effect("marker_ignored", ask=lambda query: replace(query, marker=None))
+
+
+def next_page(link: str) -> Effect:
+    """``next`` is this, which may be another host."""
+    return Effect("next_page", shape=lambda members: members | {"next": json.dumps(link).encode()})
+
+
 def hidden(ids: Sequence[str]) -> Effect:
     """These ids are left out, as by a replica that does not know them yet."""
     unseen = frozenset(ids)
@@ -157,12 +176,6 @@ def reformatted(seed: int = 1) -> Effect:
         return members | {"images": json.dumps(rows, indent=rng.choice((None, 1, 2))).encode()}
 
     return Effect("reformatted", shape=shape)
-
-
-def _html_error(status: int, title: str) -> Answer:
-    """A page from a gateway in between."""
-    page = f"<html>\n<head><title>{status} {title}</title></head>\n<body><h1>{status} {title}</h1></body>\n</html>\n"
-    return Answer(status, page.encode(), content_type="text/html")
 
 
 def _without(members: Members, name: str) -> Members:

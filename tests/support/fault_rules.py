@@ -9,10 +9,11 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
 
-from effects import Effect, Members
+from effects import Effect
 
-from sync.simulator import IMAGES, Faults, Simulator
-from sync.simulator.answers import Answer, Request
+from sync.simulator import Faults, Simulator
+from sync.simulator.answers import Answer, Members, Request
+from sync.simulator.apis import behaviour_at
 from sync.simulator.faults import Fault
 from sync.simulator.listing import Query
 
@@ -36,14 +37,20 @@ class _Rule:
     effect: Effect
     times: int | None
     nth: int
-    path: str
+    path: str | None
     where: dict[str, str]
     seen: int = 0
 
     def fits(self, request: Request) -> bool:
         """Whether the rule applies to this request, which is counted if so."""
-        query = {"offset": "0"} | dict(parse_qsl(request.query, keep_blank_values=True))
-        if request.path != self.path or any(query.get(name) != value for name, value in self.where.items()):
+        query = {"offset": "0", "marker": ""} | dict(parse_qsl(request.query, keep_blank_values=True))
+        query |= {} if is_list(request) else {"id": request.path.rpartition("/")[2]}
+        at_home = (
+            request.path == self.path
+            if self.path
+            else is_list(request) or ("id" in self.where and is_about_images(request))
+        )
+        if not at_home or any(query.get(name) != value for name, value in self.where.items()):
             return False
         self.seen += 1
         return self.seen >= self.nth and self.times != 0
@@ -71,8 +78,9 @@ class FaultRules(Faults):
         *,
         times: int | None = 1,
         nth: int = 1,
-        path: str = IMAGES,
+        path: str | None = None,
         offset: int | None = None,
+        marker: str | None = None,
         id: str | None = None,
     ) -> None:
         """Add a fault.
@@ -84,11 +92,13 @@ class FaultRules(Faults):
             effect: the fault.
             times: for how many requests; None for all.
             nth: from which fitting request on, counted from now; 1 is the next.
-            path: only for requests to this path.
+            path: only for requests to this path; None for any list of images.
             offset: only for requests for this offset.
-            id: only for requests for this id.
+            marker: only for requests with this marker; "" for those without one.
+            id: only for requests for this id, in the list or by itself.
         """
-        where = {name: str(value) for name, value in {"offset": offset, "id": id}.items() if value is not None}
+        given = {"offset": offset, "marker": marker, "id": id}
+        where = {name: str(value) for name, value in given.items() if value is not None}
         with self._rules_lock:
             self._rules.append(_Rule(effect, times, nth, path, where))
 
@@ -103,7 +113,7 @@ class FaultRules(Faults):
         """All effects on this request as one fault: first those asked for by a user, then the rules in their order."""
         fault = super().strike(request)
         effects = self._hit(request)
-        if (request.method, request.path) == ("GET", IMAGES):
+        if request.method == "GET" and is_about_images(request):
             with self._turn:
                 if self.before_answer is not None:
                     self.before_answer(request)
@@ -119,6 +129,17 @@ class FaultRules(Faults):
             if effects:
                 self.struck.append([effect.name for effect in effects])
             return effects
+
+
+def is_about_images(request: Request) -> bool:
+    """Whether it is for a list of images, of any API, or for one image."""
+    return behaviour_at(request.path) is not None
+
+
+def is_list(request: Request) -> bool:
+    """Whether it is for a list of images."""
+    behaviour = behaviour_at(request.path)
+    return behaviour is not None and request.path == behaviour.api.path
 
 
 def _combined(faults: Sequence[Fault | Effect]) -> Fault:

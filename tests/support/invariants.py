@@ -25,6 +25,7 @@ are in ``machine_checks.py``, under the same names.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -37,8 +38,9 @@ from sync.domain.fields import COLUMNS
 from sync.domain.image import to_json
 from sync.domain.values import iso
 from sync.store.connection import Target
-from sync.store.queries.invariants import CONTENTS, violations
+from sync.store.queries.invariants import violations
 from sync.store.queries.inventory import CONTENT, inventory
+from sync.store.queries.rules import CONTENTS
 
 _MOST = 5  # rows reported per violation
 
@@ -134,7 +136,8 @@ def _is_dead(image: Mapping[str, Any]) -> bool:
 def _state(connection: psycopg.Connection[Any], source: str, moment: datetime) -> list[dict[str, Any]]:
     """The images of a source at a moment, by an independent query."""
     query = f"""
-        SELECT {CONTENTS} FROM inventory.images WHERE source = %(source)s AND deleted_at IS NULL AND valid_from <= %(at)s
+        SELECT {CONTENTS} FROM inventory.images
+        WHERE source = %(source)s AND deleted_at IS NULL AND invisible_since IS NULL AND valid_from <= %(at)s
         UNION ALL SELECT {CONTENTS} FROM inventory.image_versions
         WHERE source = %(source)s AND valid_from <= %(at)s AND valid_to > %(at)s"""
     facts = {"source": source, "at": moment}
@@ -151,6 +154,8 @@ def as_text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     return iso(value) if isinstance(value, datetime) else str(value)
 
 
@@ -163,7 +168,7 @@ def _leads(
     state = {key: dict(row) for key, row in before.items()}
     for change in changes:
         key = (change["source"], change["id"])
-        if change["change"] == "deleted":
+        if change["change"] in ("deleted", "invisible"):
             del state[key]
         elif change["change"] in ("created", "restored"):
             if key in state:

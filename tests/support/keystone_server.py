@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import grp
-import hashlib
 import json
-import os
-import pwd
-import subprocess
-import sys
-import venv
 from pathlib import Path
 from typing import Any
 
-from checkout import CHECKOUT
-from servers import environment
+from openstack_install import Service, installed, owner, prepare
 from simulator_client import send
 
-REQUIREMENTS = CHECKOUT / "requirements" / "keystone.txt"
+__all__ = ["ADMIN", "ATTEMPTS", "LIFETIME", "REGION", "Keystone", "installed"]
+
 ADMIN = "admin-p4ssword"
+REGION = "RegionOne"  # of all services
+UNKNOWN = "http://127.0.0.1/v3/"  # its address, before it is started
 LIFETIME = 7_200  # seconds of a token
 ATTEMPTS = 3  # wrong passwords lock a user
 _SETTINGS = """
@@ -35,47 +29,20 @@ key_repository = {folder}/tokens
 [fernet_receipts]
 key_repository = {folder}/receipts
 [cache]
-enabled = false
+enabled = true
+backend = oslo_cache.dict
 [identity]
 password_hash_rounds = 4
 [security_compliance]
 lockout_failure_attempts = {attempts}
 lockout_duration = 3600
 """
-_MANAGE = "import sys; from keystone.cmd.manage import main; sys.exit(main())"
-_SERVE = """
-from wsgiref.simple_server import make_server
-from keystone.wsgi.api import application
-
-def mounted(environ, start):  # at / and at /identity, as clouds have it
-    path = environ["PATH_INFO"]
-    if path.startswith("/identity/"):
-        environ["SCRIPT_NAME"], environ["PATH_INFO"] = "/identity", path.removeprefix("/identity")
-    return application(environ, start)
-
-with make_server("127.0.0.1", 0, mounted) as server:
-    print(server.server_port, flush=True)
-    server.serve_forever()
-"""
-
-
-def installed(folder: Path) -> Path:
-    """The Python of an environment with Keystone, made once per list of requirements.
-
-    Args:
-        folder: where these environments are kept.
-    """
-    made_of = REQUIREMENTS.read_bytes() + sys.version.encode()
-    place = folder / hashlib.sha256(made_of).hexdigest()[:16]
-    python, done = place / "bin" / "python", place / "done"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            venv.create(place, clear=True, with_pip=True)
-            pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--require-hashes"]
-            subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
-            done.touch()
-    return python
+_BOOTSTRAP = (
+    "bootstrap",
+    *("--bootstrap-password", ADMIN),
+    *("--bootstrap-public-url", UNKNOWN),
+    *("--bootstrap-region-id", REGION),
+)
 
 
 class Keystone:
@@ -87,37 +54,20 @@ class Keystone:
     """
 
     def __init__(self, python: Path, folder: Path) -> None:
-        self._python, self._folder = python, folder
-        settings = _SETTINGS.format(folder=folder, lifetime=LIFETIME, attempts=ATTEMPTS)
-        (folder / "keystone.conf").write_text(settings)
-        owner = (
-            "--keystone-user",
-            pwd.getpwuid(os.getuid()).pw_name,
-            "--keystone-group",
-            grp.getgrgid(os.getgid()).gr_name,
-        )
-        self._manage("db_sync")
-        self._manage("fernet_setup", *owner)
-        self._manage("receipt_setup", *owner)
-        self._manage("bootstrap", "--bootstrap-password", ADMIN, "--bootstrap-public-url", "http://127.0.0.1/v3/")
-        with (folder / "server.log").open("w") as log:
-            self._process = subprocess.Popen(
-                [str(python), "-W", "ignore", "-c", _SERVE],
-                env=environment(OS_KEYSTONE_CONFIG_FILES=str(folder / "keystone.conf")),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        port = self._process.stdout.readline().strip()
-        assert port, (folder / "server.log").read_text()
-        self.url = f"http://127.0.0.1:{port}"
+        settings = _SETTINGS.replace("{lifetime}", str(LIFETIME)).replace("{attempts}", str(ATTEMPTS))
+        owned = owner("keystone")
+        commands = (("db_sync",), ("fernet_setup", *owned), ("receipt_setup", *owned), _BOOTSTRAP)
+        prepare(python, "keystone", folder, settings, *commands)
+        variables = {"OS_KEYSTONE_CONFIG_FILES": str(folder / "keystone.conf")}
+        self._service = Service(python, "keystone.wsgi.api", folder, variables)
+        self.url = self._service.url
         self._token = self._admin_token()
+        identity = self.ask("GET", "/v3/endpoints")["endpoints"][0]["id"]
+        self.ask("PATCH", f"/v3/endpoints/{identity}", {"endpoint": {"url": f"{self.url}/v3/"}})
 
     def stop(self) -> None:
         """End the server."""
-        self._process.terminate()
-        self._process.communicate()
+        self._service.stop()
 
     def domain(self, name: str) -> str:
         """Make a domain, and return its id."""
@@ -127,12 +77,12 @@ class Keystone:
         """Make a project in a domain, and return its id."""
         return str(self._make("project", {"name": name, "domain_id": domain})["id"])
 
-    def user(self, name: str, password: str, domain: str, *scopes: str) -> str:
-        """Make a user with the reader role in each of ``domains/ID`` or ``projects/ID``, and return its id."""
+    def user(self, name: str, password: str, domain: str, *scopes: str, role: str = "reader") -> str:
+        """Make a user with a role in each of ``domains/ID`` or ``projects/ID``, and return its id."""
         user = str(self._make("user", {"name": name, "password": password, "domain_id": domain})["id"])
-        role = self.ask("GET", "/v3/roles?name=reader")["roles"][0]["id"]
+        role_id = self.ask("GET", f"/v3/roles?name={role}")["roles"][0]["id"]
         for scope in scopes:
-            self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role}")
+            self.ask("PUT", f"/v3/{scope}/users/{user}/roles/{role_id}")
         return user
 
     def give_role(self, user: str, role: str, scope: str) -> None:
@@ -154,6 +104,15 @@ class Keystone:
         headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
         made = send(self.url, "POST", f"/v3/users/{user}/application_credentials", headers, body).json
         return made["application_credential"]["id"], made["application_credential"]["secret"]
+
+    def token(self, name: str, password: str, domain: str, project: str) -> str:
+        """A token of a user for a project, by their ids of domain and project."""
+        user = {"name": name, "password": password, "domain": {"id": domain}}
+        auth = {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"id": project}},
+        }
+        return self._log_in(auth)
 
     def change_password(self, user: str, password: str) -> None:
         """Set another password, which revokes all tokens of the user."""
@@ -183,17 +142,9 @@ class Keystone:
     def _admin_token(self) -> str:
         user = {"name": "admin", "password": ADMIN, "domain": {"id": "default"}}
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-        auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
+        return self._log_in({"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope})
+
+    def _log_in(self, auth: dict[str, Any]) -> str:
         headers = {"Content-Type": "application/json"}
         reply = send(self.url, "POST", "/v3/auth/tokens", headers, json.dumps({"auth": auth}).encode())
         return str(reply.headers["X-Subject-Token"])
-
-    def _manage(self, *command: str) -> None:
-        settings = ["--config-file", str(self._folder / "keystone.conf")]
-        subprocess.run(
-            [str(self._python), "-W", "ignore", "-c", _MANAGE, *settings, *command],
-            check=True,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )

@@ -159,7 +159,7 @@ class Side:
     def __init__(self, cloud: OddCloud, weather: Weather, rng: Random) -> None:
         self._cloud, self._weather, self._rng = cloud, weather, rng
 
-    def read(self, take: Callable[[Answer], object], _reading: int) -> Reading:
+    def read(self, take: Callable[[Answer], object], _reading: int, _starts: object) -> Reading:
         """Read the list once, with changes after each answer."""
         self._cloud.take, self._cloud.shown = take, {}
         weather, rng = self._weather, self._rng

@@ -18,7 +18,8 @@ from sync.domain.apis import IEC
 from sync.domain.fields import Kind
 from sync.settings.secret import Secret
 from sync.simulator import Simulator, World
-from sync.simulator.catalog import Catalog, Document, stamp
+from sync.simulator.catalog import Document, stamp
+from sync.simulator.images import IecCatalog
 from sync.simulator.journal import Event
 
 TOKEN = "canary-token-8d1f"
@@ -146,7 +147,7 @@ class Account:
 
     def __post_init__(self) -> None:
         self._rng = Random(self.name)
-        self._catalog = Catalog(self._rng)
+        self._catalog = IecCatalog(self._rng)
 
     @property
     def world(self) -> World:

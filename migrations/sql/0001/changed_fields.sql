@@ -32,8 +32,24 @@ SELECT array_remove(ARRAY[
     CASE WHEN (o).data_source IS DISTINCT FROM (n).data_source THEN 'data_source' END,
     CASE WHEN (o).support_gpu_t4 IS DISTINCT FROM (n).support_gpu_t4 THEN 'support_gpu_t4' END,
     CASE WHEN (o).support_amd IS DISTINCT FROM (n).support_amd THEN 'support_amd' END,
-    CASE WHEN (o).extra IS DISTINCT FROM (n).extra THEN 'extra' END
-], NULL)
+    CASE WHEN (o).container_format IS DISTINCT FROM (n).container_format THEN 'container_format' END,
+    CASE WHEN (o).size_bytes IS DISTINCT FROM (n).size_bytes THEN 'size_bytes' END,
+    CASE WHEN (o).checksum IS DISTINCT FROM (n).checksum THEN 'checksum' END,
+    CASE WHEN (o).hash_algorithm IS DISTINCT FROM (n).hash_algorithm THEN 'hash_algorithm' END,
+    CASE WHEN (o).hash_value IS DISTINCT FROM (n).hash_value THEN 'hash_value' END,
+    CASE WHEN (o).tags IS DISTINCT FROM (n).tags THEN 'tags' END,
+    CASE WHEN (o).hidden IS DISTINCT FROM (n).hidden THEN 'hidden' END,
+    CASE WHEN (o).enterprise_project_id IS DISTINCT FROM (n).enterprise_project_id THEN 'enterprise_project_id' END,
+    CASE WHEN (o).parent_image_id IS DISTINCT FROM (n).parent_image_id THEN 'parent_image_id' END,
+    CASE WHEN (o).data_origin IS DISTINCT FROM (n).data_origin THEN 'data_origin' END,
+    CASE WHEN (o).encryption_key_id IS DISTINCT FROM (n).encryption_key_id THEN 'encryption_key_id' END,
+    CASE WHEN (o).active_at IS DISTINCT FROM (n).active_at THEN 'active_at' END,
+    CASE WHEN (o).os_bit IS DISTINCT FROM (n).os_bit THEN 'os_bit' END,
+    CASE WHEN (o).offshelved IS DISTINCT FROM (n).offshelved THEN 'offshelved' END,
+    CASE WHEN (o).product_code IS DISTINCT FROM (n).product_code THEN 'product_code' END
+], NULL) || CASE WHEN (o).extra IS DISTINCT FROM (n).extra
+                 THEN inventory.changed_properties((o).extra, (n).extra) ELSE '{}' END
 $$;
 
-COMMENT ON FUNCTION inventory.changed_fields IS 'Names of the columns in which two versions of an image differ';
+COMMENT ON FUNCTION inventory.changed_fields IS 
+    'Names of the columns in which two versions of an image differ, and extra.<name> for each such property of extra';

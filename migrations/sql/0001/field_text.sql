@@ -33,9 +33,25 @@ SELECT CASE field
     WHEN 'data_source' THEN (version).data_source
     WHEN 'support_gpu_t4' THEN (version).support_gpu_t4::text
     WHEN 'support_amd' THEN (version).support_amd::text
-    WHEN 'extra' THEN (version).extra::text
+    WHEN 'container_format' THEN (version).container_format
+    WHEN 'size_bytes' THEN (version).size_bytes::text
+    WHEN 'checksum' THEN (version).checksum
+    WHEN 'hash_algorithm' THEN (version).hash_algorithm
+    WHEN 'hash_value' THEN (version).hash_value
+    WHEN 'tags' THEN to_jsonb((version).tags)::text
+    WHEN 'hidden' THEN (version).hidden::text
+    WHEN 'enterprise_project_id' THEN (version).enterprise_project_id
+    WHEN 'parent_image_id' THEN (version).parent_image_id
+    WHEN 'data_origin' THEN (version).data_origin
+    WHEN 'encryption_key_id' THEN (version).encryption_key_id
+    WHEN 'active_at' THEN inventory.instant((version).active_at)
+    WHEN 'os_bit' THEN (version).os_bit
+    WHEN 'offshelved' THEN (version).offshelved::text
+    WHEN 'product_code' THEN (version).product_code
+    ELSE (version).extra ->> substr(field, length('extra.') + 1)
 END
 $$;
 
 COMMENT ON FUNCTION inventory.field_text IS
-    'The value of one field of a version as text: true and false, instants in UTC, extra as JSON; NULL: it has none';
+    'The value of one field of a version as text: true and false, instants in UTC, tags and all but text in extra as JSON; '
+    'a property of extra is named extra.<name>; NULL: it has none';

@@ -3,8 +3,10 @@ CREATE VIEW inventory.freshness AS
 SELECT s.name AS source, s.filter, s.proven_at, clock_timestamp() - s.proven_at AS age,
        proven.run AS proven_run, last.run AS last_run, last.status AS last_status, last.started_at AS last_started_at,
        last.proof AS last_proof, last.reason AS last_reason, since.failed AS failed_since,
-       (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.deleted_at IS NULL) AS live,
+       (SELECT count(*) FROM inventory.images i
+        WHERE i.source = s.name AND i.deleted_at IS NULL AND i.invisible_since IS NULL) AS live,
        (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.deleted_at IS NOT NULL) AS deleted,
+       (SELECT count(*) FROM inventory.images i WHERE i.source = s.name AND i.invisible_since IS NOT NULL) AS invisible,
        (SELECT count(*) FROM inventory.held_deletions h WHERE h.source = s.name AND h.closed_at IS NULL) AS held,
        missing.still_there, missing.unconfirmed, missing.pending, missing.pending_until,
        (SELECT count(*) FROM inventory.quarantine q WHERE q.source = s.name) AS quarantined,
@@ -41,7 +43,9 @@ COMMENT ON COLUMN inventory.freshness.failed_since IS
 COMMENT ON COLUMN inventory.freshness.live IS 'Images that exist';
 COMMENT ON COLUMN inventory.freshness.deleted IS
     'Images that are gone, those that the cloud listed as deleted from the first included';
-COMMENT ON COLUMN inventory.freshness.held IS 'Deletions that wait for a person';
+COMMENT ON COLUMN inventory.freshness.invisible IS
+    'Images of other projects that are no longer visible: not shared any more, or gone';
+COMMENT ON COLUMN inventory.freshness.held IS 'Removals that wait for a person';
 COMMENT ON COLUMN inventory.freshness.still_there IS
     'Images that the last proven list lacked, and that the cloud still has: they left the filter';
 COMMENT ON COLUMN inventory.freshness.unconfirmed IS

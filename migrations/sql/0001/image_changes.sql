@@ -31,28 +31,31 @@ SELECT v.source, v.id, v.name, v.valid_to,
            WHERE r.source = v.source AND r.effective_at < v.valid_to
              AND r.proven AND r.unconfirmed + r.pending + r.held + r.quarantined = 0
        ))),
-       v.valid_to_run, 'deleted', NULL, NULL, NULL
+       v.valid_to_run, CASE WHEN v.invisible THEN 'invisible' ELSE 'deleted' END, NULL, NULL, NULL
 FROM inventory.image_versions v
-LEFT JOIN inventory.images i ON i.source = v.source AND i.id = v.id AND i.deleted_at = v.valid_to
+LEFT JOIN inventory.images i ON i.source = v.source AND i.id = v.id AND coalesce(i.deleted_at, i.invisible_since) = v.valid_to
 -- Not image_history, of which older versions of PostgreSQL make a join by time alone.
 WHERE NOT EXISTS (
     SELECT FROM inventory.image_versions n WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to
 ) AND NOT EXISTS (
     SELECT FROM inventory.images n
-    WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to AND n.deleted_at IS NULL
+    WHERE n.source = v.source AND n.id = v.id AND n.valid_from = v.valid_to
+      AND n.deleted_at IS NULL AND n.invisible_since IS NULL
 );
 
 COMMENT ON VIEW inventory.image_changes IS
     'Everything that happened to images: one row per changed field; '
-    'an image that was created, deleted or restored has one row without a field. '
+    'an image that was created, deleted or restored, or is no longer visible, has one row without a field. '
     'An image that the cloud already listed as deleted when it was first seen never was live, and is not here';
-COMMENT ON COLUMN inventory.image_changes.name IS 'Name of the image after the change; of a deleted one, its last';
+COMMENT ON COLUMN inventory.image_changes.name IS 'Name of the image after the change; of one that went, its last';
 COMMENT ON COLUMN inventory.image_changes.at IS 'When the change was found: it happened no later than that';
 COMMENT ON COLUMN inventory.image_changes.not_before IS
     'When the image was last seen as it had been, or, of a new one, last not seen by a run that saw all of its list; '
     'NULL: nobody had looked before';
 COMMENT ON COLUMN inventory.image_changes.run IS 'Run that found it';
-COMMENT ON COLUMN inventory.image_changes.kind IS 'created, updated, deleted or restored';
-COMMENT ON COLUMN inventory.image_changes.field IS 'Column that changed; NULL: the image itself came or went';
+COMMENT ON COLUMN inventory.image_changes.kind IS
+    'created, updated, deleted, restored, or invisible: an image of another project that is no longer visible';
+COMMENT ON COLUMN inventory.image_changes.field IS 
+    'Column that changed, or extra.<name> for a property of extra; NULL: the image itself came or went';
 COMMENT ON COLUMN inventory.image_changes.old IS 'Its value before, as text; NULL: it had none';
 COMMENT ON COLUMN inventory.image_changes.new IS 'Its value after, as text; NULL: it has none';

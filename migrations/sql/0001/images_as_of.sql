@@ -6,7 +6,11 @@ RETURNS TABLE (
     boolean, virtual_env_type text, vendor_deleted_at timestamptz, relation_job_id text, imagetype text, platform
     text, os_type text, os_version text, isregistered boolean, support_kvm boolean, support_kvm_gpu_type text,
     support_kvm_ascend_310 boolean, support_kvm_hi1822_hiovs boolean, support_arm boolean, hw_firmware_type text,
-    data_source text, support_gpu_t4 boolean, support_amd boolean, extra jsonb,
+    data_source text, support_gpu_t4 boolean, support_amd boolean,
+    container_format text, size_bytes bigint, checksum text, hash_algorithm text, hash_value text, tags text[],
+    hidden boolean, enterprise_project_id text, parent_image_id text, data_origin text, encryption_key_id text,
+    active_at timestamptz, os_bit text, offshelved boolean, product_code text,
+    extra jsonb,
     valid_from timestamptz,
     observed_run bigint, observed_at timestamptz, observed_next_run bigint, observed_next_at timestamptz,
     observed_doubt boolean
@@ -19,7 +23,11 @@ SELECT h.source,
        h.updated_at, h.self_link, h.vendor_deleted, h.virtual_env_type, h.vendor_deleted_at, h.relation_job_id,
        h.imagetype, h.platform, h.os_type, h.os_version, h.isregistered, h.support_kvm, h.support_kvm_gpu_type,
        h.support_kvm_ascend_310, h.support_kvm_hi1822_hiovs, h.support_arm, h.hw_firmware_type, h.data_source,
-       h.support_gpu_t4, h.support_amd, h.extra,
+       h.support_gpu_t4, h.support_amd,
+       h.container_format, h.size_bytes, h.checksum, h.hash_algorithm, h.hash_value, h.tags, h.hidden,
+       h.enterprise_project_id, h.parent_image_id, h.data_origin, h.encryption_key_id, h.active_at, h.os_bit,
+       h.offshelved, h.product_code,
+       h.extra,
        h.valid_from, o.run_before, o.before_at, o.run_after, o.after_at, o.doubt
 FROM inventory.image_history h
 JOIN o ON o.source = h.source

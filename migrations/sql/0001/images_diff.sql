@@ -4,7 +4,12 @@ RETURNS TABLE (source text, id text, name text, change text, field text, old tex
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
 SELECT coalesce(o.source, n.source), coalesce(o.id, n.id), coalesce(n.name, o.name),
-       CASE WHEN n.id IS NULL THEN 'deleted' WHEN o.id IS NOT NULL THEN 'updated'
+       CASE WHEN n.id IS NULL THEN (
+                SELECT CASE WHEN e.invisible THEN 'invisible' ELSE 'deleted' END FROM inventory.image_versions e
+                WHERE e.source = o.source AND e.id = o.id AND e.valid_to <= to_moment
+                ORDER BY e.valid_from DESC LIMIT 1
+            )
+            WHEN o.id IS NOT NULL THEN 'updated'
             ELSE (
                 SELECT CASE WHEN from_moment < s.pruned_before THEN 'unclear'
                             WHEN i.first_seen_at <= s.pruned_before OR EXISTS (
@@ -34,5 +39,5 @@ $$;
 
 COMMENT ON FUNCTION inventory.images_diff IS
     'The changes from one moment to another: one row per image and changed field; '
-    'an image that was created, deleted or restored has one row without a field. '
+    'an image that was created, deleted or restored, or is no longer visible, has one row without a field. '
     'If history from the first moment was pruned, changes are missing, and what is new there is unclear';

@@ -7,7 +7,7 @@ SELECT sha256(coalesce(predecessor, ''::bytea) || r.changes_digest || convert_to
     (extract(epoch FROM r.started_at) * 1000000)::bigint, (extract(epoch FROM r.finished_at) * 1000000)::bigint,
     (extract(epoch FROM r.effective_at) * 1000000)::bigint,
     r.proven, r.proven_by, r.proof, r.read_attempts, r.pages, r.received, r.listed, r.total,
-    r.created, r.updated, r.restored, r.deleted, r.approved, r.held, r.unchanged, r.duplicates, r.quarantined,
+    r.created, r.updated, r.restored, r.deleted, r.invisible, r.approved, r.held, r.unchanged, r.duplicates, r.quarantined,
     r.missing, r.still_there, r.unconfirmed, r.pending, r.type_mismatches, r.requests, r.retries, r.bytes, r.throttled_ms, r.version, r.host, r.ignored
 )::text, 'UTF8'))
 $$;

@@ -4,4 +4,4 @@
 -- do: Set `protected` on images that something depends on.
 SELECT source, id, name, 'not protected' AS detail
 FROM live_images
-WHERE imagetype = 'private' AND protected IS NOT TRUE
+WHERE coalesce(imagetype, visibility) IN ('private', 'shared') AND protected IS NOT TRUE

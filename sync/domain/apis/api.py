@@ -51,8 +51,8 @@ class Api:
         service_types: types of the service in the identity service's catalog; () if it has no entry.
         project_scoped: whether tokens are for one project, which owns images.
         signed: whether requests may be signed with an access key, instead of carrying a token.
-        advice: what to do, by HTTP status, where that differs from the general advice.
         hints: what to do, by a word in the text of an error.
+        errors_as_pages: whether its own errors are web pages, which elsewhere come from something in between.
         temporary: errors that pass, as (HTTP status, code), although their status says otherwise.
     """
 
@@ -76,9 +76,9 @@ class Api:
     service_types: tuple[str, ...] = ()
     project_scoped: bool = False
     signed: bool = False
-    advice: Query = ()
     hints: Query = ()
     temporary: frozenset[tuple[int, str]] = frozenset()
+    errors_as_pages: bool = False
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
@@ -95,6 +95,11 @@ class Api:
     def filters(self) -> Mapping[str, tuple[str, ...]]:
         """The parameters that select images, each with the values it takes, or () for any."""
         return {parameter.name: parameter.choices for parameter in self.parameters if parameter.filter}
+
+    @cached_property
+    def hidden_parts(self) -> frozenset[str]:
+        """The names of the part-lists of hidden images."""
+        return frozenset(part.name for part in self.parts if part.query)
 
     def parts_of(self, filter: Mapping[str, str]) -> tuple[Part, ...]:
         """The part-lists to read; only the one that the filter selects, if it names a parameter of theirs."""

@@ -107,6 +107,7 @@ GLANCE = Api(
     image_path="/v2/images/{id}",
     widest=(("visibility", "all"), ("member_status", "all")),
     user_defined_fields=True,
+    errors_as_pages=True,
     never_stored=frozenset({"locations", "direct_url"}),
     permissions=("get_images", "get_image"),
     service_types=("image",),

@@ -17,13 +17,16 @@ answer is sorted by the key and contiguous, and the key that is read from an ima
 one by which the cloud sorts. Seconds are used because a cloud that sorts text puts ``29.5Z`` before ``29Z``, while one
 that sorts moments does not; cut down to seconds, both orders are the same. An image without a readable time has no
 key: a cover says nothing about it.
+
+Lists that are paged by marker are covered in the same way, by ids: see ``sync.domain.proof.id_cover``.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+from sync.domain.proof.ranges import Ranges
 
 Key = int  # seconds since 1970, or one of the constants below
 
@@ -59,31 +62,22 @@ class Gap(NamedTuple):
 
 
 class Cover:
-    """The keys in the intervals that were added, merged into as few ranges as possible."""
+    """The keys in the intervals that were added."""
 
     def __init__(self) -> None:
-        self._firsts: list[Key] = []  # of each range, with the key itself; ranges neither overlap nor touch
-        self._lasts: list[Key] = []
+        self._ranges: Ranges[Key] = Ranges()
 
     def add(self, interval: Interval) -> None:
         """Add the keys of an interval; an empty one adds nothing."""
-        first, last = interval.after + 1, interval.before - 1
-        if first > last:
-            return
-        low, high = bisect_left(self._lasts, first - 1), bisect_left(self._firsts, last + 2)  # ranges that it touches
-        if low < high:
-            first, last = min(first, self._firsts[low]), max(last, self._lasts[high - 1])
-        self._firsts[low:high], self._lasts[low:high] = [first], [last]
+        self._ranges.add(interval.after + 1, interval.before)
 
     def gaps(self) -> list[Gap]:
         """Return what is not covered, in order."""
-        firsts = [BEGINNING + 1, *(last + 1 for last in self._lasts)]
-        lasts = [*(first - 1 for first in self._firsts), END - 1]
-        return [Gap(first, last) for first, last in zip(firsts, lasts, strict=True) if first <= last]
+        return [Gap(first, end - 1) for first, end in self._ranges.gaps(BEGINNING + 1, END)]
 
     def reaches_end_from(self, key: Key) -> bool:
         """Whether all keys from this one on are covered."""
-        return bool(self._lasts) and self._lasts[-1] == END - 1 and self._firsts[-1] <= key
+        return self._ranges.hold(key, END)
 
 
 def written(key: Key) -> str:

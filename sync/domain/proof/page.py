@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from sync.domain.proof.cover import BEGINNING, END, Interval, Key, key
+from sync.domain.proof.id_cover import IdInterval
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -53,12 +54,15 @@ class Page:
         rows: all its rows, in the order in which they came.
         total: the number of matching images according to the cloud; None if it is missing, negative or not a number.
         descending: whether the descending order was requested.
+        marker, part: as requested.
     """
 
     offset: int
     rows: Sequence[Row]
     total: int | None
     descending: bool = field(default=False, kw_only=True)
+    marker: str | None = field(default=None, kw_only=True)
+    part: str = field(default="", kw_only=True)
 
     @property
     def count(self) -> int:
@@ -68,7 +72,7 @@ class Page:
     @property
     def request(self) -> PageRequest:
         """The request that it answers."""
-        return PageRequest(self.offset, self.descending)
+        return PageRequest(self.offset, self.descending, self.marker, self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Piece:
         head, tail: number of rows up to the last one with the first key, and from the first one with the last key on.
         ties: the most rows that have one key, or no readable time, in a row.
         undated_first: whether its first row has no readable time.
+        ids: ids of which it shows every image, in a list by marker; None if there are none, or they can't be compared.
     """
 
     offset: int
@@ -96,6 +101,7 @@ class Piece:
     tail: int = 0
     ties: int = 0
     undated_first: bool = False
+    ids: IdInterval | None = None
 
     @property
     def end(self) -> int:

@@ -3,6 +3,9 @@
 One reading is enough if one answer holds the whole list, or if its answers cover the list (see
 ``sync.domain.proof.cover``). A cover proves nothing if the ``created_at`` of an image was seen to change.
 
+A list that is paged by marker is sorted by id, and proven by cover or by a chain of pages
+(``sync.domain.proof.marker``), in each of its parts if it has several.
+
 By count, for lists in which more images than a page holds share one ``created_at``. A reading is *steady* if every
 answer gave the same ``total``, no row came from beyond it, and the number of distinct ids is ``total``. Two steady
 readings that saw the same set of ids S, one wholly after the other, prove the list.
@@ -22,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Kind = Literal["whole", "cover", "count", ""]
+Kind = Literal["whole", "cover", "chain", "count", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,17 @@ class Verdict:
         reason: why it does or does not, in words.
         total: the one ``total`` that all answers gave, or None.
         gap_requests: number of pages that were requested to close gaps.
+        refused_markers: number of markers that the cloud refused, or answered from the beginning of the list.
+        by_marker: whether the list is paged by marker, and so sorted by id: it has no ``total`` to count by, and a
+            changed ``created_at`` does not put its order in doubt.
     """
 
-    by: Literal["whole", "cover", ""]
+    by: Literal["whole", "cover", "chain", ""]
     reason: str
     total: int | None
     gap_requests: int = 0
+    refused_markers: int = 0
+    by_marker: bool = False
 
     @property
     def complete(self) -> bool:
@@ -89,6 +97,8 @@ def prove(verdict: Verdict, ids: Ids, before: int | None = None, *, order_doubt:
     Returns:
         The proof, and the fingerprint of this reading if it is steady but not proven, so that another one may prove it.
     """
+    if verdict.by_marker:
+        return Proof(verdict.by, verdict.reason), None
     distinct = ids.distinct
     steady = verdict.total == distinct
     if verdict.by == "whole" or (verdict.by and not order_doubt):

@@ -51,7 +51,7 @@ LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('inventory') AND c.reln
 """
 # The usual interval between two runs is the median of the last twenty.
 _SOURCES = """
-SELECT s.name, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
+SELECT s.name, s.api, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
        last.status, last.reason,
        coalesce(extract(epoch FROM greatest(last.started_at, s.effective_at) - clock_timestamp()), 0)::float8
            AS in_future, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
@@ -141,6 +141,7 @@ class State:
     """
 
     name: str
+    api: str
     filter: str
     proven_ago: float | None
     run: int | None

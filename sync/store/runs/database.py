@@ -35,6 +35,7 @@ from sync.store.schema import migrate
 
 _log = logs.get(__name__)
 _CHUNK = 50_000  # digests that are looked up together; each look-up scans the images once
+_STEP = 250  # live images from one start of a chain to the next
 _BRIEF = 2.0  # seconds that each last step may take when the run's own time is over
 _RECORD_DEADLINE = 8.0  # seconds in which to try to record that the deadline passed
 _PAUSE = 0.2  # seconds between two tries
@@ -99,16 +100,34 @@ class Database:
         with self._interruptible():
             return records.start(self.connection, self.target, source, trigger)
 
+    def claim(self, run: Run, scope: str) -> Run:
+        """The run with the scope of its credentials, which its commit records; another scope than before is refused.
+
+        Args:
+            run: the run.
+            scope: project and roles of the credentials, as a canonical query; "" for no project.
+
+        Raises:
+            ScopeChangedError: the inventory was made with another scope.
+        """
+        with self._bounded("comparing the scope of the credentials"):
+            return records.claim(self.connection, run, scope)
+
     def skip(self, source: Source, reason: str) -> None:
         """Put on record a run that was due and did not begin."""
         records.skip(self.connection, self.target, source, reason)
 
     def known(self, run: Run) -> StoredDigests:
-        """The digests of what is stored, in one query."""
+        """The digests of what is stored, in the order of the list, in one query."""
+        values = {"source": run.source.name, "step": _STEP}
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
-            row = cursor.execute(statements.KNOWN, {"source": run.source.name}).fetchone()
-        known = StoredDigests(*(row or ()))
+            row = cursor.execute(statements.known(run.source.api).encode(), values).fetchone() or ()
+        known = StoredDigests(*row[:3])
+        if len(row) > len(row[:3]):
+            starts, places, hidden_from = row[3:]
+            at = dict(zip(starts, places, strict=True))
+            known = StoredDigests(*row[:3], starts=at, hidden_from=hidden_from)
         _log.info("inventory read", live=known.live)
         return known
 

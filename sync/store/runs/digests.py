@@ -16,10 +16,12 @@ from typing import Any
 
 import psycopg
 
+from sync.domain.apis import APIS, Api
 from sync.domain.fields import COLUMNS
 from sync.domain.image import Reader
 from sync.domain.outcome import Outcome
 from sync.domain.run import Run
+from sync.errors import SchemaVersionError
 from sync.store.runs.counted import agree
 
 Connection = psycopg.Connection[Any]
@@ -58,7 +60,8 @@ SELECT r.run, r.ignored, r.changes_digest, r.effective_at > coalesce(s.pruned_be
 FROM inventory.runs r JOIN inventory.sources s ON s.name = r.source WHERE r.digest IS NOT NULL
 """
 _VERSIONS = f"""
-SELECT valid_from_run, valid_to_run, {", ".join(COLUMNS)}, extra::text FROM inventory.image_history
+SELECT h.valid_from_run, h.valid_to_run, s.api, {", ".join(f"h.{column}" for column in COLUMNS)}, h.extra::text
+FROM inventory.image_history h JOIN inventory.sources s ON s.name = h.source
 """
 _UNCHAINED = """
 SELECT run FROM (
@@ -119,16 +122,29 @@ def unchecked(connection: Connection) -> int:
 
 def _changes(connection: Connection, ignored: dict[int, str]) -> Iterator[tuple[int, bytes]]:
     """The changes of these runs, each as a run and the SHA-256 of the change."""
-    reader = cache(lambda names: Reader(tuple(filter(None, names.split(",")))))
+    reader = cache(lambda names, api: Reader(tuple(filter(None, names.split(","))), _api(api)))
     with connection.cursor("versions") as cursor:
         cursor.itersize = _CHUNK
-        for opened_by, closed_by, *values, extra in cursor.execute(_VERSIONS.encode()):
+        for opened_by, closed_by, api, *values, extra in cursor.execute(_VERSIONS.encode()):
             name = values[0].encode()
             if opened_by in ignored:
-                content = reader(ignored[opened_by]).stored(values, extra)
+                content = reader(ignored[opened_by], api).stored(values, extra)
                 yield opened_by, sha256(b"+" + content + name).digest()
             if closed_by in ignored:
                 yield closed_by, sha256(b"-" + name).digest()
+
+
+def _api(name: str) -> Api:
+    """The API of this name.
+
+    Raises:
+        SchemaVersionError: this program does not know it.
+    """
+    if name not in APIS:
+        raise SchemaVersionError(
+            f"a source is read by the API {name}, which this program does not know; install a newer one"
+        )
+    return APIS[name]
 
 
 def _digest_of(changes: bytearray) -> bytes:

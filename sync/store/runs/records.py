@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 
 from sync import __version__, logs
 from sync.domain.guard import Plan
 from sync.domain.outcome import JSON_FIELDS, Outcome
-from sync.domain.proof.cover import BEGINNING, END, moment_of
-from sync.domain.run import Listing, Missing, PageEvidence, RequestStats, Run, Source
+from sync.domain.run import Listing, Missing, RequestStats, Run, Source
 from sync.domain.status import Status, status_of
-from sync.errors import FilterChangedError, StoreError, SupersededError
+from sync.errors import StoreError, SupersededError
 from sync.store.connection import Connection, Target, transaction
 from sync.store.errors import sequence_behind
-from sync.store.runs.counted import agree, counted_copy
+from sync.store.runs import refusals
+from sync.store.runs.counted import agree
+from sync.store.runs.evidence import pg_text
 
 _log = logs.get(__name__)
 
@@ -40,11 +41,13 @@ WHERE source = %(name)s AND run IN (
 # To begin a run, and to record how it ended, waits for no other run: neither for one that is writing, which holds the
 # row of its source, nor for one that hangs. ON CONFLICT alone would wait for the row.
 _REGISTER = """
-INSERT INTO inventory.sources (name, endpoint, filter)
-SELECT %(name)s, %(endpoint)s, %(filter)s WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
+INSERT INTO inventory.sources (name, api, endpoint, filter)
+SELECT %(name)s, %(api)s, %(endpoint)s, %(filter)s
+WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
 ON CONFLICT (name) DO NOTHING
 """
-_SOURCE = "SELECT epoch, filter FROM inventory.sources WHERE name = %(name)s"
+_SOURCE = "SELECT epoch, api, filter FROM inventory.sources WHERE name = %(name)s"
+_SCOPE = "SELECT scope FROM inventory.sources WHERE name = %(name)s"
 _NEWEST = "SELECT coalesce(max(run), 0) FROM inventory.runs"
 _CLOCK = "SELECT clock_timestamp()"
 _BEGIN = """
@@ -85,17 +88,14 @@ UPDATE inventory.sources SET proven_at = effective_at, endpoint = %(endpoint)s,
        seen_at = CASE WHEN %(unconfirmed)s + %(pending)s = 0 THEN effective_at ELSE seen_at END
 WHERE name = %(name)s
 """
-_EVIDENCE = [field.name for field in fields(PageEvidence) if field.name != "covers"]
-_RENAMED = {"offset": "row_offset", "rows": "row_count"}  # words of SQL are poor names of columns
-_PAGE = ("source", "run", "page", "covers", *(_RENAMED.get(name, name) for name in _EVIDENCE))
-_COPY_PAGES = f"COPY inventory.run_pages ({', '.join(_PAGE)}) FROM STDIN"
 
 
 def start(connection: Connection, target: Target, source: Source, trigger: str) -> Run:
     """Put a new run on record, at once.
 
     Raises:
-        FilterChangedError: the filter is not the one the inventory was made with; the run is on record as failed.
+        ApiChangedError: the API is not the one the inventory was made with; ...
+        FilterChangedError: ... nor is the filter; the run is on record as failed.
     """
     values = _values(source) | {"trigger": trigger, "seconds": source.deadline}
     with transaction(connection, target, "starting the run"):
@@ -104,15 +104,14 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
         row = connection.execute(_SOURCE, values).fetchone()
         if row is None:
             raise SupersededError("the source vanished from the database while the run began; run again")
-        epoch, filter = row
+        epoch, *stored = row
         (newest,) = _row(connection, _NEWEST, {})
         number, started_at = _row(connection, _BEGIN, values | {"epoch": epoch})
         _check_number(number, newest)
     run = Run(number, source, epoch, started_at)
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
-    if filter != source.filter:
-        error = filter_changed(source, filter)
+    if error := refusals.changed(source, *stored):
         error.run = number
         fail(connection, target, run, error, RequestStats())
         raise error
@@ -123,15 +122,28 @@ def start_dry(connection: Connection, target: Target, source: Source) -> Run:
     """Begin a run that is not on record; this writes nothing.
 
     Raises:
+        ApiChangedError: the API is not the one the inventory was made with.
         FilterChangedError: the filter is not the one the inventory was made with.
     """
     with transaction(connection, target, "reading the source"):
         row = connection.execute(_SOURCE, {"name": source.name}).fetchone()
-        epoch, filter = row or (0, source.filter)
+        epoch, *stored = row or (0, source.api.name, source.filter)
         (now,) = _row(connection, _CLOCK, {})
-    if filter != source.filter:
-        raise filter_changed(source, filter)
+    if error := refusals.changed(source, *stored):
+        raise error
     return Run(None, source, epoch, now)
+
+
+def claim(connection: Connection, run: Run, scope: str) -> Run:
+    """The run with the scope of its credentials, if the inventory was made with the same.
+
+    Raises:
+        ScopeChangedError: it was made with another one.
+    """
+    row = connection.execute(_SCOPE, {"name": run.source.name}).fetchone()
+    if row is not None and row[0] not in (None, scope):
+        raise refusals.scope_changed(run.source, row[0], scope)
+    return replace(run, scope=scope)
 
 
 def skip(connection: Connection, target: Target, source: Source, reason: str) -> None:
@@ -188,28 +200,6 @@ def abandon_earlier(connection: Connection, target: Target, run: Run) -> None:
         connection.execute(_ABANDON_EARLIER, values)
 
 
-def evidence(connection: Connection, run: Run, listing: Listing, missing: Missing) -> None:
-    """Write what each answer showed."""
-    pages = [*listing.pages, *missing.pages]
-    with counted_copy(connection, _COPY_PAGES, len(pages), "pages of evidence") as copy:
-        for n, page in enumerate(pages, 1):
-            row = [run.source.name, run.number, n, _covers(page), *(getattr(page, name) for name in _EVIDENCE)]
-            copy.write_row([pg_text(value) if isinstance(value, str) else value for value in row])
-
-
-def _covers(page: PageEvidence) -> str | None:
-    """What a page covers, as PostgreSQL takes a range of moments."""
-    if page.covers is None:
-        return None
-    bounds = ("" if end in (BEGINNING, END) else moment_of(end).isoformat() for end in page.covers)
-    return "({},{})".format(*bounds)
-
-
-def pg_text(text: str | None) -> str | None:
-    """Text as PostgreSQL takes it: without NUL and lone surrogates."""
-    return None if text is None else text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
 def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: RequestStats) -> Outcome:
     """Sum up a run, except for when it takes effect."""
     comparison, proof = listing.comparison, listing.proof
@@ -244,20 +234,12 @@ def outcome_of(run: Run, plan: Plan, listing: Listing, missing: Missing, stats: 
     )
 
 
-def filter_changed(source: Source, stored: str) -> FilterChangedError:
-    """The error of a source whose filter is not the stored one."""
-    now, before = source.filter or "no filter", stored or "no filter"
-    return FilterChangedError(
-        f"the filter of source {source.name} changed from {before} to {now}, so images outside it would seem to be "
-        f"gone; if this is intended: image-sync sources accept-filter {source.name}"
-    )
-
-
 def _values(source: Source) -> dict[str, Any]:
     """What the statements about a source's runs need to know of the source and of this process."""
     host = f"{socket.gethostname()}/{os.getpid()}"
     return {
         "name": source.name,
+        "api": source.api.name,
         "endpoint": source.endpoint,
         "filter": source.filter,
         "version": __version__,

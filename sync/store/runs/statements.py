@@ -1,6 +1,6 @@
 """The statements of the writing transaction; each works on the whole set at once.
 
-``pg_temp.stage`` holds the images whose content differs from the stored one, ``pg_temp.gone`` the deletions that go
+``pg_temp.stage`` holds the images whose content differs from the stored one, ``pg_temp.gone`` the removals that go
 through. Names of columns come from ``domain.fields``; values are always parameters.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
@@ -34,14 +34,19 @@ def listed_as_deleted(alias: str) -> str:
     return f"({alias}.vendor_deleted IS TRUE OR {alias}.status IS NOT DISTINCT FROM 'deleted')"
 
 
-_DEAD, _DEAD_IMAGE = listed_as_deleted("s"), listed_as_deleted("i")
+def live(alias: str) -> str:
+    """Condition: this image is neither deleted nor invisible."""
+    return f"({alias}.deleted_at IS NULL AND {alias}.invisible_since IS NULL)"
+
+
+_DEAD, _DEAD_IMAGE, _LIVE = listed_as_deleted("s"), listed_as_deleted("i"), live("i")
 
 # Held until the transaction ends. A lock of its own: if waiting for it fails, another run is writing, and it is not
 # someone else who holds the row.
 TURN = "SELECT pg_advisory_xact_lock(hashtextextended('image-sync run of ' || %(source)s, 0))"
 FENCE = """
 UPDATE inventory.sources
-SET epoch = epoch + 1, effective_at = greatest(
+SET epoch = epoch + 1, scope = coalesce(%(scope)s, scope), effective_at = greatest(
     clock_timestamp(), effective_at + interval '1 microsecond',
     -- in case the clock was set back: no reader of reports is past this moment
     (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_bookmarks))
@@ -49,23 +54,47 @@ WHERE name = %(source)s AND epoch = %(epoch)s
 RETURNING effective_at
 """
 
-KNOWN = f"""
+_KNOWN = f"""
 SELECT coalesce(string_agg(raw_digest, ''), ''), coalesce(string_agg(content_digest, ''), ''),
-       count(*) FILTER (WHERE deleted_at IS NULL)
-FROM (SELECT i.raw_digest, i.content_digest, i.deleted_at FROM inventory.images i
-      WHERE i.source = %(source)s AND (i.deleted_at IS NULL OR {_DEAD_IMAGE}) ORDER BY i.created_at) AS listed
+       count(*) FILTER (WHERE live){{more}}
+FROM (SELECT i.raw_digest, i.content_digest, {_LIVE} AS live{{columns}} FROM inventory.images i
+      WHERE i.source = %(source)s AND ({_LIVE} OR {_DEAD_IMAGE}) ORDER BY {{order}}) AS listed
 """
+_START = "FILTER (WHERE live AND NOT apart AND (place + 1) %% %(step)s = 0)"
+_STARTS = f""",
+       coalesce(array_agg(id) {_START}, '{{}}'), coalesce(array_agg(place) {_START}, '{{}}'),
+       count(*) FILTER (WHERE NOT apart)"""
+
+
+def known(api: Api) -> str:
+    """The query of what is stored, in the order of the API's list.
+
+    Of a list by marker also: the ids of live images of its usual list at equal steps, where these stand, and where the
+    images of its other part begin.
+    """
+    if not api.by_marker:
+        return _KNOWN.format(more="", columns="", order="i.created_at")
+    order = f'{_apart(api)}, i.id COLLATE "C"'
+    columns = f", i.id, {_apart(api)} AS apart, row_number() OVER (ORDER BY {order}) - 1 AS place"
+    return _KNOWN.format(more=_STARTS, columns=columns, order=order)
+
+
+def _apart(api: Api) -> str:
+    """Condition: the API leaves image ``i`` out of its usual list, and has it in a part of its own."""
+    columns = {(api.by_name[name].column, value) for part in api.parts for name, value in part.query}
+    return " OR ".join(f"i.{column} IS {value.upper()}" for column, value in sorted(columns)) or "false"
+
 
 # One row per digest, tombstones included, so that a missing row is noticed. The digests are sent in binary: as text
 # they would be escaped by rules that a session may change.
-BY_DIGEST = """
-SELECT id, deleted_at IS NULL AS live, created_at,
+BY_DIGEST = f"""
+SELECT id, {_LIVE} AS live, created_at,
        CASE WHEN %(grace)s > 0 AND listed_since + make_interval(secs => %(grace)s) > clock_timestamp()
              -- in case the clock was set back by much: that is no sign of a replica that lags
              AND listed_since - make_interval(secs => %(grace)s) < clock_timestamp()
              AND NOT EXISTS (SELECT FROM inventory.held_deletions h
                              WHERE h.source = i.source AND h.id = i.id AND h.closed_at IS NULL)
-            THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until
+            THEN listed_since + make_interval(secs => %(grace)s) END AS grace_until, owner
 FROM inventory.images i WHERE source = %(source)s AND raw_digest = ANY(%(digests)b)
 """
 CREATED_AT = "SELECT id, created_at FROM inventory.images WHERE source = %(source)s AND id = ANY(%(ids)s)"
@@ -139,30 +168,33 @@ def differs(ignore: Collection[str], api: Api) -> str:
 
 PLAN = f"""
 SELECT count(*) FILTER (WHERE i.id IS NULL),
-       count(*) FILTER (WHERE (i.deleted_at IS NULL OR {_DEAD}) AND {{differs}}),
-       count(*) FILTER (WHERE i.deleted_at IS NOT NULL AND NOT {_DEAD}),
-       count(*) FILTER (WHERE i.deleted_at IS NULL AND {{differs}})
+       count(*) FILTER (WHERE ({_LIVE} OR {_DEAD}) AND {{differs}}),
+       count(*) FILTER (WHERE NOT {_LIVE} AND NOT {_DEAD}),
+       count(*) FILTER (WHERE {_LIVE} AND {{differs}})
 FROM pg_temp.stage s LEFT JOIN inventory.images i ON i.source = %(source)s AND i.id = s.id
 """
 
 _CLOSE = f"""
-INSERT INTO inventory.image_versions (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run)
-SELECT i.source, {of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s
-FROM inventory.images i"""
-CLOSE_UPDATED = f"""{_CLOSE} JOIN pg_temp.stage s ON s.id = i.id
-WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {{differs}}
+INSERT INTO inventory.image_versions
+       (source, {_ALL}, extra, valid_from, valid_to, valid_from_run, valid_to_run, invisible)
+SELECT i.source, {of("i")}, i.extra, i.valid_from, %(effective_at)s, i.valid_from_run, %(run)s, """
+CLOSE_UPDATED = f"""{_CLOSE}false
+FROM inventory.images i JOIN pg_temp.stage s ON s.id = i.id
+WHERE i.source = %(source)s AND {_LIVE} AND {{differs}}
 """
 UPDATE = f"""
 UPDATE inventory.images i
 SET {", ".join(f"{column} = s.{column}" for column in COLUMNS if column != "id")}, extra = s.extra::jsonb,
     raw_digest = s.raw_digest, content_digest = s.content_digest,
-    valid_from = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from ELSE %(effective_at)s END,
-    valid_from_run = CASE WHEN i.deleted_at IS NOT NULL AND {_DEAD} THEN i.valid_from_run ELSE %(run)s END,
-    listed_since = CASE WHEN i.deleted_at IS NULL OR {_DEAD} THEN i.listed_since ELSE %(effective_at)s END,
+    valid_from = CASE WHEN NOT {_LIVE} AND {_DEAD} THEN i.valid_from ELSE %(effective_at)s END,
+    valid_from_run = CASE WHEN NOT {_LIVE} AND {_DEAD} THEN i.valid_from_run ELSE %(run)s END,
+    listed_since = CASE WHEN {_LIVE} OR {_DEAD} THEN i.listed_since ELSE %(effective_at)s END,
     deleted_at = CASE WHEN {_DEAD} THEN i.deleted_at END, deleted_run = CASE WHEN {_DEAD} THEN i.deleted_run END,
+    invisible_since = CASE WHEN {_DEAD} THEN i.invisible_since END,
+    invisible_run = CASE WHEN {_DEAD} THEN i.invisible_run END,
     last_seen_at = CASE WHEN {_DEAD} THEN i.last_seen_at END
 FROM pg_temp.stage s
-WHERE i.source = %(source)s AND i.id = s.id AND ({{differs}} OR i.deleted_at IS NOT NULL AND NOT {_DEAD})
+WHERE i.source = %(source)s AND i.id = s.id AND ({{differs}} OR NOT {_LIVE} AND NOT {_DEAD})
 """
 INSERT = f"""
 INSERT INTO inventory.images (source, {_ALL}, extra, first_seen_at, valid_from, listed_since, valid_from_run,
@@ -173,27 +205,34 @@ FROM pg_temp.stage s
 WHERE NOT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id)
 """
 
-# Candidates for deletion: missing and confirmed gone, or listed by the cloud itself as deleted.
+# Candidates for removal: missing and confirmed gone or no longer visible, or listed by the cloud itself as deleted.
 CREATE_GONE = """
-CREATE TEMPORARY TABLE gone (id text PRIMARY KEY, approved boolean NOT NULL, waiting boolean NOT NULL) ON COMMIT DROP
+CREATE TEMPORARY TABLE gone (
+    id text PRIMARY KEY, approved boolean NOT NULL, waiting boolean NOT NULL, invisible boolean NOT NULL
+) ON COMMIT DROP
 """
 _CANDIDATE_IDS = f"""
     SELECT unnest(%(gone)s::text[])
+    UNION SELECT unnest(%(invisible)s::text[])
     UNION SELECT s.id FROM pg_temp.stage s WHERE {_DEAD} AND NOT EXISTS (
-        SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id AND i.deleted_at IS NOT NULL)
+        SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = s.id AND NOT {_LIVE})
     UNION SELECT i.id FROM inventory.images i
-    WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {_DEAD_IMAGE} AND i.id <> ALL(%(doubtful)s)
+    WHERE i.source = %(source)s AND {_LIVE} AND {_DEAD_IMAGE} AND i.id <> ALL(%(doubtful)s)
       AND NOT EXISTS (SELECT FROM pg_temp.stage s WHERE s.id = i.id)
 """
 FILL_GONE = f"""
-INSERT INTO pg_temp.gone (id, approved, waiting)
-SELECT c.id, h.approved_at IS NOT NULL, h.id IS NOT NULL AND h.approved_at IS NULL
+INSERT INTO pg_temp.gone (id, approved, waiting, invisible)
+SELECT c.id, h.approved_at IS NOT NULL, h.id IS NOT NULL AND h.approved_at IS NULL,
+       -- what the cloud itself listed as deleted is deleted
+       c.id = ANY(%(invisible)s) AND NOT EXISTS (
+           SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.id = c.id AND {_DEAD_IMAGE})
 FROM ({_CANDIDATE_IDS}) AS c (id)
 LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = c.id AND h.closed_at IS NULL
 """
 CANDIDATES = """
 SELECT count(*) FILTER (WHERE NOT approved), count(*) FILTER (WHERE waiting), count(*) FILTER (WHERE approved),
-       (SELECT coalesce(sum(deleted - approved), 0)::bigint FROM inventory.runs
+       count(*) FILTER (WHERE invisible AND approved), count(*) FILTER (WHERE invisible AND NOT waiting),
+       (SELECT coalesce(sum(deleted + invisible - approved), 0)::bigint FROM inventory.runs
         WHERE source = %(source)s AND effective_at > %(effective_at)s - interval '24 hours' AND run <> %(run)s)
 FROM pg_temp.gone
 """
@@ -215,26 +254,32 @@ NOTIFY = """
 SELECT pg_notify('inventory_changes', %(payload)s) WHERE pg_notification_queue_usage() < 0.9
 """
 # A version that began in this very run has no period of its own.
-CLOSE_GONE = f"""{_CLOSE} JOIN pg_temp.gone g ON g.id = i.id
-WHERE i.source = %(source)s AND i.deleted_at IS NULL AND i.valid_from < %(effective_at)s
+CLOSE_GONE = f"""{_CLOSE}g.invisible
+FROM inventory.images i JOIN pg_temp.gone g ON g.id = i.id
+WHERE i.source = %(source)s AND {_LIVE} AND i.valid_from < %(effective_at)s
 """
 # The last run that accounted for each image saw it, unless its deletion is held: then the case says when it was seen.
-DELETE = """
-WITH deleted AS (
+REMOVE = f"""
+WITH removed AS (
     UPDATE inventory.images i
-    SET deleted_at = %(effective_at)s, deleted_run = %(run)s,
+    SET deleted_at = CASE WHEN NOT g.invisible THEN %(effective_at)s::timestamptz END,
+        deleted_run = CASE WHEN NOT g.invisible THEN %(run)s::bigint END,
+        invisible_since = CASE WHEN g.invisible THEN %(effective_at)s::timestamptz END,
+        invisible_run = CASE WHEN g.invisible THEN %(run)s::bigint END,
         last_seen_at = greatest(i.valid_from, i.listed_since, coalesce(h.last_seen_at, src.seen_at))
     FROM pg_temp.gone g
     JOIN inventory.sources src ON src.name = %(source)s
     LEFT JOIN inventory.held_deletions h ON h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
-    WHERE i.source = %(source)s AND i.id = g.id AND i.deleted_at IS NULL
-    RETURNING i.valid_from
+    WHERE i.source = %(source)s AND i.id = g.id AND {_LIVE}
+    RETURNING i.valid_from, i.deleted_at
 )
-SELECT count(*), count(*) FILTER (WHERE valid_from < %(effective_at)s) FROM deleted
+SELECT count(*) FILTER (WHERE deleted_at IS NOT NULL), count(*) FILTER (WHERE deleted_at IS NULL),
+       count(*) FILTER (WHERE valid_from < %(effective_at)s) FROM removed
 """
-CLOSE_DELETED = """
+CLOSE_REMOVED = """
 UPDATE inventory.held_deletions h
-SET closed_at = %(effective_at)s, closed_run = %(run)s, outcome = 'deleted'
+SET closed_at = %(effective_at)s, closed_run = %(run)s,
+    outcome = CASE WHEN g.invisible THEN 'invisible' ELSE 'deleted' END
 FROM pg_temp.gone g WHERE h.source = %(source)s AND h.id = g.id AND h.closed_at IS NULL
 """
 # An image that a list shows again starts anew: it may have been gone in between, or a replica may still think so.
@@ -245,7 +290,7 @@ WITH returned AS (
     FROM inventory.images i
     WHERE h.source = %(source)s AND h.closed_at IS NULL
       AND NOT EXISTS (SELECT FROM unnest(%(kept)s::text[]) AS k (id) WHERE k.id = h.id)
-      AND i.source = h.source AND i.id = h.id AND i.deleted_at IS NULL AND NOT {_DEAD_IMAGE}
+      AND i.source = h.source AND i.id = h.id AND {_LIVE} AND NOT {_DEAD_IMAGE}
     RETURNING h.id
 )
 UPDATE inventory.images i SET listed_since = %(effective_at)s
@@ -260,12 +305,13 @@ COUNT_MISSING = "SELECT count(*) FROM inventory.missing_images WHERE source = %(
 COUNT_QUARANTINED = """
 SELECT count(*) FROM inventory.quarantine WHERE source = %(source)s AND digest = ANY(%(digests)b)
 """
-# Images that are no longer missing: a list shows them again, or they were deleted, or their deletion is held.
+# Images that are no longer missing: a list shows them again, or they were removed, or their removal is held.
 END_MISSING = """
 WITH ended AS (
     UPDATE inventory.missing_images m
     SET ended_at = %(effective_at)s, ended_run = %(run)s,
         outcome = CASE WHEN i.deleted_at IS NOT NULL THEN 'deleted'
+                       WHEN i.invisible_since IS NOT NULL THEN 'invisible'
                        WHEN EXISTS (SELECT FROM inventory.held_deletions h
                                     WHERE h.source = m.source AND h.id = m.id AND h.closed_at IS NULL) THEN 'held'
                        ELSE 'listed' END
@@ -296,5 +342,5 @@ FROM {_MISSING} WHERE NOT EXISTS (
 # Listed as deleted by the cloud itself, and stored so by a run that withheld deletions.
 ANY_DEAD = f"""
 SELECT EXISTS (
-    SELECT FROM inventory.images i WHERE i.source = %(source)s AND i.deleted_at IS NULL AND {_DEAD_IMAGE})
+    SELECT FROM inventory.images i WHERE i.source = %(source)s AND {_LIVE} AND {_DEAD_IMAGE})
 """

@@ -21,12 +21,24 @@ from sync.domain.run import Listing, Missing, RequestStats, Run, Staged
 from sync.errors import StoreError, SupersededError
 from sync.store.connection import Connection
 from sync.store.errors import translate_errors
-from sync.store.runs import digests, records, statements
+from sync.store.runs import digests, evidence, records, statements
 from sync.store.runs.counted import agree, counted_copy
 
 _LONGEST_SUBJECT = 255  # characters; a key that is indexed must be short
 _IN_NOTIFICATION = frozenset(
-    ("source", "run", "effective_at", "proven", "created", "updated", "restored", "deleted", "held", "quarantined")
+    (
+        "source",
+        "run",
+        "effective_at",
+        "proven",
+        "created",
+        "updated",
+        "restored",
+        "deleted",
+        "invisible",
+        "held",
+        "quarantined",
+    )
 )
 _ANALYZE_FROM = 5_000  # staged rows from which bad guesses of the planner cost more than ANALYZE
 
@@ -53,7 +65,7 @@ class RunTransaction:
             SupersededError: one committed, or still writes after the lock time-out.
             StoreError: the database did not write the source's row.
         """
-        values = {"source": run.source.name, "epoch": run.epoch}
+        values = {"source": run.source.name, "epoch": run.epoch, "scope": run.scope}
         with translate_errors("waiting for this run's turn", connection):
             try:
                 connection.execute(statements.TURN, values)
@@ -93,7 +105,7 @@ class RunTransaction:
             if staged.spool:
                 created, updated, restored, outdated = self._row(statements.PLAN.format(differs=self._differs))
                 plan = replace(plan, created=created, updated=updated, restored=restored, outdated=outdated)
-            return self._plan_deletions(plan, staged, missing)
+            return self._plan_removals(plan, staged, missing)
 
     def write(self, staged: Staged, plan: Plan) -> None:
         """Write images and versions, set by set."""
@@ -108,13 +120,14 @@ class RunTransaction:
             elif plan.created:
                 agree(self._do(statements.INSERT), plan.created, "images created")
             if plan.held:
-                self._do(statements.HOLD, reason=plan.reason, all=plan.deleted == plan.approved)
-            if plan.deleted:
+                self._do(statements.HOLD, reason=plan.reason, all=plan.removed == plan.approved)
+            if plan.removed:
                 closed = self._do(statements.CLOSE_GONE)
-                deleted, closing_count = self._row(statements.DELETE)
+                deleted, invisible, closing_count = self._row(statements.REMOVE)
                 agree(deleted, plan.deleted, "images marked deleted")
-                agree(closed, closing_count, "versions of deleted images closed")
-                self._do(statements.CLOSE_DELETED)
+                agree(invisible, plan.invisible, "images marked invisible")
+                agree(closed, closing_count, "versions of removed images closed")
+                self._do(statements.CLOSE_REMOVED)
             self._quarantine(staged.listing, plan)
 
     def finish(self, staged: Staged, plan: Plan, missing: Missing, stats: RequestStats) -> Outcome:
@@ -132,7 +145,7 @@ class RunTransaction:
             records.finish(self._connection, self._run, outcome, len(listing.pages) + len(missing.pages))
             digests.seal(self._connection, self._run, outcome, first_load=staged.first_load)
             if plan.changes or plan.held or outcome.reason:
-                records.evidence(self._connection, self._run, listing, missing)
+                evidence.write(self._connection, self._run, listing, missing)
             if plan.changes:
                 values = {name: value for name, value in outcome.as_json().items() if name in _IN_NOTIFICATION}
                 self._do(statements.NOTIFY, payload=json.dumps({"version": 1} | values))
@@ -161,24 +174,27 @@ class RunTransaction:
         tied: int = self._row(statements.DROP_TIED)[0]
         return tied
 
-    def _plan_deletions(self, plan: Plan, staged: Staged, missing: Missing) -> Plan:
-        """Add to a plan how many images will be deleted and how many deletions held, and why."""
+    def _plan_removals(self, plan: Plan, staged: Staged, missing: Missing) -> Plan:
+        """Add to a plan how many images will be removed and how many removals held, and why."""
         comparison = staged.listing.comparison
         if not staged.listing.proof.proven or missing.doubt:
             return plan
-        if not (staged.spool or missing.gone or self._row(statements.ANY_DEAD)[0]):
+        if not (staged.spool or missing.removed or self._row(statements.ANY_DEAD)[0]):
             return plan
         if not staged.spool:
             self._do(statements.CREATE_STAGE)
         self._do(statements.CREATE_GONE)
         # This listing does not say for certain that these are still as stored.
-        unreadable = (records.pg_text(record.id) for record in comparison.unreadable.values())
+        unreadable = (evidence.pg_text(record.id) for record in comparison.unreadable.values())
         doubtful = [*missing.unseen, *comparison.contradicted, *(name for name in unreadable if name is not None)]
-        self._do(statements.FILL_GONE, gone=list(missing.gone), doubtful=doubtful)
-        gone, waiting, approved, day = self._row(statements.CANDIDATES)
+        values = {"gone": list(missing.gone), "invisible": list(missing.invisible)}
+        self._do(statements.FILL_GONE, **values, doubtful=doubtful)
+        gone, waiting, approved, *invisible, day = self._row(statements.CANDIDATES)
         candidates = Candidates(comparison.known.live, gone, waiting, approved, day, staged.listing.distinct)
         held, reason = withhold(candidates, self._run.source.limits)
-        return replace(plan, deleted=approved + gone - held, approved=approved, held=held, reason=reason)
+        unseen = invisible[0] if held == gone else invisible[1]
+        deleted = approved + gone - held - unseen
+        return replace(plan, deleted=deleted, invisible=unseen, approved=approved, held=held, reason=reason)
 
     def _held_by(self, plan: Plan) -> tuple[int, ...]:
         """The runs whose held deletions wait, if this one holds any."""
@@ -202,7 +218,7 @@ class RunTransaction:
         unreadable = [*listing.comparison.unreadable.values(), *(self._tied() if plan.quarantined else ())]
         by_digest = {raw_digest(record.raw): record for record in unreadable}
         for digest, record in by_digest.items():
-            values = {"id": records.pg_text(record.id), "raw": record.raw, "reason": records.pg_text(record.reason)}
+            values = {"id": evidence.pg_text(record.id), "raw": record.raw, "reason": evidence.pg_text(record.reason)}
             self._do(statements.QUARANTINE, digest=digest, **values)
         if by_digest:
             count = self._row(statements.COUNT_QUARANTINED, digests=list(by_digest))[0]
@@ -220,9 +236,9 @@ class RunTransaction:
         """Record why each live image that the list lacks is not deleted, and which ones are no longer missing."""
         states = dict.fromkeys(missing.still_there, "still_there")
         states |= dict.fromkeys(missing.unconfirmed, "unconfirmed") | dict.fromkeys(missing.pending, "pending")
-        if not (states or missing.gone or self._open_cases()):
+        if not (states or missing.removed or self._open_cases()):
             return
-        kept, still_there = [*missing.gone, *missing.unseen], list(missing.still_there)
+        kept, still_there = [*missing.removed, *missing.unseen], list(missing.still_there)
         self._do(statements.CLOSE_RETURNED, kept=kept, unlisted=still_there)
         self._do(statements.END_MISSING, kept=list(states))
         until = [missing.pending.get(image) for image in states]
@@ -247,7 +263,7 @@ class RunTransaction:
         """Record, once each, fields that appeared or vanished: the cloud's contract has changed."""
         appeared = "the cloud sends a field that its document does not name; it is kept in extra"
         for name in sorted(listing.comparison.unknown):
-            subject = records.pg_text(name[:_LONGEST_SUBJECT])
+            subject = evidence.pg_text(name[:_LONGEST_SUBJECT])
             self._do(statements.FINDING, kind="contract", subject=subject, detail=appeared)
         if plan.updated * 2 <= listing.comparison.distinct:
             return  # too few images changed to say that a field vanished

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, ForeignKeyConstraint, MetaData, Text, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    MetaData,
+    Text,
+    event,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from sync.domain.apis import column_comment
 from sync.domain.fields import IMAGE_COLUMNS, Kind
@@ -20,6 +32,19 @@ NAMING = {
     "pk": "%(table_name)s_pkey",
 }
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
+ID_RANGE = f'CREATE TYPE {SCHEMA}.id_range AS RANGE (subtype = text, collation = "C")'
+event.listen(metadata, "before_create", DDL(ID_RANGE))  # type: ignore[no-untyped-call]
+
+
+class IdRange(UserDefinedType[str]):
+    """A range of ids, in the order of their bytes."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The name of the type."""
+        return f"{SCHEMA}.id_range"
+
 
 TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),

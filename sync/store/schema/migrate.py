@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TURN = 60.0  # seconds to wait for another migration
 _LOCK = 4_611_686_018_427_387_905  # the advisory lock of a migration; any fixed number would do
 # Revisions that were never released and no longer exist: no migration leads from them to the one of this program.
-DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0001.3", "0001.4", "0002", "0003"})
+DRAFTS = frozenset({"0001", "0001.1", "0001.2", "0001.3", "0001.4", "0001.5", "0002", "0003"})
 
 
 def revisions() -> list[str]:

@@ -91,7 +91,13 @@ def test_the_history_says_what_changed(history: tuple[Edge, Replay]) -> None:
                     if key in COLUMN and before[2].get(key) != now[2].get(key)
                 }
                 assert moved - {"min_disk"} <= fields
-                assert fields <= known | {"extra", "vendor_deleted_at", "min_disk", "name"}
+                others = {
+                    f"extra.{key}"
+                    for key in before[2].keys() | now[2].keys()
+                    if key not in COLUMN and before[2].get(key) != now[2].get(key)
+                }
+                assert others <= fields
+                assert fields <= known | others | {"extra.min_disk", "vendor_deleted_at", "min_disk", "name"}
 
 
 def test_the_difference_between_any_two_moments(history: tuple[Edge, Replay]) -> None:

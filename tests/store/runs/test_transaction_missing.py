@@ -22,7 +22,7 @@ from store_tools import Edge
 from sync import job, runner, wiring
 from sync.domain.guard import Plan
 from sync.domain.outcome import Outcome
-from sync.domain.run import Staged
+from sync.domain.run import Scope, Staged
 from sync.domain.status import Status
 from sync.errors import StoreError, SupersededError
 from sync.store.approvals import approve
@@ -291,7 +291,7 @@ CREATE TRIGGER swallow BEFORE {event} ON inventory.{table} FOR EACH ROW WHEN ({w
         ("UPDATE", "images", "NEW.id = 'img-2'", "images marked deleted"),
         ("INSERT", "run_pages", "NEW.page = 1", "pages of evidence"),
         ("INSERT", "image_versions", "NEW.id = 'img-1'", "versions closed"),
-        ("INSERT", "image_versions", "NEW.id = 'img-2'", "versions of deleted images closed"),
+        ("INSERT", "image_versions", "NEW.id = 'img-2'", "versions of removed images closed"),
         ("INSERT", "missing_images", "NEW.id = 'img-3'", "missing images on record"),
         ("INSERT", "quarantine", "true", "records quarantined"),
         ("UPDATE", "sources", "NEW.epoch > OLD.epoch", "did not write the row of the source"),
@@ -338,7 +338,7 @@ def test_an_approval_during_a_run_is_no_error(edge: Edge) -> None:
 
         begun = store.start(parts.source, "command")
         listing = job.read_listing(begun, parts.cloud, store, parts.spool)
-        missing = job.find_missing(begun, listing, parts.cloud)
+        missing = job.find_missing(begun, listing, parts.cloud, Scope())
         with store.transaction(begun) as tables:
             tables.__class__ = Approving
             staged = tables.stage(parts.spool, listing)

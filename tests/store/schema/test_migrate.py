@@ -17,12 +17,14 @@ from replay import played
 from servers import Server, environment
 from store_tools import Edge
 
-from sync.domain.apis import IEC
+from sync.domain.apis import column_comment
+from sync.domain.fields import IMAGE_COLUMNS
 from sync.errors import DatabaseBusyError, SchemaVersionError
 from sync.store.connection import Target, connect
 from sync.store.runs.database import Database
 from sync.store.runs.dry_run import DryRun
 from sync.store.schema import migrate
+from sync.store.schema.columns import IdRange
 from sync.store.schema.tables import SCHEMA, metadata
 
 TABLES = {
@@ -58,7 +60,12 @@ SELECT 'table', relname, relkind::text, coalesce(reloptions::text, ''), '', '', 
 FROM pg_class WHERE relnamespace = 'inventory'::regnamespace AND relkind IN ('r', 'v') AND relname <> 'alembic_version'
 UNION ALL
 SELECT 'function', p.proname, '', pg_get_functiondef(p.oid), '', '', obj_description(p.oid)
-FROM pg_proc p WHERE p.pronamespace = 'inventory'::regnamespace
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'inventory'::regnamespace AND l.lanname <> 'internal' -- PostgreSQL's own, of the range type
+UNION ALL
+SELECT 'range', r.rngtypid::regtype::text, r.rngsubtype::regtype::text, r.rngcollation::regcollation::text, '', '',
+       obj_description(r.rngtypid) FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid
+WHERE t.typnamespace = 'inventory'::regnamespace
 ORDER BY 1, 2, 3
 """
 
@@ -211,8 +218,10 @@ def test_tables_match_the_code(empty: Target, connection: psycopg.Connection[Any
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - only here
     from alembic.migration import MigrationContext  # noqa: PLC0415 - only here
     from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only here
+    from sqlalchemy.dialects.postgresql.base import ischema_names  # noqa: PLC0415 - only here
 
     migrate.upgrade(empty)
+    ischema_names["inventory.id_range"] = IdRange
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty.url), poolclass=pool.NullPool)
     options = {
         "include_schemas": True,
@@ -231,19 +240,22 @@ def test_tables_match_the_code(empty: Target, connection: psycopg.Connection[Any
         metadata.create_all(opened)
 
     from_code = shape(connection)
-    assert [row for row in migrated if row[0] in ("constraint", "index") or row[1] in TABLES] == from_code
+    ours = ("constraint", "index", "range")
+    assert [row[:-1] for row in migrated if row[0] in ours or row[1] in TABLES] == [row[:-1] for row in from_code]
+    comments = {row[:3]: row[-1] for row in from_code if row[0] != "range"}
+    assert comments == {row[:3]: row[-1] for row in migrated if row[:3] in comments}
 
 
 def test_everything_has_a_comment(empty: Target, connection: psycopg.Connection[Any]) -> None:
     """Every table, view, column and function has a comment; columns of images name the API's field."""
     migrate.upgrade(empty)
-    rows = [row for row in shape(connection) if row[0] in ("column", "table", "function")]
+    rows = [row for row in shape(connection) if row[0] in ("column", "table", "function", "range")]
 
     assert [row[:3] for row in rows if not row[-1]] == []
     assert {row[1] for row in rows if row[0] == "table"} >= TABLES
     comments = {(row[1], row[2]): row[-1] for row in rows if row[0] == "column"}
-    for field in IEC.fields:
-        assert comments["images", field.column] == comments["image_versions", field.column] == field.comment
+    for column in IMAGE_COLUMNS:
+        assert comments["images", column.name] == comments["image_versions", column.name] == column_comment(column)
 
 
 def test_the_folder_of_migrations_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""An environment with OpenStack's Keystone and Glance, and their empty databases; both are made once and kept."""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from checkout import CHECKOUT
+from servers import environment
+
+REQUIREMENTS = CHECKOUT / "requirements" / "openstack.txt"
+_SERVE = Path(__file__).with_name("openstack_serve.py")
+_MANAGE = "import sys; from {service}.cmd.manage import main; sys.exit(main())"
+
+
+def installed(folder: Path) -> Path:
+    """The Python of an environment with both services, made once per list of requirements.
+
+    Args:
+        folder: where these environments are kept.
+    """
+    place = folder / _digest(REQUIREMENTS.read_bytes() + sys.version.encode())
+    python = place / "bin" / "python"
+    with _once(place, folder / "lock") as missing:
+        if missing:
+            venv.create(place, clear=True, with_pip=True)
+            pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--require-hashes"]
+            subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+    return python
+
+
+def prepare(python: Path, service: str, folder: Path, settings: str, *commands: tuple[str, ...]) -> None:
+    """Write the settings of a service into a folder, and what its management commands make of an empty one.
+
+    That is made once per settings and commands, and copied, since it takes many seconds.
+
+    Args:
+        python: the Python of an environment with the service.
+        service: its name.
+        folder: a new folder.
+        settings: its settings, with ``{folder}``.
+        commands: arguments of its management command, in turn.
+    """
+    kept = python.parents[1] / f"{service}-{_digest(repr((settings, commands)).encode())}"
+    with _once(kept, python.parents[1] / "lock") as missing:
+        if missing:
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir()
+            _write(kept, service, settings)
+            for command in commands:
+                _manage(python, service, kept, *command)
+    shutil.copytree(kept, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.log", "done"))
+    _write(folder, service, settings)
+
+
+def owner(service: str) -> tuple[str, ...]:
+    """Arguments of a management command that name this process's user and group as owners of keys."""
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    return (f"--{service}-user", user, f"--{service}-group", group)
+
+
+class Service:
+    """A running service on loopback.
+
+    Args:
+        python: the Python of an environment with the service.
+        module: its module that has the WSGI application.
+        folder: for its log.
+        settings: environment variables.
+
+    Attributes:
+        url: its address.
+    """
+
+    def __init__(self, python: Path, module: str, folder: Path, settings: Mapping[str, str]) -> None:
+        log = folder / "server.log"
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [str(python), "-P", "-W", "ignore", str(_SERVE), module],
+                cwd=folder,
+                env=environment(**settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        port = self._process.stdout.readline().strip()
+        if not port:
+            self.stop()
+            raise AssertionError(log.read_text())
+        self.url = f"http://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.communicate()
+
+
+@contextmanager
+def _once(place: Path, lock: Path) -> Iterator[bool]:
+    """Whether a place is yet to be made, while no other process makes it; it is done if the body succeeds."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = place / "done"
+        missing = not done.exists()
+        yield missing
+        if missing:
+            done.touch()
+
+
+def _write(folder: Path, service: str, settings: str) -> None:
+    (folder / f"{service}.conf").write_text(settings.replace("{folder}", str(folder)))
+
+
+def _manage(python: Path, service: str, folder: Path, *command: str) -> None:
+    made = subprocess.run(
+        [
+            str(python),
+            "-W",
+            "ignore",
+            "-c",
+            _MANAGE.format(service=service),
+            "--config-file",
+            str(folder / f"{service}.conf"),
+            *command,
+        ],
+        check=False,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+
+
+def _digest(made_of: bytes) -> str:
+    return hashlib.sha256(made_of).hexdigest()[:16]
