@@ -352,8 +352,10 @@ def test_known_ids_that_can_not_be_compared_are_not_used() -> None:
     cloud = MarkerCloud(dict.fromkeys(images, ""), order=without_case)
 
     verdict, seen = read(cloud, MarkerScan(limit=2, starts=[images[2]]), limit=2, window=4)
+    scan = MarkerScan(limit=2, starts=[images[2]])
 
     assert (verdict.by, seen) == ("chain", set(images))
+    assert [scan.ask() for _ in range(3)] == [FIRST, DESCENDING, None]
 
 
 def test_nothing_is_complete_while_a_page_is_open() -> None:
