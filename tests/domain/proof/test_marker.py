@@ -37,7 +37,9 @@ def starts_of(count: int, chains: int) -> list[str]:
     return [uid(count * n // (chains + 1)) for n in range(1, chains + 1)]
 
 
-@pytest.mark.parametrize(("count", "requests"), [(0, 2), (1, 4), (2, 2), (20, 2), (39, 2), (40, 3), (299, 15), (300, 16)])
+@pytest.mark.parametrize(
+    ("count", "requests"), [(0, 2), (1, 4), (2, 2), (20, 2), (39, 2), (40, 3), (299, 15), (300, 16)]
+)
 @pytest.mark.parametrize("shape", ["uuid", "hex"])
 def test_a_quiet_list_is_proven_with_the_fewest_requests(count: int, requests: int, shape: str) -> None:
     """The descending page takes the place of the last one; one image alone shows no order, so it is asked for again."""
@@ -372,7 +374,9 @@ def test_the_reason_names_at_most_three_gaps() -> None:
     """Of many gaps, the first three are described."""
     scan = MarkerScan(limit=2, starts=[uid(10 * n) for n in range(1, 8)])
     while (request := scan.ask()) is not None:
-        known = request.marker is not None and request.marker[6:8] in "0a 14 1e 28 32 3c 46" and request.marker[7] != " "
+        known = (
+            request.marker is not None and request.marker[6:8] in "0a 14 1e 28 32 3c 46" and request.marker[7] != " "
+        )
         if request.marker is None:
             scan.answer(page(request, *([uid(99), uid(98)] if request.descending else [uid(1), uid(2)])))
         elif known:
