@@ -58,7 +58,12 @@ def _login(probe: SourceProbe) -> Lines[Answer | ImageSyncError]:
         if own_login:
             session.access.credential.grant()
             yield ok("the identity service issues a token")
-        if session.scope().sees_all:
+        scope = session.scope()
+        if scope.project:
+            yield ok(f"the scope is {scope.text()}")
+        if probe.settings.endpoint is None:
+            yield ok(f"the service catalog names {session.client.endpoint}")
+        if scope.sees_all:
             yield warning("it sees all projects' images", "give the user a role such as reader in one project")
         try:
             answer: Answer | ImageSyncError = session.images.peek()

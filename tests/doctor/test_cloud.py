@@ -146,6 +146,8 @@ def test_the_token_of_an_administrator(roles: tuple[str, ...], level: str) -> No
 
     assert levels(lines)["login"] == level
     assert ("sees all projects' images" in said(lines, "login")) == (level == "warning")
+    assert f"the scope is project=p1&roles={roles[0]}" in said(lines, "login")
+    assert f"the service catalog names {identity.url.replace('/identity', '/image')}" in said(lines, "login")
     assert identity.tokens == 1
     assert identity.asked[-1].target.startswith("/image/")
 
