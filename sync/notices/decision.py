@@ -87,7 +87,7 @@ def _day(facts: RunFacts) -> Iterator[Notice]:
     day = facts.day
     if day is None:
         return
-    changes = ", ".join(f"{day[kind]} {kind}" for kind in CHANGES)
+    changes = ", ".join(f"{day[kind]} {kind}" for kind in CHANGES if day[kind] or kind != "invisible")
     sentence = (
         f"the day before: {day['runs']} runs, {day['failed']} failed; images: {changes}. "
         f"Now: {day['live']} live, {day['held']} deletions held, {day['quarantined']} records quarantined; "

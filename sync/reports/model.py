@@ -26,7 +26,7 @@ class FieldChange:
     """One field that changed.
 
     Attributes:
-        field: its name; None if the image itself was created or deleted.
+        field: its name, or extra.<name> for a property of extra; None if the image itself came or went.
         old: its value before, as text, or None.
         new: its value after, as text, or None.
     """
@@ -181,7 +181,7 @@ class Report:
             yield "No run took place in this time: nothing new is known about it."
         if not self.evidence:
             yield "No source had been synced by then: what existed is not known."
-        changes = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        changes = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count or kind != "invisible")
         yield f"{_many(after, 'image')}, {before:,} before: {changes}."
         yield from self.attention()
         if self.findings:

@@ -148,7 +148,8 @@ def _read_order(pairs: Pairs) -> Order:
         choice("sort key", key, _SORT_KEYS)
         choice("sort dir", way, ("asc", "desc"))
     order += [(key, last) for key in ("created_at", "id") if key not in keys]
-    return tuple((key, way == "desc") for key, way in order)
+    unique = [key for key, _ in order].index("id") + 1  # nothing after the id changes the order
+    return tuple((key, way == "desc") for key, way in order[:unique])
 
 
 def _check(name: str, value: str) -> None:

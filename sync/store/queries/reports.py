@@ -28,8 +28,8 @@ WHERE at > :begin AND at <= :end AND {OF_SOURCE} ORDER BY at, source, id, kind, 
 """  # noqa: S608 - a constant
 RUNS = f"""
 SELECT run, source, status, trigger, started_at, finished_at, effective_at, proven, proof, reason,
-       read_attempts, pages, listed, created, updated, restored, deleted, approved, held, quarantined, missing,
-       still_there, unconfirmed, pending, requests, retries, encode(digest, 'hex') AS digest
+       read_attempts, pages, listed, created, updated, restored, deleted, invisible, approved, held, quarantined,
+       missing, still_there, unconfirmed, pending, requests, retries, encode(digest, 'hex') AS digest
 FROM inventory.runs
 WHERE coalesce(effective_at, finished_at) > :begin AND coalesce(effective_at, finished_at) <= :end AND {OF_SOURCE}
 ORDER BY coalesce(effective_at, finished_at), run
