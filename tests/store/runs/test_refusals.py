@@ -12,6 +12,7 @@ from store_tools import Edge
 from sync import job
 from sync.domain.apis import GLANCE
 from sync.domain.outcome import Outcome
+from sync.domain.scope import Scope
 from sync.errors import ApiChangedError, FilterChangedError, ScopeChangedError, UnknownError
 from sync.store.approvals import accept_scope
 from sync.store.runs.dry_run import DryRun
@@ -33,7 +34,7 @@ def sync(edge: Edge, scope: str) -> Outcome:
         run = store.start(parts.source, "command")
         run = store.claim(run, scope)
         listing = job.read_listing(run, parts.cloud, store, parts.spool)
-        missing = job.find_missing(run, listing, parts.cloud)
+        missing = job.find_missing(run, listing, parts.cloud, Scope())
         with store.transaction(run) as transaction:
             staged = transaction.stage(parts.spool, listing)
             plan = transaction.plan(staged, missing)

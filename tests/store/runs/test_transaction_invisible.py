@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from store_tools import Edge
 
 from sync import job
 from sync.domain.outcome import Outcome
-from sync.domain.run import Confirmation
+from sync.domain.scope import Scope
 from sync.domain.status import Status
 from sync.store.approvals import approve
 from sync.store.queries.invariants import violations
@@ -27,26 +27,22 @@ CHANGES = "SELECT id, kind FROM inventory.image_changes WHERE run = %s ORDER BY 
 DIFF = "SELECT id, change FROM inventory.images_diff(%s, %s) ORDER BY id"
 
 
-class Sharing:
-    """A cloud some of whose images are other projects': if they are absent, they are no longer visible."""
+@dataclass(frozen=True)
+class Shared(Scope):
+    """What credentials reach that do not own the images of these owners."""
 
-    def __init__(self, cloud: Any, shared: set[str]) -> None:
-        self._cloud, self._shared = cloud, shared
+    others: frozenset[str] = frozenset()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cloud, name)
-
-    def ask(self, ids: Sequence[str], take: job.OnPage) -> Confirmation:
-        """Ask, and divide what is absent."""
-        answer = self._cloud.ask(ids, take)
-        return replace(answer, gone=answer.gone - self._shared, invisible=answer.gone & self._shared)
+    def owns(self, owner: str | None) -> bool:
+        """Whether an image of this owner is ours."""
+        return owner not in self.others
 
 
-def sync(edge: Edge, *shared: str, **changes: Any) -> Outcome:
-    """Sync once from a cloud in which these images belong to other projects."""
-    with edge.parts(**changes) as (store, parts):
-        cloud = Sharing(parts.cloud, set(shared))
-        outcome = job.run_sync(parts.source, cloud, store, parts.spool, "command")
+def sync(edge: Edge, *others: str, **changes: Any) -> Outcome:
+    """Sync once from a cloud in which these owners are other projects."""
+    with edge.parts(**changes) as (store, parts), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts.cloud, "scope", lambda: Shared(others=frozenset(others)))
+        outcome = job.run_sync(parts.source, parts.cloud, store, parts.spool, "command")
     edge.check()
     return outcome
 
@@ -61,7 +57,7 @@ def edge(each_server: Server) -> Iterator[Edge]:
     """Twenty images, and three more of which two belong to another project."""
     with Edge(each_server, 20) as edge:
         for name in ("ours", "theirs-1", "theirs-2"):
-            edge.world.put(image(name, owner="us" if name == "ours" else "them"))
+            edge.world.put(image(name, owner=name))
         edge.run()
         yield edge
 
@@ -104,7 +100,7 @@ def test_an_image_that_is_visible_again_is_restored(edge: Edge, *, changed: bool
     """A list that shows it again restores it, with a gap in its history."""
     edge.world.remove("theirs-1")
     gone = sync(edge, "theirs-1")
-    edge.world.put(image("theirs-1", owner="them", **({"name": "new"} if changed else {})))
+    edge.world.put(image("theirs-1", owner="theirs-1", **({"name": "new"} if changed else {})))
     back = sync(edge, "theirs-1")
 
     assert (back.plan.restored, back.plan.created, back.plan.updated) == (1, 0, 0)
@@ -122,7 +118,7 @@ def test_an_image_that_is_visible_again_is_restored(edge: Edge, *, changed: bool
 def test_the_past_and_differences_say_that_it_was_visible(edge: Edge) -> None:
     """As-of shows it before, not afterwards; a difference over other changes of it still says invisible."""
     before = edge.value("SELECT max(effective_at) FROM inventory.runs")
-    edge.world.put(image("theirs-1", owner="them", name="renamed"))
+    edge.world.put(image("theirs-1", owner="theirs-1", name="renamed"))
     sync(edge)
     edge.world.remove("theirs-1")
     gone = sync(edge, "theirs-1")
@@ -199,7 +195,7 @@ def test_a_held_one_beside_an_approved_one(edge: Edge) -> None:
 
 def test_what_the_cloud_listed_as_deleted_is_deleted(edge: Edge) -> None:
     """The cloud's own word counts more than an absence: such an image is deleted, whoever owns it."""
-    edge.world.put(image("theirs-1", owner="them", status="deleted"))
+    edge.world.put(image("theirs-1", owner="theirs-1", status="deleted"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "sync.store.runs.transaction.withhold", lambda candidates, _limits: (candidates.gone, "held here")
@@ -219,7 +215,7 @@ def test_one_that_the_cloud_then_lists_as_deleted(edge: Edge) -> None:
     """It stays as it is, with what the cloud says of it, and the next list is compared without a change."""
     edge.world.remove("theirs-1")
     sync(edge, "theirs-1")
-    edge.world.put(image("theirs-1", owner="them", status="deleted"))
+    edge.world.put(image("theirs-1", owner="theirs-1", status="deleted"))
 
     listed = sync(edge)
     again = sync(edge)
@@ -242,6 +238,10 @@ def test_a_missing_image_that_turns_out_invisible(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("statement", "rule"),
     [
+        (
+            "UPDATE inventory.image_versions SET invisible = NOT invisible",
+            "I13: a run whose changes are not those its digest was made of",
+        ),
         ("UPDATE inventory.image_versions SET invisible = false WHERE id = 'theirs-1'", "I3: an invisible image"),
         ("UPDATE inventory.image_versions SET invisible = true WHERE id = 'ours'", "I3: a deleted image whose last"),
         ("UPDATE inventory.runs SET invisible = 0 WHERE run = 2", "I12: invisible does not match"),
