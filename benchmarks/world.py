@@ -224,7 +224,11 @@ def _as_glance(values: dict[str, Any]) -> dict[str, Any]:
 def _as_ims(values: dict[str, Any]) -> dict[str, Any]:
     """An image with the fields of IMS."""
     gone = ("deleted", "deleted_at", "relation_job_id", "data_source", "__support_gpu_t4")
-    kept = {name: value for name, value in values.items() if name not in gone and "1822" not in name and "ascend" not in name}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name not in gone and "1822" not in name and "ascend" not in name
+    }
     return kept | {
         "__isregistered": "true",
         "__image_size": str(40 << 30),
