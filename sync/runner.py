@@ -22,7 +22,19 @@ from sync.store.connection import Target
 from sync.store.runs.database import Database
 from sync.threads import Pool
 
-_LOGGED = ("run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged", "proof")
+_LOGGED = (
+    "run",
+    "status",
+    "listed",
+    "created",
+    "updated",
+    "restored",
+    "deleted",
+    "invisible",
+    "held",
+    "unchanged",
+    "proof",
+)
 _log = logs.get(__name__)
 
 

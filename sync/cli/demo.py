@@ -30,7 +30,7 @@ SOURCE = "demo"
 _DIFF = ("name", "change", "field", "old", "new")
 _DIFF_ROWS = 12
 _HISTORY = ("valid_from", "valid_to", "valid_from_run", "change", "changes")
-_SQL = "SELECT os_version, count(*) FROM inventory.images WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+_SQL = "SELECT os_version, count(*) FROM inventory.live_images GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
 
 
 @click.command()

@@ -22,7 +22,19 @@ from sync.runner import Result, SourceRunner
 from sync.signals import stopping
 from sync.store.runs.database import Database
 
-COLUMNS = ("source", "run", "status", "listed", "created", "updated", "restored", "deleted", "held", "unchanged")
+COLUMNS = (
+    "source",
+    "run",
+    "status",
+    "listed",
+    "created",
+    "updated",
+    "restored",
+    "deleted",
+    "invisible",
+    "held",
+    "unchanged",
+)
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logs.get(__name__)
 

@@ -16,7 +16,7 @@ from sync.errors import UsageError
 from sync.store.queries.inventory import Row
 
 COLUMNS = (
-    *("source", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "held"),
+    *("source", "api", "run", "status", "started_at", "proven_seconds_ago", "live", "deleted", "invisible", "held"),
     *("still_there", "unconfirmed", "pending", "quarantined"),
 )
 HELD = ("source", "run", "id", "name", "held_at", "last_seen_at", "approved_at", "reason")
@@ -28,7 +28,7 @@ MISSING = ("source", "id", "name", "state", "since", "pending_until", "reason")
 @click.option(
     "--missing",
     is_flag=True,
-    help="List the images that the last proven list lacked, but that are not deleted.",
+    help="List the images that the last proven list lacked, but that are not removed.",
 )
 @format_option
 @click.pass_obj

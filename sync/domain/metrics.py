@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 _LATE = 60.0  # seconds of grace after the deadline, in which a run may still be recording its end
-CHANGES = ("created", "updated", "restored", "deleted")
+CHANGES = ("created", "updated", "restored", "deleted", "invisible")
+
+
+CAME, WENT = ("created", "restored"), ("deleted", "invisible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class SourceMetrics:
 
     @property
     def live(self) -> int:
-        """Number of live images: all that were created or restored, minus those deleted."""
-        return self.sums.get("created", 0) + self.sums.get("restored", 0) - self.sums.get("deleted", 0)
+        """Number of live images: all that were created or restored, minus those deleted or no longer visible."""
+        came, went = (sum(self.sums.get(kind, 0) for kind in kinds) for kinds in (CAME, WENT))
+        return came - went
 
 
 @dataclass(slots=True)

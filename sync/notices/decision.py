@@ -67,7 +67,7 @@ def _effects(facts: RunFacts) -> Iterator[Notice]:
         numbers = {"held": held, "waiting": facts.waiting}
         yield _notice(facts, "held", sentence, numbers, facts.held.examples)
     if count := facts.exposed.count:
-        sentence = f"{_many(count, 'change', 'changes')} made images public, or took their protection away"
+        sentence = f"{_many(count, 'change', 'changes')} let more projects see an image, or took its protection away"
         yield _notice(facts, "exposure", sentence, {"changes": count}, facts.exposed.examples)
     if count := facts.quarantined.count:
         sentence = f"{_many(count, 'new record is', 'new records are')} quarantined, as they can't be read as images"
@@ -87,7 +87,7 @@ def _day(facts: RunFacts) -> Iterator[Notice]:
     day = facts.day
     if day is None:
         return
-    changes = ", ".join(f"{day[kind]} {kind}" for kind in CHANGES)
+    changes = ", ".join(f"{day[kind]} {kind}" for kind in CHANGES if day[kind] or kind != "invisible")
     sentence = (
         f"the day before: {day['runs']} runs, {day['failed']} failed; images: {changes}. "
         f"Now: {day['live']} live, {day['held']} deletions held, {day['quarantined']} records quarantined; "

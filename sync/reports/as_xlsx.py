@@ -38,7 +38,19 @@ IMAGES = (
 FINDINGS = ("severity", "check", "source", "id", "name", "detail")
 RUNS = (
     *("run", "source", "status", "trigger", "started_at", "finished_at", "effective_at", "proven", "proof", "reason"),
-    *("listed", "created", "updated", "restored", "deleted", "held", "quarantined", "requests", "retries", "digest"),
+    *(
+        "listed",
+        "created",
+        "updated",
+        "restored",
+        "deleted",
+        "invisible",
+        "held",
+        "quarantined",
+        "requests",
+        "retries",
+        "digest",
+    ),
 )
 
 

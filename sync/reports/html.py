@@ -65,6 +65,7 @@ def html(report: Report, sql: Mapping[str, str]) -> str:
             images=images[:_IMAGES],
             more_images=max(0, len(images) - _IMAGES),
             deletions=[change for change in report.changes if change.kind == "deleted"][:_IMAGES],
+            vanished=[change for change in report.changes if change.kind == "invisible"][:_IMAGES],
             runs=_runs(report.runs),
             run_of={run["run"]: run for run in report.runs},
             findings=_findings(report),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync.domain.metrics import CHANGES
+from sync.domain.metrics import CAME, CHANGES, WENT
 from sync.reports.gaps import when
 from sync.reports.model import Report
 
@@ -84,7 +84,7 @@ def images(report: Report) -> list[tuple[datetime, int]]:
     points = [(shown.begin, count)]
     for run in report.runs:
         if run["effective_at"] is not None:
-            count += run["created"] + run["restored"] - run["deleted"]
+            count += sum(run[kind] for kind in CAME) - sum(run[kind] for kind in WENT)
             points.append((run["effective_at"], count))
     points.append((shown.end, sum(report.after.values())))
     last_at = {round(shown.place(moment) * _POINTS): (moment, count) for moment, count in points}

@@ -27,12 +27,12 @@ OF_SOURCE = "(CAST(:source AS text) IS NULL OR source = :source)"
 _CHUNK = 2_000  # rows held in memory at a time
 
 _STATUS = """
-SELECT f.source, f.filter, last_run AS run, last_status AS status, last_started_at AS started_at,
+SELECT f.source, s.api, f.filter, s.scope, last_run AS run, last_status AS status, last_started_at AS started_at,
        round(extract(epoch FROM age)) AS proven_seconds_ago,
        greatest(round(extract(epoch FROM greatest(last_started_at, s.effective_at) - clock_timestamp())), 0)
            AS in_future_seconds,
-       live, deleted, held, still_there, unconfirmed, pending, pending_until, quarantined, findings, failed_since,
-       last_proof AS proof, last_reason AS reason
+       live, deleted, invisible, held, still_there, unconfirmed, pending, pending_until, quarantined, findings,
+       failed_since, last_proof AS proof, last_reason AS reason
 FROM inventory.freshness f JOIN inventory.sources s ON s.name = f.source ORDER BY f.source
 """
 _FINDINGS = """
@@ -65,7 +65,7 @@ LEFT JOIN LATERAL (
         field || ': ' || coalesce(old, 'nothing') || ' -> ' || coalesce(new, 'nothing'), '; ' ORDER BY field
     ) AS changes
     FROM inventory.image_changes
-    WHERE source = h.source AND id = h.id AND at = h.valid_from AND kind <> 'deleted'
+    WHERE source = h.source AND id = h.id AND at = h.valid_from AND kind NOT IN ('deleted', 'invisible')
 ) AS c ON true
 WHERE h.id = :id AND (CAST(:source AS text) IS NULL OR h.source = :source)
 ORDER BY h.source, h.valid_from
@@ -74,7 +74,7 @@ _WHERE_KNOWN = """
 SELECT s.name AS source FROM inventory.sources s
 LEFT JOIN LATERAL (
     SELECT h.id FROM inventory.image_history h WHERE h.source = s.name AND h.id = :id LIMIT 1) AS h ON true
-WHERE EXISTS (SELECT FROM inventory.deleted_images d WHERE d.source = s.name AND d.id = :id) OR h.id IS NOT NULL
+WHERE EXISTS (SELECT FROM inventory.images i WHERE i.source = s.name AND i.id = :id) OR h.id IS NOT NULL
 ORDER BY s.name
 """
 _READ_TO = "SELECT read_to FROM inventory.report_bookmarks WHERE source = :source AND name = :name"

@@ -91,6 +91,7 @@ _DAY = f"""
 SELECT count(*) FILTER (WHERE r.status IN {_GOOD}) AS runs, count(*) FILTER (WHERE r.status IN {_FAILED}) AS failed,
        coalesce(sum(r.created), 0)::bigint AS created, coalesce(sum(r.updated), 0)::bigint AS updated,
        coalesce(sum(r.restored), 0)::bigint AS restored, coalesce(sum(r.deleted), 0)::bigint AS deleted,
+       coalesce(sum(r.invisible), 0)::bigint AS invisible,
        f.live, f.held, f.quarantined,
        CASE WHEN f.proven_at IS NOT NULL
             THEN greatest(extract(epoch FROM %(finished_at)s - f.proven_at)::bigint, 0) END AS proven_seconds_ago

@@ -74,7 +74,8 @@ def known(api: Api) -> str:
     """
     if not api.by_marker:
         return _KNOWN.format(more="", columns="", order="i.created_at")
-    order = f'{_apart(api)}, i.id COLLATE "C"'
+    # One text: the keys behind the first one would be compared without their first bytes at hand, in twice the time.
+    order = f"""(CASE WHEN {_apart(api)} THEN '1' ELSE '0' END || i.id) COLLATE "C\""""
     columns = f", i.id, {_apart(api)} AS apart, row_number() OVER (ORDER BY {order}) - 1 AS place"
     return _KNOWN.format(more=_STARTS, columns=columns, order=order)
 
