@@ -44,7 +44,7 @@ class Api:
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
         widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
-            They are kept, with that value, where the rest of the filter is dropped.
+            They are kept, with that value, where the rest of the filter is dropped; see ``unfiltered``.
         never_stored: fields that may hold credentials.
         user_defined_fields: whether users may add fields to an image.
         permissions: what the credentials must be permitted.
@@ -121,5 +121,9 @@ class Api:
         return [self.unfiltered(filter) | {"id": image_id} | dict(more) for more in self.lookups]
 
     def unfiltered(self, filter: Mapping[str, str]) -> dict[str, str]:
-        """What is left of a filter for a look at all images that the credentials reach."""
-        return {name: value for name, value in self.widest if name in filter}
+        """What is left of a filter for a look at all images that the credentials reach.
+
+        If an image has an address of its own, it may be found there although the usual list does not have it, for
+        example because it is no longer shared with all. So the list has to show all that can be found.
+        """
+        return {name: value for name, value in self.widest if name in filter or self.image_path}
