@@ -22,7 +22,7 @@ LINES = (
     ("image_versions", "images", "source, id", False),
     ("held_deletions", "images", "source, id", False),
     ("missing_images", "images", "source, id", False),
-    ("images", "runs", "valid_from_run, deleted_run", False),
+    ("images", "runs", "valid_from_run, deleted_run, invisible_run", False),
     ("runs", "sources", "source", True),
     ("run_pages", "runs", "source, run", True),
     ("quarantine", "runs", "source, first_run", True),

@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
     """The counts of changes are the sums over the runs, and lead from the first number of images to the last."""
     data = as_json(edge, tmp_path, "--from", "1")
     sums = edge.rows(
-        "SELECT sum(created), sum(updated), sum(restored), sum(deleted) FROM inventory.runs WHERE run > 1"
+        "SELECT sum(created), sum(updated), sum(restored), sum(deleted), sum(invisible) FROM inventory.runs WHERE run > 1"
     )[0]
     name = edge.inventory.source.name
 
@@ -47,7 +47,7 @@ def test_every_format_has_the_same_changes(edge: Edge, tmp_path: Path) -> None:
     assert {(row["id"], int(row["run"]), row["field"]) for row in rows if row["field"]} == parts
     assert {(row["id"], row["kind"]) for row in rows} == {(one["id"], one["kind"]) for one in data["changes"]}
     assert text.splitlines()[1] == data["verdict"][0]
-    assert "became public" in text
+    assert "became visible to more projects" in text
 
 
 def test_a_report_made_twice_is_the_same(edge: Edge, tmp_path: Path) -> None:

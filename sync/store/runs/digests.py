@@ -1,8 +1,9 @@
 """A digest of each committed run, over what it changed and over the run before it; and whether they still hold.
 
 The changes of a run are a set: for each version that it opened the digest of the content and the id, for each that it
-closed the id. Its digest is the SHA-256 of the members' SHA-256 in sorted order; that of the run is made from it by
-``inventory.run_digest``. How to check them by hand, and what they can't show: docs/evidence.md.
+closed the id, with a sign of its own where the image is no longer visible. Its digest is the SHA-256 of the members'
+SHA-256 in sorted order; that of the run is made from it by ``inventory.run_digest``. How to check them by hand, and what
+they can't show: docs/evidence.md.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
 
@@ -23,6 +24,7 @@ from sync.domain.outcome import Outcome
 from sync.domain.run import Run
 from sync.errors import SchemaVersionError
 from sync.store.runs.counted import agree
+from sync.store.runs.statements import live
 
 Connection = psycopg.Connection[Any]
 _SIZE = 32  # bytes of a SHA-256
@@ -30,7 +32,7 @@ _CHUNK = 2_000  # rows held in memory at a time
 
 _OPENED_BY = """
 SELECT sha256('+'::bytea || i.content_digest || convert_to(i.id, 'UTF8')) FROM {images} i
-WHERE i.valid_from_run = %(run)s AND i.deleted_at IS NULL
+WHERE i.valid_from_run = %(run)s AND i.deleted_at IS NULL AND i.invisible_since IS NULL
 """
 _ALL = "(SELECT * FROM inventory.images WHERE source = %(source)s)"
 # OFFSET keeps the planner from scanning all images for those of this run, of which it expects one.
@@ -39,7 +41,8 @@ pg_temp.stage s CROSS JOIN LATERAL (
     SELECT * FROM inventory.images WHERE source = %(source)s AND id = s.id OFFSET 0)
 """
 _CLOSED_BY = """
-SELECT sha256('-'::bytea || convert_to(v.id, 'UTF8')) FROM inventory.image_versions v
+SELECT sha256(CASE WHEN v.invisible THEN '~'::bytea ELSE '-'::bytea END || convert_to(v.id, 'UTF8'))
+FROM inventory.image_versions v
 WHERE v.source = %(source)s AND v.valid_to = %(effective_at)s AND v.valid_to_run = %(run)s
 """
 _CHANGES = "SELECT coalesce(string_agg(part, '' ORDER BY part), '') FROM ({parts}) AS changes (part)"
@@ -59,9 +62,13 @@ _SEALED = """
 SELECT r.run, r.ignored, r.changes_digest, r.effective_at > coalesce(s.pruned_before, '-infinity') AS kept
 FROM inventory.runs r JOIN inventory.sources s ON s.name = r.source WHERE r.digest IS NOT NULL
 """
+_CONTENT = ", ".join(f"v.{column}" for column in COLUMNS) + ", v.extra::text"
 _VERSIONS = f"""
-SELECT h.valid_from_run, h.valid_to_run, s.api, {", ".join(f"h.{column}" for column in COLUMNS)}, h.extra::text
-FROM inventory.image_history h JOIN inventory.sources s ON s.name = h.source
+SELECT v.valid_from_run, v.valid_to_run, v.invisible, s.api, {_CONTENT}
+FROM inventory.image_versions v JOIN inventory.sources s ON s.name = v.source
+UNION ALL
+SELECT v.valid_from_run, NULL, false, s.api, {_CONTENT}
+FROM inventory.images v JOIN inventory.sources s ON s.name = v.source WHERE {live("v")}
 """
 _UNCHAINED = """
 SELECT run FROM (
@@ -125,13 +132,13 @@ def _changes(connection: Connection, ignored: dict[int, str]) -> Iterator[tuple[
     reader = cache(lambda names, api: Reader(tuple(filter(None, names.split(","))), _api(api)))
     with connection.cursor("versions") as cursor:
         cursor.itersize = _CHUNK
-        for opened_by, closed_by, api, *values, extra in cursor.execute(_VERSIONS.encode()):
+        for opened_by, closed_by, invisible, api, *values, extra in cursor.execute(_VERSIONS.encode()):
             name = values[0].encode()
             if opened_by in ignored:
                 content = reader(ignored[opened_by], api).stored(values, extra)
                 yield opened_by, sha256(b"+" + content + name).digest()
             if closed_by in ignored:
-                yield closed_by, sha256(b"-" + name).digest()
+                yield closed_by, sha256((b"~" if invisible else b"-") + name).digest()
 
 
 def _api(name: str) -> Api:

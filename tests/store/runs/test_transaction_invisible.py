@@ -238,6 +238,10 @@ def test_a_missing_image_that_turns_out_invisible(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("statement", "rule"),
     [
+        (
+            "UPDATE inventory.image_versions SET invisible = NOT invisible",
+            "I13: a run whose changes are not those its digest was made of",
+        ),
         ("UPDATE inventory.image_versions SET invisible = false WHERE id = 'theirs-1'", "I3: an invisible image"),
         ("UPDATE inventory.image_versions SET invisible = true WHERE id = 'ours'", "I3: a deleted image whose last"),
         ("UPDATE inventory.runs SET invisible = 0 WHERE run = 2", "I12: invisible does not match"),
