@@ -189,4 +189,6 @@ def test_a_wrong_token_is_refused_as_by_a_real_one(pair: Pair, glance: Glance) -
     assert simulated.headers["Content-Type"] == real.headers["Content-Type"]
     for challenge in (simulated.headers["WWW-Authenticate"], real.headers["WWW-Authenticate"]):
         assert re.fullmatch(r'Keystone uri="http://[^"]+"', challenge)
+    assert "x-openstack-request-id" not in real.headers
+    assert "x-openstack-request-id" not in simulated.headers
     assert re.fullmatch(r"req-[0-9a-f-]{36}", pair.account.ask(LIST).headers["x-openstack-request-id"])
