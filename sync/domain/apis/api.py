@@ -42,6 +42,8 @@ class Api:
         counted: whether an answer says how many images match (``total``).
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
+        own_header: a header of every answer of its own about one image, so that a 404 of something in between, which may
+            well name the image, is recognized.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
         widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
             They are kept, with that value, where the rest of the filter is dropped.
@@ -68,6 +70,7 @@ class Api:
     counted: bool = False
     parts: tuple[Part, ...] = (Part(""),)
     image_path: str = ""
+    own_header: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()
     never_stored: frozenset[str] = frozenset()
