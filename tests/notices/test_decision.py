@@ -134,7 +134,7 @@ def test_ids_are_stable_and_unique() -> None:
 def every_kind() -> list[Notice]:
     """A notice of each kind."""
     example = {"id": "id-1", "name": None, "field": "visibility", "old": "private", "new": "public"}
-    day: dict[str, Any] = dict.fromkeys(("runs", "failed", "created", "updated", "restored", "deleted"), 1)
+    day: dict[str, Any] = dict.fromkeys(("runs", "failed", "created", "updated", "restored", "deleted", "invisible"), 1)
     day |= {"live": 5, "held": 0, "quarantined": 0, "proven_seconds_ago": None}
     several = [
         replace(held(), failed=3, exposed=Sample(1, (example,)), proven=False, day=day),

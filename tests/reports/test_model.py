@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_runs(edge: Edge, tmp_path: Path) -> None:
     """The counts of changes are the sums over the runs, and lead from the first number of images to the last."""
     data = as_json(edge, tmp_path, "--from", "1")
     sums = edge.rows(
-        "SELECT sum(created), sum(updated), sum(restored), sum(deleted) FROM inventory.runs WHERE run > 1"
+        "SELECT sum(created), sum(updated), sum(restored), sum(deleted), sum(invisible) FROM inventory.runs WHERE run > 1"
     )[0]
     name = edge.inventory.source.name
 
