@@ -105,13 +105,13 @@ def test_a_quiet_list_takes_few_requests(api: Api, concurrency: int) -> None:
 def test_chains_are_read_at_the_same_time(api: Api) -> None:
     """With ids known from an earlier run, pages at several places are in flight together, and none is read twice."""
     with cloud_of(api, latency=0.05) as cloud:
-        starts = starts_of(cloud, 8)
+        starts = starts_of(cloud, 4)
         alone, together = reader_of(cloud, concurrency=4), reader_of(cloud, concurrency=4, starts=starts)
         _, chains = alone.read(), together.read()
         pages = [page for page in chains.pages if page.part == api.parts[1].name]
 
         assert set(together.rows) == set(cloud.world.truth())
-        assert len({page.marker for page in pages} & set(starts)) > len(starts) / 2
+        assert len({page.marker for page in pages} & set(starts)) >= 3
         assert together.stats.requests <= alone.stats.requests + len(starts)
     assert chains.verdict.by == "cover"
 
@@ -311,7 +311,7 @@ def test_a_404_about_anything_else_is_no_word_about_an_image(api: Api, who: str)
         (effects.status(500), True),
         (effects.status(401), True),
         (breakage.drop(), True),
-        (breakage.truncate(10), True),
+        (breakage.drop("body", 40), True),
         (effects.garbage("list"), False),
     ],
     ids=["403", "500", "401", "reset", "cut short", "no object"],
