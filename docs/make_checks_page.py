@@ -69,7 +69,9 @@ def section(check: Check) -> str:
 
 def dates() -> Iterator[str]:
     """The end of each system."""
-    yield "## End of life of operating systems\nThe last day on which the maker provides free security updates.\n"
+    yield "## End of life of operating systems"
+    yield "The last day of security updates in the maker's usual support. A name also matches longer ones, in any case:"
+    yield "`CentOS 7` matches `CentOS 7.9 64bit`, and `centos 7.9`, which Glance has as `os_distro` and `os_version`.\n"
     yield "| system | until | source |\n|---|---|---|"
     for row in systems():
         yield f"| {row['system']} | {row['until']} | {row['source']} |"

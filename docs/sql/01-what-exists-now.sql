@@ -1,6 +1,7 @@
 -- What exists now, by operating system?
-SELECT os_version, count(*) AS images, count(*) FILTER (WHERE visibility = 'public') AS public
+SELECT inventory.operating_system(os_version, extra) AS system, count(*) AS images,
+       count(*) FILTER (WHERE visibility = 'public') AS public
 FROM inventory.live_images
-GROUP BY os_version
-ORDER BY images DESC, os_version
+GROUP BY system
+ORDER BY images DESC, system
 LIMIT 10;

@@ -1,4 +1,4 @@
--- Which images became public or lost their protection, and which run found it?
+-- Which images became visible to more or fewer projects, or lost or got protection, and which run found it?
 SELECT id, name, field, old, new, exposure, run
 FROM inventory.exposure_changes
 ORDER BY at, id, field

@@ -1,6 +1,7 @@
--- How many private images could be deleted by accident, by operating system?
-SELECT os_type, count(*) AS unprotected
+-- How many private images could be deleted by accident, by kind of operating system?
+SELECT coalesce(os_type, inventory.text_of(extra -> 'os_type')) AS kind, count(*) AS unprotected
 FROM inventory.live_images
-WHERE imagetype = 'private' AND protected IS NOT TRUE
-GROUP BY os_type
-ORDER BY unprotected DESC, os_type;
+WHERE (imagetype = 'private' OR imagetype IS NULL AND visibility IN ('private', 'shared')) -- Glance has no type
+  AND protected IS NOT TRUE
+GROUP BY kind
+ORDER BY unprotected DESC, kind;

@@ -1,6 +1,6 @@
--- How many images use an operating system without updates? Here: CentOS.
-SELECT os_version, count(*) AS images
+-- How many images use an operating system without updates? Here: CentOS, whatever an API calls it.
+SELECT inventory.operating_system(os_version, extra) AS system, count(*) AS images
 FROM inventory.live_images
-WHERE platform = 'CentOS'
-GROUP BY os_version
-ORDER BY images DESC, os_version;
+WHERE inventory.operating_system(os_version, extra) ILIKE 'centos %'
+GROUP BY system
+ORDER BY images DESC, system;

@@ -1,5 +1,5 @@
--- What does the cloud send that its API document does not have, or that does not fit its column?
-SELECT key, count(*) AS images
-FROM inventory.live_images, jsonb_object_keys(extra) AS key
-GROUP BY key
-ORDER BY images DESC, key;
+-- What is in extra: properties of users, fields without a column, and values that do not fit theirs?
+SELECT s.api, key, count(*) AS images
+FROM inventory.live_images i JOIN inventory.sources s ON s.name = i.source, jsonb_object_keys(i.extra) AS key
+GROUP BY s.api, key
+ORDER BY images DESC, s.api, key;

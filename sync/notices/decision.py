@@ -67,7 +67,7 @@ def _effects(facts: RunFacts) -> Iterator[Notice]:
         numbers = {"held": held, "waiting": facts.waiting}
         yield _notice(facts, "held", sentence, numbers, facts.held.examples)
     if count := facts.exposed.count:
-        sentence = f"{_many(count, 'change', 'changes')} made images public, or took their protection away"
+        sentence = f"{_many(count, 'change', 'changes')} let more projects see an image, or took its protection away"
         yield _notice(facts, "exposure", sentence, {"changes": count}, facts.exposed.examples)
     if count := facts.quarantined.count:
         sentence = f"{_many(count, 'new record is', 'new records are')} quarantined, as they can't be read as images"

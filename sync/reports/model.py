@@ -18,7 +18,7 @@ from sync.reports.gaps import Gap, Row, gaps, proven_of
 
 _DOUBTS = 10  # doubts that are listed one by one
 _NAMES = 5  # sources that are named one by one
-_EXPOSED = {("visibility", "public"), ("protected", "false")}
+_WIDENING = ("private", "shared", "community", "public")  # visibilities; each lets more projects see an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,13 @@ class FieldChange:
     field: str | None
     old: str | None
     new: str | None
+
+    @property
+    def exposes(self) -> bool:
+        """Whether more projects may see the image, or it lost its protection; as in ``inventory.exposure_changes``."""
+        if self.field == "visibility" and self.old in _WIDENING and self.new in _WIDENING:
+            return _WIDENING.index(self.old) < _WIDENING.index(self.new)
+        return (self.field, self.new) in {("visibility", "public"), ("protected", "false")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,8 @@ class Change:
 
     @property
     def exposes(self) -> bool:
-        """Whether the image became public or lost its protection."""
-        return any((one.field, one.new) in _EXPOSED for one in self.fields)
+        """Whether more projects may see the image than before, or it lost its protection."""
+        return any(one.exposes for one in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ class Report:
 
     @property
     def exposed(self) -> list[Change]:
-        """Changes by which an image became public or lost its protection."""
+        """Changes by which more projects may see an image, or it lost its protection."""
         return [change for change in self.changes if change.exposes]
 
     @property
@@ -195,7 +202,7 @@ class Report:
         """Sentences on what a person should look at."""
         if self.exposed:
             exposed = len({(one.source, one.id) for one in self.exposed})
-            yield f"{_many(exposed, 'image')} became public or lost protection."
+            yield f"{_many(exposed, 'image')} became visible to more projects or lost protection."
         if self.held:
             yield f"{_many(len(self.held), 'deletion')} withheld until a person approves."
         if self.quarantined:

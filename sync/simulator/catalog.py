@@ -30,7 +30,8 @@ class Catalog(ABC):
     """Makes any number of images; the same random source gives the same images in every process.
 
     Attributes:
-        shares: what a believable day consists of: for each operation of the world its share of the images touched.
+        shares: what a believable day consists of: for each kind of event its share of the images touched. Images are
+            hidden, shared or deactivated only where such an event is among them.
         next_status: how an upload goes on.
         foreign_images: whether images of other projects can be shared.
 
@@ -80,20 +81,12 @@ class Catalog(ABC):
         return False
 
     def with_hidden(self, document: Document, now: datetime, *, hidden: bool) -> Document:  # noqa: ARG002
-        """The image after it was hidden from the usual list, or shown in it again.
-
-        Raises:
-            UsageError: the API hides no images.
-        """
-        raise UsageError("This API hides no images.")
+        """The image after it was hidden from the usual list, or shown in it again; the same where none are hidden."""
+        return document
 
     def with_active(self, document: Document, now: datetime, *, active: bool) -> Document:  # noqa: ARG002
-        """The image after it was deactivated, or activated again.
-
-        Raises:
-            UsageError: the API does not deactivate images.
-        """
-        raise UsageError("This API does not deactivate images.")
+        """The image after it was deactivated, or activated again; the same where none are deactivated."""
+        return document
 
     def with_property(self, document: Document, now: datetime, name: str, value: object) -> Document:
         """The image with this value of a field or property; None removes it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from operator import itemgetter
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from sync.simulator.entry import Entry
 from sync.simulator.viewer import Viewer
@@ -18,7 +17,7 @@ from sync.simulator.world import World
 _CACHED = 16  # orders that are kept, all of the same revision
 PAGE_LIMIT = 500
 
-SortValue = tuple[int, str]
+Sorter = Callable[[Entry], Any]
 Order = tuple[tuple[str, bool], ...]
 
 
@@ -70,8 +69,8 @@ class Rules(Protocol):
     def matching(self, world: World, query: Query) -> Iterable[Entry]:
         """The images that match a query, in any order; its ``hidden`` does not matter here."""
 
-    def sort_value(self, entry: Entry, key: str) -> SortValue:
-        """What an image is sorted by."""
+    def sorter(self, key: str) -> Sorter:
+        """What gives the value of an image by which this key sorts."""
 
 
 class Listing:
@@ -116,37 +115,29 @@ class _Order:
     """All matching images in the order of the query, and the groups of those with the same sort key."""
 
     def __init__(self, rules: Rules, world: World, query: Query) -> None:
-        self._rules = rules
-        self._keys = ((query.sort_key, query.descending), *query.then)
+        keys = ((query.sort_key, query.descending), *query.then)
+        self._sorters = [(rules.sorter(key), descending) for key, descending in keys]
         found = rules.matching(world, query)
         self.entries = [entry for entry in found if entry.id not in query.hidden] if query.hidden else list(found)
-        for key, descending in reversed(self._keys):  # sorting keeps the order of equal ones
-            keyed = [(rules.sort_value(entry, key), entry) for entry in self.entries]
-            keyed.sort(key=itemgetter(0), reverse=descending)
-            self.entries = [entry for _, entry in keyed]
+        for sorter, descending in reversed(self._sorters):  # sorting keeps the order of equal ones
+            self.entries.sort(key=sorter, reverse=descending)
 
     def after(self, marker: Entry) -> int:
         """The position of the first image after this one, which need not be in the list itself."""
-        place = self._positions.get(marker.key)
-        if place is not None:
-            return place + 1
-        return sum(1 for entry in self.entries if not self._comes_after(entry, marker))
-
-    @cached_property
-    def _positions(self) -> dict[str, int]:
-        return {entry.key: position for position, entry in enumerate(self.entries)}
+        places = range(len(self.entries))
+        return bisect_left(places, True, key=lambda place: self._comes_after(self.entries[place], marker))  # noqa: FBT003
 
     def _comes_after(self, entry: Entry, marker: Entry) -> bool:
-        for key, descending in self._keys:
-            mine, other = self._rules.sort_value(entry, key), self._rules.sort_value(marker, key)
+        for sorter, descending in self._sorters:
+            mine, other = sorter(entry), sorter(marker)
             if mine != other:
-                return (mine < other) is descending
+                return bool(mine < other) is descending
         return False
 
     @cached_property
     def _groups(self) -> list[int]:
         """For each image the number of its group, counted along the order."""
-        values = [tuple(self._rules.sort_value(entry, key) for key, _ in self._keys) for entry in self.entries]
+        values = [[sorter(entry) for sorter, _ in self._sorters] for entry in self.entries]
         changes = (int(after != before) for before, after in pairwise(values))
         return list(accumulate(changes, initial=0))
 

@@ -13,7 +13,7 @@ from sync.simulator.catalog import Document, stamp
 from sync.simulator.entry import Entry
 from sync.simulator.images import CATALOGS
 from sync.simulator.journal import Journal
-from sync.simulator.stock import Stock
+from sync.simulator.stock import Members, Stock
 from sync.simulator.viewer import ACCEPTED, PENDING, SHARED, Viewer, lists
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -92,11 +92,10 @@ class Stage:
         Args:
             image: a dict, or bytes that are served as they are.
             twice: list it beside an image with the same id, instead of in its place.
-            status: if it is another project's and shared, the state of that.
+            status: if it is another project's and shared, the state of that; "" if it is not shared with this one.
         """
         with self.lock:
-            members = ((self.viewer.project, status),) if self.viewer else ()
-            entry = self._stock.put(image, members, twice=twice)
+            entry = self._stock.put(image, self._shared(status), twice=twice)
             self._happened("put", [entry.key], came=[entry.id] if entry.id and self._lists(entry) else ())
             return entry.key
 
@@ -119,11 +118,9 @@ class Stage:
         guests = size // _SHARED_SHARE if self._catalog.foreign_images else 0
         moment, image = self._catalog.moment, self._catalog.image
         own = [self._stock.add(image(moment(self.now), until=self.now)) for _ in range(size - guests)]
-        accepted = ((self._project(), ACCEPTED),) if guests else ()
-        shared = [self._stock.add(self._shareable(), accepted) for _ in range(guests)]
+        shared = [self._stock.add(self._shareable(), self._shared(ACCEPTED)) for _ in range(guests)]
         for number in range(guests):
-            pending = ((self._project(), PENDING),) if number % 2 else ()
-            self._stock.add(self._stranger(), pending)
+            self._stock.add(self._stranger(), self._shared(PENDING) if number % 2 else ())
         return own + shared
 
     def _stranger(self) -> Document:
@@ -132,10 +129,12 @@ class Stage:
     def _shareable(self) -> Document:
         return self._stranger() | {"visibility": SHARED}
 
-    def _project(self) -> str:
-        if self.viewer is None:
-            raise UsageError("This API shares no images.")
-        return self.viewer.project
+    def _shared(self, status: str) -> Members:
+        return ((self.viewer.project, status),) if self.viewer and status else ()
+
+    def _require(self, kind: str) -> None:
+        if kind not in self._catalog.shares:
+            raise UsageError(f"In {self.api.title} no image can be {kind}.")
 
     def _lists(self, entry: Entry) -> bool:
         return lists(entry, self.viewer)

@@ -66,10 +66,12 @@ def lists(image: Owned, viewer: Viewer | None, visibility: str = "", member_stat
         visibility: the parameter of this name, or "".
         member_status: the state of shared images; "all" for any.
     """
-    if viewer is None or image.owner in {None, viewer.project} or image.visibility is None:
-        return visibility in {"", "all", image.visibility}
-    wanted = visibility in {"all", image.visibility} or (not visibility and image.visibility != COMMUNITY)
-    status = dict(image.members).get(viewer.project)
-    open_to_all = image.visibility in {PUBLIC, COMMUNITY} or viewer.admin
-    shared = image.visibility == SHARED and status is not None and member_status in {"all", status}
-    return wanted and (open_to_all or shared)
+    named = not visibility or visibility in ("all", image.visibility)
+    if viewer is None or image.owner == viewer.project or image.owner is None or image.visibility is None:
+        return named
+    if not named or (image.visibility == COMMUNITY and not visibility):
+        return False
+    if viewer.admin or image.visibility in (PUBLIC, COMMUNITY):
+        return True
+    status = dict(image.members).get(viewer.project) if image.visibility == SHARED else None
+    return status is not None and member_status in ("all", status)

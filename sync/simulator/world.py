@@ -20,6 +20,7 @@ class World(Stage):
     """All that happens to the images of the cloud.
 
     Where an operation takes ``ids``, it is done to these images; else to ``count`` random ones that it can be done to.
+    Where the API knows nothing of the kind, it raises ``UsageError``.
     """
 
     def create(self, count: int = 1) -> list[str]:
@@ -56,22 +57,25 @@ class World(Stage):
 
     def hide(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
         """Hide some of the project's images from the usual list; returns their ids."""
+        self._require("hidden")
         change = partial(self._catalog.with_hidden, hidden=True)
-        return self._each("hidden", lambda entry: self._owns(entry) and not entry.hidden, count, ids, change)
+        return self._each("hidden", lambda entry: self._is_made(entry) and not entry.hidden, count, ids, change)
 
     def show(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
         """Show some hidden images in the usual list again; returns their ids."""
+        self._require("shown")
         change = partial(self._catalog.with_hidden, hidden=False)
-        return self._each("shown", lambda entry: self._owns(entry) and entry.hidden, count, ids, change)
+        return self._each("shown", lambda entry: self._is_made(entry) and entry.hidden, count, ids, change)
 
     def deactivate(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
         """Deactivate some of the project's images, so that nobody can use them; returns their ids."""
+        self._require("deactivated")
         change = partial(self._catalog.with_active, active=False)
-        eligible = partial(self._owns, status="active")
-        return self._each("deactivated", eligible, count, ids, change)
+        return self._each("deactivated", partial(self._owns, status="active"), count, ids, change)
 
     def activate(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
         """Activate some deactivated images again; returns their ids."""
+        self._require("activated")
         change = partial(self._catalog.with_active, active=True)
         return self._each("activated", partial(self._owns, status="deactivated"), count, ids, change)
 
@@ -103,21 +107,25 @@ class World(Stage):
     def share(self, count: int = 1, ids: Sequence[str] | None = None, *, status: str = ACCEPTED) -> list[str]:
         """Let images of other projects be shared with this one; returns their ids.
 
-        Raises:
-            UsageError: the API shares no images.
+        Args:
+            count: how many; if others have fewer, they make more.
+            ids: these images.
+            status: the state of the share.
         """
+        self._require("shared")
         with self.lock:
             chosen = self._chosen(self._stock.live, self._can_be_shared, count, ids)
             missing = count - len(chosen) if ids is None else 0
             chosen += [self._stock.live[self._stock.add(self._shareable())] for _ in range(missing)]
             for entry in chosen:
                 self._tick()
-                self._stock.share(entry, ((self._project(), status),))
+                self._stock.share(entry, self._shared(status))
             shared = [entry.key for entry in chosen]
             return self._happened("shared", shared, came=shared if status == ACCEPTED else ())
 
     def unshare(self, count: int = 1, ids: Sequence[str] | None = None) -> list[str]:
         """Let images of other projects be shared with this one no longer; returns their ids."""
+        self._require("unshared")
         with self.lock:
             chosen = self._chosen(self._stock.live, self._is_shared, count, ids)
             for entry in chosen:
@@ -168,6 +176,9 @@ class World(Stage):
             self._tick()
         status = self._rng.choice(("queued", "saving", "active", "active", "active"))
         return self._catalog.image(self.now, until=self.now, status=status)
+
+    def _is_made(self, entry: Entry) -> bool:
+        return self._owns(entry) and entry.status not in self._catalog.next_status
 
     def _can_be_shared(self, entry: Entry) -> bool:
         return not self._owns(entry) and entry.visibility == SHARED and not self._lists(entry)

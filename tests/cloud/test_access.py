@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -331,3 +332,63 @@ def test_the_ids_that_signed_requests_carry(api: str, sent: str) -> None:
     headers = access(load(environ, apis=SUPPORT).sources[0]).credential.headers("GET", "https://h/")
 
     assert {"X-Domain-Id", "X-Project-Id"} & set(headers) == {sent}
+
+
+def scopes_of(sources: list[Source], at_once: int) -> list[object]:
+    """The scope of each source, or its error; several runs at the same time."""
+
+    def scope(source: Source) -> object:
+        try:
+            return access(source).scope()
+        except UnauthorizedError as error:
+            return error
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(scope, sources))
+
+
+def projects(make: Make, *names: str) -> list[Source]:
+    """A source of the same user for each project."""
+    return [make(ENDPOINT="https://h", **USER | {"PROJECT": name}) for name in names]
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_a_wrong_password_for_many_projects(identity: Identity, make: Make, at_once: int) -> None:
+    """A user with many projects and a wrong password is not locked: two logins in all, however many runs there are."""
+    identity.refused = {"canary-p4ss"}
+    sources = projects(make, *"abcdefgh")
+    for _ in range(2):
+        assert all(isinstance(each, UnauthorizedError) for each in scopes_of(sources, at_once))
+
+    assert len(identity.logins) == 2
+    assert "scope" not in json.loads(identity.logins[1].body)["auth"]
+
+
+def test_an_identity_service_that_needs_a_scope(identity: Identity, make: Make) -> None:
+    """Where a login without a project is not understood, a second project is tried, and no third one for an hour."""
+    identity.needs_scope, identity.refused = True, {'"no-role-1"', '"no-role-2"'}
+    assert [isinstance(each, Scope) for each in scopes_of(projects(make, "no-role-1", "a", "b"), 1)] == [
+        False,
+        True,
+        True,
+    ]
+    more = scopes_of(projects(make, "no-role-2", "c"), 1)
+
+    assert [isinstance(each, Scope) for each in more] == [False, True]
+    identity.refused = {"canary-p4ss"}
+    before = len(identity.logins)
+    assert all(isinstance(each, UnauthorizedError) for each in scopes_of(projects(make, *"defghij"), 1))
+    refusals = [json.loads(asked.body)["auth"] for asked in identity.logins[before:]]
+    assert len([auth for auth in refusals if "scope" in auth]) <= 2
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_projects_without_a_role(identity: Identity, make: Make, at_once: int) -> None:
+    """Projects in which the user has no role keep no other project from being read, now or later."""
+    identity.refused = {'"no-role-1"', '"no-role-2"', '"no-role-3"'}
+    sources = projects(make, "no-role-1", "no-role-2", "a", "no-role-3", "b", "c")
+    for _ in range(2):
+        results = scopes_of(sources, at_once)
+        assert [isinstance(each, Scope) for each in results] == [False, False, True, False, True, True]
+
+    assert len(identity.logins) <= 6 + 5

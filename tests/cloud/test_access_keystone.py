@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from keystone_server import Keystone, installed
+from keystone_server import ATTEMPTS, Keystone, installed
 from settings_tools import SUPPORT
 
 from sync.cloud.access import Access
@@ -192,3 +192,18 @@ def test_a_role_that_is_given_during_a_run(cloud: SimpleNamespace) -> None:
     later = access(**user(cloud, ENDPOINT="https://h", USERNAME="rising")).scope()
     assert later.sees_all
     assert set(later.roles) >= {"admin", "reader"}
+
+
+def test_a_wrong_password_locks_no_user_of_many_projects(cloud: SimpleNamespace) -> None:
+    """Keystone locks a user after three wrong passwords; many sources of the user, for a project each, send fewer."""
+    names = [f"project-{number}" for number in range(2 * ATTEMPTS)]
+    scopes = [f"projects/{cloud.server.project(name, cloud.owner)}" for name in names]
+    cloud.server.user("careful", PASSWORD, cloud.people, *scopes[1:])
+    own = user(cloud, ENDPOINT="https://h", USERNAME="careful")
+    for name in names:
+        with pytest.raises(UnauthorizedError):
+            access(**own | {"PROJECT": name, "PASSWORD": "canary-wrong"}).scope()
+    with pytest.raises(UnauthorizedError):
+        access(**own | {"PROJECT": names[0]}).scope()
+
+    assert all(access(**own | {"PROJECT": name}).scope().roles == ("reader",) for name in names[1:])

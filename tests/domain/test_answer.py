@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.domain.answer import read_answer
+from sync.domain.proof.page import PageRequest
 from sync.errors import BrokenAnswerError, ContractError
 
 
@@ -182,3 +183,12 @@ def test_any_body_is_a_page_or_an_error(raw: bytes) -> None:
         except (BrokenAnswerError, ContractError):
             continue
         assert len(page.images) == page.count
+
+
+def test_an_answer_knows_its_request() -> None:
+    """An answer carries what was requested, so that the proof needs nothing else."""
+    page = read_answer(body(SAMPLE), marker="img-0", part="hidden")
+
+    assert page.request == PageRequest(marker="img-0", part="hidden")
+    assert read_answer(body(SAMPLE), 490).request == PageRequest(490)
+    assert page.only({"img-1"}).request == page.request

@@ -47,7 +47,7 @@ def test_every_format_has_the_same_changes(edge: Edge, tmp_path: Path) -> None:
     assert {(row["id"], int(row["run"]), row["field"]) for row in rows if row["field"]} == parts
     assert {(row["id"], row["kind"]) for row in rows} == {(one["id"], one["kind"]) for one in data["changes"]}
     assert text.splitlines()[1] == data["verdict"][0]
-    assert "became public" in text
+    assert "became visible to more projects" in text
 
 
 def test_a_report_made_twice_is_the_same(edge: Edge, tmp_path: Path) -> None:

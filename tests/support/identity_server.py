@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,6 +21,7 @@ class Identity:
         image: address of the image service in the catalog; "" for none.
         refused: tokens and secrets that are refused.
         forbidden: whether no image may be listed.
+        needs_scope: whether a login without a scope is not understood.
         asked: all requests so far.
         url: its address.
         tokens: how many were issued or looked up.
@@ -29,6 +31,7 @@ class Identity:
     image: str = "/image/v2"
     refused: set[str] = field(default_factory=set)
     forbidden: bool = False
+    needs_scope: bool = False
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     tokens: int = 0
@@ -47,6 +50,8 @@ class Identity:
         token = asked.headers.get("x-auth-token", "")
         if any(each in asked.body.decode() or each == token for each in self.refused):
             connection.sendall(reply({"error": {"code": 401, "message": "no"}}, status=401))
+        elif self.needs_scope and asked.body and "scope" not in json.loads(asked.body)["auth"]:
+            connection.sendall(reply({"error": {"code": 400, "message": "no scope"}}, status=400))
         elif asked.target.startswith("/identity/v3/auth/tokens"):
             connection.sendall(self._token(asked))
         elif self.forbidden:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
+from sync.domain.proof.list_scan import ListScan
 from sync.domain.proof.marker import MarkerScan
 from sync.domain.proof.page import Page, PageRequest, Row
 from sync.domain.proof.parts import PartsScan
@@ -133,7 +134,7 @@ def scan_of(
 
 def read(
     cloud: MarkerCloud,
-    scan: PartsScan | MarkerScan,
+    scan: ListScan,
     *,
     limit: int,
     window: int = 1,

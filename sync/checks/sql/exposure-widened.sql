@@ -1,4 +1,4 @@
--- title: Image that became public, or lost its protection
+-- title: Image that became visible to more projects, or lost its protection
 -- severity: high
 -- why: Such a change is rarely intended and easily overlooked.
 -- do: Ask the owner of the image; the finding names the run that found the change.

@@ -4,4 +4,5 @@
 -- do: Set `protected` on images that something depends on.
 SELECT source, id, name, 'not protected' AS detail
 FROM live_images
-WHERE coalesce(imagetype, visibility) IN ('private', 'shared') AND protected IS NOT TRUE
+WHERE (imagetype = 'private' OR imagetype IS NULL AND visibility IN ('private', 'shared')) -- OpenStack has no type
+  AND protected IS NOT TRUE

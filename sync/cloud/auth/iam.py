@@ -3,6 +3,10 @@
 A token is kept for all runs of the process and renewed before it runs out. A run logs in at most twice, whatever the
 cloud answers; a refused login is not tried again for half an hour. A secret that is refused is read again from its
 file: another one is the run's one new login.
+
+Many sources may be one user's, for a project each, and a refusal doesn't say whether the password or the project is
+wrong. So a user's logins take turns, and after one was refused the next one begins with a login without a project: if
+that is refused, too, no further project is tried with this password, since a few wrong ones lock the user.
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from sync import logs
@@ -20,7 +25,7 @@ from sync.cloud.auth.login import log_in
 from sync.cloud.auth.token import Token, TokenCache
 from sync.cloud.retry import RetryPolicy
 from sync.domain.scope import Scope
-from sync.errors import CloudError, ForbiddenError, UnauthorizedError
+from sync.errors import CloudError, ForbiddenError, RejectedError, UnauthorizedError
 
 T = TypeVar("T")
 MOST_LOGINS = 2  # of one run
@@ -182,15 +187,22 @@ class IamToken:
 
     def _ask(self) -> Token:
         self._account.check()
+        if self._account.in_doubt():
+            with suppress(RejectedError):  # by a service that knows no login without a scope
+                self._request(replace(self._login, scope=None, with_catalog=False))
+                self._account.prove()
+        token = self._request(self._login)
+        _log.debug("logged in", seconds_to_live=round(token.life) if math.isfinite(token.life) else None)
+        return self._account.keep(token)
+
+    def _request(self, login: LoginRequest) -> Token:
+        what = login.identity.secret_setting.rpartition("_")[2]
+        hint = f"the new {what} from its file is refused, too" if self._changed else ""
         try:
-            what = self._login.identity.secret_setting.rpartition("_")[2]
-            hint = f"the new {what} from its file is refused, too" if self._changed else ""
-            token = log_in(self._login, self._policy, timeout=self._timeout, clock=self._account.clock, hint=hint)
+            return log_in(login, self._policy, timeout=self._timeout, clock=self._account.clock, hint=hint)
         except REFUSED as error:
             self._account.refused(error.request_id)
             raise
-        _log.debug("logged in", seconds_to_live=round(token.life) if math.isfinite(token.life) else None)
-        return self._account.keep(token)
 
     @contextmanager
     def _locked(self, lock: threading.Lock) -> Iterator[None]:

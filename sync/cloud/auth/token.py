@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sync.cloud.auth.grant import NO_GRANT, Grant
-from sync.cloud.auth.identity import LoginRequest
+from sync.cloud.auth.identity import Application, LoginRequest, User
 from sync.errors import UnauthorizedError
 from sync.logs import protect
 
@@ -32,6 +32,19 @@ class Token:
         return self.requested + self.life - now
 
 
+@dataclass(slots=True)
+class Refusals:
+    """What all logins of one user or application credential share, for whichever project and with whichever secret.
+
+    Attributes:
+        turn: a lock held during a login, so that one login serves all threads, and the next notices a wrong secret.
+        latest: when a secret was refused since the last good login, and as whom.
+    """
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    latest: list[tuple[float, User | Application]] = field(default_factory=list)
+
+
 class Account:
     """The state of one login with one password.
 
@@ -39,21 +52,21 @@ class Account:
         login: who logs in, and what the tokens are for.
         clock: seconds, from any start.
         lock: held while the logs learn of a token.
-        refusals: when a password of this user was refused, whichever it was; shared by all of the user's accounts.
+        refusals: those of this user, shared by all of the user's accounts.
 
     Attributes:
         clock: seconds, from any start.
-        turn: a lock held during a login, so that one login serves all threads.
+        turn: see ``Refusals``.
         token: the latest, or None.
     """
 
     def __init__(
-        self, login: LoginRequest, clock: Callable[[], float], lock: threading.Lock, refusals: list[float]
+        self, login: LoginRequest, clock: Callable[[], float], lock: threading.Lock, refusals: Refusals
     ) -> None:
-        self._secret_setting = login.identity.secret_setting
-        self.clock, self.turn = clock, threading.Lock()
+        self._identity = login.identity
+        self.clock, self.turn = clock, refusals.turn
         self.token: Token | None = None
-        self._lock, self._refusals = lock, refusals
+        self._lock, self._refusals = lock, refusals.latest
         self._refused: float | None = None
         self._request_id: str | None = None
 
@@ -62,13 +75,21 @@ class Account:
         with self._lock:
             protect(token.value)
         self.token, self._refused = token, None
-        self._refusals.clear()
+        self.prove()
         return token
+
+    def prove(self) -> None:
+        """Remember that the secret is right, whatever it was refused for."""
+        self._refusals.clear()
 
     def refused(self, request_id: str | None) -> None:
         """Remember that the identity service refused the login just now, and the id of that request."""
         self._refused, self._request_id = self.clock(), request_id
-        self._refusals.append(self._refused)
+        self._refusals.append((self._refused, self._identity))
+
+    def in_doubt(self) -> bool:
+        """Whether the secret was refused for another project: it may be wrong, or the user has no role there."""
+        return self._refused is None and bool(self._same())
 
     def check(self) -> None:
         """Make sure that the login was not refused in the last half hour, nor two of this user's in the last hour.
@@ -78,18 +99,26 @@ class Account:
         Raises:
             UnauthorizedError: it was, and another try so soon may lock it.
         """
-        if self._refused is None:
+        now, same = self.clock(), self._same()
+        if self._refused is not None:
+            before = self._refusals[-2][0] if len(self._refusals) > 1 else -WINDOW
+            since, until = self._refused, max(self._refused + REST, before + WINDOW)
+        elif len(same) > 1:
+            since, until = same[-1], same[-2] + WINDOW
+        else:
             return
-        now = self.clock()
-        before = self._refusals[-2] if len(self._refusals) > 1 else -WINDOW
-        wait = max(self._refused + REST, before + WINDOW) - now
-        if wait > 0:
+        if until > now:
             raise UnauthorizedError(
-                f"the identity service refused this login {(now - self._refused) / 60:.0f} minutes ago; the next try "
-                f"is in {wait / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix the settings "
-                f"and restart, or write another secret to the file of `{self._secret_setting}_file`",
+                f"the identity service refused this login {(now - since) / 60:.0f} minutes ago; the next try "
+                f"is in {(until - now) / 60:.0f} minutes, since wrong passwords lock a login; to try at once, fix the "
+                f"settings and restart, or write another secret to the file of `{self._identity.secret_setting}_file`",
                 request_id=self._request_id,
             )
+
+    def _same(self) -> list[float]:
+        """When this very secret was refused in the last hour."""
+        now = self.clock()
+        return [when for when, identity in self._refusals if identity == self._identity and now - when < WINDOW]
 
 
 class TokenCache:
@@ -102,10 +131,10 @@ class TokenCache:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._accounts: dict[LoginRequest, Account] = {}
-        self._refusals: dict[tuple[object, ...], list[float]] = {}
+        self._refusals: dict[tuple[object, ...], Refusals] = {}
 
     def account(self, login: LoginRequest) -> Account:
         """The state of this login."""
         with self._lock:
-            refusals = self._refusals.setdefault((login.endpoint, *login.identity.account), [])
+            refusals = self._refusals.setdefault((login.endpoint, *login.identity.account), Refusals())
             return self._accounts.setdefault(login, Account(login, self._clock, self._lock, refusals))

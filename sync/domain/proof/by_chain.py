@@ -9,8 +9,9 @@ pieces that share a row cover, together, all from the first row of either to the
 the order is the same at both moments. So the chain covers the list from its beginning up to its last row, and the
 descending page from one of these rows to the end.
 
-To share a row, a page is requested with the row before the last one as its marker; so it begins with the last one. The
-descending page has to show two rows of the chain in reversed order: one would not show that it is descending.
+To share rows, a page is requested with one of the last rows before it as its marker, but not the last one. One shared
+row is enough, but several show whether the order is the same in both pages, and survive a deletion. The descending page
+has to show two rows of the chain, or more, in reversed order: one would not show that it is descending.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sync.domain.proof.id_cover import agree
 from sync.domain.proof.page import PageRequest
 from sync.domain.proof.restarts import RestartCheck
 
+_SHARED = 4  # rows that neighbouring pages share, and the descending page with the chain, where they are so long
 _MOST_TRIES = 12  # consecutive pages that bring no new row
 _MOST_CHAINS = 4  # begun at the beginning of the list, because no row before the last one was shared
 
@@ -52,7 +54,7 @@ class ByChain:
         self._descending_rows: Sequence[str] = ()
         self._empty_after: str | None = None  # the last marker after which no row came
         self._last: str | None = None  # that marker, when the descending order was requested
-        self._begun = self._joined = False
+        self._joined = False
         self._restarts = RestartCheck()
         self.broken = ""
 
@@ -61,7 +63,8 @@ class ByChain:
         if self._joined or self._tries >= _MOST_TRIES or (self._tries and self._effort.spent):
             return None
         waiting = self._descending in in_flight
-        if self._begun and self._descending_wanted and not waiting:
+        first_page_requested = in_flight or self._tries or self._place is not None
+        if self._descending_wanted and first_page_requested and not waiting:
             return self._descending
         request = self._request()
         return None if request in in_flight or (waiting and self._tries) else request
@@ -71,7 +74,6 @@ class ByChain:
 
     def begin(self, request: PageRequest) -> None:
         """Note that a page is requested."""
-        self._begun = True
         self._effort.gap_requests += self._tries > 0
         if request.descending:
             self._descending_wanted, self._last = False, self._empty_after
@@ -103,7 +105,7 @@ class ByChain:
             return ""
         if not self._rows:
             return "no image was seen in ascending order"
-        return f"no page from the end of the list shares two images with the pages up to {self._rows[-1]}"
+        return f"no page from the end of the list shares enough images with the pages up to {self._rows[-1]}"
 
     def _take_disorder(self, request: PageRequest) -> None:
         if not request.descending:
@@ -135,7 +137,8 @@ class ByChain:
         self._rows = [*self._rows[:place], *ids][-self._most_rows :]
         self._tries = 0 if ids else self._tries + 1
         self._descending_wanted |= not ids
-        self._place = max(len(self._rows) - 2, 0) if self._rows else None
+        shared = max(min(_SHARED, self._effort.largest // 2) >> self._tries, 1)
+        self._place = max(len(self._rows) - 1 - shared, 0) if self._rows else None
         self._join()
 
     def _step_back(self) -> None:
@@ -154,4 +157,5 @@ class ByChain:
         places = {each: n for n, each in enumerate(self._rows)}
         shared = [places[each] for each in self._descending_rows if each in places]
         alone = list(self._descending_rows) == self._rows == [self._last]  # no row came after it, and it still exists
-        self._joined |= alone or (len(shared) > 1 and all(map(int.__gt__, shared, shared[1:])))
+        enough = len(shared) >= max(min(_SHARED, len(self._descending_rows)), 2)
+        self._joined |= alone or (enough and all(map(int.__gt__, shared, shared[1:])))

@@ -18,6 +18,7 @@ from sync.domain.proof.echo import EchoCheck
 from sync.domain.proof.gaps import GapSearches
 from sync.domain.proof.page import Page, PageRequest, Piece, piece_of
 from sync.domain.proof.verdict import Verdict
+from sync.errors import ContractError
 
 _DESCENDING = PageRequest(0, descending=True)
 _MOST_DESCRIBED = 3  # gaps
@@ -97,6 +98,14 @@ class Scan:
         if not (self._in_flight or self._queue or self._whole or self._broken or self._walk()):
             self._queue.extend(self._searches.next_requests(self._cover.gaps(), self._overlap, self._page_size))
         return piece
+
+    def refused(self, request: PageRequest, reason: str) -> None:
+        """Take the refusal of a request: an offset can't be replaced by another one.
+
+        Raises:
+            ContractError: always.
+        """
+        raise ContractError(f"The cloud refuses the page at offset {request.offset}: {reason}")
 
     def verdict(self) -> Verdict:
         """The verdict on the reading, once it is done."""

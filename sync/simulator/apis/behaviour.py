@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import ClassVar
 
 from sync.domain.apis import Api
 from sync.errors import UsageError
 from sync.simulator.answers import Answer, Members, Request
 from sync.simulator.entry import Entry
-from sync.simulator.listing import Page, Query, SortValue
+from sync.simulator.listing import Page, Query, Sorter
 from sync.simulator.viewer import Viewer
 from sync.simulator.world import World
 
@@ -104,16 +105,22 @@ class Behaviour(ABC):
         """The answer to any request that is not for images."""
         return self.error(404, request)
 
-    def sort_value(self, entry: Entry, key: str) -> SortValue:
-        """What an image is sorted by."""
+    def sorter(self, key: str) -> Sorter:
+        """What gives the value of an image by which this key sorts."""
         if key == "created_at":
-            return entry.created, ""
-        value = entry.id if key == "id" else entry.document.get(key)
-        return (value, "") if isinstance(value, int) else (0, str("" if value is None else value))
+            return attrgetter("created")
+        if key == "id":
+            return lambda entry: entry.id or ""
+        return lambda entry: _comparable(entry.document.get(key))
 
     def request_id(self) -> str:
         """An id for a request."""
         return secrets.token_hex(16)
+
+
+def _comparable(value: object) -> tuple[int, str]:
+    """Numbers by their size, texts by their letters, nothing before both."""
+    return (value, "") if isinstance(value, int) else (-1 if value is None else 0, "" if value is None else str(value))
 
 
 def number(name: str, text: str, low: int, high: int, code: str = "") -> int:

@@ -11,7 +11,7 @@ from sync.simulator.answers import Answer, Members, Request, gateway_error, json
 from sync.simulator.apis.behaviour import Behaviour, Pairs, choice, number
 from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
-from sync.simulator.listing import Page, Query, SortValue
+from sync.simulator.listing import Page, Query
 from sync.simulator.viewer import Viewer
 from sync.simulator.world import World
 
@@ -51,10 +51,6 @@ class IecBehaviour(Behaviour):
         for entry in entries:
             if identity in {None, entry.id} and _fits(entry, filters):
                 yield entry
-
-    def sort_value(self, entry: Entry, key: str) -> SortValue:
-        """What an image is sorted by."""
-        return (entry.created, "") if key == "created_at" else (0, str(entry.document.get(key, "")))
 
     def members(self, page: Page, images: bytes, request: Request) -> Members:  # noqa: ARG002 - one shape for all
         """The images and the total."""

@@ -17,8 +17,14 @@ SHARES = """
 SELECT s.dimension, coalesce(s.value, 'not given') AS value, count(*) AS images
 FROM inventory.images_as_of(:end, :source) i
 CROSS JOIN LATERAL (VALUES
-    ('os_type', i.os_type), ('platform', i.platform), ('imagetype', i.imagetype), ('visibility', i.visibility),
-    ('architecture', CASE WHEN i.support_arm THEN 'ARM' ELSE 'x86' END)
+    ('os_type', coalesce(i.os_type, initcap(inventory.text_of(i.extra -> 'os_type')))),
+    ('platform', coalesce(i.platform, inventory.text_of(i.extra -> 'os_distro'))),
+    ('imagetype', i.imagetype), ('visibility', i.visibility),
+    ('architecture', CASE WHEN i.support_arm OR inventory.text_of(i.extra -> 'architecture') ~ '^(aarch64|arm)'
+                          THEN 'ARM'
+                          WHEN i.imagetype IS NOT NULL
+                            OR inventory.text_of(i.extra -> 'architecture') ~ '^(x86|i[3-6]86|amd64)' THEN 'x86'
+                          ELSE inventory.text_of(i.extra -> 'architecture') END)
 ) AS s (dimension, value)
 GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from listing_model import CLAIMS, Cloud, Seen, at, chance, read, rows
 
+from sync.domain.proof.list_scan import ListScan
 from sync.domain.proof.page import Page, PageRequest, Row
 from sync.domain.proof.scan import Scan
 from sync.domain.proof.verdict import Verdict, prove
@@ -401,3 +402,12 @@ def test_one_image_without_a_time_anywhere_hides_no_other(place: int, window: in
 
     assert not scan.verdict().complete or len(seen) >= 119
     assert scan.verdict().complete or "not sorted by created_at" in scan.verdict().reason
+
+
+def test_a_refused_offset_ends_the_reading() -> None:
+    """A page by offset has no replacement, unlike one by marker."""
+    scan: ListScan = Scan(limit=6, overlap=2)
+    scan.ask()
+
+    with pytest.raises(ContractError, match="refuses the page at offset 4: no"):
+        scan.refused(PageRequest(4), "no")

@@ -94,3 +94,13 @@ def test_a_total_that_rows_went_beyond_is_not_steady() -> None:
         scan.answer(Page(request.offset, answer.rows[: pages.get(request, 6)], 9, descending=request.descending))
 
     assert scan.verdict().total is None
+
+
+@pytest.mark.parametrize("by", ["whole", "cover", "chain", ""])
+def test_a_list_by_marker_is_not_counted(by: str) -> None:
+    """Such a list has no total: its reason is that of its reading, and a changed created_at puts nothing in doubt."""
+    verdict = Verdict(by=by, reason="as it is", total=None, by_marker=True)  # type: ignore[arg-type]
+
+    proof, steady = prove(verdict, Ids(5), 1, order_doubt="an image moved")
+
+    assert (proof.by, proof.reason, steady) == (by, "as it is", None)
