@@ -84,7 +84,7 @@ _ADVISED = (401, 404, 429, *TOO_LONG)  # the advice is the same whoever answers
 _ADVICE: dict[int, str] = {
     0: "the cloud rejects the request; check endpoint and filter",
     401: "the cloud refuses the credentials; renew the token, or check user or key",
-    403: "the credentials may not do this",
+    403: "the credentials may not do this; grant the permission",
     404: "there is no such API at this address; check the endpoint",
 } | dict.fromkeys(
     (301, 302, 303, 304, 307, 308),
@@ -98,7 +98,7 @@ _ADVICE |= dict.fromkeys(
 
 def advice_of(api: Api) -> dict[int, str]:
     """What to do about errors of an API of images, by status."""
-    return {403: f"the credentials may not list images; grant {' and '.join(api.permissions)}"}
+    return {403: f"the credentials may not list images; grant the permissions {' and '.join(api.permissions)}"}
 
 
 def unreachable(error: errors.TransportError, endpoint: str) -> errors.CloudError:

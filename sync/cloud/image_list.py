@@ -13,6 +13,7 @@ from sync.cloud.errors import request_id_of
 from sync.cloud.lookup import look_up
 from sync.cloud.workers import Workers
 from sync.domain.answer import Answer, read_answer
+from sync.domain.proof.list_scan import ListScan
 from sync.domain.proof.marker import MarkerScan
 from sync.domain.proof.page import PageRequest, Piece
 from sync.domain.proof.parts import PartsScan
@@ -112,7 +113,7 @@ class ImageList:
             _ask_more(scan, workers)
             while not scan.done:
                 question, page = workers.next()
-                if not isinstance(scan, Scan) and isinstance(page, CloudError) and _refuses_marker(question, page):
+                if isinstance(page, CloudError) and _refuses_marker(question, page):
                     scan.refused(question, str(page))
                     _ask_more(scan, workers)
                     continue
@@ -131,7 +132,7 @@ class ImageList:
         _log_reading(read, reading, received, seconds)
         return read
 
-    def _scan(self, filter: dict[str, str], starts: Collection[str]) -> Scan | PartsScan:
+    def _scan(self, filter: dict[str, str], starts: Collection[str]) -> ListScan:
         bounds = {
             "limit": self._api.limit,
             "max_images": self._max_images,
@@ -188,7 +189,7 @@ class ImageList:
         return self._client.get(self._api.path, self._api.page_query(filter, question), read)
 
 
-def _ask_more(scan: Scan | PartsScan, workers: Workers[PageRequest, tuple[Answer, Response]]) -> None:
+def _ask_more(scan: ListScan, workers: Workers[PageRequest, tuple[Answer, Response]]) -> None:
     while workers.free and (question := scan.ask()) is not None:
         workers.ask(question)
 

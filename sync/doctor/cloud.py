@@ -10,7 +10,6 @@ from sync.cloud.session import probe_session
 from sync.doctor.network import Address, way_to
 from sync.doctor.report import Lines, Report, ok, unknown, warning, wrong
 from sync.domain.answer import Answer
-from sync.domain.apis import APIS
 from sync.errors import DeadlineError, ForbiddenError, ImageSyncError, UnauthorizedError
 from sync.settings import Source
 
@@ -59,7 +58,12 @@ def _login(probe: SourceProbe) -> Lines[Answer | ImageSyncError]:
         if own_login:
             session.access.credential.grant()
             yield ok("the identity service issues a token")
-        if session.scope().sees_all:
+        scope = session.scope()
+        if scope.project:
+            yield ok(f"the scope is {scope.text()}")
+        if probe.settings.endpoint is None:
+            yield ok(f"the service catalog names {session.client.endpoint}")
+        if scope.sees_all:
             yield warning("it sees all projects' images", "give the user a role such as reader in one project")
         try:
             answer: Answer | ImageSyncError = session.images.peek()
@@ -81,8 +85,6 @@ def _list(source: Source, answer: Answer | ImageSyncError) -> Lines[None]:
         yield wrong("no complete answer came in time", "find out why the cloud or the network is slow")
     elif isinstance(answer, UnauthorizedError) and not logs_in(source):
         yield unknown("the credentials are refused")
-    elif isinstance(answer, ForbiddenError):
-        yield wrong(str(answer), f"what it takes: {', '.join(APIS[source.api].permissions)}")
     elif isinstance(answer, ImageSyncError):
         raise answer
     elif not answer.images:

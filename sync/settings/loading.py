@@ -24,6 +24,7 @@ from sync.settings.gather import (
     read_environment,
     read_file,
 )
+from sync.settings.logins import Kind
 from sync.settings.model import (
     CONFIG,
     DEFAULT_API,
@@ -136,19 +137,26 @@ def _source(
     values = _read_values(OF_SOURCE, raw, mistakes)
     _require(called, OF_SOURCE, raw, mistakes)
     kind, raw_credentials = choose_credentials(called, layers, vendor, mistakes)
-    credentials = _read_values(options(kind) if kind else OF_CREDENTIALS, raw_credentials, mistakes)
-    where = {**raw, **raw_credentials}
-    if kind:
-        _require(called, options(kind), raw_credentials, mistakes)
-        mistakes.extend(login_mistakes(called, kind, raw_credentials))
+    credentials = _credentials(called, kind, raw_credentials, mistakes)
+    where = {**raw_credentials, **raw}
     mistakes.extend(source_mistakes(values | credentials, where))
     api = _api(values, where, apis, mistakes)
     if api:
         mistakes.extend(api_mistakes(called, kind, {"api": DEFAULT_API} | values | credentials, where, api))
-    usable = all(each.usable for each in (*raw.values(), *raw_credentials.values()))
+    usable = all(each.usable for each in where.values())
     if api is None or kind is None or len(mistakes) > before or not usable:
         return None
     return Source(**without_prefix(values, api), credentials=kind(**credentials))
+
+
+def _credentials(called: str, kind: Kind | None, raw: Mapping[str, RawValue], mistakes: list[str]) -> dict[str, Any]:
+    """The values of credentials of this kind; of all kinds, if that is unclear, so that their mistakes are found."""
+    if kind is None:
+        return _read_values(OF_CREDENTIALS, raw, mistakes)
+    values = _read_values(options(kind), raw, mistakes)
+    _require(called, options(kind), raw, mistakes)
+    mistakes.extend(login_mistakes(called, kind, raw))
+    return values
 
 
 def _api(

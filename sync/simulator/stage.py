@@ -92,7 +92,7 @@ class Stage:
         Args:
             image: a dict, or bytes that are served as they are.
             twice: list it beside an image with the same id, instead of in its place.
-            status: if it is another project's and shared, the state of that.
+            status: if it is another project's and shared, the state of that; "" if it is not shared with this one.
         """
         with self.lock:
             entry = self._stock.put(image, self._shared(status), twice=twice)
@@ -130,7 +130,7 @@ class Stage:
         return self._stranger() | {"visibility": SHARED}
 
     def _shared(self, status: str) -> Members:
-        return ((self.viewer.project, status),) if self.viewer else ()
+        return ((self.viewer.project, status),) if self.viewer and status else ()
 
     def _require(self, kind: str) -> None:
         if kind not in self._catalog.shares:

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.cloud.errors import failure, http_date, unreachable
+from sync.domain.apis import IEC
+from sync.domain.apis.api import Api
 from sync.errors import (
     CloudError,
     ConnectionFailedError,
@@ -38,10 +40,11 @@ FORMATS = {
 }
 
 
-def failed(status: int, body: object = b"", **headers: str) -> CloudError:
+def failed(status: int, body: object = b"", *, api: Api | None = None, **headers: str) -> CloudError:
     """The error made from a response."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return failure(status, httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()}), content)
+    named = httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()})
+    return failure(status, named, content, api=api)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_the_status_decides_the_error(status: int, error_type: type[CloudError])
 )
 def test_only_one_400_is_transient(code: str, transient: bool) -> None:  # noqa: FBT001 - the outcome
     """400 IEC.000000 means "internal, retry later"; any other 400 is final."""
-    assert isinstance(failed(400, {"error_msg": "no", "error_code": code}), TransientError) is transient
+    assert isinstance(failed(400, {"error_msg": "no", "error_code": code}, api=IEC), TransientError) is transient
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -123,8 +123,7 @@ def test_missing_permission_to_list(cloud: Simulator, kind: str) -> None:
     lines = look_at(probe(cloud.url, cloud.token, **credentials))
 
     assert not_ok(lines) == {"list": "wrong"}
-    assert "grant the permission" in said(lines, "list")
-    assert "what it takes: iec:image:list, iec:image:get" in said(lines, "list")
+    assert "grant iec:image:list and iec:image:get" in said(lines, "list")
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -147,6 +146,8 @@ def test_the_token_of_an_administrator(roles: tuple[str, ...], level: str) -> No
 
     assert levels(lines)["login"] == level
     assert ("sees all projects' images" in said(lines, "login")) == (level == "warning")
+    assert f"the scope is project=p1&roles={roles[0]}" in said(lines, "login")
+    assert f"the service catalog names {identity.url.replace('/identity', '/image')}" in said(lines, "login")
     assert identity.tokens == 1
     assert identity.asked[-1].target.startswith("/image/")
 

@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from machine import Machine
 from machine_bench import OPTIONS, WORLD, Bench
+from machine_changes import spoil
 from machine_clouds import PRIVATE
 from machine_faults import FAULTS, fail_questions
 from proxy import Lose
 from servers import Server
 
+from sync.domain.apis import APIS
 from sync.errors import FilterChangedError
 from sync.store.approvals import accept_filter, approve
 
@@ -32,6 +34,7 @@ MET = (
         "updated",
         "restored",
         "deleted",
+        "invisible",
         "held",
         "quarantined",
         "still_there",
@@ -39,7 +42,8 @@ MET = (
         "pending",
         "approved",
     ),
-    *("accepted", "planned", "lagging", "stale"),
+    *("accepted", "planned", "lagging", "stale", "scope refused", "scope accepted"),
+    *(f"{api} proven" for api in APIS),
 )
 """Everything that the long walk must meet."""
 EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
@@ -47,9 +51,10 @@ EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
 
 def test_invariants_hold(server: Server) -> None:
     """A short walk keeps all invariants."""
-    walk(server, settings(max_examples=4, stateful_step_count=15, derandomize=True), kills=False)
+    walk(server, settings(max_examples=7, stateful_step_count=15, derandomize=True), kills=False)
 
     assert Machine.happened["proven"] > 10
+    assert {api for api in APIS if Machine.happened[f"{api} proven"]} == set(APIS)
 
 
 def test_a_failed_confirmation_deletes_nothing(server: Server) -> None:
@@ -269,7 +274,7 @@ def walk(server: Server, options: settings, *, kills: bool) -> None:
 def _nameless(bench: Bench) -> dict[str, object]:
     """A run that meets a record without an id, which is removed afterwards."""
     account = bench.accounts["first"]
-    account.spoil("no id", known=False)
+    spoil(account, "no id", known=False)
     record = bench.run("first").record
     account.world.remove(account.put.pop())
     return record

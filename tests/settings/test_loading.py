@@ -590,3 +590,12 @@ def test_a_current_folder_that_is_gone_holds_no_settings(here: Path, monkeypatch
 
     monkeypatch.setattr(os, "stat", refuse)
     assert read({}).file is None
+
+
+def test_a_mistake_is_named_where_it_is(write: Write) -> None:
+    """The mistake is the nearest value's, even if credentials and another value come from further away."""
+    file = write('[defaults]\nendpoint = "https://h"\ntoken = "t"\n[[sources]]\nendpoint = "http://elsewhere.example"')
+
+    (error,) = errors_of({}, file)
+
+    assert error.startswith("endpoint (some.toml, [[sources]] no. 1): plain http")

@@ -1,31 +1,21 @@
-"""Commands over HTTP, the server's lifetime, and ``image-sync simulate`` as a process."""
+"""Commands over HTTP, and the server's lifetime."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from checkout import CHECKOUT
-from click.testing import CliRunner
-from simulator_client import Reply, ask, command, dial, ids, receive, send
+from simulator_client import ask, command, dial, ids, receive, send
 
-from sync.cli.simulate import simulate
 from sync.errors import UsageError
-from sync.simulator import START, TOKENS, Simulator, World
+from sync.simulator import TOKENS, Simulator, World
 from sync.simulator.answers import Request
 from sync.simulator.catalog import stamp
 from sync.simulator.control import Control
-
-START_COMMAND = [sys.executable, "-c", "from sync.cli.simulate import simulate; simulate()"]
 
 
 @pytest.fixture
@@ -136,6 +126,32 @@ def test_invalid_commands_are_refused(
     assert ask(simulator).json["total"] == 20
 
 
+@pytest.mark.parametrize("api", ["ims", "glance"])
+def test_commands_hide_and_share(api: str) -> None:
+    """Commands hide, share, unshare and set properties, at random or by id; a refused one says why."""
+    with Simulator(World(1, 30, api=api), control=True) as simulator:
+        (hidden,), (shared,) = (command(simulator.url, name).json for name in ("hide", "share"))
+        between = get(simulator, "truth")
+        command(simulator.url, "unshare", ids=[shared])
+        command(simulator.url, "set_property", ids=[hidden], name="os_distro", value="plan9")
+        after = get(simulator, "truth")
+        assert command(simulator.url, "show", ids=[hidden]).json == [hidden]
+        refused = command(simulator.url, "share", ids=7)
+        assert refused.status == 400
+        assert get(simulator, "truth") == simulator.world.truth()
+
+    assert {hidden, shared} <= between.keys()
+    assert shared not in after
+    assert after[hidden]["os_distro"] == "plan9"
+
+
+def test_commands_that_the_api_does_not_know_are_refused(simulator: Simulator) -> None:
+    """An API without hidden or shared images says so."""
+    for name in ("hide", "show", "share", "unshare", "deactivate", "activate"):
+        reply = command(simulator.url, name)
+        assert (reply.status, "IEC" in reply.json["error"]) == (400, True)
+
+
 def test_commands_are_off_by_default() -> None:
     """Without control, the paths of the commands do not exist."""
     with Simulator(World(1, 1)) as simulator:
@@ -181,88 +197,3 @@ def test_an_invalid_content_length_ends_the_connection(simulator: Simulator, len
 
     assert received.startswith(b"HTTP/1.1 413 ")
     assert how == "end"
-
-
-@contextmanager
-def running(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process of ``image-sync simulate`` and the first line of its output; it is killed at the end."""
-    environ = {**os.environ, **environment}
-    with subprocess.Popen(
-        [*START_COMMAND, *options], cwd=CHECKOUT, env=environ, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr
-            yield process, process.stderr.readline()
-        finally:
-            process.kill()
-
-
-def exported(line: str, name: str) -> str:
-    """A variable of the export line."""
-    return re.search(rf"{name}=(\S+)", line)[1]
-
-
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_a_signal(signal_number: signal.Signals) -> None:
-    """One line says how to use the simulator, with a valid token, and a signal ends it with exit code 0."""
-    with running("--images", "123", "--page-cap", "50") as (process, line):
-        headers = {"X-Auth-Token": exported(line, "IMAGE_SYNC_TOKEN")}
-        reply = send(exported(line, "IMAGE_SYNC_ENDPOINT"), "GET", "/v1/images", headers)
-        process.send_signal(signal_number)
-        rest = process.communicate(timeout=30)[1]
-
-    assert (reply.json["total"], len(reply.json["images"])) == (123, 50)
-    assert line.startswith("123 images on http://127.0.0.1:")
-    assert (process.returncode, rest) == (0, "")
-
-
-def test_the_command_shows_no_given_secret() -> None:
-    """A token and a password that are set are accepted and never shown."""
-    secret = {"IMAGE_SYNC_SIMULATOR_PASSWORD": "p4ssw0rd"}
-    with running("--token", "t0ken", "--user", "reader", "--domain", "acme", **secret) as (_, line):
-        url = exported(line, "IMAGE_SYNC_IAM_ENDPOINT")
-        user = {"name": "reader", "password": "p4ssw0rd", "domain": {"name": "acme"}}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        auth = {"auth": {"identity": identity, "scope": {"domain": {"name": "acme"}}}}
-        replies: list[Reply] = [
-            send(url, "POST", TOKENS, {}, json.dumps(auth).encode()),
-            send(url, "GET", "/v1/images", {"X-Auth-Token": "t0ken"}),
-        ]
-
-    assert [reply.status for reply in replies] == [201, 200]
-    assert "t0ken" not in line
-    assert "p4ssw0rd" not in line
-
-
-def test_the_command_lets_days_pass() -> None:
-    """With --churn-every, the world changes by itself."""
-    with running("--churn-every", "0.05", "--churn", "50", "--control", "--images", "10") as (_, line):
-        url = exported(line, "IMAGE_SYNC_ENDPOINT")
-        first = last = send(url, "GET", "/_simulator/statistics", {}).json
-        while last["revision"] == first["revision"]:
-            last = send(url, "GET", "/_simulator/statistics", {}).json
-
-    assert last["world_time"] > stamp(START)
-
-
-def test_invalid_options_are_refused() -> None:
-    """A missing secret and an invalid duration are errors before anything is served."""
-    runner = CliRunner()
-    missing = runner.invoke(simulate, ["--user", "x"], env={"IMAGE_SYNC_SIMULATOR_PASSWORD": ""})
-    wrong = runner.invoke(simulate, ["--churn-every", "soon"])
-
-    assert isinstance(missing.exception, UsageError)
-    assert "--password-file" in str(missing.exception)
-    assert wrong.exit_code == 2
-    assert "--churn-every" in wrong.output
-    assert "90s" in wrong.output
-
-
-def test_secrets_come_from_files(tmp_path: Path) -> None:
-    """The secret of a key pair can come from a file, and is not shown."""
-    file = tmp_path / "secret"
-    file.write_text("sk-in-file\n")
-    with running("--access-key", "AK1", "--secret-key-file", str(file)) as (_, line):
-        assert exported(line, "IMAGE_SYNC_ACCESS_KEY") == "AK1"
-
-    assert "sk-in-file" not in line

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.domain.answer import Answer, read_answer
-from sync.domain.apis import IEC
+from sync.domain.apis import IEC, Api
 from sync.domain.fields import Kind
 from sync.domain.image import Image, Reader
 from sync.domain.run import Source
@@ -19,8 +19,6 @@ from sync.domain.run import Source
 DATA = Path(__file__).parent / "data"
 SAMPLE: dict[str, Any] = json.loads((DATA / "sample.json").read_text())["images"][0]
 """The one image that the API's document shows."""
-
-_KINDS = {field.api: field.kind for field in IEC.fields}
 
 
 def image(id: str = "img-1", **fields: Any) -> dict[str, Any]:
@@ -60,20 +58,24 @@ def source(**changes: Any) -> Source:
     return replace(Source("edge", "http://127.0.0.1:1"), **changes)
 
 
-def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
+def canonical(document: Mapping[str, Any], api: Api = IEC) -> dict[str, Any]:
     """The content of an image under the documented equalities, computed independently of the code under test."""
-    plain = {name: _plain(name, value) for name, value in document.items()}
+    kinds = {field.api: field.kind for field in api.fields}
+    plain = {name: _plain(kinds.get(name), value) for name, value in document.items()}
     return {name: value for name, value in plain.items() if value is not None}
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(kind: Kind | None, value: Any) -> Any:
     if value == "" and isinstance(value, str):
         return None
+    if kind is Kind.TAGS and isinstance(value, list):
+        return sorted(set(value))
     if isinstance(value, str) and value in ("true", "false"):
         return value == "true"
-    if isinstance(value, str) and _KINDS.get(name) is Kind.TIME:
+    if isinstance(value, str) and kind is Kind.TIME:
         return _instant(value)
-    if isinstance(value, str) and _KINDS.get(name) is Kind.INTEGER and re.fullmatch("-?[0-9]{1,19}", value):
+    is_number = kind in (Kind.INTEGER, Kind.NUMERAL)
+    if isinstance(value, str) and is_number and re.fullmatch("-?[0-9]{1,19}", value):
         return int(value) if str(int(value)) == value and -(2**63) <= int(value) < 2**63 else value
     return value
 

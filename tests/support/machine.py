@@ -10,44 +10,18 @@ import effects
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from machine_bench import Bench, Change
-from machine_clouds import CHANGES, MAX_SINGLE_CONFIRMS, PRIVATE, content
+from machine_clouds import PRIVATE
+from machine_draws import CHANGE, CONTENTS, FIRST, LOSSES, MIDWAY, OPTIONS, VIEWERS, WHO, WORLDS
 from machine_faults import FAULTS, TOTALS, Overtaken, Stale, fail_questions, hide, lag
-from machine_tables import read_tables, set_clock
+from machine_shown import content
+from machine_tables import is_live, read_tables, set_clock
 from proxy import Lose
 from servers import Server
 
-from sync.errors import UnknownError
-from sync.store.approvals import accept_filter, approve
+from sync.errors import ScopeChangedError, UnknownError
+from sync.simulator import Viewer
+from sync.store.approvals import accept_filter, accept_scope, approve
 from sync.store.runs.dry_run import DryRun
-
-WHO = st.sampled_from(["first", "second", "first"])
-USUAL = ("create", "change", "edit", "delete", "restore", "swap")
-CHANGE = st.tuples(st.sampled_from((*USUAL, *USUAL, *CHANGES)), st.sampled_from([1, 2, 3, 4, 13, 24]))
-FIRST = st.lists(CHANGE, max_size=3)
-MIDWAY = st.dictionaries(st.integers(1, 8), CHANGE, max_size=3)
-WORLDS = st.fixed_dictionaries(
-    {
-        "size": st.sampled_from([30, 45, 60, 8, 0]),
-        "page_cap": st.sampled_from([12, 20, None]),
-        "unstable_ties": st.booleans(),
-        "show_deleted": st.booleans(),
-        "ties": st.sampled_from([0, 0, 24]),
-    }
-)
-OPTIONS = st.fixed_dictionaries(
-    {
-        "concurrency": st.sampled_from([1, 3]),
-        "max_single_confirms": st.sampled_from(MAX_SINGLE_CONFIRMS),
-        "max_gap_requests": st.sampled_from([500, 1, 0]),
-        "max_retries": st.sampled_from([0, 0, 1]),
-        "max_deletions": st.sampled_from([10, 3]),
-        "max_daily_deletions": st.sampled_from([1000, 6]),
-        "max_daily_deletions_percent": st.sampled_from([100, 20]),
-        "grace": st.sampled_from([0.0, 3600.0, 0.0]),
-    }
-)
-LOSSES = (Lose.REQUEST, Lose.REPLY)  # a silent peer would cost each run its whole deadline
-CONTENTS = ("images", "image_versions", "quarantine", "held_deletions", "missing_images", "findings")
 
 
 class Machine(RuleBasedStateMachine):
@@ -110,6 +84,24 @@ class Machine(RuleBasedStateMachine):
         if stored != filter and agreed:
             accept_filter(self.target, who, filter)
             self.happened["accepted"] += 1
+
+    @rule(who=WHO, viewer=st.sampled_from(VIEWERS), agreed=st.booleans())
+    def change_scope(self, who: str, viewer: Viewer, agreed: bool) -> None:  # noqa: FBT001 - drawn
+        """Give the user another project or other roles: runs are refused until that is accepted or taken back."""
+        identity = self.accounts[who].simulator.identity
+        before, identity.viewer = identity.viewer, viewer
+        stored = read_tables(self.admin).rows["sources"].get((who,), {}).get("scope")
+        if stored in (None, self.accounts[who].scope.text()):
+            return
+        observed = self.run(who)
+        assert not observed.committed
+        self.happened["scope refused"] += isinstance(observed.error, ScopeChangedError)
+        if agreed:
+            accept_scope(self.target, who)
+            self.run(who)
+            self.happened["scope accepted"] += 1
+        else:
+            identity.viewer = before
 
     @rule(which=st.integers(0, 3), who=WHO, changes=FIRST)
     def approve(self, which: int, who: str, changes: list[Change]) -> None:
@@ -193,7 +185,7 @@ class Machine(RuleBasedStateMachine):
     def sync_with_wrong_total(self, who: str, kind: str, changes: list[Change], midway: dict[int, Change]) -> None:
         """Run with a wrong total; missing images are asked for by id."""
         self.change(who, *changes)
-        if self.accounts[who].asks_by_name:
+        if self.accounts[who].asks_by_name and self.accounts[who].api.counted:
             self.run(who, midway, lie="total", fault=lambda one: one.simulator.faults.add(TOTALS[kind], times=None))
 
     @rule(who=WHO, number=st.integers(1, 3), fault=st.sampled_from(sorted(FAULTS)))
@@ -216,7 +208,7 @@ class Machine(RuleBasedStateMachine):
         young = [
             name
             for (source, name), row in tables.images.items()
-            if source == who and row["deleted_at"] is None and row["listed_since"] + margin > tables.now
+            if source == who and is_live(row) and row["listed_since"] + margin > tables.now
         ]
         if account.settings().grace and young:
             self.happened["lagging"] += 1
@@ -239,7 +231,9 @@ class Machine(RuleBasedStateMachine):
         for name in fault.both & once & live.keys() & newest.keys() & older.keys():
             if str(older[name].get("updated_at")) < str(newest[name].get("updated_at")):
                 self.happened["stale"] += 1
-                assert live[name] == content(newest[name]), f"of {name} an older content is stored than was shown"
+                assert live[name] == content(newest[name], account.api), (
+                    f"of {name} an older content is stored than was shown"
+                )
 
     @rule(who=WHO, changes=FIRST, nth=st.integers(1, 50), lose=st.sampled_from(LOSSES))
     def sync_with_lost_connection(self, who: str, changes: list[Change], nth: int, lose: Lose) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 from fault_rules import FaultySimulator
 from invariants import Past, check
+from machine_changes import CHANGES, tie
 from machine_checks import check_run
 from machine_child import Child
-from machine_clouds import CHANGES, PASSWORD, SECRETS, TOKEN, Account
+from machine_clouds import PASSWORD, SECRETS, TOKEN, Account
 from machine_faults import Strike
 from machine_observed import ObservedRun
 from machine_past import Moment, check_last_seen, check_past, check_told_past
@@ -27,12 +28,22 @@ from sync import runner, wiring
 from sync.domain.outcome import Outcome
 from sync.errors import ImageSyncError
 from sync.simulator import World
+from sync.simulator.apis import BEHAVIOURS
 from sync.store.connection import Target
 from sync.store.runs.database import Database
 
 Change = tuple[str, int]
 OPTIONS: dict[str, Any] = {"concurrency": 1, "max_retries": 0}
-WORLD: dict[str, Any] = {"size": 45, "page_cap": 12, "unstable_ties": False, "show_deleted": False, "ties": 0}
+WORLD: dict[str, Any] = {
+    "api": "iec",
+    "size": 45,
+    "page_cap": 12,
+    "unstable_ties": False,
+    "show_deleted": False,
+    "ties": 0,
+    "lost_marker": "refuse",
+}
+_STEP = 9  # images from one start of a chain to the next; far more would fit the small clouds of a machine
 
 
 class Bench:
@@ -84,9 +95,11 @@ class Bench:
 
     def change(self, who: str, *changes: Change) -> None:
         """Change the images of a source."""
-        for kind, number in changes:
-            CHANGES[kind](self.accounts[who], number)
-        self.accounts[who].look()
+        account = self.accounts[who]
+        with account.world.lock:  # so that no answer shows what is between two states
+            for kind, number in changes:
+                CHANGES[kind](account, number)
+            account.look()
 
     def strike(self, nth: int, lose: Lose, *, only: str | None = None) -> None:
         """Break the next run's database connection at its n-th message, or the n-th of this statement."""
@@ -113,7 +126,7 @@ class Bench:
         account = self.accounts[who]
         disturbed = bool(fault or lie or store is not Database or isinstance(self._proxy.before, Strike))
         self.tables = read_tables(self.admin)
-        known, clock = set(self.tables.runs), self.tables.now
+        known, clock, scope = set(self.tables.runs), self.tables.now, account.scope
         changes = {nth: lambda change=change: self.change(who, change) for nth, change in (midway or {}).items()}
         with account.watched(changes) as watch:
             if fault is not None:
@@ -121,7 +134,9 @@ class Bench:
             outcome, error = self.sync(account, store)
         after = self._settled()
         number = min((n for n, run in after.runs.items() if n not in known and run["source"] == who), default=None)
-        observed = ObservedRun(watch, number, self.tables, after, clock, outcome, error, lie, certain=not disturbed)
+        observed = ObservedRun(
+            watch, number, self.tables, after, clock, outcome, error, lie, scope, certain=not disturbed
+        )
         self._judge(observed)
         return observed
 
@@ -136,7 +151,7 @@ class Bench:
             code, result, printed = child.end()
         after = self._settled()
         number = max((n for n in after.runs if n not in self.tables.runs), default=None)
-        observed = ObservedRun(watch, number, self.tables, after, self.tables.now)
+        observed = ObservedRun(watch, number, self.tables, after, self.tables.now, scope=self.accounts[who].scope)
         self._judge(observed)
         self.happened["killed"] += code < 0
         _nothing_wrong([f"I15: {secret} is printed" for secret in SECRETS if secret.encode() in printed])
@@ -152,6 +167,7 @@ class Bench:
         try:
             with store(self.target) as database:
                 database.prepare()
+                database.step = _STEP
                 with wiring.parts(account.settings(), database, threading.Event()) as parts:
                     return runner.sync(parts, "command"), None
         except ImageSyncError as error:
@@ -169,10 +185,12 @@ class Bench:
                 admin.execute(f"DROP DATABASE {self._database} WITH (FORCE)")  # type: ignore[arg-type]
 
     def _account(self, name: str, world: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Account:
-        images = World(seed, world["size"], show_deleted=world["show_deleted"])
-        cloud = FaultySimulator(images, token=TOKEN, page_cap=world["page_cap"], unstable_ties=world["unstable_ties"])
+        images = World(seed, world["size"], api=world["api"], show_deleted=world["show_deleted"])
+        options_of_api = {name: world[name] for name in BEHAVIOURS[world["api"]].options & {"lost_marker"}}
+        shape = {name: world[name] for name in ("page_cap", "unstable_ties")}
+        cloud = FaultySimulator(images, token=TOKEN, **shape, **options_of_api)
         account = Account(name, self._open.enter_context(cloud), {"max_images": 30_000} | options)
-        account.tie(world["ties"])
+        tie(account, world["ties"])
         return account
 
     def _settled(self) -> Tables:
@@ -193,6 +211,7 @@ class Bench:
             self._past.append(
                 Moment(
                     observed.source,
+                    observed.watch.account.api.name,
                     observed.record["effective_at"],
                     observed.shown,
                     observed.after.live(observed.source),
@@ -209,6 +228,7 @@ class Bench:
             "updated",
             "restored",
             "deleted",
+            "invisible",
             "approved",
             "held",
             "quarantined",
@@ -223,6 +243,7 @@ class Bench:
             "unproven": observed.committed and not record["proven"],
             "several pages": (record.get("pages") or 0) > 1,
             "drifting and proven": bool(record.get("proven")) and not observed.watch.still,
+            f"{observed.watch.account.api.name} proven": bool(record.get("proven")),
         }
         self.happened += Counter({name: int(value) for name, value in met.items()})
 

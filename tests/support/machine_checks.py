@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from machine_clouds import SECRETS, Shown
+from machine_clouds import SECRETS
 from machine_exact import confirmed, exact, returned, unread, updated
 from machine_guard import guarded
 from machine_observed import ObservedRun
-from machine_tables import Row, plain
+from machine_shown import Shown
+from machine_tables import Row, is_live, plain
 
-from sync.errors import FilterChangedError, ImageSyncError, InterruptedRunError, SupersededError
+from sync.errors import FilterChangedError, ImageSyncError, InterruptedRunError, ScopeChangedError, SupersededError
 
+_REFUSALS = (FilterChangedError, ScopeChangedError)
 Check = Callable[[ObservedRun], Iterator[str]]
 
 
@@ -73,11 +75,12 @@ def _by_the_clock_of_the_database(observed: ObservedRun) -> Iterator[str]:
 
 
 def _what_stayed_is_there(observed: ObservedRun) -> Iterator[str]:
-    """Images listed the whole time were not deleted, and are stored if the list was proven."""
+    """Images that were there the whole time, hidden or not, were not removed, and are stored if the list was proven."""
     if observed.lie == "empty":
         return
-    if wrong := observed.gone & observed.watch.throughout() - observed.dead:
-        yield f"{wrong} were deleted, and were there the whole time"
+    there = observed.watch.throughout(listed=not observed.asked_by_name)
+    if wrong := observed.gone & there - observed.dead:
+        yield f"{wrong} were removed, and were there the whole time"
     if (
         observed.record["proven"]
         and not observed.lie
@@ -97,7 +100,7 @@ def _what_stayed_was_listed(observed: ObservedRun) -> Iterator[str]:
 def _kept_as_it_was(observed: ObservedRun) -> Iterator[str]:
     """If content changed or an image was deleted, its last version was closed unchanged."""
     for key, row in observed.before.images.items():
-        if row["deleted_at"] is None and _lasting(observed.after.images.get(key, {})) != _lasting(row):
+        if is_live(row) and _lasting(observed.after.images.get(key, {})) != _lasting(row):
             version = observed.after.versions.get((*key, row["valid_from"]))
             if version is None or version["valid_to"] != observed.record["effective_at"]:
                 yield f"{key} changed, and its version was not closed"
@@ -167,7 +170,7 @@ def _standing(observed: ObservedRun) -> Iterator[str]:
     """A failed run wrote nothing, and no run before a committed one is recorded as running."""
     if observed.error is not None and observed.committed:
         yield f"it raised {observed.error!r}, and yet it wrote"
-    if observed.error is not None and observed.certain and not isinstance(observed.error, FilterChangedError):
+    if observed.error is not None and observed.certain and not isinstance(observed.error, _REFUSALS):
         yield f"nothing was done to it, and it raised {observed.error!r}"
     earlier = [
         n for n, run in observed.after.runs.items() if run["source"] == observed.source and n < (observed.number or 0)
@@ -218,13 +221,13 @@ def _status(error: BaseException) -> str:
 def _rewritten(observed: ObservedRun, key: tuple[Any, ...]) -> bool:
     """Whether its content changed and it was not restored."""
     before, after = observed.before.images[key], observed.after.images[key]
-    back = before["deleted_at"] is not None and after["deleted_at"] is None
+    back = is_live(after) and not is_live(before)
     return not back and observed.before.content("images", key) != observed.after.content("images", key)
 
 
 def _steady(observed: ObservedRun) -> set[str]:
     """The ids that were shown the whole time, storable, with one content at a time."""
-    shown = observed.watch.throughout() & {name for name in observed.watch.states[0] if name}
+    shown = observed.watch.throughout(listed=True) - observed.watch.moved_often()
     return {name for name in shown if _clear(observed, [state.get(name, ()) for state in observed.watch.states])}
 
 
@@ -236,4 +239,4 @@ def _clear(observed: ObservedRun, states: list[Sequence[Shown]]) -> bool:
 
 
 def _storable(observed: ObservedRun, shown: Shown) -> bool:
-    return shown.readable and not shown.dead and (shown.private or not observed.watch.account.filter)
+    return shown.readable and not shown.dead and observed.includes(shown)

@@ -26,6 +26,7 @@ class Child:
 
     def __init__(self, account: Account, url: str) -> None:
         source = {"SOURCE": account.name, "ENDPOINT": account.simulator.url, "FILTER": urlencode(account.filter)}
+        source |= {"API": account.api.name, "IAM_ENDPOINT": account.iam_endpoint or ""}
         options = source | {name.upper(): str(value) for name, value in account.options.items()}
         settings = {f"IMAGE_SYNC_{name}": value for name, value in options.items() if value}
         settings |= {"IMAGE_SYNC_TOKEN": TOKEN, "IMAGE_SYNC_DATABASE_URL": url, "IMAGE_SYNC_LOG_LEVEL": "debug"}

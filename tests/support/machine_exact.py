@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from machine_clouds import Shown
 from machine_observed import ObservedRun
+from machine_shown import Shown
 
 
 def exact(observed: ObservedRun) -> Iterator[str]:
@@ -32,7 +32,7 @@ def returned(observed: ObservedRun) -> Iterator[str]:
     shows = observed.watch.states[-1]
     for name in observed.after.open_cases(observed.source):
         shown = shows.get(name, ())  # if the contents tie, neither is believed
-        if len(shown) == 1 and shown[0].readable and not shown[0].dead:
+        if len(shown) == 1 and shown[0].readable and shown[0].listed and not shown[0].dead:
             yield f"{name} is there, and its deletion still waits"
 
 
@@ -48,14 +48,14 @@ def unread(observed: ObservedRun) -> Iterator[str]:
     """I12: every unreadable record is quarantined."""
     kept = {row["id"] for row in observed.after.rows["quarantine"].values() if row["source"] == observed.source}
     for name, shown in observed.watch.states[-1].items():
-        if name not in kept and any(not one.readable and (one.private or not observed.filter) for one in shown):
+        if name not in kept and any(not one.readable and observed.includes(one) for one in shown):
             yield f"a record of {name} cannot be read, and is not kept"
 
 
 def _expected(observed: ObservedRun, shown: list[Shown], before: str | None) -> set[str | None]:
     """The contents an image may have after a run; None if it may be absent."""
     good = [one for one in shown if one.readable]
-    outside = [one for one in shown if observed.filter and not one.private]
+    outside = [one for one in shown if not observed.includes(one)]
     if not shown:
         return {None}
     asked = observed.asked_by_name and not observed.nameless(observed.watch.states[-1])

@@ -12,10 +12,12 @@ import breakage
 import effects
 from effects import Effect
 from machine_clouds import Account
+from machine_shown import asked_for
 from proxy import Lose, Passing
 
 from sync.domain.comparison import StoredDigests
 from sync.domain.run import Run
+from sync.simulator.answers import Request
 from sync.simulator.listing import Query
 from sync.store.connection import Target
 from sync.store.runs.database import Database
@@ -26,6 +28,7 @@ FAULTS: dict[str, Effect] = {
     "400, later": effects.status(400),
     "401": effects.status(401),
     "403": effects.status(403),
+    "404": effects.status(404),
     "429": effects.status(429, retry_after="1"),
     "503": effects.status(503),
     "reset": breakage.drop(),
@@ -35,6 +38,7 @@ FAULTS: dict[str, Effect] = {
     "an error as 200": effects.garbage("error"),
     "null": effects.images("null"),
     "offset ignored": effects.offset_ignored(),
+    "marker ignored": effects.marker_ignored(),
 }
 TOTALS: dict[str, Effect] = {
     "total too large": effects.total_off(3),
@@ -82,12 +86,14 @@ def hide(account: Account, count: int) -> None:
 
 def fail_questions(account: Account, effect: Effect) -> None:
     """Let requests by id for images that are gone fail."""
+
+    def is_question(request: Request) -> bool:
+        return request.path.startswith(account.api.path) and bool(asked_for(account.api, request.path, request.query))
+
     account.simulator.faults.add(
         Effect(
             f"{effect.name} by name",
-            answer=lambda answer, request: (
-                effect.answer(answer, request) if request.query.startswith("id=") else answer
-            ),
+            answer=lambda answer, request: effect.answer(answer, request) if is_question(request) else answer,
         ),
         times=None,
     )

@@ -15,6 +15,8 @@ def guarded(observed: ObservedRun) -> Iterator[str]:
     yield from _sure(observed)
     yield from _within_limits(observed)
     yield from _of_the_same_filter(observed)
+    yield from _of_the_same_scope(observed)
+    yield from _by_their_owners(observed)
 
 
 def _sure(observed: ObservedRun) -> Iterator[str]:
@@ -33,8 +35,12 @@ def _sure(observed: ObservedRun) -> Iterator[str]:
 def _within_limits(observed: ObservedRun) -> Iterator[str]:
     """Deletions beyond the limits need an approval, and only those beyond the limits are held."""
     record, waiting = observed.record, observed.before.open_cases(observed.source).keys() - _approved(observed)
-    deleted = {key[1] for key, row in observed.after.images.items() if row["deleted_run"] == observed.number}
-    unasked = deleted - _approved(observed)
+    removed = {
+        key[1]
+        for key, row in observed.after.images.items()
+        if observed.number in (row["deleted_run"], row["invisible_run"])
+    }
+    unasked = removed - _approved(observed)
     beyond = _beyond_limits(observed, len(unasked) + record["held"])
     if unasked and beyond:
         yield f"{len(unasked)} were deleted without a person's word, beyond the limits"
@@ -55,6 +61,24 @@ def _of_the_same_filter(observed: ObservedRun) -> Iterator[str]:
         yield f"it ran with the filter {observed.filter!r}, and the inventory was made with {stored!r}"
 
 
+def _of_the_same_scope(observed: ObservedRun) -> Iterator[str]:
+    """A run with another project or other roles than the inventory's does not write."""
+    stored = observed.before.rows["sources"].get((observed.source,), {}).get("scope")
+    if stored not in (None, observed.scope.text()):
+        yield f"it ran as {observed.scope.text()!r}, and the inventory was made as {stored!r}"
+    if observed.after.rows["sources"][observed.source,]["scope"] != observed.scope.text():
+        yield "it did not record what its token was for"
+
+
+def _by_their_owners(observed: ObservedRun) -> Iterator[str]:
+    """Images of other projects become invisible, and only those of the token's own project are deleted."""
+    for name in observed.gone - observed.dead:
+        before, after = (tables.images[observed.source, name] for tables in (observed.before, observed.after))
+        is_own = observed.scope.owns(before["owner"])
+        if (after["deleted_at"] is not None, after["invisible_since"] is not None) != (is_own, not is_own):
+            yield f"{name} belongs to {before['owner']}; deleted {after['deleted_at']}, invisible {after['invisible_since']}"
+
+
 def _approved(observed: ObservedRun) -> set[str]:
     return {
         name for name, case in observed.before.open_cases(observed.source).items() if case["approved_at"] is not None
@@ -68,7 +92,7 @@ def _beyond_limits(observed: ObservedRun, deletions: int) -> bool:
     )
     since = observed.record["effective_at"] - timedelta(hours=24)
     day = sum(
-        run["deleted"] - run["approved"]
+        run["deleted"] + run["invisible"] - run["approved"]
         for run in observed.before.runs.values()
         if run["source"] == observed.source and run["effective_at"] is not None and run["effective_at"] > since
     )

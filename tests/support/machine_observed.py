@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from machine_clouds import State, Watch
+from machine_shown import Shown, State, Watch
 from machine_tables import Row, Tables
 
 from sync.domain.outcome import Outcome
+from sync.domain.scope import Scope
+
+_NO_PROJECT = Scope()
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class ObservedRun:
         outcome: what it returned.
         error: what it raised; a killed run has neither outcome nor error.
         lie: what its cloud lied about; see ``test_state_machine``.
+        scope: what its token was for.
         certain: whether it was undisturbed and its cloud showed the truth.
     """
 
@@ -36,6 +40,7 @@ class ObservedRun:
     outcome: Outcome | None = None
     error: BaseException | None = None
     lie: str = ""
+    scope: Scope = _NO_PROJECT
     certain: bool = False
 
     @property
@@ -60,7 +65,7 @@ class ObservedRun:
 
     @property
     def gone(self) -> set[str]:
-        """The ids that it marked as deleted."""
+        """The ids that it marked as deleted or as no longer visible."""
         return self.before.live(self.source).keys() - self.after.live(self.source).keys()
 
     @property
@@ -76,7 +81,11 @@ class ObservedRun:
 
     def nameless(self, state: State) -> bool:
         """Whether the list had a record without an id, so that nothing is asked for by id."""
-        return any(shown.private or not self.filter for shown in state.get(None, ()))
+        return any(self.includes(shown) for shown in state.get(None, ()))
+
+    def includes(self, shown: Shown) -> bool:
+        """Whether the list that it read has this image."""
+        return shown.listed and (shown.private or not self.filter)
 
     @property
     def asked_by_name(self) -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from invariants import story
-from machine_clouds import content
-from machine_tables import Tables
+from machine_tables import Tables, content_of
 
-from sync.domain.apis import IEC
 from sync.store.connection import Target
-from sync.store.queries.inventory import Row, inventory
+from sync.store.queries.inventory import inventory
 
 _COMPARED = 4  # moments compared, each with each
 _ASKED = 8  # moments checked, spread over the whole past
@@ -25,12 +22,14 @@ class Moment:
 
     Attributes:
         source: its name.
+        api: name of its API.
         at: when the run took effect.
         shown: the ids that its cloud had at any time during the run.
         stored: content by id.
     """
 
     source: str
+    api: str
     at: datetime
     shown: frozenset[str | None]
     stored: dict[str, str]
@@ -46,12 +45,13 @@ def check_past(tables: Tables, past: Sequence[Moment]) -> list[str]:
 
 
 def check_last_seen(tables: Tables, number: int | None, past: Sequence[Moment]) -> list[str]:
-    """I7: a deleted image was last seen by a run whose cloud had it."""
+    """I7: an image that was removed was last seen by a run whose cloud had it."""
     shown = {(moment.source, moment.at): moment.shown for moment in past}
     return [
         f"I7: {row['id']} was last seen by a run at {row['last_seen_at']}, whose cloud did not have it"
         for row in tables.images.values()
-        if row["deleted_run"] == number and row["id"] not in shown.get((row["source"], row["last_seen_at"]), ())
+        if number in (row["deleted_run"], row["invisible_run"])
+        and row["id"] not in shown.get((row["source"], row["last_seen_at"]), ())
     ]
 
 
@@ -61,16 +61,7 @@ def check_told_past(target: Target, past: Sequence[Moment]) -> list[str]:
         wrong = [
             f"I13: as-of tells another story of source {moment.source} at {moment.at}"
             for moment in past[:: len(past) // _ASKED + 1]
-            if {row["id"]: _known(row) for row in reading.as_of(moment.at, moment.source)} != _without_extra(moment)
+            if {row["id"]: content_of(dict(row), moment.api) for row in reading.as_of(moment.at, moment.source)}
+            != moment.stored
         ]
     return wrong + story(target, [moment.at for moment in past[-_COMPARED:]])
-
-
-def _known(row: Row) -> str:
-    return content({each.api: row[each.column] for each in IEC.fields})
-
-
-def _without_extra(moment: Moment) -> dict[str, str]:
-    names = {each.api for each in IEC.fields}
-    documents = {name: json.loads(text) for name, text in moment.stored.items()}
-    return {name: content({key: doc[key] for key in doc if key in names}) for name, doc in documents.items()}

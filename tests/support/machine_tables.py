@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from machine_clouds import content
+from machine_shown import content
 from psycopg.rows import dict_row
 
-from sync.domain.apis import IEC
+from sync.domain.apis import APIS
 
 Row = dict[str, Any]
 KEYS: dict[str, tuple[str, ...]] = {
@@ -100,9 +100,7 @@ class Tables:
         """The content of an image or a version, as the cloud would return it."""
         texts = self._texts
         if (table, key) not in texts:
-            row = self.rows[table][key]
-            document = {each.api: row[each.column] for each in IEC.fields}
-            texts[table, key] = content(document | (row["extra"] or {}))
+            texts[table, key] = content_of(self.rows[table][key], self.rows["sources"][key[:1]]["api"])
         return texts[table, key]
 
     def missing(self, source: str) -> dict[str, str]:
@@ -124,11 +122,22 @@ class Tables:
 
     @cached_property
     def _live(self) -> list[tuple[tuple[Any, ...], Row]]:
-        return [(key, row) for key, row in self.images.items() if row["deleted_at"] is None]
+        return [(key, row) for key, row in self.images.items() if is_live(row)]
 
     @cached_property
     def _texts(self) -> dict[tuple[str, tuple[Any, ...]], str]:
         return {}
+
+
+def is_live(row: Row) -> bool:
+    """Whether an image is neither deleted nor invisible."""
+    return row["deleted_at"] is None and row["invisible_since"] is None
+
+
+def content_of(row: Row, api: str) -> str:
+    """The content of a stored image or version, as an API of this name would return it."""
+    document = {each.api: row[each.column] for _, each in APIS[api].stored}
+    return content(document | (row["extra"] or {}), APIS[api])
 
 
 def read_tables(connection: psycopg.Connection[Any]) -> Tables:

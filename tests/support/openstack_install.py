@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import grp
 import hashlib
+import json
 import os
 import pwd
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +21,16 @@ from servers import environment
 
 REQUIREMENTS = CHECKOUT / "requirements" / "openstack.txt"
 _SERVE = Path(__file__).with_name("openstack_serve.py")
-_MANAGE = "import sys; from {service}.cmd.manage import main; sys.exit(main())"
+_MANAGE = """
+import json, os, sys
+from {service}.cmd.manage import main
+for command in json.loads(sys.argv.pop()):
+    if os.fork() == 0:
+        sys.argv[1:] = ["--config-file", "{service}.conf", *command]
+        sys.exit(main())
+    if os.wait()[1]:
+        sys.exit(f"{{command[0]}} failed")
+"""
 
 
 def installed(folder: Path) -> Path:
@@ -33,9 +43,8 @@ def installed(folder: Path) -> Path:
     python = place / "bin" / "python"
     with _once(place, folder / "lock") as missing:
         if missing:
-            venv.create(place, clear=True, with_pip=True)
-            pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--require-hashes"]
-            subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+            venv.create(place, clear=True)
+            _install(python)
     return python
 
 
@@ -57,8 +66,7 @@ def prepare(python: Path, service: str, folder: Path, settings: str, *commands: 
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir()
             _write(kept, service, settings)
-            for command in commands:
-                _manage(python, service, kept, *command)
+            _manage(python, service, kept, commands)
     shutil.copytree(kept, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.log", "done"))
     _write(folder, service, settings)
 
@@ -107,6 +115,16 @@ class Service:
         self._process.communicate()
 
 
+def _install(python: Path) -> None:
+    """Install with uv, which takes a fifth of the time; or with pip, whose index uv may not know."""
+    options = ["install", "--quiet", "--require-hashes", "--requirement", str(REQUIREMENTS)]
+    uv = [sys.executable, "-m", "uv", "pip", *options, "--python", str(python)]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python), *options]
+    own = environment(TMPDIR=str(python.parent))  # where what uv leaves behind is in no test's way
+    if subprocess.run(uv, check=False, env=os.environ | own).returncode:
+        subprocess.run(pip, check=True)
+
+
 @contextmanager
 def _once(place: Path, lock: Path) -> Iterator[bool]:
     """Whether a place is yet to be made, while no other process makes it; it is done if the body succeeds."""
@@ -123,19 +141,12 @@ def _write(folder: Path, service: str, settings: str) -> None:
     (folder / f"{service}.conf").write_text(settings.replace("{folder}", str(folder)))
 
 
-def _manage(python: Path, service: str, folder: Path, *command: str) -> None:
+def _manage(python: Path, service: str, folder: Path, commands: Sequence[Sequence[str]]) -> None:
+    """Carry out management commands, each in a copy of one process, since loading the service takes seconds."""
     made = subprocess.run(
-        [
-            str(python),
-            "-W",
-            "ignore",
-            "-c",
-            _MANAGE.format(service=service),
-            "--config-file",
-            str(folder / f"{service}.conf"),
-            *command,
-        ],
+        [str(python), "-P", "-W", "ignore", "-c", _MANAGE.format(service=service), json.dumps(commands)],
         check=False,
+        cwd=folder,
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -46,7 +46,7 @@ def send(url: str, method: str, target: str, headers: Mapping[str, str], body: b
         connection.close()
 
 
-def command(simulator_url: str, name: str, **arguments: object) -> Reply:
+def command(simulator_url: str, name: str, /, **arguments: object) -> Reply:
     """POST a command to ``/_simulator/``."""
     return send(simulator_url, "POST", f"/_simulator/{name}", {}, json.dumps(arguments).encode())
 

@@ -51,7 +51,7 @@ class MarkerScan:
         self._in_flight: set[PageRequest] = set()
         self._shape = Shape()
         self._empty: set[bool] = set()  # orders, descending or not, whose first page was empty when last seen
-        self._any_later_rows = False  # whether an image came after a marker
+        self._any_rows = self._any_later_rows = False  # whether an image came, and whether one came after a marker
         self._refusal = ""
         self._way: ByCover | ByChain | Unproven
         if Shape().fits(starts):
@@ -82,6 +82,7 @@ class MarkerScan:
         request, ids = page.request, [row.id for row in page.rows]
         self._in_flight.discard(request)
         self._effort.largest = max(self._effort.largest, len(ids))
+        self._any_rows |= bool(ids)
         self._note_end(request, empty=not ids)
         interval = IdInterval(None, None) if self._whole else self._take(request, ids)
         return Piece(page.offset, page.count, None, ids=interval)
@@ -110,7 +111,7 @@ class MarkerScan:
         replaced = f"{refused} {'marker was' if refused == 1 else 'markers were'} refused and replaced"
         replaced += f" ({self._refusal})" if self._refusal else ""
         return Verdict(
-            by="" if lack or not self._way.kind else "whole" if self._whole else self._way.kind,
+            by="" if lack else "whole" if self._whole and not self._any_rows else self._way.kind,
             reason="; ".join([lack or shown, *([replaced] if refused else [])]),
             total=None,
             gap_requests=self._effort.gap_requests,

@@ -6,7 +6,6 @@ import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sync.simulator.apis.behaviour import RefusedError
 from sync.simulator.entry import instant
 
 _OPERATORS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
@@ -21,15 +20,10 @@ _OPERATORS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
 )
 
 
-def check_moment(name: str, expression: str, code: str = "") -> None:
-    """Refuse what is no operator and time.
-
-    Raises:
-        RefusedError: that is so.
-    """
+def is_moment(expression: str) -> bool:
+    """Whether it is a time, or an operator and a time."""
     word, _, text = _parts(expression)
-    if word not in _OPERATORS or instant(text) < 0:
-        raise RefusedError(400, f"The parameter {name} must be an operator and a time, such as gte:2024-01-01.", code)
+    return word in _OPERATORS and instant(text) >= 0
 
 
 def fits_moment(held: object, expression: str) -> bool:

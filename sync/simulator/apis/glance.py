@@ -6,7 +6,7 @@ It takes each parameter that it does not know for a property of images.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -14,8 +14,8 @@ from uuid import uuid4
 from sync.domain.apis import GLANCE
 from sync.domain.apis.glance import VISIBILITIES
 from sync.simulator.answers import Answer, Members, Request, host_url, html_error, json_answer
-from sync.simulator.apis.behaviour import Behaviour, Pairs, RefusedError, choice
-from sync.simulator.apis.comparing import check_moment, fits_moment, one_of
+from sync.simulator.apis.behaviour import Behaviour, Pairs, RefusedError
+from sync.simulator.apis.comparing import fits_moment, is_moment, one_of
 from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
 from sync.simulator.images.glance import ATTRIBUTES
@@ -32,7 +32,7 @@ _MOMENTS = frozenset({"created_at", "updated_at"})
 _LISTS = frozenset({"id", "name", "status", "container_format", "disk_format"})
 _LINKS = frozenset({"self", "file", "schema"})
 _UNLISTED = frozenset({"killed", "deleted"})
-_TRUE, _FALSE = frozenset({"true", "t", "1", "yes", "on"}), frozenset({"false", "f", "0", "no", "off"})
+_TRUTHS = frozenset({"true", "false"})
 _MESSAGES = {
     401: "The request you have made requires authentication.",
     403: "You are not authorized to complete this action.",
@@ -60,7 +60,7 @@ class GlanceBehaviour(Behaviour):
             sort_key=order[0][0],
             descending=order[0][1],
             then=order[1:],
-            marker=_marker(given["marker"], world, viewer) if given.get("marker") else None,
+            marker=_marker(given["marker"], world, viewer) if "marker" in given else None,
             viewer=viewer,
         )
 
@@ -68,7 +68,7 @@ class GlanceBehaviour(Behaviour):
         """The images that are shown to the project and have these values and properties."""
         filters = dict(query.filters)
         visibility, status = filters.get("visibility", ""), filters.get("member_status", ACCEPTED)
-        hidden = filters.get("os_hidden", "false").lower() in _TRUE
+        hidden = filters.get("os_hidden", "false").lower() == "true"
         rest = [(name, value) for name, value in query.filters if name not in _SCOPE]
         plain = filters.get("id", "in:").startswith("in:")
         for entry in world.entries() if plain else world.with_id(filters["id"]):
@@ -81,10 +81,11 @@ class GlanceBehaviour(Behaviour):
 
     def members(self, page: Page, images: bytes, request: Request) -> Members:
         """The images, and the links to the first and the next page; the latter whenever the page is full."""
-        pairs = [pair for pair in parse_qsl(request.query, keep_blank_values=True) if pair[0] != "marker"]
-        members = {"images": images, "first": _link(pairs)}
+        query = dict(parse_qsl(request.query, keep_blank_values=True))  # its links have one value of each parameter
+        query.pop("marker", None)
+        members = {"images": images, "first": _link(query)}
         if page.full:
-            members["next"] = _link([*pairs, ("marker", str(page.entries[-1].id))])
+            members["next"] = _link({**query, "marker": str(page.entries[-1].id)})
         return members | {"schema": b'"/v2/schemas/images"'}
 
     @classmethod
@@ -114,8 +115,8 @@ class GlanceBehaviour(Behaviour):
         return f"req-{uuid4()}"
 
 
-def _link(pairs: Pairs) -> bytes:
-    return json.dumps(f"{GLANCE.path}?{urlencode(pairs)}" if pairs else GLANCE.path).encode()
+def _link(query: Mapping[str, str]) -> bytes:
+    return json.dumps(f"{GLANCE.path}?{urlencode(query)}" if query else GLANCE.path).encode()
 
 
 def _read_limit(text: str) -> int:
@@ -145,24 +146,28 @@ def _read_order(pairs: Pairs) -> Order:
         raise RefusedError(400, "Number of sort dirs does not match the number of sort keys")
     order = list(zip(keys, ways, strict=True))
     for key, way in order:
-        choice("sort key", key, _SORT_KEYS)
-        choice("sort dir", way, ("asc", "desc"))
+        if key not in _SORT_KEYS:
+            known = ", ".join(_SORT_KEYS)
+            raise RefusedError(400, f"Invalid sort key: {key}. It must be one of the following: {known}.")
+        if way not in {"asc", "desc"}:
+            raise RefusedError(400, f"Invalid sort direction: {way}")
     order += [(key, last) for key in ("created_at", "id") if key not in keys]
     unique = [key for key, _ in order].index("id") + 1  # nothing after the id changes the order
     return tuple((key, way == "desc") for key, way in order[:unique])
 
 
 def _check(name: str, value: str) -> None:
-    if name == "visibility":
-        choice(name, value, (*VISIBILITIES, "all"))
-    elif name == "member_status":
-        choice(name, value, _MEMBER_STATUSES)
-    elif name == "os_hidden" and value.lower() not in _TRUE | _FALSE:
-        raise RefusedError(400, f"Unrecognized value '{value}' of os_hidden")
-    elif name in _MOMENTS:
-        check_moment(name, value)
-    elif name in {"size_min", "size_max"} and not value.isdigit():
-        raise RefusedError(400, f"{name} must be an integer")
+    if name == "visibility" and value not in {*VISIBILITIES, "all"}:
+        raise RefusedError(400, f"Invalid visibility value: {value}")
+    if name == "member_status" and value not in _MEMBER_STATUSES:
+        raise RefusedError(400, f"Invalid status: {value}")
+    if (name == "os_hidden" and value.lower() not in _TRUTHS) or (name == "protected" and value not in _TRUTHS):
+        allowed = "Valid values are 'true' or 'false'."
+        raise RefusedError(400, f"Invalid value '{value}' for '{name}' filter. {allowed}")
+    if name in _MOMENTS and not is_moment(value):
+        raise RefusedError(400, f'Bad "{name}" query filter format. Use ISO 8601 DateTime notation.')
+    if name in {"size_min", "size_max"} and not value.isdigit():
+        raise RefusedError(400, "Unable to filter on a range with a non-numeric value.")
 
 
 def _marker(identity: str, world: World, viewer: Viewer | None) -> Entry:
@@ -170,7 +175,7 @@ def _marker(identity: str, world: World, viewer: Viewer | None) -> Entry:
     if there is None or there.status == "deleted":
         raise RefusedError(400, f"No image found with ID {identity}")
     if not sees(there, viewer):
-        raise RefusedError(403, "Forbidden image visibility")
+        raise RefusedError(403, f"Forbidding request, image {identity} not visible")
     return there
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from sync.domain.apis import IMS
 from sync.simulator.answers import Answer, Members, Request, gateway_error, json_answer
 from sync.simulator.apis.behaviour import Behaviour, Pairs, RefusedError, choice, number
-from sync.simulator.apis.comparing import check_moment, fits_moment
+from sync.simulator.apis.comparing import fits_moment, is_moment
 from sync.simulator.catalog import Document
 from sync.simulator.entry import Entry
 from sync.simulator.listing import Page, Query
@@ -92,8 +92,8 @@ class ImsBehaviour(Behaviour):
         for name, value in filters.items():
             if _CHOICES[name]:
                 choice(name, value, _CHOICES[name], _INVALID)
-            if name in {"created_at", "updated_at"}:
-                check_moment(name, value, _INVALID)
+            if name in {"created_at", "updated_at"} and not is_moment(value):
+                raise RefusedError(400, f"The parameter {name} must be an operator and a time.", _INVALID)
         if "member_status" in filters and filters.get("visibility") != "shared":
             raise RefusedError(400, "The parameter member_status needs visibility=shared.", _INVALID)
         if self.enterprise_project and not filters.get("enterprise_project_id"):

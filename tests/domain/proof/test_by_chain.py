@@ -52,6 +52,21 @@ def test_a_lost_marker_or_row_is_replaced(lost: str, deleted: int) -> None:
     assert cloud.alive <= seen
 
 
+def test_a_page_that_was_cut_shortly_behind_a_new_image() -> None:
+    """The chain goes on from that page's last row; rows behind it that came before may follow, or be gone."""
+    cloud = cloud_of(30)
+    cloud.cap = lambda: 2 if len(cloud.requests) == 3 else 6
+
+    def insert(answers: int) -> None:
+        if answers == 2:
+            cloud.insert("image-0003 and a half")
+
+    verdict, seen = read(cloud, MarkerScan(limit=6), limit=6, change=insert)
+
+    assert verdict.by == "chain"
+    assert seen == set(cloud.images)
+
+
 def test_the_descending_page_is_requested_again_at_the_end() -> None:
     """If what it showed is deleted, the chain reaches its end without a common row; a second one closes it."""
     cloud = cloud_of(100)

@@ -120,6 +120,30 @@ def test_an_empty_list_is_covered_as_a_whole() -> None:
     assert scan.answer(page(DESCENDING)).ids == IdInterval(None, None)
 
 
+def test_an_end_that_was_empty_once_must_be_so_again() -> None:
+    """If images come and go, the list is empty only if both ends are after the last image that came."""
+    scan = MarkerScan(limit=2)
+    scan.ask(), scan.ask()
+    scan.answer(page(FIRST))
+    scan.answer(page(DESCENDING, uid(6), uid(5)))
+    again = scan.ask()
+    scan.answer(page(DESCENDING))
+
+    assert (again, scan.done, scan.verdict().complete) == (DESCENDING, False, False)
+
+
+def test_a_list_that_becomes_empty_is_covered() -> None:
+    """If the only image is deleted meanwhile, both ends are empty at last; no answer held the whole list."""
+    cloud = cloud_of([5])
+
+    verdict, _ = read(cloud, MarkerScan(limit=2), limit=2, change=lambda answers: answers == 1 and cloud.delete(uid(5)))
+
+    assert (verdict.by, verdict.reason) == (
+        "cover",
+        "the list is empty from both ends; 1 marker was refused and replaced (no such image)",
+    )
+
+
 @pytest.mark.parametrize("first_empty", [True, False])
 def test_a_list_with_one_empty_end_is_not_empty(first_empty: bool) -> None:  # noqa: FBT001 - a table
     """An image after a known id contradicts an empty end, however often that comes."""
@@ -250,6 +274,20 @@ def test_the_descending_page_is_requested_again_if_the_list_became_shorter() -> 
     assert verdict.gap_requests >= 1
 
 
+def test_a_repeated_descending_page_is_awaited() -> None:
+    """It may close the gap, so no other marker is tried before it has come."""
+    scan = MarkerScan(limit=2)
+    scan.ask(), scan.ask()
+    scan.answer(page(DESCENDING, uid(9), uid(8)))
+    scan.answer(page(FIRST, uid(1), uid(2)))
+    after = scan.ask()
+    scan.answer(page(PageRequest(marker=uid(2))))
+
+    assert (after, scan.ask(), scan.ask()) == (PageRequest(marker=uid(2)), DESCENDING, None)
+    scan.answer(page(DESCENDING, uid(2), uid(1)))
+    assert (scan.done, scan.verdict().by) == (True, "cover")
+
+
 @pytest.mark.parametrize("shape", ["uuid", "odd"])
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_a_cloud_that_ignores_the_descending_order_leaves_the_end_open(shape: str, count: int) -> None:
@@ -309,13 +347,15 @@ def test_an_odd_id_in_the_middle_begins_a_chain() -> None:
 
 
 def test_known_ids_that_can_not_be_compared_are_not_used() -> None:
-    """The server ignores case: a chain from BB would seem to cover what lies before it."""
-    cloud = MarkerCloud({uid(0xAA): "", "BB": "", uid(0xCC): ""}, order=without_case)
+    """The server ignores case: by bytes, a page after BB would seem to cover what lies between ab and cc."""
+    images = [uid(0xAA), uid(0xAB), uid(0xBB).replace("bb", "BB"), uid(0xCC), uid(0xCD)]
+    cloud = MarkerCloud(dict.fromkeys(images, ""), order=without_case)
 
-    verdict, seen = read(cloud, MarkerScan(limit=20, starts=["BB"]), limit=20, window=4)
+    verdict, seen = read(cloud, MarkerScan(limit=2, starts=[images[2]]), limit=2, window=4)
+    scan = MarkerScan(limit=2, starts=[images[2]])
 
-    assert (verdict.by, seen) == ("chain", set(cloud.images))
-    assert all(request.marker != "BB" for request in cloud.requests[:2])
+    assert (verdict.by, seen) == ("chain", set(images))
+    assert [scan.ask() for _ in range(3)] == [FIRST, DESCENDING, None]
 
 
 def test_nothing_is_complete_while_a_page_is_open() -> None:
