@@ -44,8 +44,8 @@ def _in_list(client: Client, query: Mapping[str, str], image_id: str) -> Answer:
 def _by_address(client: Client, image_id: str) -> Answer:
     def read(response: Response) -> Answer:
         if response.status == HTTPStatus.NOT_FOUND:
-            # Whatever stands in between may say 404, too, but not which image it is about.
-            if image_id.encode() not in response.content:
+            # Whatever stands in between may say 404, too; and its own 404 about a wrong path does not name the image.
+            if client.api.own_header not in response.headers or image_id.encode() not in response.content:
                 raise client.failure(response)
             return Answer(0, (), None, [])
         return read_one(response.content)

@@ -96,7 +96,10 @@ def read_one(body: bytes) -> Answer:
     Raises:
         BrokenAnswerError, ContractError: see ``read_answer``.
     """
-    return read_answer(b'{"images":[' + body.removeprefix(codecs.BOM_UTF8) + b"]}")
+    answer = read_answer(b'{"images":[' + body.removeprefix(codecs.BOM_UTF8) + b"]}")
+    if answer.count != 1:
+        raise BrokenAnswerError("the answer is not one image")
+    return answer
 
 
 def _may_repeat_a_key(body: bytes, images: list[msgspec.Raw]) -> bool:

@@ -221,7 +221,7 @@ def test_invariants_hold_for_long(server: Server) -> None:
     """A long walk with really killed processes keeps all invariants and meets everything that matters."""
     walk(
         server,
-        settings(max_examples=EXAMPLES or 16, stateful_step_count=25, derandomize=not EXAMPLES),
+        settings(max_examples=EXAMPLES or 24, stateful_step_count=25, derandomize=not EXAMPLES),
         kills=True,
     )
 

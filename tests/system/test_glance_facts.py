@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 import uuid
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from sync.domain.apis import APIS
 
 pytest_plugins = ["openstack_fixtures"]
 
-SIZE = 2 * PAGE_LIMIT + 3
+SIZE = PAGE_LIMIT + 3
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 ORDER = {"sort_key": "id", "sort_dir": "asc"}
 # What a queued image has beside what its owner gave.
@@ -35,7 +36,7 @@ FIXED = {
 
 @pytest.fixture(scope="module")
 def full(glance: Glance) -> GlanceAccount:
-    """A member of a project with three pages of images, which no test changes."""
+    """A member of a project with more images than a page, which no test changes."""
     account = glance.account()
     account.create_many(SIZE)
     return account
@@ -341,10 +342,18 @@ def test_a_shared_image_that_is_taken_back(account: GlanceAccount, glance: Glanc
     assert image in glance.stored(other.project)
 
 
-def test_hidden_images_of_others(account: GlanceAccount, glance: Glance) -> None:
+@pytest.fixture
+def public(glance: Glance) -> Iterator[str]:
+    """A hidden public image, which other tests don't see."""
+    image = glance.admin.create(os_hidden=True)
+    glance.admin.publicize(image)
+    yield image
+    glance.admin.delete(image)
+
+
+def test_hidden_images_of_others(account: GlanceAccount, glance: Glance, public: str) -> None:
     """A hidden image is seen by its id wherever it could be seen if it were not hidden."""
-    public, private = glance.admin.create(os_hidden=True), glance.admin.create(os_hidden=True, visibility="private")
-    glance.admin.publicize(public)
+    private = glance.admin.create(os_hidden=True, visibility="private")
     hidden = listed(account, os_hidden="true", limit="1000")
     assert account.show(public)["os_hidden"] is True
     assert account.ask(f"/v2/images/{private}").status_code == 404

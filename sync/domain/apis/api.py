@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync.domain.fields import COLUMNS, Field, Parameter
@@ -42,6 +42,7 @@ class Api:
         counted: whether an answer says how many images match (``total``).
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
+        own_header: a header of all its own answers about one image, which a 404 of something in between does not have.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
         widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
             They are kept, with that value, where the rest of the filter is dropped.
@@ -58,8 +59,8 @@ class Api:
 
     name: str
     title: str
-    fields: tuple[Field, ...]
-    parameters: tuple[Parameter, ...]
+    fields: tuple[Field, ...] = field(repr=False)
+    parameters: tuple[Parameter, ...] = field(repr=False)
     path: str
     limit: int
     order: Query
@@ -68,6 +69,7 @@ class Api:
     counted: bool = False
     parts: tuple[Part, ...] = (Part(""),)
     image_path: str = ""
+    own_header: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()
     never_stored: frozenset[str] = frozenset()

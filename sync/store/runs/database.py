@@ -29,7 +29,7 @@ from sync.store import session
 from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
 from sync.store.event_triggers import name_event_triggers
-from sync.store.runs import records, statements
+from sync.store.runs import records, refusals, statements
 from sync.store.runs.transaction import RunTransaction, check_epoch
 from sync.store.schema import migrate
 
@@ -112,8 +112,9 @@ class Database:
         Raises:
             ScopeChangedError: the inventory was made with another scope.
         """
-        with self._bounded("comparing the scope of the credentials"):
-            return records.claim(self.connection, run, scope)
+        if run.scope not in (None, scope):
+            raise refusals.scope_changed(run.source, run.scope, scope)
+        return replace(run, scope=scope)
 
     def skip(self, source: Source, reason: str) -> None:
         """Put on record a run that was due and did not begin."""
