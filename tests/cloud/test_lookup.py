@@ -1,0 +1,46 @@
+"""One image, looked up at its own address: only a clear answer about it says that it is gone."""
+
+from __future__ import annotations
+
+import pytest
+from cloud_tools import Reader
+from http_server import HttpServer, always, reply
+
+from sync.domain.apis import GLANCE
+from sync.domain.run import Confirmation
+
+ID = "6d2b6a53-3c1e-4b1c-9d6c-0d1a2c5b7e11"
+GONE = f"<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1>No image found with ID {ID}</body>"
+
+
+def looked_up(answer: bytes) -> Confirmation:
+    """What a lookup makes of this answer."""
+    with HttpServer(always(answer)) as server:
+        return Reader(server.url, api=GLANCE, max_retries=0).ask([ID])
+
+
+def test_the_api_says_that_it_is_gone() -> None:
+    """An image is gone if the API itself says that there is none with its id."""
+    assert looked_up(reply(GONE.encode(), status=404)).gone == {ID}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" \n",
+        b"\xef\xbb\xbf",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"images": []}',
+        f'{{"id": "{ID}"}},{{"id": "{ID}"}}'.encode(),
+    ],
+    ids=repr,
+)
+def test_an_answer_without_the_image(body: bytes) -> None:
+    """A good answer that is not exactly one image says nothing about it, not even that it is gone."""
+    confirmation = looked_up(reply(body))
+
+    assert (confirmation.gone, confirmation.still_there) == (set(), set())
+    assert confirmation.failure
