@@ -44,3 +44,26 @@ def test_an_answer_without_the_image(body: bytes) -> None:
 
     assert (confirmation.gone, confirmation.still_there) == (set(), set())
     assert confirmation.failure
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<html><body><p>The requested URL /v2/images/{ID} was not found on this server.</p></body></html>",
+        f"<pre>Cannot GET /v2/images/{ID}</pre>",
+        f"<p>The requested resource [&#47;v2&#47;images&#47;{ID}] is not available</p>",
+        f'{{"timestamp": "2024-05-01", "status": 404, "error": "Not Found", "path": "/v2/images/{ID}"}}',
+        f'{{"error": "Not Found", "path": "\\/v2\\/images\\/{ID}"}}',
+        f'{{"error": "no route", "id": "{ID}"}}',
+        f"no route to image%20{ID}",
+        f"No image found with ID {ID}0",
+        "<h1>404 Not Found</h1>",
+        "",
+    ],
+)
+def test_something_in_between_quotes_the_address(body: str) -> None:
+    """A 404 that only quotes the address, as proxies and gateways do, does not say that the image is gone."""
+    confirmation = looked_up(reply(body.encode(), status=404))
+
+    assert (confirmation.gone, confirmation.still_there) == (set(), set())
+    assert "check the endpoint" in confirmation.failure
