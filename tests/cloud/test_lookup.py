@@ -1,12 +1,15 @@
-"""One image, looked up at its own address: only a clear answer about it says that it is gone."""
+"""One image, looked up by its id: only a clear answer about it says that it is gone."""
 
 from __future__ import annotations
 
+import itertools
+import socket
+
 import pytest
 from cloud_tools import Reader
-from http_server import HttpServer, always, reply
+from http_server import Asked, HttpServer, always, reply
 
-from sync.domain.apis import GLANCE
+from sync.domain.apis import GLANCE, IMS
 from sync.domain.run import Confirmation
 
 ID = "6d2b6a53-3c1e-4b1c-9d6c-0d1a2c5b7e11"
@@ -67,3 +70,19 @@ def test_something_in_between_quotes_the_address(body: str) -> None:
 
     assert (confirmation.gone, confirmation.still_there) == (set(), set())
     assert "check the endpoint" in confirmation.failure
+
+
+@pytest.mark.parametrize("registered_at_first", [True, False])
+@pytest.mark.parametrize("moves_before", [1, 2, 3])
+def test_an_image_that_is_registered_between_two_lookups(moves_before: int, *, registered_at_first: bool) -> None:
+    """An image that moves once from one list to the other, at any moment, is found in one of them."""
+    requests = itertools.count(1)
+
+    def script(connection: socket.socket, asked: Asked) -> bool:
+        registered = registered_at_first == (next(requests) < moves_before)
+        shown = registered == ("__isregistered=false" not in asked.target)
+        connection.sendall(reply({"images": [{"id": ID}] if shown else []}))
+        return True
+
+    with HttpServer(script) as server:
+        assert Reader(server.url, api=IMS).ask([ID]).still_there == {ID}

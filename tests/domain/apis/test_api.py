@@ -90,7 +90,8 @@ def test_a_filter_may_choose_the_part() -> None:
 def test_an_image_is_looked_up_without_the_filter() -> None:
     """What hides an image from a list does not hide it from a look-up; only how far credentials reach stays."""
     assert IEC.lookup_queries({"visibility": "private"}, "a") == [{"id": "a"}]
-    assert IMS.lookup_queries({"__os_type": "Linux"}, "a") == [{"id": "a"}, {"id": "a", "__isregistered": "false"}]
+    registered, unregistered = {"id": "a"}, {"id": "a", "__isregistered": "false"}
+    assert IMS.lookup_queries({"__os_type": "Linux"}, "a") == [registered, unregistered, registered]
     assert IMS.lookup_queries({"enterprise_project_id": "0"}, "a")[0] == {
         "id": "a",
         "enterprise_project_id": "all_granted_eps",
