@@ -43,8 +43,8 @@ class Api:
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
-        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest; sent
-            in place of the filter where all images are looked at, as far as a look-up by id reaches.
+        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest;
+            sent in place of the filter where all images are looked at, as far as a look-up by id reaches.
         widest_if_named: the same, but sent only if the filter names the parameter, as not all credentials may send it.
         never_stored: fields that may hold credentials.
         user_defined_fields: whether users may add fields to an image.
