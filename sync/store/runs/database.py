@@ -126,10 +126,8 @@ class Database:
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
             row = cursor.execute(lookups.known(run.source.api).encode(), values).fetchone() or ()
-        known, of_markers = StoredDigests(*row[:3]), row[3:]
-        if of_markers:
-            starts, places, hidden_from = of_markers
-            known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
+        starts, places, hidden_from = row[3:] or ((), (), None)
+        known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
         _log.info("inventory read", live=known.live)
         return known
 
