@@ -68,7 +68,6 @@ def test_a_run_with_changes_is_announced(edge: Edge, listener: Listener) -> None
         "deleted": 0,
         "invisible": 0,
         "held": 0,
-        "invisible": 0,
         "quarantined": 0,
     }
     edge.world.change(3)
