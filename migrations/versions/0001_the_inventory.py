@@ -141,6 +141,8 @@ class IdRange(UserDefinedType[str]):
         """The name of the type."""
         """The name of the type."""
         """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
         return f"{SCHEMA}.id_range"
 
 

@@ -24,8 +24,9 @@ from proxy import Lose
 from servers import Server
 
 from sync.domain.apis import APIS
-from sync.errors import FilterChangedError
-from sync.store.approvals import accept_filter, approve
+from sync.errors import FilterChangedError, ScopeChangedError
+from sync.simulator import ADMIN_ROLES, LOST_MARKERS, Viewer
+from sync.store.approvals import accept_filter, accept_scope, approve
 
 MET = (
     *("done", "withheld", "failed", "superseded", "proven", "unproven", "several pages", "drifting and proven"),
@@ -46,6 +47,8 @@ MET = (
     *(f"{api} proven" for api in APIS),
 )
 """Everything that the long walk must meet."""
+EACH_API = pytest.mark.parametrize("api", APIS)
+OF_PROJECTS = pytest.mark.parametrize("api", [name for name, api in APIS.items() if api.project_scoped])
 EXAMPLES = int(os.environ.get("TEST_STATE_MACHINE", "0"))
 
 
@@ -57,42 +60,45 @@ def test_invariants_hold(server: Server) -> None:
     assert {api for api in APIS if Machine.happened[f"{api} proven"]} == set(APIS)
 
 
-def test_a_failed_confirmation_deletes_nothing(server: Server) -> None:
+@EACH_API
+def test_a_failed_confirmation_deletes_nothing(server: Server, api: str) -> None:
     """I8, I11: if asking for images by id fails in any way, the missing images and other sources stay."""
-    with new_bench(server, apart=0) as bench:
+    with new_bench(server, apart=0, api=api) as bench:
         bench.run("second")
         bench.run("first")
         bench.change("first", ("delete", 2))
-        for name in ("400, later", "503", "reset", "a web page", "an error as 200"):
+        for name in ("400, later", "404", "503", "reset", "a web page", "an error as 200"):
             result = bench.run("first", fault=partial(fail_questions, effect=FAULTS[name]))
-            assert (result.gone, result.record["missing"], result.record["unconfirmed"]) == (set(), 2, 2)
+            assert (result.gone, result.record["missing"], result.record["unconfirmed"]) == (set(), 2, 2), name
             assert result.record["status"] == "withheld"
         last = bench.run("first").record
 
-    assert (last["missing"], last["deleted"]) == (2, 2)
+    assert (last["missing"], last["deleted"] + last["invisible"]) == (2, 2)
 
 
-def test_an_empty_list_is_never_believed(server: Server) -> None:
+@EACH_API
+def test_an_empty_list_is_never_believed(server: Server, api: str) -> None:
     """I8: an empty list deletes nothing, even if it is proven and each deletion is confirmed."""
-    with new_bench(server, size=8) as bench:
+    with new_bench(server, size=8, api=api) as bench:
         bench.run("first")
-        empty = effects.images("empty")
+        empty = effects.hidden([name for name in bench.accounts["first"].shows() if name])
         result = bench.run("first", lie="empty", fault=lambda account: account.simulator.faults.add(empty, times=None))
 
     assert (result.gone, result.record["held"], result.record["status"]) == (set(), 8, "withheld")
 
 
-def test_at_the_limits_of_the_guard_nothing_is_held(server: Server) -> None:
+@EACH_API
+def test_at_the_limits_of_the_guard_nothing_is_held(server: Server, api: str) -> None:
     """I8: deletions up to the limit are made; one more holds them all."""
-    with new_bench(server, {"max_deletions": 3, "max_daily_deletions": 1000}, size=15) as bench:
+    with new_bench(server, {"max_deletions": 3, "max_daily_deletions": 1000}, size=15, api=api) as bench:
         bench.run("first")
         bench.change("first", ("delete", 3))
         at = bench.run("first").record
         bench.change("first", ("delete", 4))
         beyond = bench.run("first").record
 
-    assert (at["deleted"], at["held"]) == (3, 0)
-    assert (beyond["deleted"], beyond["held"]) == (0, 4)
+    assert (at["deleted"] + at["invisible"], at["held"]) == (3, 0)
+    assert (beyond["deleted"] + beyond["invisible"], beyond["held"]) == (0, 4)
 
 
 def test_a_run_knows_whether_it_committed(server: Server) -> None:
@@ -108,15 +114,81 @@ def test_a_run_knows_whether_it_committed(server: Server) -> None:
     assert any(not each.committed for each in results)
 
 
-def test_a_changed_filter_writes_nothing(server: Server) -> None:
+@EACH_API
+def test_a_changed_filter_writes_nothing(server: Server, api: str) -> None:
     """I8: images outside a changed filter are not taken for gone until the filter is accepted."""
-    with new_bench(server) as bench:
+    with new_bench(server, api=api) as bench:
         bench.run("first")
         bench.accounts["first"].filter = PRIVATE
         result = bench.run("first")
 
     assert isinstance(result.error, FilterChangedError)
     assert not result.committed
+
+
+@pytest.mark.parametrize("viewer", [Viewer("3" * 32), Viewer(roles=ADMIN_ROLES), Viewer(roles=("reader",))], ids=str)
+@OF_PROJECTS
+def test_a_changed_scope_writes_nothing(server: Server, api: str, viewer: Viewer) -> None:
+    """I8: images that another project or other roles do not reach are not taken for gone, and never for deleted."""
+    with new_bench(server, api=api) as bench:
+        bench.run("first")
+        bench.accounts["first"].simulator.identity.viewer = viewer
+        refused = bench.run("first")
+        accept_scope(bench.target, "first")
+        accepted = bench.run("first")
+
+    assert isinstance(refused.error, ScopeChangedError)
+    assert not refused.committed
+    assert accepted.committed
+    assert accepted.record["deleted"] == 0
+
+
+@OF_PROJECTS
+def test_shared_images_that_are_taken_back_are_invisible(server: Server, api: str) -> None:
+    """I8: an image of another project is never deleted, passes the same guard, and is restored when it returns."""
+    options = {"max_deletions": 1, "max_deletions_percent": 1, "max_daily_deletions": 1000}
+    with new_bench(server, options, api=api) as bench:
+        bench.change("first", ("share", 4))
+        bench.run("first")
+        bench.change("first", ("unshare", 1))
+        one = bench.run("first").record
+        bench.change("first", ("unshare", 2))
+        held = bench.run("first").record
+        approve(bench.target, held["run"], "a tester")
+        approved = bench.run("first").record
+        bench.change("first", ("share", 3))
+        back = bench.run("first").record
+
+    assert (one["invisible"], one["deleted"], one["held"]) == (1, 0, 0)
+    assert (held["invisible"], held["held"]) == (0, 2)
+    assert (approved["invisible"], approved["deleted"], approved["approved"]) == (2, 0, 2)
+    assert back["restored"] + back["created"] == 3
+
+
+@OF_PROJECTS
+def test_hidden_and_deactivated_images_stay(server: Server, api: str) -> None:
+    """I9: whatever else happens to an image, it is live as long as there is an answer about it."""
+    with new_bench(server, api=api) as bench:
+        bench.run("first")
+        bench.change("first", ("hide", 13), ("deactivate", 4))
+        hidden = bench.run("first", {n: ("hide" if n % 2 else "show", 3) for n in range(1, 12, 3)})
+        bench.change("first", ("show", 24), ("activate", 4))
+        shown = bench.run("first")
+
+    assert (hidden.gone, shown.gone) == (set(), set())
+    assert hidden.record["updated"] >= 13
+    assert shown.record["proven"]
+
+
+@pytest.mark.parametrize("lost", LOST_MARKERS)
+def test_markers_that_are_lost_cost_no_image(server: Server, lost: str) -> None:
+    """I9: however a cloud answers markers that are gone, what stayed stays, and the list is proven."""
+    with new_bench(server, {"max_deletions": 1000, "max_daily_deletions": 1000}, api="ims", lost_marker=lost) as bench:
+        bench.run("first")
+        runs = [bench.run("first", dict.fromkeys(range(2, 9), ("swap", 2))) for _ in range(3)]
+
+    assert all(run.record["proven"] for run in runs)
+    assert sum(run.record["deleted"] for run in runs) > 0
 
 
 def test_a_list_proven_by_count_can_confirm(server: Server) -> None:

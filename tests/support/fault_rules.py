@@ -45,11 +45,9 @@ class _Rule:
         """Whether the rule applies to this request, which is counted if so."""
         query = {"offset": "0", "marker": ""} | dict(parse_qsl(request.query, keep_blank_values=True))
         query |= {} if is_list(request) else {"id": request.path.rpartition("/")[2]}
-        at_home = (
-            request.path == self.path
-            if self.path
-            else is_list(request) or ("id" in self.where and is_about_images(request))
-        )
+        of_pages = not self.where.keys().isdisjoint({"offset", "marker"})
+        at_home = is_list(request) or (not of_pages and is_about_images(request))
+        at_home = request.path == self.path if self.path else at_home
         if not at_home or any(query.get(name) != value for name, value in self.where.items()):
             return False
         self.seen += 1
@@ -92,7 +90,7 @@ class FaultRules(Faults):
             effect: the fault.
             times: for how many requests; None for all.
             nth: from which fitting request on, counted from now; 1 is the next.
-            path: only for requests to this path; None for any list of images.
+            path: only for requests to this path; None for any list of images, or one image.
             offset: only for requests for this offset.
             marker: only for requests with this marker; "" for those without one.
             id: only for requests for this id, in the list or by itself.

@@ -29,7 +29,7 @@ from sync.store import session
 from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
 from sync.store.event_triggers import name_event_triggers
-from sync.store.runs import records, refusals, statements
+from sync.store.runs import lookups, records, refusals
 from sync.store.runs.transaction import RunTransaction, check_epoch
 from sync.store.schema import migrate
 
@@ -125,7 +125,7 @@ class Database:
         values = {"source": run.source.name, "step": self.step}
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
-            row = cursor.execute(statements.known(run.source.api).encode(), values).fetchone() or ()
+            row = cursor.execute(lookups.known(run.source.api).encode(), values).fetchone() or ()
         known = StoredDigests(*row[:3])
         if len(row) > len(row[:3]):
             starts, places, hidden_from = row[3:]
@@ -144,7 +144,7 @@ class Database:
         while digests := list(islice(remaining, _CHUNK)):
             values = {"source": run.source.name, "digests": digests, "grace": run.source.grace}
             with self._bounded("looking up what the list does not show"):
-                rows = self.connection.execute(statements.BY_DIGEST, values).fetchall()
+                rows = self.connection.execute(lookups.BY_DIGEST, values).fetchall()
                 if len(rows) < len(digests):
                     check_epoch(self.connection, run)
                     raise StoreError(
@@ -159,7 +159,7 @@ class Database:
             return []
         with self._bounded("looking up images that came with different contents"):
             values = {"source": run.source.name, "ids": list(ids)}
-            return self.connection.execute(statements.CREATED_AT, values).fetchall()
+            return self.connection.execute(lookups.CREATED_AT, values).fetchall()
 
     @contextmanager
     def transaction(self, run: Run) -> Iterator[RunTransaction]:
