@@ -61,7 +61,7 @@ class Source:
     concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
     max_gap_requests: int = option(
         whole(0, 10**6, "requests"),
-        "how many requests one reading may make to close the gaps that changes, or many images with one created_at, leave",
+        "requests that one reading may make to close gaps, as left by changes or by many images with one created_at",
         default=500,
     )
     timeout: float = option(duration(0.1, 600), "longest silence while reading a response", default=30.0)
