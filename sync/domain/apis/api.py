@@ -31,7 +31,7 @@ class Api:
 
     Attributes:
         name: its name in the settings and in ``sources.api``.
-        title: its name for people.
+        title: its human-readable name.
         fields: the response fields that its document names.
         parameters: the query parameters of its list.
         path: path of its list.
