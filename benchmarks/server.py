@@ -159,7 +159,8 @@ def _listed(images: list[Image], total: int) -> bytes:
 
 def _response(status: int, body: bytes) -> bytes:
     head = (
-        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: application/json\r\n"
+        f"X-Openstack-Request-Id: req-1\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -137,6 +137,12 @@ class IdRange(UserDefinedType[str]):
         """The name of the type."""
         """The name of the type."""
         """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
+        """The name of the type."""
         return f"{SCHEMA}.id_range"
 
 

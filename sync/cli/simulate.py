@@ -103,27 +103,24 @@ def _login(options: dict[str, Any]) -> Login | None:
     """The user of these options, which are taken out; None if there is none."""
     names = ("user", "password_file", "domain", "project", "application_id", "application_secret_file")
     user, password_file, domain, project, application_id, application_file = (options.pop(name) for name in names)
+    if not (user or application_id):
+        return None
+    password = _secret("--password-file", password_file, PASSWORD) if user else secrets.token_urlsafe()
     application = None
     if application_id:
         secret = _secret("--application-secret-file", application_file, APPLICATION_SECRET)
         application = Application(application_id, secret)
-    if not user:
-        return (
-            Login("operator", secrets.token_urlsafe(), domain, project, application=application)
-            if application
-            else None
-        )
-    return Login(user, _secret("--password-file", password_file, PASSWORD), domain, project, application=application)
+    return Login(user or "operator", password, domain, project, application=application)
 
 
 def _hint(simulator: Simulator, token: str | None) -> str:
     """The settings for the job; a secret given on the command line is not repeated."""
     api, login, keys = simulator.world.api, simulator.identity.login, simulator.identity.keys
     settings = {} if api is IEC else {"API": api.name}
-    in_catalog = bool(api.service_types)
-    if keys or not in_catalog:
+    in_catalog, signed = bool(api.service_types), bool(keys and not login)
+    if signed or not in_catalog:
         settings["ENDPOINT"] = simulator.url
-    if (login or in_catalog) and not keys:
+    if (login or in_catalog) and not signed:
         settings["IAM_ENDPOINT"] = f"{simulator.url}/identity" if in_catalog else simulator.url
     if login and login.application:
         settings |= {"APPLICATION_CREDENTIAL_ID": login.application.id, "APPLICATION_CREDENTIAL_SECRET_FILE": "..."}

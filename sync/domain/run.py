@@ -66,7 +66,8 @@ class Run:
         source: the source to sync.
         epoch: number of runs of the source that had committed when it began; the fence.
         started_at: when it began, by the database's clock.
-        scope: project and roles of its credentials, as a canonical query; "" for no project; None: not known yet.
+        scope: project and roles of the credentials that the inventory was made with, as a canonical query; "" for no
+            project; None: not known yet. Once it is claimed, those of this run's.
     """
 
     number: int | None

@@ -44,7 +44,7 @@ class Source:
         example="https://iecs.myhuaweicloud.com",
     )
     region: str | None = option(
-        rules.line(), "region of the image API in the catalog, if it is in several", default=None, example="RegionOne"
+        rules.line(), "region of the image API, if the service catalog has several", default=None, example="RegionOne"
     )
     interface: str = option(
         choice("public", "internal", "admin"),
@@ -61,7 +61,7 @@ class Source:
     concurrency: int = option(whole(1, 32, "pages"), "pages read at the same time", default=4)
     max_gap_requests: int = option(
         whole(0, 10**6, "requests"),
-        "how many requests one reading may make to close gaps, which many images with one created_at or changes leave",
+        "requests that one reading may make to close gaps, as left by changes or by many images with one created_at",
         default=500,
     )
     timeout: float = option(duration(0.1, 600), "longest silence while reading a response", default=30.0)

@@ -63,6 +63,7 @@ class Answer:
         headers: names and values of further headers.
         delay: seconds of silence before it is sent.
         send: how it is sent.
+        own: whether the service itself answers, with the id of the request, and not something before it.
     """
 
     status: int
@@ -71,6 +72,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     delay: float = 0.0
     send: Send = field(default=send_whole, repr=False)
+    own: bool = True
 
 
 def json_answer(status: int, document: object, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

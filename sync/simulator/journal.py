@@ -16,7 +16,8 @@ class Event:
 
     Attributes:
         seq: its place in the one order of all events, from 1.
-        kind: created, changed, deleted, restored, put, removed, answer, token or note.
+        kind: what happened to images (created, changed, deleted, restored, hidden, shown, shared, unshared, activated,
+            deactivated, property set, property removed, put or removed); or answer, token or note.
         ids: the images concerned; of an answer those it listed.
         detail: the rest, fit for JSON, without secrets.
     """

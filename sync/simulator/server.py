@@ -140,7 +140,7 @@ def _head(answer: Answer, now: float, request_id: tuple[str, str], *, keep: bool
     headers = [
         ("Date", formatdate(now, usegmt=True)),
         ("Content-Type", answer.content_type),
-        request_id,
+        *([request_id] if answer.own else []),
         ("Content-Length", str(len(answer.body))),
         *([] if keep else [("Connection", "close")]),
         *answer.headers,

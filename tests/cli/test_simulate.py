@@ -87,6 +87,9 @@ def test_the_command_prints_each_log_in() -> None:
             "--project",
             "shop",
         ): "USERNAME=reader DOMAIN=simulated PASSWORD_FILE=... PROJECT=shop",
+        ("ims", "--user", "reader", "--access-key", "AK1"): (
+            "USERNAME=reader DOMAIN=simulated PASSWORD_FILE=... PROJECT=cn-north-4"
+        ),
         ("glance", "--application-id", "a1"): "APPLICATION_CREDENTIAL_ID=a1 APPLICATION_CREDENTIAL_SECRET_FILE=...",
         ("ims", "--access-key", "AK1"): f"ACCESS_KEY=AK1 SECRET_KEY_FILE=... PROJECT_ID={PROJECT}",
     }
@@ -96,7 +99,7 @@ def test_the_command_prints_each_log_in() -> None:
 
         assert printed[0] == f"API={api}"
         assert " ".join(printed[2:]) == settings
-        assert printed[1].startswith("ENDPOINT=" if "--access-key" in options else "IAM_ENDPOINT=")
+        assert printed[1].startswith("ENDPOINT=" if options[0] == "--access-key" else "IAM_ENDPOINT=")
         assert "c4nary" not in line
 
 

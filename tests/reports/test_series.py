@@ -22,14 +22,14 @@ HOUR = timedelta(hours=1)
 def run(number: int, at: datetime, **facts: Any) -> dict[str, Any]:
     """A proven run without changes, except for the given facts."""
     defaults = {"run": number, "source": "one", "status": "done", "proven": True, "started_at": at, "finished_at": at}
-    counts = dict.fromkeys(("created", "updated", "restored", "deleted", "held", "quarantined"), 0)
+    counts = dict.fromkeys(("created", "updated", "restored", "deleted", "invisible", "held", "quarantined"), 0)
     return {**defaults, "effective_at": at, "reason": "", "proof": "", **counts, **facts}
 
 
 def report(runs: Sequence[dict[str, Any]], hours: float, changes: Sequence[Change] = (), before: int = 10) -> Report:
     """A report on a number of hours."""
     end = BEGIN + hours * HOUR
-    delta = sum(row["created"] - row["deleted"] for row in runs if row["effective_at"])
+    delta = sum(row["created"] - row["deleted"] - row["invisible"] for row in runs if row["effective_at"])
     counts = {"one": before} if before else {}
     evidence = [
         Evidence("one", moment, 1, BEGIN - HOUR, pruned=False, failed=0, last_run=1, digest=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from effects import hidden, images, marker_ignored, next_page, status, throttled
+from effects import hidden, images, in_between, marker_ignored, next_page, status, throttled
 from fault_rules import FaultySimulator
 from simulator_client import ask, command, ids
 
@@ -61,6 +61,18 @@ def test_commands_break_either_api(simulator: FaultySimulator) -> None:
     assert one.status == 404 or one.json["images"] == []
     assert ask(simulator, image_path + left[0]).status == 200
     assert len(in_order(simulator, limit=100)) > len(left)
+
+
+def test_a_page_from_in_between_lacks_the_services_header(simulator: FaultySimulator) -> None:
+    """What stands in between can say 404 and name the image, but has no id of the request; the service's own has."""
+    simulator.faults.add(in_between(404, "No image found with ID x"))
+    simulator.faults.add(status(404))
+    header = simulator.behaviour.request_id_header
+    between, own = (ask(simulator, path_of(simulator)) for _ in range(2))
+
+    assert (between.status, own.status) == (404, 404)
+    assert b"ID x" in between.body
+    assert (header in between.headers, header in own.headers) == (False, True)
 
 
 def test_throttling_names_its_window() -> None:

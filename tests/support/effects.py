@@ -99,6 +99,12 @@ def status(
     return Effect(f"status {status}", answer=answer)
 
 
+def in_between(status: int, text: str) -> Effect:
+    """A web page of something between the client and the service, without the service's own headers."""
+    page = replace(html_error(status, text), own=False)
+    return Effect(f"in between {status}", answer=lambda answer, _: replace(page, delay=answer.delay, send=answer.send))
+
+
 def throttled(
     limit: int = 200, window: str = "5 minute", *, who: str = "user", retry_after: str | None = None
 ) -> Effect:

@@ -19,6 +19,7 @@ from kustomize import containers, pods, resolve
 
 from sync import __version__, wiring
 from sync.errors import ImageSyncError, SettingsError, SupersededError
+from sync.settings import Settings
 
 KUBERNETES = ("1.33", "1.37")  # the oldest with every field used here, and the newest known
 
@@ -103,18 +104,29 @@ def test_settings_of_pods_are_valid(overlay: list[dict[str, Any]], tmp_path: Pat
     """The settings file is valid with the mounted secrets, and all variables are settings."""
     (text,) = (each["data"]["image-sync.toml"] for each in overlay if each["kind"] == "ConfigMap")
     mounts = {mount["mountPath"] for each in overlay for box in containers(each) for mount in box["volumeMounts"]}
-    named = set(re.findall(r'"(/run/secrets/\w+)/(\w+)"', text))
-    for folder, name in named:
-        (tmp_path / folder[1:]).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder[1:] / name).write_text("postgresql://writer@db.example.org/inventory")
-    (tmp_path / "image-sync.toml").write_text(text.replace('"/run/', f'"{tmp_path}/run/'))
-
-    loaded = wiring.load({}, tmp_path / "image-sync.toml")
-
-    assert len(loaded.sources) == 2
-    assert {folder for folder, _ in named} <= mounts
+    assert [source.api for source in load(text, tmp_path, mounts).sources] == ["iec", "iec"]
     variables = {each["name"] for manifest in overlay for box in containers(manifest) for each in box.get("env", [])}
     assert {name for name in variables if name.startswith("IMAGE_SYNC_")} <= VARIABLES
+
+
+def test_settings_in_the_readme_are_valid(overlay: list[dict[str, Any]], tmp_path: Path) -> None:
+    """The page has settings for the other APIs, which are valid with the same mounts."""
+    page = (DEPLOY / "kubernetes" / "README.md").read_text(encoding="utf-8")
+    mounts = {mount["mountPath"] for each in overlay for box in containers(each) for mount in box["volumeMounts"]}
+    loaded = [load(text, tmp_path, mounts) for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+
+    assert [source.api for each in loaded for source in each.sources] == ["ims", "glance"]
+
+
+def load(text: str, folder: Path, mounts: set[str]) -> Settings:
+    """Load a settings file whose secrets are mounted."""
+    named = set(re.findall(r'"(/run/secrets/\w+)/(\w+)"', text))
+    for place, name in named:
+        (folder / place[1:]).mkdir(parents=True, exist_ok=True)
+        (folder / place[1:] / name).write_text("postgresql://writer@db.example.org/inventory")
+    (folder / "image-sync.toml").write_text(text.replace('"/run/', f'"{folder}/run/'))
+    assert {place for place, _ in named} <= mounts
+    return wiring.load({}, folder / "image-sync.toml")
 
 
 def test_jobs_retry_only_failures(overlay: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync.domain.fields import COLUMNS, Field, Parameter
@@ -31,7 +31,7 @@ class Api:
 
     Attributes:
         name: its name in the settings and in ``sources.api``.
-        title: its name for people.
+        title: its human-readable name.
         fields: the response fields that its document names.
         parameters: the query parameters of its list.
         path: path of its list.
@@ -42,9 +42,11 @@ class Api:
         counted: whether an answer says how many images match (``total``).
         parts: the lists to read one after another; the parameters of each are left out if the filter has them.
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
+        own_header: a header of all its own answers about one image, which a 404 of something in between does not have.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
-        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
-            They are kept, with that value, where the rest of the filter is dropped; see ``unfiltered``.
+        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest;
+            sent in place of the filter where all images are looked at, as far as a look-up by id reaches.
+        widest_if_named: the same, but sent only if the filter names the parameter, as not all credentials may send it.
         never_stored: fields that may hold credentials.
         user_defined_fields: whether users may add fields to an image.
         permissions: what the credentials must be permitted.
@@ -58,8 +60,8 @@ class Api:
 
     name: str
     title: str
-    fields: tuple[Field, ...]
-    parameters: tuple[Parameter, ...]
+    fields: tuple[Field, ...] = field(repr=False)
+    parameters: tuple[Parameter, ...] = field(repr=False)
     path: str
     limit: int
     order: Query
@@ -68,8 +70,10 @@ class Api:
     counted: bool = False
     parts: tuple[Part, ...] = (Part(""),)
     image_path: str = ""
+    own_header: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()
+    widest_if_named: Query = ()
     never_stored: frozenset[str] = frozenset()
     user_defined_fields: bool = False
     permissions: tuple[str, ...] = ()
@@ -121,9 +125,5 @@ class Api:
         return [self.unfiltered(filter) | {"id": image_id} | dict(more) for more in self.lookups]
 
     def unfiltered(self, filter: Mapping[str, str]) -> dict[str, str]:
-        """What is left of a filter for a look at all images that the credentials reach.
-
-        If an image has an address of its own, it may be found there although the usual list does not have it, for
-        example because it is no longer shared with all. So the list has to show all that can be found.
-        """
-        return {name: value for name, value in self.widest if name in filter or self.image_path}
+        """What takes the place of a filter for a look at all images that the credentials reach."""
+        return dict(self.widest) | {name: value for name, value in self.widest_if_named if name in filter}

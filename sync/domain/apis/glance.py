@@ -105,6 +105,7 @@ GLANCE = Api(
     descending=(("sort_key", "id"), ("sort_dir", "desc")),
     parts=(Part("hidden", (("os_hidden", "true"),)), Part("visible"), Part("hidden again", (("os_hidden", "true"),))),
     image_path="/v2/images/{id}",
+    own_header="x-openstack-request-id",
     widest=(("visibility", "all"), ("member_status", "all")),
     user_defined_fields=True,
     errors_as_pages=True,

@@ -49,7 +49,7 @@ class Behaviour(ABC):
 
     Args:
         lost_marker: refuse, restart (at the first page) or continue (where the image was); None for the API's own way.
-        enterprise_project: refuse requests that name no enterprise project, as for users who are authorised by it.
+        enterprise_project: refuse requests that name no enterprise project, as for users who are authorized by it.
 
     Raises:
         UsageError: the API has no such option.

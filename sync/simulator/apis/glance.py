@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -95,8 +96,8 @@ class GlanceBehaviour(Behaviour):
         return html_error(status, message or _MESSAGES.get(status, ""), challenge if status == 401 else ())  # noqa: PLR2004
 
     def unauthorized(self, flaw: str, request: Request) -> Answer:  # noqa: ARG002 - it does not say what is wrong
-        """The answer to wrong credentials."""
-        return self.error(401, request)
+        """The answer to wrong credentials, which what checks them gives before Glance sees the request."""
+        return replace(self.error(401, request), own=False)
 
     def sees(self, entry: Entry, viewer: Viewer | None) -> bool:
         """Whether the image can be asked for by itself: hidden and community images can, deleted ones cannot."""

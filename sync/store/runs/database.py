@@ -29,13 +29,13 @@ from sync.store import session
 from sync.store.connection import Connection, Target, connect, later, never, transaction
 from sync.store.errors import to_store_error, translate_errors
 from sync.store.event_triggers import name_event_triggers
-from sync.store.runs import records, statements
+from sync.store.runs import lookups, records, refusals
 from sync.store.runs.transaction import RunTransaction, check_epoch
 from sync.store.schema import migrate
 
 _log = logs.get(__name__)
 _CHUNK = 50_000  # digests that are looked up together; each look-up scans the images once
-_STEP = 250
+_PAGES = 4  # between two ids that a list by marker is read from: less would have pages overlap for nothing
 _BRIEF = 2.0  # seconds that each last step may take when the run's own time is over
 _RECORD_DEADLINE = 8.0  # seconds in which to try to record that the deadline passed
 _PAUSE = 0.2  # seconds between two tries
@@ -55,7 +55,7 @@ class Database:
     Attributes:
         over: why the run may not go on, or None; no wait for the database outlasts it by more than some seconds.
         wrote_seconds: how long the last writing transaction took.
-        step: live images between two ids that a list by marker is read from at the same time.
+        step: live images between two ids that a list by marker is read from; None: as many as fill some pages.
 
     Raises:
         DatabaseUnavailableError: it can't be reached.
@@ -65,7 +65,7 @@ class Database:
         self.target = target
         self.over: Callable[[], ImageSyncError | None] = lambda: None
         self.wrote_seconds = 0.0
-        self.step = _STEP
+        self.step: int | None = None
         self._cancelling = self._cancelled = False
         self.connection: Connection = connect(target, self._is_over)
 
@@ -112,8 +112,9 @@ class Database:
         Raises:
             ScopeChangedError: the inventory was made with another scope.
         """
-        with self._bounded("comparing the scope of the credentials"):
-            return records.claim(self.connection, run, scope)
+        if run.scope not in (None, scope):
+            raise refusals.scope_changed(run.source, run.scope, scope)
+        return replace(run, scope=scope)
 
     def skip(self, source: Source, reason: str) -> None:
         """Put on record a run that was due and did not begin."""
@@ -121,14 +122,12 @@ class Database:
 
     def known(self, run: Run) -> StoredDigests:
         """The digests of what is stored, in the order of the list, in one query."""
-        values = {"source": run.source.name, "step": self.step}
+        values = {"source": run.source.name, "step": self.step or _PAGES * run.source.api.limit}
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
-            row = cursor.execute(statements.known(run.source.api).encode(), values).fetchone() or ()
-        known = StoredDigests(*row[:3])
-        if len(row) > len(row[:3]):
-            starts, places, hidden_from = row[3:]
-            known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
+            row = cursor.execute(lookups.known(run.source.api).encode(), values).fetchone() or ()
+        starts, places, hidden_from = row[3:] or ((), (), None)
+        known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
         _log.info("inventory read", live=known.live)
         return known
 
@@ -143,7 +142,7 @@ class Database:
         while digests := list(islice(remaining, _CHUNK)):
             values = {"source": run.source.name, "digests": digests, "grace": run.source.grace}
             with self._bounded("looking up what the list does not show"):
-                rows = self.connection.execute(statements.BY_DIGEST, values).fetchall()
+                rows = self.connection.execute(lookups.BY_DIGEST, values).fetchall()
                 if len(rows) < len(digests):
                     check_epoch(self.connection, run)
                     raise StoreError(
@@ -157,8 +156,7 @@ class Database:
         if not ids:
             return []
         with self._bounded("looking up images that came with different contents"):
-            values = {"source": run.source.name, "ids": list(ids)}
-            return self.connection.execute(statements.CREATED_AT, values).fetchall()
+            return self.connection.execute(lookups.CREATED_AT, {"source": run.source.name, "ids": list(ids)}).fetchall()
 
     @contextmanager
     def transaction(self, run: Run) -> Iterator[RunTransaction]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from glance_account import GlanceAccount
 from glance_server import Glance
 from simulator_client import ask
 
-from sync.simulator import Simulator, Viewer, World
+from sync.simulator import ADMIN_ROLES, Simulator, Viewer, World
 
 pytest_plugins = ["openstack_fixtures"]
 
@@ -29,15 +30,17 @@ class Pair:
     account: GlanceAccount
     simulator: Simulator
     names: dict[str, str]
+    admin: GlanceAccount
+    admin_simulator: Simulator
 
-    def real(self, target: str) -> Answer:
+    def real(self, target: str, *, admin: bool = False) -> Answer:
         """What the real one answers."""
-        answer = self.account.ask(target)
+        answer = (self.admin if admin else self.account).ask(target)
         return summary(answer.status_code, answer.content)
 
-    def simulated(self, target: str) -> Answer:
+    def simulated(self, target: str, *, admin: bool = False) -> Answer:
         """What the simulated one answers."""
-        reply = ask(self.simulator, target)
+        reply = ask(self.admin_simulator if admin else self.simulator, target)
         return summary(reply.status, reply.body)
 
 
@@ -64,8 +67,11 @@ def pair(glance: Glance) -> Iterator[Pair]:
         world.put(document, status=SHARED.get(what, ""))
     names["deleted"] = own.create()
     own.delete(names["deleted"])
-    with Simulator(world, viewer=world.viewer) as simulator:
-        yield Pair(own, simulator, names)
+    names |= {"own project": own.project, "other project": other.project}
+    admin = glance.account(own.project, role="admin")
+    viewer = Viewer(own.project, ADMIN_ROLES)
+    with Simulator(world, viewer=world.viewer) as simulator, Simulator(world, viewer=viewer) as admin_simulator:
+        yield Pair(own, simulator, names, admin, admin_simulator)
 
 
 SHARED = {"accepted": "accepted", "pending": "pending", "rejected": "rejected"}
@@ -160,3 +166,29 @@ def test_single_images_are_those_of_a_real_one(pair: Pair) -> None:
         target = f"{LIST}/{name}"
 
         assert pair.simulated(target) == pair.real(target)
+        assert pair.simulated(target, admin=True) == pair.real(target, admin=True)
+
+
+@pytest.mark.parametrize("query", ["", "&visibility=all", "&os_hidden=true", "&visibility=shared", "&marker={private}"])
+@pytest.mark.parametrize("owner", ["own project", "other project"])
+def test_an_administrators_lists_are_those_of_a_real_one(pair: Pair, owner: str, query: str) -> None:
+    """Of each project, an administrator sees the same images."""
+    target = f"{LIST}?owner={pair.names[owner]}&sort=id:asc{query}".format(**pair.names)
+
+    assert pair.simulated(target, admin=True) == pair.real(target, admin=True)
+
+
+def test_a_wrong_token_is_refused_as_by_a_real_one(pair: Pair, glance: Glance) -> None:
+    """Status, form and challenge are the same."""
+    real = httpx.get(f"{glance.url}{LIST}", headers={"X-Auth-Token": "wrong"}, trust_env=False)
+    simulated = ask(pair.simulator, LIST, token="wrong")
+
+    assert simulated.status == real.status_code == 401
+    assert b"<h1>401 Unauthorized</h1>" in simulated.body
+    assert b"<h1>401 Unauthorized</h1>" in real.content
+    assert simulated.headers["Content-Type"] == real.headers["Content-Type"]
+    for challenge in (simulated.headers["WWW-Authenticate"], real.headers["WWW-Authenticate"]):
+        assert re.fullmatch(r'Keystone uri="http://[^"]+"', challenge)
+    assert "x-openstack-request-id" not in real.headers
+    assert "x-openstack-request-id" not in simulated.headers
+    assert re.fullmatch(r"req-[0-9a-f-]{36}", pair.account.ask(LIST).headers["x-openstack-request-id"])

@@ -193,6 +193,18 @@ def test_a_held_one_beside_an_approved_one(edge: Edge) -> None:
     assert sync(edge, "theirs-1", "theirs-2").plan.held == 1
 
 
+def test_one_that_waits_stays_while_others_go(edge: Edge) -> None:
+    """An invisible image that is held waits, although the guard lets later ones pass."""
+    edge.world.remove("theirs-1")
+    sync(edge, "theirs-1", max_deletions=0, max_deletions_percent=0.0)
+    edge.world.remove("theirs-2")
+
+    later = sync(edge, "theirs-1", "theirs-2")
+
+    assert (later.plan.held, later.plan.invisible, later.plan.deleted) == (1, 1, 0)
+    assert ids(edge, "invisible_images") == {"theirs-2"}
+
+
 def test_what_the_cloud_listed_as_deleted_is_deleted(edge: Edge) -> None:
     """The cloud's own word counts more than an absence: such an image is deleted, whoever owns it."""
     edge.world.put(image("theirs-1", owner="theirs-1", status="deleted"))

@@ -66,6 +66,7 @@ def test_a_run_with_changes_is_announced(edge: Edge, listener: Listener) -> None
         "updated": 0,
         "restored": 0,
         "deleted": 0,
+        "invisible": 0,
         "held": 0,
         "quarantined": 0,
     }
