@@ -329,6 +329,19 @@ def test_a_look_up_that_fails_confirms_nothing(api: Api, effect: Effect, unasked
 
 
 @BOTH
+def test_a_look_up_without_an_answer_confirms_nothing(api: Api) -> None:
+    """If the cloud does not answer in time, the image is unconfirmed, and no other is asked for."""
+    with cloud_of(api) as cloud:
+        gone = cloud.world.delete(3)
+        cloud.faults.add(breakage.delay(5), id=gone[0], times=None)
+        confirmation = reader_of(cloud, concurrency=1, timeout=0.3).ask(gone)
+
+        assert (confirmation.gone, confirmation.still_there) == (set(), set())
+        assert confirmation.failure
+        assert requests(cloud)[1] == 1
+
+
+@BOTH
 def test_an_answer_about_another_image_is_no_answer(api: Api) -> None:
     """If the cloud ignores the id and shows another image, nothing is known of the one that was asked for."""
     with cloud_of(api) as cloud:

@@ -43,7 +43,7 @@ MET = (
         "pending",
         "approved",
     ),
-    *("accepted", "planned", "lagging", "stale", "scope refused", "scope accepted"),
+    *("accepted", "planned", "lagging", "stale", "chains", "scope refused", "scope accepted"),
     *(f"{api} proven" for api in APIS),
 )
 """Everything that the long walk must meet."""
@@ -359,9 +359,10 @@ def test_invariants_hold_for_long(server: Server) -> None:
 
 
 @pytest.mark.long
-def test_a_killed_process_leaves_all_or_nothing(server: Server) -> None:
+@EACH_API
+def test_a_killed_process_leaves_all_or_nothing(server: Server, api: str) -> None:
     """I2, I14: wherever a real process is killed, it has written all of its run or nothing."""
-    with new_bench(server) as bench:
+    with new_bench(server, api=api) as bench:
         bench.run("first")
         for nth in range(12, 48, 3):
             bench.change("first", ("change", 2), ("swap", 2))
