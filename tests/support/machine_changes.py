@@ -26,7 +26,7 @@ _EVENTS: Mapping[str, Callable[[World, int], object]] = {
 
 
 def happen(account: Account, event: str, count: int) -> None:
-    """Let something happen to some images, if it ever does where this API is."""
+    """Let something happen to some images, if the API knows such events."""
     if event in account.catalog.shares:
         _EVENTS[event](account.world, count)
 
