@@ -25,9 +25,7 @@ ImageSyncError                        exit 1
 │   └── OutcomeUnknownError           COMMIT was sent, and its outcome is unknown
 ├── SpoolError                        no room for the changes between reading and writing
 ├── EmbeddedError                     the job's own PostgreSQL does not start
-├── NoticeError                       a notice did not reach its receiver
-│   ├── ReceiverAwayError             worth retrying; may say how long to wait
-│   └── ReceiverRefusesError          the receiver rejects it
+├── NoticeError                       a notice did not reach its receiver; see sync.notices.errors
 ├── OutputError                       the command's output can't be written
 │   └── OutputClosedError             nobody reads it any more
 ├── FilterChangedError                the filter of a source changed and was not accepted (exit 2)
@@ -247,22 +245,6 @@ class SpoolError(ImageSyncError):
 
 class EmbeddedError(ImageSyncError):
     """The job's own PostgreSQL does not work here."""
-
-
-class NoticeError(ImageSyncError):
-    """A notice did not reach its receiver."""
-
-
-class ReceiverAwayError(NoticeError):
-    """The receiver of notices is unavailable; ``wait`` has the seconds that it says to wait, or None."""
-
-    def __init__(self, message: str | None = None, *, wait: float | None = None) -> None:
-        self.wait = wait
-        super().__init__(message)
-
-
-class ReceiverRefusesError(NoticeError):
-    """The receiver rejects a notice."""
 
 
 class OutputError(ImageSyncError):

@@ -15,7 +15,7 @@ from sync.domain.apis import APIS, Api
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
-from sync.errors import ReceiverRefusesError
+from sync.notices.errors import ReceiverRefusesError
 from sync.proxies import proxy_for
 from sync.settings.addresses import is_plain_elsewhere
 from sync.store.connection import Target

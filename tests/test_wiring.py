@@ -18,9 +18,9 @@ from sync import wiring
 from sync.cli.watching import monitor, publish
 from sync.domain.metrics import ProcessMetrics
 from sync.domain.notices import Notice
-from sync.errors import ReceiverRefusesError
 from sync.logs.formatter import FIELDS
 from sync.logs.redaction import mask
+from sync.notices.errors import ReceiverRefusesError
 from sync.settings import Settings
 from sync.store.connection import Target
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
@@ -44,8 +45,7 @@ def _in_list(client: Client, query: Mapping[str, str], image_id: str) -> Answer:
 def _by_address(client: Client, image_id: str) -> Answer:
     def read(response: Response) -> Answer:
         if response.status == HTTPStatus.NOT_FOUND:
-            # Whatever stands in between may say 404, too; and its own 404 about a wrong path does not name the image.
-            if client.api.own_header not in response.headers or image_id.encode() not in response.content:
+            if client.api.own_header not in response.headers or not _names(response.content, image_id):
                 raise client.failure(response)
             return Answer(0, (), None, [])
         return read_one(response.content)
@@ -55,3 +55,11 @@ def _by_address(client: Client, image_id: str) -> Answer:
     if any(row.id != image_id for row in answer.rows):
         raise ContractError("the answer about one id is another image")
     return answer
+
+
+def _names(body: bytes, image_id: str) -> bool:
+    """Whether a sentence is about the image, as one of the API itself is.
+
+    Whatever stands in between may say 404, too; it may quote the address, and so the id, but only behind a slash.
+    """
+    return re.search(rb"\s" + re.escape(image_id.encode()) + rb"(?![\w-])", body) is not None

@@ -94,11 +94,15 @@ def read_one(body: bytes) -> Answer:
     """Read the body of an answer that is one image.
 
     Raises:
-        BrokenAnswerError, ContractError: see ``read_answer``.
+        BrokenAnswerError: it is not JSON, was cut short, or is empty.
+        ContractError: it is not exactly one image; see also ``read_answer``.
     """
-    answer = read_answer(b'{"images":[' + body.removeprefix(codecs.BOM_UTF8) + b"]}")
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if not body.strip():
+        raise BrokenAnswerError("the answer about one image is empty")
+    answer = read_answer(b'{"images":[' + body + b"]}")
     if answer.count != 1:
-        raise BrokenAnswerError("the answer is not one image")
+        raise ContractError("the answer about one image is not one image")
     return answer
 
 

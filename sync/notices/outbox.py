@@ -17,7 +17,8 @@ from typing import Protocol
 
 from sync import logs
 from sync.domain.notices import Notice
-from sync.errors import ImageSyncError, ReceiverAwayError, ReceiverRefusesError
+from sync.errors import ImageSyncError
+from sync.notices.errors import ReceiverAwayError, ReceiverRefusesError
 from sync.threads import start
 
 _log = logs.get(__name__)

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from sync.domain.notices import Notice
-from sync.errors import ReceiverAwayError, ReceiverRefusesError, TransportError
+from sync.errors import TransportError
 from sync.notices import signing
+from sync.notices.errors import ReceiverAwayError, ReceiverRefusesError
 from sync.notices.formats import as_json, as_slack
 from sync.transport import HttpTransport, Response
 

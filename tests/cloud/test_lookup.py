@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
+
 import pytest
 from cloud_tools import Reader
-from http_server import HttpServer, always, reply
+from http_server import Asked, HttpServer, always, reply
 
 from sync.domain.apis import GLANCE, IMS
 from sync.domain.run import Confirmation
 
 NAME = "3f1c0f5e-3f0e-4d4b-9a53-0d4e8f2f7a10"
 OTHER = NAME.replace("3", "4")
+TWICE = f'{{"id": "{NAME}"}},{{"id": "{NAME}"}}'.encode()
 OWN = (("x-openstack-request-id", "req-1"),)
 
 
@@ -81,4 +85,53 @@ def test_ims_is_asked_for_registered_and_unregistered_images() -> None:
     assert [each.target for each in server.asked] == [
         f"/v2/cloudimages?id={NAME}",
         f"/v2/cloudimages?id={NAME}&__isregistered=false",
+        f"/v2/cloudimages?id={NAME}",
     ]
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"\xef\xbb\xbf", b"null", b"[]", TWICE], ids=repr)
+def test_an_answer_without_the_image(body: bytes) -> None:
+    """A good answer that is not exactly one image says nothing about it, not even that it is gone."""
+    confirmation = asked(body, 200, *OWN)
+
+    assert (confirmation.gone, confirmation.still_there) == (frozenset(), frozenset())
+    assert confirmation.failure
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<html><body><p>The requested URL /v2/images/{NAME} was not found on this server.</p></body></html>",
+        f"<pre>Cannot GET /v2/images/{NAME}</pre>",
+        f"<p>The requested resource [&#47;v2&#47;images&#47;{NAME}] is not available</p>",
+        f'{{"timestamp": "2024-05-01", "status": 404, "error": "Not Found", "path": "/v2/images/{NAME}"}}',
+        f'{{"error": "Not Found", "path": "\\/v2\\/images\\/{NAME}"}}',
+        f'{{"error": "no route", "id": "{NAME}"}}',
+        f"no route to image%20{NAME}",
+        f"No image found with ID {NAME}0",
+        "<h1>404 Not Found</h1>",
+        "",
+    ],
+)
+def test_something_in_between_quotes_the_address(body: str) -> None:
+    """A 404 that only quotes the address, as proxies and gateways do, does not say that the image is gone."""
+    confirmation = asked(body.encode(), 404, *OWN)
+
+    assert (confirmation.gone, confirmation.still_there) == (set(), set())
+    assert "check the endpoint" in confirmation.failure
+
+
+@pytest.mark.parametrize("registered_at_first", [True, False])
+@pytest.mark.parametrize("moves_before", [1, 2, 3])
+def test_an_image_that_is_registered_between_two_lookups(moves_before: int, *, registered_at_first: bool) -> None:
+    """An image that moves once from one list to the other, at any moment, is found in one of them."""
+    requests = itertools.count(1)
+
+    def script(connection: socket.socket, asked: Asked) -> bool:
+        registered = registered_at_first == (next(requests) < moves_before)
+        shown = registered == ("__isregistered=false" not in asked.target)
+        connection.sendall(reply({"images": [{"id": NAME}] if shown else []}))
+        return True
+
+    with HttpServer(script) as server:
+        assert Reader(server.url, api=IMS).ask([NAME]).still_there == {NAME}

@@ -19,8 +19,9 @@ from receiver import SECRET, Receiver, assert_signed, elsewhere
 
 from sync import logs
 from sync.domain.notices import Notice
-from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError, StoreError
+from sync.errors import StoreError
 from sync.logs.formatter import FIELDS
+from sync.notices.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 

@@ -12,7 +12,7 @@ from http_server import reply
 from receiver import Receiver
 
 from sync.domain.notices import Notice
-from sync.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError
+from sync.notices.errors import NoticeError, ReceiverAwayError, ReceiverRefusesError
 from sync.notices.outbox import Outbox
 from sync.notices.webhook import Webhook
 

@@ -166,7 +166,7 @@ class Watch:
             name = self._asked_for(each)
             if name is not None and each.detail["status"] == nothing and not each.ids:
                 ways.setdefault(name, set()).add(str(each.detail["query"]))
-        return {name for name, queries in ways.items() if len(queries) == len(api.lookups)}
+        return {name for name, queries in ways.items() if len(queries) == len(set(api.lookups))}
 
     def _pages(self) -> Iterator[Event]:
         answers = self.account.world.journal.answers(self.first)

@@ -176,7 +176,7 @@ def test_an_unshared_image_is_no_longer_visible(glance: Glance, synced: Synced, 
 def test_an_administrator_sees_what_is_deleted_anywhere(glance: Glance, target: Target) -> None:
     """The list of an administrator holds the images of all projects, and one that is not found is deleted."""
     other = glance.account()
-    image = other.create(name="theirs", visibility="private")
+    image, _standing = other.create(name="theirs", visibility="private"), other.create()
     synced = Synced(glance, glance.admin, target)
     synced.run()
     assert synced.live()[image]["owner"] == other.project
@@ -184,6 +184,21 @@ def test_an_administrator_sees_what_is_deleted_anywhere(glance: Glance, target: 
     other.delete(image)
     assert synced.run().plan.deleted == 1
     assert set(synced.rows("deleted_at IS NOT NULL")) == {image}
+
+
+def test_images_that_only_left_an_administrators_list_are_not_deleted(
+    glance: Glance, account: GlanceAccount, target: Target
+) -> None:
+    """Other projects' images that become community images are in no usual list; a second list still has them."""
+    account.create(visibility="private")
+    images = account.create_many(20, visibility="private")  # more than an answer each: then a second list is read
+    synced = Synced(glance, glance.admin, target, max_single_confirms=0)
+    synced.run()
+    for image in images:
+        account.set(image, visibility="community")
+
+    assert synced.run().still_there == len(images)
+    assert set(images) <= set(synced.rows("deleted_at IS NULL"))
 
 
 def test_a_token_of_another_scope_is_refused(glance: Glance, synced: Synced, account: GlanceAccount) -> None:

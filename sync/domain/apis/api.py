@@ -44,8 +44,9 @@ class Api:
         image_path: address of one image, with ``{id}``; "" where it is asked for in the list, by ``id``.
         own_header: a header of all its own answers about one image, which a 404 of something in between does not have.
         lookups: what else to ask for with an ``id``, in turn, until the image is found; it is absent if it never is.
-        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest.
-            They are kept, with that value, where the rest of the filter is dropped.
+        widest: parameters that say how far the credentials reach, each with the value that lets them reach furthest;
+            sent in place of the filter where all images are looked at, as far as a look-up by id reaches.
+        widest_if_named: the same, but sent only if the filter names the parameter, as not all credentials may send it.
         never_stored: fields that may hold credentials.
         user_defined_fields: whether users may add fields to an image.
         permissions: what the credentials must be permitted.
@@ -72,6 +73,7 @@ class Api:
     own_header: str = ""
     lookups: tuple[Query, ...] = ((),)
     widest: Query = ()
+    widest_if_named: Query = ()
     never_stored: frozenset[str] = frozenset()
     user_defined_fields: bool = False
     permissions: tuple[str, ...] = ()
@@ -123,5 +125,5 @@ class Api:
         return [self.unfiltered(filter) | {"id": image_id} | dict(more) for more in self.lookups]
 
     def unfiltered(self, filter: Mapping[str, str]) -> dict[str, str]:
-        """What is left of a filter for a look at all images that the credentials reach."""
-        return {name: value for name, value in self.widest if name in filter}
+        """What takes the place of a filter for a look at all images that the credentials reach."""
+        return dict(self.widest) | {name: value for name, value in self.widest_if_named if name in filter}

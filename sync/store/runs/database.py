@@ -35,7 +35,7 @@ from sync.store.schema import migrate
 
 _log = logs.get(__name__)
 _CHUNK = 50_000  # digests that are looked up together; each look-up scans the images once
-_STEP = 250
+_PAGES = 4  # between two ids that a list by marker is read from: less would have pages overlap for nothing
 _BRIEF = 2.0  # seconds that each last step may take when the run's own time is over
 _RECORD_DEADLINE = 8.0  # seconds in which to try to record that the deadline passed
 _PAUSE = 0.2  # seconds between two tries
@@ -55,7 +55,7 @@ class Database:
     Attributes:
         over: why the run may not go on, or None; no wait for the database outlasts it by more than some seconds.
         wrote_seconds: how long the last writing transaction took.
-        step: live images between two ids that a list by marker is read from at the same time.
+        step: live images between two ids that a list by marker is read from; None: as many as fill some pages.
 
     Raises:
         DatabaseUnavailableError: it can't be reached.
@@ -65,7 +65,7 @@ class Database:
         self.target = target
         self.over: Callable[[], ImageSyncError | None] = lambda: None
         self.wrote_seconds = 0.0
-        self.step = _STEP
+        self.step: int | None = None
         self._cancelling = self._cancelled = False
         self.connection: Connection = connect(target, self._is_over)
 
@@ -122,14 +122,12 @@ class Database:
 
     def known(self, run: Run) -> StoredDigests:
         """The digests of what is stored, in the order of the list, in one query."""
-        values = {"source": run.source.name, "step": self.step}
+        values = {"source": run.source.name, "step": self.step or _PAGES * run.source.api.limit}
         with self._bounded("reading what is stored"):
             cursor = self.connection.cursor(binary=True)
             row = cursor.execute(lookups.known(run.source.api).encode(), values).fetchone() or ()
-        known = StoredDigests(*row[:3])
-        if len(row) > len(row[:3]):
-            starts, places, hidden_from = row[3:]
-            known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
+        starts, places, hidden_from = row[3:] or ((), (), None)
+        known = StoredDigests(*row[:3], starts=dict(zip(starts, places, strict=True)), hidden_from=hidden_from)
         _log.info("inventory read", live=known.live)
         return known
 
@@ -158,8 +156,7 @@ class Database:
         if not ids:
             return []
         with self._bounded("looking up images that came with different contents"):
-            values = {"source": run.source.name, "ids": list(ids)}
-            return self.connection.execute(lookups.CREATED_AT, values).fetchall()
+            return self.connection.execute(lookups.CREATED_AT, {"source": run.source.name, "ids": list(ids)}).fetchall()
 
     @contextmanager
     def transaction(self, run: Run) -> Iterator[RunTransaction]:

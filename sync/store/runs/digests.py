@@ -1,9 +1,9 @@
 """A digest of each committed run, over what it changed and over the run before it; and whether they still hold.
 
 The changes of a run are a set: for each version that it opened the digest of the content and the id, for each that it
-closed the id, with a sign of its own where the image is no longer visible. Its digest is the SHA-256 of
-the members' SHA-256, sorted; that of the run is made from it by ``inventory.run_digest``. How to check them by hand,
-and what they can't show: docs/evidence.md.
+closed the id, with a sign of its own where the image is no longer visible. Its digest is the SHA-256 of the members'
+SHA-256 in sorted order; that of the run is made from it by ``inventory.run_digest``. How to check them by hand, and
+what they can't show: docs/evidence.md.
 """
 # ruff: noqa: S608 - nothing but the column names of fields.py is put into these texts
 

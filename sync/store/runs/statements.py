@@ -296,7 +296,4 @@ FROM {_MISSING} WHERE NOT EXISTS (
     SELECT FROM inventory.missing_images m WHERE m.source = %(source)s AND m.id = n.id AND m.ended_at IS NULL)
 """
 # Listed as deleted by the cloud itself, and stored so by a run that withheld deletions.
-ANY_DEAD = f"""
-SELECT EXISTS (
-    SELECT FROM inventory.images i WHERE i.source = %(source)s AND {_LIVE} AND {_DEAD_IMAGE})
-"""
+ANY_DEAD = f"SELECT EXISTS (SELECT FROM inventory.images i WHERE i.source = %(source)s AND {_LIVE} AND {_DEAD_IMAGE})"

@@ -90,16 +90,22 @@ def test_a_filter_may_choose_the_part() -> None:
 def test_an_image_is_looked_up_without_the_filter() -> None:
     """What hides an image from a list does not hide it from a look-up; only how far credentials reach stays."""
     assert IEC.lookup_queries({"visibility": "private"}, "a") == [{"id": "a"}]
-    assert IMS.lookup_queries({"__os_type": "Linux"}, "a") == [{"id": "a"}, {"id": "a", "__isregistered": "false"}]
+    registered, unregistered = {"id": "a"}, {"id": "a", "__isregistered": "false"}
+    assert IMS.lookup_queries({"__os_type": "Linux"}, "a") == [registered, unregistered, registered]
     assert IMS.lookup_queries({"enterprise_project_id": "0"}, "a")[0] == {
         "id": "a",
         "enterprise_project_id": "all_granted_eps",
     }
 
 
+def test_a_look_at_everything_reaches_as_far_as_a_look_up() -> None:
+    """A second list has what a look-up by id would find: community images of other projects, and shared ones."""
+    for filter in ({}, {"visibility": "community"}, {"member_status": "pending", "name": "x"}):
+        assert GLANCE.unfiltered(filter) == {"visibility": "all", "member_status": "all"}
+
+
 def test_a_look_at_everything_keeps_how_far_the_credentials_reach() -> None:
     """Without the filter, a list holds at least the images that it holds with it."""
     assert IEC.unfiltered({"visibility": "private"}) == {}
-    assert GLANCE.unfiltered({"visibility": "community", "name": "x"}) == {"visibility": "all"}
-    assert GLANCE.unfiltered({"member_status": "pending"}) == {"member_status": "all"}
+    assert IMS.unfiltered({"name": "x"}) == {}
     assert IMS.unfiltered({"enterprise_project_id": "0", "name": "x"}) == {"enterprise_project_id": "all_granted_eps"}

@@ -14,7 +14,6 @@ from sync.domain.apis import GLANCE, IMS
 from sync.domain.apis.api import Api
 from sync.domain.image import raw_digest
 from sync.domain.stored_digests import StoredDigests
-from sync.store.runs import database
 
 # In the order of their bytes; a language's order would have "a" before "B".
 IDS = ["B", "a", "a-1", "b", "c", "d", "e"]
@@ -32,17 +31,17 @@ def edge(each_server: Server) -> Iterator[Edge]:
         yield edge
 
 
-def known(edge: Edge, api: Api, monkeypatch: pytest.MonkeyPatch, step: int = 2) -> tuple[StoredDigests, list[str]]:
+def known(edge: Edge, api: Api, step: int = 2) -> tuple[StoredDigests, list[str]]:
     """What a run of this API knows, and the ids in its order."""
-    monkeypatch.setattr(database, "_STEP", step)
     names = dict(edge.rows("SELECT raw_digest, id FROM inventory.images"))
     with edge.parts() as (store, parts):
+        store.step = step
         run = store.start(parts.source, "command")
         digests = store.known(replace(run, source=replace(parts.source, api=api)))
     return digests, [names[raw] for raw in digests.unlisted()]
 
 
-def test_a_list_by_offset_is_in_the_order_of_creation(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_by_offset_is_in_the_order_of_creation(edge: Edge) -> None:
     """IEC's list needs no starts."""
     with edge.parts() as (store, parts):
         digests = store.known(store.start(parts.source, "command"))
@@ -56,34 +55,32 @@ def test_a_list_by_offset_is_in_the_order_of_creation(edge: Edge, monkeypatch: p
 @pytest.mark.parametrize(
     ("api", "hide"), [(GLANCE, "hidden = true"), (IMS, "isregistered = false")], ids=["glance", "ims"]
 )
-def test_a_list_by_marker_is_in_the_order_of_ids(
-    edge: Edge, monkeypatch: pytest.MonkeyPatch, api: Api, hide: str
-) -> None:
+def test_a_list_by_marker_is_in_the_order_of_ids(edge: Edge, api: Api, hide: str) -> None:
     """Images of the other part come last; starts are live images of the usual list, with their positions."""
     edge.do(f"UPDATE inventory.images SET {hide} WHERE id IN ('a', 'c')")
 
-    digests, order = known(edge, api, monkeypatch)
+    digests, order = known(edge, api)
 
     assert order == ["B", "a-1", "b", "d", "a", "c"]
     assert (digests.live, digests.hidden_from) == (6, 4)
     assert digests.starts == {"a-1": 1, "d": 3}
 
 
-def test_images_that_are_not_live_are_no_starts(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_are_not_live_are_no_starts(edge: Edge) -> None:
     """What the cloud lists as deleted has its place in the order, but no chain begins there; the rest is left out."""
     edge.do("UPDATE inventory.images SET status = 'deleted' WHERE id = 'e'")
     edge.do("UPDATE inventory.images SET invisible_since = valid_from, invisible_run = 1 WHERE id = 'd'")
 
-    digests, order = known(edge, GLANCE, monkeypatch, 3)
+    digests, order = known(edge, GLANCE, 3)
 
     assert order == ["B", "a", "a-1", "b", "c", "e"]
     assert (digests.live, digests.starts, digests.hidden_from) == (5, {"a-1": 2}, 6)
 
 
-def test_an_empty_inventory_has_no_starts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_inventory_has_no_starts(server: Server) -> None:
     """Before the first run there is nothing to start at."""
     with Edge(server, 0) as edge:
-        digests, order = known(edge, GLANCE, monkeypatch)
+        digests, order = known(edge, GLANCE)
 
         assert (len(digests), order, digests.starts, digests.hidden_from) == (0, [], {}, 0)
 
