@@ -9,10 +9,12 @@ import pytest
 from cli_tools import Job
 from servers import Server, peak
 
-from sync.simulator import Simulator, World
+from sync.domain.apis import APIS
+from sync.simulator import PROJECT, Simulator, World
 
 MOST_READ = 500  # bytes per image read back; as objects it takes ten times as much, and buffers vary
 FEW, MANY = 20_000, 60_000
+LARGE = 100_000
 MOST = 700  # bytes per image: the size of its JSON text
 
 
@@ -43,3 +45,17 @@ def test_memory_grows_by_little_with_each_image(tmp_path: Path, server: Server) 
     assert max(growth.values()) < MOST, growth
     assert max((many - few) // (MANY - FEW) for few, many in read.values()) < MOST_READ, read
     assert min(growth.values()) > 32, growth  # the digests alone take this much, so the growth is measured
+
+
+@pytest.mark.long
+def test_a_list_by_marker_takes_the_memory_of_a_list_by_offset(tmp_path: Path, server: Server) -> None:
+    """An unchanged list of 100,000 images takes about as much memory with each API, whatever it is paged by."""
+    held = {}
+    for api in APIS:
+        with Simulator(World(seed=5, size=LARGE, api=api)) as cloud:
+            job = Job(tmp_path, server.migrated(), cloud, IMAGE_SYNC_API=api)
+            job.settings |= {"IMAGE_SYNC_PROJECT_ID": PROJECT} if APIS[api].project_scoped else {}
+            assert job("run").code == 0
+            held[api] = held_by(job)
+
+    assert max(held["ims"], held["glance"]) < 1.2 * held["iec"], held

@@ -39,3 +39,16 @@ def test_an_administrator_sees_all() -> None:
         False,
     ]
     assert not Scope().sees_all
+
+
+@pytest.mark.parametrize(
+    ("scope", "own", "others", "unknown"),
+    [
+        (Scope(), True, True, True),
+        (Scope("p", ("reader",)), True, False, False),
+        (Scope("p", ("Admin",)), True, True, True),
+    ],
+)
+def test_whose_images_are_gone_if_they_are_not_found(scope: Scope, own: bool, others: bool, unknown: bool) -> None:  # noqa: FBT001 - drawn
+    """Only an image of the token's own project; all of them, if the token sees all or is for no project."""
+    assert (scope.owns("p"), scope.owns("q"), scope.owns(None)) == (own, others, unknown)

@@ -25,7 +25,7 @@ from servers import Server
 
 from sync.domain.apis import APIS
 from sync.errors import FilterChangedError, ScopeChangedError
-from sync.simulator import ADMIN_ROLES, LOST_MARKERS, Viewer
+from sync.simulator import ADMIN_ROLES, LOST_MARKERS, PROJECT, Viewer
 from sync.store.approvals import accept_filter, accept_scope, approve
 
 MET = (
@@ -43,7 +43,7 @@ MET = (
         "pending",
         "approved",
     ),
-    *("accepted", "planned", "lagging", "stale", "scope refused", "scope accepted"),
+    *("accepted", "planned", "lagging", "stale", "chains", "scope refused", "scope accepted"),
     *(f"{api} proven" for api in APIS),
 )
 """Everything that the long walk must meet."""
@@ -180,6 +180,64 @@ def test_hidden_and_deactivated_images_stay(server: Server, api: str) -> None:
     assert shown.record["proven"]
 
 
+@OF_PROJECTS
+def test_an_administrator_sees_which_images_of_others_are_deleted(server: Server, api: str) -> None:
+    """I8: with a token that sees all projects' images, one that is not found is deleted, whoever owned it."""
+    with new_bench(server, api=api) as bench:
+        bench.accounts["first"].simulator.identity.viewer = Viewer(roles=ADMIN_ROLES)
+        bench.change("first", ("share", 4))
+        bench.run("first")
+        world = bench.accounts["first"].world
+        world.delete(ids=[name for name, image in world.truth().items() if image["owner"] != PROJECT][:3])
+        record = bench.run("first").record
+
+    assert (record["deleted"], record["invisible"]) == (3, 0)
+
+
+@EACH_API
+def test_recently_listed_images_wait_for_the_end_of_their_grace(server: Server, api: str) -> None:
+    """I8: an image that was first listed within its grace is neither asked for nor removed."""
+    with new_bench(server, {"grace": 3600.0}, api=api) as bench:
+        bench.run("first")
+        bench.change("first", ("delete", 3))
+        result = bench.run("first")
+
+    assert (result.gone, result.record["pending"]) == (set(), 3)
+    assert result.watch.asked_in_vain() == set()
+
+
+@EACH_API
+def test_an_image_outside_the_filter_is_stored_as_it_is_now(server: Server, api: str) -> None:
+    """An image that left the filter is asked for by its id, and stored as the cloud shows it."""
+    with new_bench(server, api=api) as bench:
+        bench.run("first")
+        bench.accounts["first"].filter = PRIVATE
+        accept_filter(bench.target, "first", "visibility=private")
+        bench.run("first")
+        bench.change("first", ("change", 45))
+        record = bench.run("first").record
+
+    assert record["still_there"] > 0
+    assert record["updated"] >= record["still_there"]
+
+
+@OF_PROJECTS
+def test_images_without_a_time_are_found_by_a_list_by_marker(server: Server, api: str) -> None:
+    """The order by id shows images without a readable time too, so a second list confirms that these are gone."""
+    limits = {"max_single_confirms": 0, "max_deletions": 1000, "max_daily_deletions": 1000}
+    with new_bench(server, limits, api=api, page_cap=None) as bench:
+        account = bench.accounts["first"]
+        own = [image for image in account.world.truth().values() if image["owner"] == PROJECT][:20]
+        for image in own:
+            account.world.put(image | {"created_at": ""})
+        bench.run("first")
+        for image in own:
+            account.world.remove(str(image["id"]))
+        record = bench.run("first").record
+
+    assert (record["deleted"], record["unconfirmed"]) == (20, 0)
+
+
 @pytest.mark.parametrize("lost", LOST_MARKERS)
 def test_markers_that_are_lost_cost_no_image(server: Server, lost: str) -> None:
     """I9: however a cloud answers markers that are gone, what stayed stays, and the list is proven."""
@@ -301,9 +359,10 @@ def test_invariants_hold_for_long(server: Server) -> None:
 
 
 @pytest.mark.long
-def test_a_killed_process_leaves_all_or_nothing(server: Server) -> None:
+@EACH_API
+def test_a_killed_process_leaves_all_or_nothing(server: Server, api: str) -> None:
     """I2, I14: wherever a real process is killed, it has written all of its run or nothing."""
-    with new_bench(server) as bench:
+    with new_bench(server, api=api) as bench:
         bench.run("first")
         for nth in range(12, 48, 3):
             bench.change("first", ("change", 2), ("swap", 2))

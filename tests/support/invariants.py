@@ -34,6 +34,7 @@ import psycopg
 from builders import canonical
 from psycopg.rows import dict_row, tuple_row
 
+from sync.domain.apis import IEC, Api
 from sync.domain.fields import COLUMNS
 from sync.domain.image import to_json
 from sync.domain.values import iso
@@ -51,14 +52,18 @@ def check(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def truth(
-    connection: psycopg.Connection[Any], source: str, images: Iterable[Mapping[str, Any]], moment: datetime
+    connection: psycopg.Connection[Any],
+    source: str,
+    images: Iterable[Mapping[str, Any]],
+    moment: datetime,
+    api: Api = IEC,
 ) -> list[str]:
     """The differences between the inventory at a moment and the images that the cloud returned (I1).
 
     Images that the cloud lists as deleted must not be in the inventory.
     """
-    expected = {str(image["id"]): canonical(image) for image in images if not _is_dead(image)}
-    stored = {row["id"]: canonical(to_json(row, row["extra"])) for row in _state(connection, source, moment)}
+    expected = {str(image["id"]): canonical(image, api) for image in images if not _is_dead(image)}
+    stored = {row["id"]: canonical(to_json(row, row["extra"], api), api) for row in _state(connection, source, moment)}
     return [
         *(f"I1: {image_id} is not in the inventory" for image_id in sorted(expected.keys() - stored.keys())),
         *(f"I1: {image_id} is not in the cloud" for image_id in sorted(stored.keys() - expected.keys())),
@@ -81,7 +86,8 @@ def stayed(connection: psycopg.Connection[Any], run: int | None, present: Iterab
     query = """
         SELECT wanted FROM inventory.runs r CROSS JOIN unnest(%(ids)s::text[]) AS wanted
         LEFT JOIN inventory.images i ON i.source = r.source AND i.id = wanted
-        WHERE r.run = %(run)s AND r.effective_at IS NOT NULL AND (i.deleted_run = r.run OR i.id IS NULL AND r.proven)
+        WHERE r.run = %(run)s AND r.effective_at IS NOT NULL
+          AND (r.run IN (i.deleted_run, i.invisible_run) OR i.id IS NULL AND r.proven)
         ORDER BY 1"""
     rows = connection.cursor(row_factory=tuple_row).execute(query, {"run": run, "ids": list(present)}).fetchall()
     return [f"I9: run {run} deleted {name} or never stored it, and it was there the whole time" for (name,) in rows]

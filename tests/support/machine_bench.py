@@ -243,9 +243,17 @@ class Bench:
             "unproven": observed.committed and not record["proven"],
             "several pages": (record.get("pages") or 0) > 1,
             "drifting and proven": bool(record.get("proven")) and not observed.watch.still,
+            "chains": observed.committed and _has_chains(observed),
             f"{observed.watch.account.api.name} proven": bool(record.get("proven")),
         }
         self.happened += Counter({name: int(value) for name, value in met.items()})
+
+
+def _has_chains(observed: ObservedRun) -> bool:
+    """Whether its list was read from ids on that an earlier run had left, and not only from one page to the next."""
+    pages = [page for page in observed.after.rows["run_pages"].values() if page["run"] == observed.number]
+    ends = {page["last_id"] for page in pages}
+    return any(page["marker"] not in ends for page in pages if page["marker"] is not None and not page["descending"])
 
 
 def _nothing(_message: Passing) -> None:

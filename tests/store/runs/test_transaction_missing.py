@@ -22,7 +22,8 @@ from store_tools import Edge
 from sync import job, runner, wiring
 from sync.domain.guard import Plan
 from sync.domain.outcome import Outcome
-from sync.domain.run import Scope, Staged
+from sync.domain.run import Staged
+from sync.domain.scope import Scope
 from sync.domain.status import Status
 from sync.errors import StoreError, SupersededError
 from sync.store.approvals import approve
