@@ -66,7 +66,8 @@ class Run:
         source: the source to sync.
         epoch: number of runs of the source that had committed when it began; the fence.
         started_at: when it began, by the database's clock.
-        scope: project and roles of its credentials, as a canonical query; "" for no project; None: not known yet.
+        scope: project and roles of its credentials, as a canonical query; "" for no project. Until the run claims it,
+            that of the inventory; None: no run has recorded one.
     """
 
     number: int | None

@@ -128,7 +128,7 @@ def _ignored_mistake(name: str, ignored: str, api: ApiSupport) -> str:
     if own in api.fields:
         return f"{own!r} is a field of {name} itself; leave out {PROPERTY}"
     if ignored == _OWNER and api.project_scoped:
-        return f"{_OWNER} can't be ignored: it decides whether an image that is not found is deleted or not shared any more"
+        return f"{_OWNER} can't be ignored: it decides whether an image that is gone counts as deleted"
     if own or ignored in api.fields:
         return ""
     return f"{name} has no field {ignored!r}{did_you_mean(ignored, api.fields)}{_own(api)}"

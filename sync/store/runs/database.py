@@ -112,8 +112,7 @@ class Database:
         Raises:
             ScopeChangedError: the inventory was made with another scope.
         """
-        with self._bounded("comparing the scope of the credentials"):
-            return records.claim(self.connection, run, scope)
+        return records.claim(run, scope)
 
     def skip(self, source: Source, reason: str) -> None:
         """Put on record a run that was due and did not begin."""

@@ -46,8 +46,7 @@ SELECT %(name)s, %(api)s, %(endpoint)s, %(filter)s
 WHERE NOT EXISTS (SELECT FROM inventory.sources WHERE name = %(name)s)
 ON CONFLICT (name) DO NOTHING
 """
-_SOURCE = "SELECT epoch, api, filter FROM inventory.sources WHERE name = %(name)s"
-_SCOPE = "SELECT scope FROM inventory.sources WHERE name = %(name)s"
+_SOURCE = "SELECT epoch, scope, api, filter FROM inventory.sources WHERE name = %(name)s"
 _NEWEST = "SELECT coalesce(max(run), 0) FROM inventory.runs"
 _CLOCK = "SELECT clock_timestamp()"
 _BEGIN = """
@@ -104,11 +103,11 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
         row = connection.execute(_SOURCE, values).fetchone()
         if row is None:
             raise SupersededError("the source vanished from the database while the run began; run again")
-        epoch, *stored = row
+        epoch, scope, *stored = row
         (newest,) = _row(connection, _NEWEST, {})
         number, started_at = _row(connection, _BEGIN, values | {"epoch": epoch})
         _check_number(number, newest)
-    run = Run(number, source, epoch, started_at)
+    run = Run(number, source, epoch, started_at, scope)
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
     if error := refusals.changed(source, *stored):
@@ -127,22 +126,21 @@ def start_dry(connection: Connection, target: Target, source: Source) -> Run:
     """
     with transaction(connection, target, "reading the source"):
         row = connection.execute(_SOURCE, {"name": source.name}).fetchone()
-        epoch, *stored = row or (0, source.api.name, source.filter)
+        epoch, scope, *stored = row or (0, None, source.api.name, source.filter)
         (now,) = _row(connection, _CLOCK, {})
     if error := refusals.changed(source, *stored):
         raise error
-    return Run(None, source, epoch, now)
+    return Run(None, source, epoch, now, scope)
 
 
-def claim(connection: Connection, run: Run, scope: str) -> Run:
+def claim(run: Run, scope: str) -> Run:
     """The run with the scope of its credentials, if the inventory was made with the same.
 
     Raises:
         ScopeChangedError: it was made with another one.
     """
-    row = connection.execute(_SCOPE, {"name": run.source.name}).fetchone()
-    if row is not None and row[0] not in (None, scope):
-        raise refusals.scope_changed(run.source, row[0], scope)
+    if run.scope not in (None, scope):
+        raise refusals.scope_changed(run.source, run.scope, scope)
     return replace(run, scope=scope)
 
 
