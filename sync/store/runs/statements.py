@@ -112,7 +112,7 @@ FROM pg_temp.stage s JOIN inventory.image_versions v
 
 
 def differs(ignore: Collection[str], api: Api) -> str:
-    """Condition: staged image ``s`` differs in content from stored ``i``, apart from the ignored fields, a parameter."""
+    """Condition: staged image ``s`` differs in content from stored ``i``, but for ignored fields, a parameter."""
     ignored = {field.column for field in api.fields if field.api in ignore}
     compared = [column for column in COLUMNS if column not in ignored]
     names = "%(ignored)s::text[]"
