@@ -371,6 +371,19 @@ def test_ignored_fields_make_no_version(edge: Edge) -> None:
     assert image_of(edge, "x")["updated_at"] == datetime(2026, 1, 3, tzinfo=UTC)
 
 
+def test_an_ignored_field_may_have_any_name(edge: Edge) -> None:
+    """Users name their own fields: quotes, percent signs and braces in an ignored one are part of its name."""
+    name = "it's 100%s {x} \\ "
+    edge.world.put(image("x", **{name: "1"}))
+    edge.run(ignore_fields=(name,))
+    edge.world.put(image("x", **{name: "2"}))
+    edge.world.put(image("y", **{name: "3"}))
+
+    assert edge.run_unclear(ignore_fields=(name,)).plan.changes == 1
+    edge.world.put(image("x", **{name: "4"}))
+    assert edge.run().plan.updated == 1
+
+
 def test_changing_the_ignored_fields_rewrites_nothing(edge: Edge) -> None:
     """When fields become ignored, or no longer are, unchanged images are not rewritten."""
     edge.world.put(image("x"))

@@ -93,7 +93,7 @@ class Reader:
     """
 
     def __init__(self, ignore: Collection[str] = (), api: Api = IEC) -> None:
-        self.api, self._ignore = api, frozenset(ignore)
+        self.api, self._ignore = api, api.spellings(ignore)
         self._text = bytearray()  # a buffer, reused for every image
         self._compared = tuple((n, field) for n, field in api.stored if field.api not in self._ignore - {"id"})
         self._converters = tuple((n, field, converter(field)) for n, field in api.stored)

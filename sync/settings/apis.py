@@ -13,6 +13,7 @@ from sync.settings.model import did_you_mean
 # Glance takes any unknown parameter as a property of images, and lists nothing if no image has it: a mistyped filter
 # would read as an empty list. So what users define is marked as such.
 PROPERTY = "property:"
+_OWNER = "owner"  # the field of an image that says which project it belongs to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,8 @@ def _name_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue], api: 
         if mistake := _filter_mistake(values["api"], name, value, api):
             yield f"{raw['filter'].where}: {mistake}"
     for name in values.get("ignore_fields", ()):
-        if name not in api.fields and not (api.user_defined and _property(name)):
-            hint = did_you_mean(name, api.fields)
-            yield f"{raw['ignore_fields'].where}: {values['api']} has no field {name!r}{hint}{_own(api)}"
+        if mistake := _ignored_mistake(values["api"], name, api):
+            yield f"{raw['ignore_fields'].where}: {mistake}"
 
 
 def _endpoint_mistakes(
@@ -121,6 +121,17 @@ def _filter_mistake(name: str, filter: str, value: str, api: ApiSupport) -> str:
     if not value:
         return f"{filter} has no value; give one or remove it"
     return f"{filter} takes {', '.join(allowed)}, not {value!r}" if allowed and value not in allowed else ""
+
+
+def _ignored_mistake(name: str, ignored: str, api: ApiSupport) -> str:
+    own = _property(ignored) if api.user_defined else ""
+    if own in api.fields:
+        return f"{own!r} is a field of {name} itself; leave out {PROPERTY}"
+    if ignored == _OWNER and api.project_scoped:
+        return f"{_OWNER} can't be ignored: it decides whether an image that is gone counts as deleted"
+    if own or ignored in api.fields:
+        return ""
+    return f"{name} has no field {ignored!r}{did_you_mean(ignored, api.fields)}{_own(api)}"
 
 
 def _property(name: str) -> str:

@@ -123,7 +123,7 @@ def test_missing_permission_to_list(cloud: Simulator, kind: str) -> None:
     lines = look_at(probe(cloud.url, cloud.token, **credentials))
 
     assert not_ok(lines) == {"list": "wrong"}
-    assert "grant iec:image:list and iec:image:get" in said(lines, "list")
+    assert "grant the permissions iec:image:list and iec:image:get" in said(lines, "list")
 
 
 @pytest.mark.parametrize("api", APIS)

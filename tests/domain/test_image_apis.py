@@ -180,6 +180,22 @@ def test_a_field_of_iec_that_has_two_names(document: dict[str, Any], job: str | 
     assert Reader().undocumented(image) == []
 
 
+@pytest.mark.parametrize("ignored", ["related_job_id", "relation_job_id"])
+def test_a_field_is_ignored_by_both_its_names(ignored: str) -> None:
+    """A field that has two names is left out of the comparison whichever of them is ignored, and whichever came."""
+    reader, names = Reader((ignored,), IEC), ("related_job_id", "relation_job_id")
+    records = [{"id": "a"}, *({"id": "a", name: value} for name in names for value in "jk")]
+
+    assert len({_content(reader, record) for record in records}) == 1
+    assert _content(reader, {"id": "a", "name": "b"}) != _content(reader, {"id": "a"})
+
+
+def _content(reader: Reader, record: dict[str, Any]) -> bytes:
+    image = reader.read(json.dumps(record).encode())
+    assert isinstance(image, Image)
+    return image.content
+
+
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TEXT: st.text(min_size=1, alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",))),
     Kind.INTEGER: st.integers(-(2**63), 2**63 - 1),

@@ -126,6 +126,23 @@ def test_a_field_that_the_api_does_not_have(api: str, field: str, words: str) ->
 
 
 @pytest.mark.parametrize(
+    ("api", "field", "words"),
+    [
+        ("ims", "owner", "owner can't be ignored: it decides"),
+        ("glance", "updated_at,owner", "owner can't be ignored: it decides"),
+        ("glance", "property:owner", "'owner' is a field of glance itself; leave out property:"),
+        ("glance", "property:id", "'id' is a field of glance itself; leave out property:"),
+    ],
+)
+def test_the_owner_is_never_ignored(api: str, field: str, words: str) -> None:
+    """Of an image whose new owner was not noticed, a job would call deleted what is only not shared any more."""
+    (mistake,) = mistakes(api, **ENDPOINT, **TOKEN, PROJECT_ID="p1", IGNORE_FIELDS=field)
+
+    assert mistake.startswith(f"IMAGE_SYNC_IGNORE_FIELDS (environment): {words}")
+    assert source("iec", **ENDPOINT, **TOKEN, IGNORE_FIELDS="owner").ignore_fields == ("owner",)
+
+
+@pytest.mark.parametrize(
     ("api", "values", "words"),
     [
         ("iec", TOKEN, "endpoint is missing; set IMAGE_SYNC_ENDPOINT, or endpoint in the settings file (such as https"),

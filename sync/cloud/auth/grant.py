@@ -36,12 +36,15 @@ class Grant:
 
 
 NO_GRANT = Grant()
+# Huawei Cloud lists trials of new features among the roles; they come and go by the vendor's doing, and show no image.
+_GATE = "op_gated_"
 
 
 def read_grant(token: Mapping[str, object]) -> Grant:
     """Read the data on a token; whatever does not look as documented is left out."""
     project = _text(_mapping(token.get("project")), "id")
-    roles = sorted({name for role in _mappings(token.get("roles")) if (name := _text(role, "name"))})
+    names = {_text(role, "name") for role in _mappings(token.get("roles"))} - {""}
+    roles = sorted(name for name in names if not name.startswith(_GATE))
     scope = Scope(project, tuple(roles)) if project else None
     return Grant(scope, tuple(map(_service, _mappings(token.get("catalog")))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -89,6 +89,11 @@ class Api:
         """The fields, by each name that they have in the API's JSON."""
         aliases = {field.alias: field for field in self.fields if field.alias}
         return aliases | {field.api: field for field in self.fields}
+
+    def spellings(self, names: Collection[str]) -> frozenset[str]:
+        """These names of fields, and the other name of each that has two."""
+        alike = [{field.api, field.alias} for field in self.fields if field.alias]
+        return frozenset(names).union(*(both for both in alike if not both.isdisjoint(names)))
 
     @cached_property
     def stored(self) -> tuple[tuple[int, Field], ...]:

@@ -54,7 +54,7 @@ class MarkerScan:
         self._any_rows = self._any_later_rows = False  # whether an image came, and whether one came after a marker
         self._refusal = ""
         self._way: ByCover | ByChain | Unproven
-        if Shape().fits(starts):
+        if self._shape.fits(starts):
             self._way = ByCover(limit=limit, starts=starts, part=part, effort=self._effort)
         else:
             self._way = ByChain(limit=limit, part=part, effort=self._effort)

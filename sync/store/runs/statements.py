@@ -112,10 +112,10 @@ FROM pg_temp.stage s JOIN inventory.image_versions v
 
 
 def differs(ignore: Collection[str], api: Api) -> str:
-    """Condition: staged image ``s`` differs in content from stored image ``i``, ignored fields apart."""
+    """Condition: staged image ``s`` differs in content from stored ``i``, but for ignored fields, a parameter."""
     ignored = {field.column for field in api.fields if field.api in ignore}
     compared = [column for column in COLUMNS if column not in ignored]
-    names = "ARRAY[" + ", ".join(f"'{name}'" for name in sorted(ignore)) + "]::text[]"
+    names = "%(ignored)s::text[]"
     return (
         f"(i.content_digest <> s.content_digest AND ({of('i', compared)}, coalesce(i.extra, '{{}}') - {names})"
         f" IS DISTINCT FROM ({of('s', compared)}, coalesce(s.extra::jsonb, '{{}}') - {names}))"

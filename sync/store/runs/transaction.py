@@ -54,8 +54,10 @@ class RunTransaction:
 
     def __init__(self, connection: Connection, run: Run, effective_at: datetime) -> None:
         self._connection, self._run, self._effective_at = connection, run, effective_at
+        ignored = run.source.api.spellings(run.source.ignore)
         self._values: dict[str, Any] = {"source": run.source.name, "run": run.number, "effective_at": effective_at}
-        self._differs = statements.differs(run.source.ignore, run.source.api)
+        self._values |= {"ignored": sorted(ignored)}
+        self._differs = statements.differs(ignored, run.source.api)
 
     @classmethod
     def begin(cls, connection: Connection, run: Run) -> Self:

@@ -40,6 +40,13 @@ def test_what_a_token_grants() -> None:
     assert read_grant({"domain": {"id": "d1"}, "roles": [{"name": "reader"}]}).scope is None
 
 
+def test_trials_of_the_vendor_are_no_roles() -> None:
+    """Huawei Cloud's trials of features come and go among the roles of a token, which does not change its scope."""
+    roles = [{"id": "0", "name": name} for name in ("te_admin", "op_gated_eps", "op_gated_cce_switch")]
+
+    assert read_grant({"project": {"id": "p1"}, "roles": roles}).scope == Scope("p1", ("te_admin",))
+
+
 @pytest.mark.parametrize("odd", [None, 5, "text", [], {}, [5, None, {"name": 7}, {"endpoints": [1, {"url": 5}]}]])
 def test_odd_data_grants_nothing(odd: object) -> None:
     """Whatever does not look as documented is left out, without an error."""

@@ -450,3 +450,12 @@ def test_the_order_of_bytes_is_not_assumed_of_odd_ids() -> None:
 
         assert (verdict.by, seen) == ("chain", set(cloud.images))
         assert len(cloud.requests) <= 9
+
+
+def test_known_ids_of_another_shape_are_not_compared_with_the_images() -> None:
+    """A cloud may sort UUIDs with and without hyphens otherwise than by their bytes: then no known id is a marker."""
+    cloud = cloud_of(range(200), "hex", order=without_case)
+
+    verdict, seen = read(cloud, MarkerScan(limit=20, starts=starts_of(200, 3)), limit=20, window=4)
+
+    assert (verdict.by, seen) == ("chain", set(cloud.images))
