@@ -238,6 +238,20 @@ def test_images_without_a_time_are_found_by_a_list_by_marker(server: Server, api
     assert (record["deleted"], record["unconfirmed"]) == (20, 0)
 
 
+@OF_PROJECTS
+def test_a_list_by_marker_is_proven_whatever_its_times(server: Server, api: str) -> None:
+    """If the time of creation of an image changes, the order by id is still the same, and its images are believed."""
+    with new_bench(server, api=api) as bench:
+        bench.run("first")
+        account = bench.accounts["first"]
+        for image in [*account.world.truth().values()][:3]:
+            account.world.put(image | {"created_at": "2026-01-01T00:00:00Z"})
+        bench.change("first", ("delete", 2))
+        result = bench.run("first")
+
+    assert (result.record["proven"], result.record["updated"], len(result.gone)) == (True, 3, 2)
+
+
 @pytest.mark.parametrize("lost", LOST_MARKERS)
 def test_markers_that_are_lost_cost_no_image(server: Server, lost: str) -> None:
     """I9: however a cloud answers markers that are gone, what stayed stays, and the list is proven."""
