@@ -184,9 +184,10 @@ def find_missing(run: Run, listing: Listing, cloud: Cloud, scope: Scope) -> Miss
     answer = _confirm(run, ids, listing, cloud)
     answered = answer.gone | answer.still_there
     unconfirmed = tuple(image for image in ids if image not in answered)
+    gone = {name for name in answer.gone if run.source.is_gone(scope, listing.lacking[name].owner)}
     return Missing(
-        gone=tuple(sorted(name for name in answer.gone if scope.owns(listing.lacking[name].owner))),
-        invisible=tuple(sorted(name for name in answer.gone if not scope.owns(listing.lacking[name].owner))),
+        gone=tuple(sorted(gone)),
+        invisible=tuple(sorted(answer.gone - gone)),
         still_there=tuple(sorted(answer.still_there)),
         unconfirmed=unconfirmed,
         pending=pending,

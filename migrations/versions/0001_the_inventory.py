@@ -326,7 +326,7 @@ def upgrade() -> None:
         _column("valid_from_run", bigint, "Run that found this content"),
         _column("deleted_run", bigint, "Run that found it gone", nullable=True),
         _column("invisible_run", bigint, "Run that found it no longer visible", nullable=True),
-        _column("raw_digest", blob, "blake2b (16 bytes) of the JSON as the cloud sent it"),
+        _column("raw_digest", blob, "blake2b (16 bytes) of the JSON as sent, tags sorted"),
         _column("content_digest", blob, "blake2b (16 bytes) of the content, canonical"),
         sa.PrimaryKeyConstraint("source", "id", name="images_pkey"),
         sa.CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name=op.f("images_deleted_check")),

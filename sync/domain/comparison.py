@@ -123,7 +123,7 @@ class Comparison:
         near = self._expected(answer)
         for n in range(0, count, BLOCK):
             raws, rows = images[n : n + BLOCK], listed[n : n + BLOCK]
-            digests = [raw_digest(raw) for raw in raws]
+            digests = [self.reader.digest(raw) for raw in raws]
             position = self.known.find_near(digests[0], near)
             if position is None or not self._take_block(position, digests, [hash(row.id) for row in rows]):
                 for raw, digest, row in zip(raws, digests, rows, strict=True):

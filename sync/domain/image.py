@@ -20,7 +20,7 @@ import msgspec
 from sync.domain.apis import IEC
 from sync.domain.apis.api import Api
 from sync.domain.fast_decode import decoder
-from sync.domain.fields import COLUMNS, Field
+from sync.domain.fields import COLUMNS, Field, Kind
 from sync.domain.strict_json import strict_json
 from sync.domain.values import Value, as_sent, converter
 
@@ -29,6 +29,7 @@ _VENDOR_DELETED, _STATUS = COLUMNS.index("vendor_deleted"), COLUMNS.index("statu
 _CREATED_AT = COLUMNS.index("created_at")
 MAX_ID = 255  # characters
 MAX_RECORD = 1 << 20  # bytes of JSON; the largest ever seen is under 2 KiB
+_TAGS = re.compile(rb'"tags":\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)+\])')
 MAX_DIGITS = 1000  # well within PostgreSQL's numeric
 
 
@@ -79,6 +80,18 @@ class Unreadable:
     id: str | None = None
 
 
+def in_order(raw: bytes | bytearray | memoryview) -> bytes:
+    """An image's bytes with its tags sorted: some clouds send them in another order each time they start."""
+    match = _TAGS.search(raw)
+    if match is None:
+        return bytes(raw)
+    try:
+        tags = _texts(match[1])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return bytes(raw)
+    return bytes(raw[: match.start(1)]) + _encode(sorted(tags)) + bytes(raw[match.end(1) :])
+
+
 def raw_digest(raw: bytes | bytearray | memoryview) -> bytes:
     """Digest (16 bytes) of an image's bytes, exactly as the cloud sent them."""
     return blake2b(raw, digest_size=DIGEST_BYTES).digest()
@@ -98,6 +111,7 @@ class Reader:
         self._compared = tuple((n, field) for n, field in api.stored if field.api not in self._ignore - {"id"})
         self._converters = tuple((n, field, converter(field)) for n, field in api.stored)
         self._decode_usual = decoder(api)
+        self._tagged = any(field.kind is Kind.TAGS for field in api.fields)
 
     def read(self, raw: bytes) -> Image | Unreadable:
         """Read one image from its JSON text.
@@ -128,6 +142,10 @@ class Reader:
             extra: the column ``extra`` as JSON text.
         """
         return self._content(values, _json(extra) if extra else {})
+
+    def digest(self, raw: msgspec.Raw) -> bytes:
+        """Digest (16 bytes) of an image's bytes as the cloud sent them, whatever the order of its tags."""
+        return raw_digest(in_order(bytes(raw)) if self._tagged else raw)
 
     def undocumented(self, image: Image) -> list[str]:
         """The names of its fields that the API's document does not name, unless users may define fields."""
@@ -266,5 +284,6 @@ def _number(text: str) -> Decimal:
 
 
 _json = msgspec.json.Decoder(float_hook=_number).decode
+_texts = msgspec.json.Decoder(list[str]).decode
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode

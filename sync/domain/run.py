@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from sync.domain.apis import IEC
 from sync.domain.apis.api import Api
@@ -15,6 +16,7 @@ from sync.domain.guard import Limits
 from sync.domain.proof.cover import Interval
 from sync.domain.proof.id_cover import IdInterval
 from sync.domain.proof.verdict import Proof, Verdict
+from sync.domain.scope import Scope
 
 Progress = Callable[[int, int | None], None]  # takes the images read so far, and the total or None
 _SMALL = 10_000  # images; a list up to this length may grow by any factor
@@ -51,6 +53,16 @@ class Source:
     deadline: float = 900.0
     max_images: int = 5_000_000
     max_growth: int = 100
+
+    def is_gone(self, scope: Scope, owner: str | None) -> bool:
+        """Whether an image of this owner that the cloud does not find is gone, rather than no longer visible.
+
+        Args:
+            scope: of the credentials that asked for it.
+            owner: id of the project that owns it; None if that is not known.
+        """
+        narrowed = self.api.narrowed(dict(parse_qsl(self.filter)))
+        return not narrowed and scope.owns(owner, admins_see_all=self.api.admins_see_all)
 
     def max_list_length(self, live: int) -> int:
         """The longest list that is believed while this many images are live."""

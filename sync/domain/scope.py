@@ -15,10 +15,12 @@ class Scope:
     Attributes:
         project: id of the project; "" where the API lists the images of an account.
         roles: names of the roles in the project, sorted; () where that is not known.
+        certain: whether the cloud itself says that the credentials are for this project, and not only the settings.
     """
 
     project: str = ""
     roles: tuple[str, ...] = ()
+    certain: bool = True
 
     def text(self) -> str:
         """The canonical text, such as ``project=c1a5&roles=member,reader``; "" without a project."""
@@ -30,10 +32,13 @@ class Scope:
         """Whether it is an administrator's, who sees all projects' images."""
         return any(role.lower() == _ADMIN for role in self.roles)
 
-    def owns(self, owner: str | None) -> bool:
+    def owns(self, owner: str | None, *, admins_see_all: bool) -> bool:
         """Whether an image of this owner that is not found is gone, and not only no longer shared.
 
         Args:
             owner: id of the project that owns it; None if that is not known.
+            admins_see_all: whether the API shows the images of all projects to an administrator.
         """
-        return not self.project or self.sees_all or owner == self.project
+        if not self.project or (admins_see_all and self.sees_all):
+            return True
+        return self.certain and owner == self.project

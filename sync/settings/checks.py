@@ -48,6 +48,12 @@ def warnings(
     for source in sources:
         if any(map(is_plain_elsewhere, source.addresses)):
             yield f"source {source.name} sends its credentials over plain http; use https as soon as you can"
+        own = source.credentials
+        if isinstance(own, Token) and own.project_id and own.iam_endpoint is None:
+            yield (
+                f"source {source.name}: without iam_endpoint nobody can say whether the token is for its project_id, so "
+                "no image of it will be called deleted, only no longer visible"
+            )
 
 
 def _is_public(path: Path) -> bool:

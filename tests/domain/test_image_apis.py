@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,22 @@ def test_tags_are_a_set() -> None:
     assert read(IMAGE | {"tags": ["a", "c"]}).content != image.content
     assert read(IMAGE | {"tags": []}).content not in {image.content, read(IMAGE | {"tags": None}).content}
     assert restored(image, GLANCE)["tags"] == ("a", "b")
+
+
+def test_tags_in_another_order_have_the_same_digest() -> None:
+    """A cloud that sends tags in another order sends the same image, as seen from its bytes; other tags are others."""
+    reader, image = Reader(api=GLANCE), {"id": "a", "tags": ["b, c", "a", "d]", '"']}
+    digests = {json.dumps(tags): reader.digest(sent(image | {"tags": tags})) for tags in permutations(image["tags"])}
+    others = [["b", "c", "a", "d]", '"'], ["b, a", "c", "d]", '"'], ["a"], [], None, ["a", 1], "b, a"]
+
+    assert len(set(digests.values())) == 1
+    assert len({reader.digest(sent(image | {"tags": tags})) for tags in others} | set(digests.values())) == 8
+    assert Reader(api=IEC).digest(sent({"tags": ["b", "a"]})) != Reader(api=IEC).digest(sent({"tags": ["a", "b"]}))
+
+
+def sent(document: dict[str, Any]) -> msgspec.Raw:
+    """A document as an answer has it."""
+    return msgspec.Raw(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("tags", ["a", [1], {"a": "b"}, [None], [["a"]]])

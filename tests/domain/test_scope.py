@@ -6,6 +6,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from sync.domain.apis import GLANCE, IEC, IMS
+from sync.domain.apis.api import Api
+from sync.domain.run import Source
 from sync.domain.scope import Scope
 
 
@@ -51,4 +54,24 @@ def test_an_administrator_sees_all() -> None:
 )
 def test_whose_images_are_gone_if_they_are_not_found(scope: Scope, own: bool, others: bool, unknown: bool) -> None:  # noqa: FBT001 - drawn
     """Only an image of the token's own project; all of them, if the token sees all or is for no project."""
-    assert (scope.owns("p"), scope.owns("q"), scope.owns(None)) == (own, others, unknown)
+    assert [scope.owns(owner, admins_see_all=True) for owner in ("p", "q", None)] == [own, others, unknown]
+
+
+@pytest.mark.parametrize(
+    ("api", "scope", "filter", "gone"),
+    [
+        (IEC, Scope(), "", {"p", "q", None}),
+        (GLANCE, Scope("p", ("reader",)), "", {"p"}),
+        (GLANCE, Scope("p", ("admin",)), "", {"p", "q", None}),
+        (GLANCE, Scope("p", certain=False), "", set()),
+        (IMS, Scope("p", ("admin",)), "", {"p"}),
+        (IMS, Scope("p"), "__os_type=Linux", {"p"}),
+        (IMS, Scope("p"), "enterprise_project_id=all_granted_eps", set()),
+        (IMS, Scope("p"), "__os_type=Linux&enterprise_project_id=0", set()),
+    ],
+)
+def test_what_may_be_called_deleted(api: Api, scope: Scope, filter: str, gone: set[str | None]) -> None:
+    """An image that is not found is gone only if these credentials would see it: else it may be out of their reach."""
+    source = Source("s", "https://example.org", filter, api)
+
+    assert {owner for owner in ("p", "q", None) if source.is_gone(scope, owner)} == gone

@@ -26,7 +26,7 @@ from sync.domain.answer import Answer
 from sync.domain.apis import APIS
 from sync.domain.outcome import Outcome
 from sync.settings.secret import Secret
-from sync.simulator import PROJECT, START, Simulator, World
+from sync.simulator import START, Simulator, World
 from sync.simulator.images import IecCatalog
 from sync.store.connection import Target
 from sync.store.runs.database import Database
@@ -68,7 +68,7 @@ def images_of(simulator: Simulator, concurrency: int) -> Iterator[ImageList]:
 
 def source(simulator: Simulator, **options: Any) -> settings.Source:
     """The settings for a simulated cloud."""
-    token = settings.Token(token=Secret(simulator.token), project_id=PROJECT)
+    token = settings.Token(token=Secret(simulator.token), iam_endpoint=f"{simulator.url}/identity")
     return settings.Source(
         name="drift", api=simulator.world.api.name, endpoint=simulator.url, credentials=token, grace=0.0, **options
     )

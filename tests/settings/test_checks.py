@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from sync.settings import Source, Token
 from sync.settings.checks import warnings
 from sync.settings.gather import Document, RawValue
+from sync.settings.secret import Secret
 
 
 def test_a_settings_file_that_vanished_is_not_public(tmp_path: Path) -> None:
@@ -18,3 +22,15 @@ def test_a_settings_file_that_vanished_is_not_public(tmp_path: Path) -> None:
 
     assert "chmod o-r" in warning
     assert list(warnings(file, document, {}, ())) == []
+
+
+@pytest.mark.parametrize(("iam_endpoint", "warned"), [(None, True), ("https://iam.example.org", False)])
+def test_a_project_that_nobody_confirms(iam_endpoint: str | None, *, warned: bool) -> None:
+    """With a token whose project only the settings name, no image will be called deleted, which is said beforehand."""
+    token = Token(token=Secret("canary"), project_id="p", iam_endpoint=iam_endpoint)
+    source = Source(name="s", api="glance", endpoint="https://image.example.org", credentials=token)
+
+    assert [line for line in warnings(None, Document(), {}, [source]) if "no longer visible" in line] == [
+        "source s: without iam_endpoint nobody can say whether the token is for its project_id, so no image of it will "
+        "be called deleted, only no longer visible"
+    ] * warned

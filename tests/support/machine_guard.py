@@ -72,9 +72,10 @@ def _of_the_same_scope(observed: ObservedRun) -> Iterator[str]:
 
 def _by_their_owners(observed: ObservedRun) -> Iterator[str]:
     """Images of other projects become invisible, and only those of the token's own project are deleted."""
+    source = wiring.source_of(observed.watch.account.settings())
     for name in observed.gone - observed.dead:
         before, after = (tables.images[observed.source, name] for tables in (observed.before, observed.after))
-        is_own = observed.scope.owns(before["owner"])
+        is_own = source.is_gone(observed.scope, before["owner"])
         if (after["deleted_at"] is not None, after["invisible_since"] is not None) != (is_own, not is_own):
             yield f"{name} belongs to {before['owner']}; deleted {after['deleted_at']}, invisible {after['invisible_since']}"
 

@@ -85,7 +85,7 @@ class GivenToken:
     def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - every run asks for itself
         """What the token grants, as the identity service says if it can be asked, else as the user says."""
         if self._look_up is None:
-            return Grant(Scope(self._project_id) if self._project_id else None)
+            return Grant(Scope(self._project_id, certain=False) if self._project_id else None)
         token = self._value
         try:
             return self._look(token, self._look_up)

@@ -52,6 +52,7 @@ class Api:
         permissions: what the credentials must be permitted.
         service_types: types of the service in the identity service's catalog; () if it has no entry.
         project_scoped: whether tokens are for one project, which owns images.
+        admins_see_all: whether a token with the role ``admin`` sees the images of all projects.
         signed: whether requests may be signed with an access key, instead of carrying a token.
         hints: what to do, by a word in the text of an error.
         errors_as_pages: whether its own errors are web pages, which elsewhere come from something in between.
@@ -79,6 +80,7 @@ class Api:
     permissions: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
     project_scoped: bool = False
+    admins_see_all: bool = False
     signed: bool = False
     hints: Query = ()
     temporary: frozenset[tuple[int, str]] = frozenset()
@@ -128,6 +130,10 @@ class Api:
         if self.image_path:
             return [{}]
         return [self.unfiltered(filter) | {"id": image_id} | dict(more) for more in self.lookups]
+
+    def narrowed(self, filter: Mapping[str, str]) -> bool:
+        """Whether a filter says how far the credentials reach: then there may be images that they do not see."""
+        return any(name in filter for name, _ in self.widest_if_named)
 
     def unfiltered(self, filter: Mapping[str, str]) -> dict[str, str]:
         """What takes the place of a filter for a look at all images that the credentials reach."""

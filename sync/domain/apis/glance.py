@@ -113,4 +113,5 @@ GLANCE = Api(
     permissions=("get_images", "get_image"),
     service_types=("image",),
     project_scoped=True,
+    admins_see_all=True,
 )

@@ -44,7 +44,7 @@ images = Table(
     Column("valid_from_run", BigInteger, nullable=False, comment="Run that found this content"),
     Column("deleted_run", BigInteger, comment="Run that found it gone"),
     Column("invisible_run", BigInteger, comment="Run that found it no longer visible"),
-    Column("raw_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the JSON as the cloud sent it"),
+    Column("raw_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the JSON as sent, tags sorted"),
     Column("content_digest", LargeBinary, nullable=False, comment="blake2b (16 bytes) of the content, canonical"),
     CheckConstraint("(deleted_at IS NULL) = (deleted_run IS NULL)", name="deleted"),
     CheckConstraint("(invisible_since IS NULL) = (invisible_run IS NULL)", name="invisible"),
