@@ -7,6 +7,7 @@ from typing import Any
 
 from sync.settings.addresses import is_plain_elsewhere, passwords_in
 from sync.settings.gather import SECRET, Document, RawValue
+from sync.settings.logins import Token
 from sync.settings.model import Source
 
 _PLAIN = (
@@ -51,8 +52,8 @@ def warnings(
         own = source.credentials
         if isinstance(own, Token) and own.project_id and own.iam_endpoint is None:
             yield (
-                f"source {source.name}: without iam_endpoint nobody can say whether the token is for its project_id, so "
-                "no image of it will be called deleted, only no longer visible"
+                f"source {source.name} has a token but no iam_endpoint to say whether it is for its project_id, so no "
+                "image will be called deleted, only no longer visible"
             )
 
 
