@@ -15,7 +15,6 @@ from sync.domain.apis import APIS, Api
 from sync.domain.guard import Limits
 from sync.domain.run import Progress, Source
 from sync.embedded import default_folder, embedded
-from sync.notices.errors import ReceiverRefusesError
 from sync.proxies import proxy_for
 from sync.settings.addresses import is_plain_elsewhere
 from sync.store.connection import Target
@@ -139,6 +138,7 @@ def notices(loaded: settings.Settings, target: Target, run: int) -> list[Notice]
 
 def webhook(url: settings.Secret, loaded: settings.Settings) -> RereadWebhook:
     """The receiver of notices."""
+    from sync.notices.errors import ReceiverRefusesError
     from sync.notices.webhook import RereadWebhook, Webhook
 
     def current() -> Webhook:
