@@ -103,6 +103,10 @@ class Service:
                 text=True,
             )
         assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        # The server ends with its input. Held once more, far from the numbers of other files, one of which a test may
+        # close twice.
+        self._input = fcntl.fcntl(self._process.stdin.fileno(), fcntl.F_DUPFD_CLOEXEC, _FAR)
         port = self._process.stdout.readline().strip()
         if not port:
             self.stop()
@@ -112,6 +116,7 @@ class Service:
     def stop(self) -> None:
         """End it."""
         self._process.terminate()
+        os.close(self._input)
         self._process.communicate()
 
 
