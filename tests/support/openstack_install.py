@@ -19,6 +19,7 @@ from pathlib import Path
 from checkout import CHECKOUT
 from servers import environment
 
+_FAR = 500  # a number of a file that no test reaches
 REQUIREMENTS = CHECKOUT / "requirements" / "openstack.txt"
 _SERVE = Path(__file__).with_name("openstack_serve.py")
 _MANAGE = """
