@@ -47,7 +47,8 @@ API = f"""\
 A filter that the API does not have is an error, which names those that it has. Users of `glance` may add properties of
 their own to an image, and Glance answers a mistyped filter with an empty list, as if it were such a property. So a
 property is marked: `{PROPERTY}NAME` in `filter` and `ignore_fields`, such as
-`filter = "{PROPERTY}os_distro=ubuntu"`; it is sent without the mark.
+`filter = "{PROPERTY}os_distro=ubuntu"`; it is sent without the mark. In `ignore_fields`
+only fields that are not columns of the view `glance_images` are marked; `os_distro` is one.
 
 Without `endpoint`, the address of `ims` or `glance` is the one in the service catalog of the identity service, with
 `interface`, and with `region` if the catalog has several. It may have a path prefix such as

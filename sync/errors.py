@@ -114,7 +114,8 @@ class CloudError(ImageSyncError):
     def __str__(self) -> str:
         status = f"HTTP {self.status}" if self.status else ""
         request = f"request {self.request_id}" if self.request_id else ""
-        details = ", ".join(filter(None, (status, self.code, request)))
+        code = self.code if self.code != str(self.status) else None  # an identity service repeats the status
+        details = ", ".join(filter(None, (status, code, request)))
         return f"{super().__str__()} ({details})" if details else super().__str__()
 
     def facts(self) -> dict[str, object]:

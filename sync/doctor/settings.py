@@ -74,7 +74,11 @@ def _secrets(environ: Mapping[str, str], file: Path | None) -> Lines[None]:
             f"chmod 0600 {path}; for a Kubernetes secret, defaultMode: 0400 (0440 with an fsGroup)",
         )
     if not exposed:
-        yield ok(f"{_count(len(files), 'file')} with secrets, closed to others" if files else "none is kept in a file")
+        yield ok(
+            f"{_count(len(files), 'file')} with secrets, closed to others"
+            if files
+            else "none is kept in a file of its own"
+        )
 
 
 def _temporary_folder(environ: Mapping[str, str]) -> Lines[None]:

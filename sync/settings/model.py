@@ -32,7 +32,7 @@ class Source:
         rules.name(), "name of the source, stored with each of its rows", default="default", env="IMAGE_SYNC_SOURCE"
     )
     api: str = option(
-        rules.name(),
+        rules.word(),
         "API that the images are read from: iec, ims or glance; see below",
         default=DEFAULT_API,
         example="glance",

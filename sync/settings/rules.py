@@ -140,6 +140,15 @@ def name() -> Rule[str]:
     )
 
 
+def word() -> Rule[str]:
+    """A word, in letters of any case."""
+
+    def parse(value: object) -> str | None:
+        return value.strip().lower() or None if isinstance(value, str) else None
+
+    return Rule(expects="one word", parse=parse)
+
+
 def line() -> Rule[str]:
     """One line of text."""
 

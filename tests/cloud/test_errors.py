@@ -77,6 +77,11 @@ def test_the_status_decides_the_error(status: int, error_type: type[CloudError])
     assert f"HTTP {status}, APIGW.0201, request abc" in str(error)
 
 
+def test_a_code_that_repeats_the_status_is_shown_once() -> None:
+    """The identity service of OpenStack gives the HTTP status as the code of its error."""
+    assert str(CloudError("no", status=401, code="401", request_id="abc")) == "no (HTTP 401, request abc)"
+
+
 @pytest.mark.parametrize(
     ("code", "transient"), [("IEC.000000", True), ("IEC.000006", False), ("IEC.000007", False), ("IEC.000008", False)]
 )
