@@ -32,9 +32,9 @@ def inventory_checks(report: Report, source: Source, state: State | None, unseen
 
 
 def _filter(source: Source, state: State) -> Lines[None]:
-    if error := refusals.changed(source, state.api, state.filter):
+    if state.committed and (error := refusals.changed(source, state.api, state.filter)):
         raise error
-    yield ok(f"{source.filter or 'none'}, the same as in the inventory")
+    yield ok(f"{source.filter or 'none'}, " + ("the same as in the inventory" if state.committed else "the first"))
 
 
 def _last_run(state: State) -> Lines[None]:

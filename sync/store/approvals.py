@@ -16,7 +16,7 @@ _OPEN = """
 SELECT DISTINCT run FROM inventory.held_deletions WHERE closed_at IS NULL AND approved_at IS NULL ORDER BY run
 """
 _ACCEPT_FILTER = "UPDATE inventory.sources SET filter = %(filter)s WHERE name = %(source)s AND filter <> %(filter)s"
-_ACCEPT_SCOPE = "UPDATE inventory.sources SET scope = NULL WHERE name = %(source)s AND scope IS NOT NULL"
+_ACCEPT_SCOPE = "UPDATE inventory.sources SET scope = NULL WHERE name = %(source)s AND scope <> ''"
 _REMEMBER = """
 INSERT INTO inventory.report_bookmarks AS r (source, name, read_to) VALUES (%(source)s, %(name)s, %(read_to)s)
 ON CONFLICT (source, name) DO UPDATE

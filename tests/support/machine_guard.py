@@ -56,7 +56,8 @@ def _within_limits(observed: ObservedRun) -> Iterator[str]:
 
 def _of_the_same_filter(observed: ObservedRun) -> Iterator[str]:
     """A run with another filter than the inventory's does not write."""
-    stored = observed.before.rows["sources"].get((observed.source,), {}).get("filter", observed.filter)
+    source = observed.before.rows["sources"].get((observed.source,), {"epoch": 0})
+    stored = source["filter"] if source["epoch"] else observed.filter
     if stored != observed.filter:
         yield f"it ran with the filter {observed.filter!r}, and the inventory was made with {stored!r}"
 

@@ -54,7 +54,8 @@ _SOURCES = """
 SELECT s.name, s.api, s.filter, extract(epoch FROM clock_timestamp() - s.proven_at)::float8 AS proven_ago, last.run,
        last.status, last.reason,
        coalesce(extract(epoch FROM greatest(last.started_at, s.effective_at) - clock_timestamp()), 0)::float8
-           AS in_future, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by
+           AS in_future, usual.seconds AS usual, held.count AS held, coalesce(held.runs, '{}') AS held_by,
+       s.epoch > 0 AS committed
 FROM inventory.sources s
 LEFT JOIN LATERAL (
     SELECT run, status, reason, started_at FROM inventory.runs WHERE source = s.name AND status <> 'skipped'
@@ -138,6 +139,7 @@ class State:
         in_future: how far in the future the last run began or took effect; negative if that is past, as it should be.
         usual: the usual interval between two runs; None while there are too few.
         held_by: the runs whose held deletions wait for a person.
+        committed: whether any run has committed, so that API and filter are those of an inventory.
     """
 
     name: str
@@ -151,6 +153,7 @@ class State:
     usual: float | None
     held: int
     held_by: list[int]
+    committed: bool
 
 
 class Inspection:

@@ -109,7 +109,7 @@ def start(connection: Connection, target: Target, source: Source, trigger: str) 
     run = Run(number, source, epoch, started_at, scope)
     logs.extend(run=number)
     _log.info("run started", trigger=trigger, endpoint=source.endpoint, filter=source.filter)
-    if error := refusals.changed(source, *stored):
+    if epoch and (error := refusals.changed(source, *stored)):  # else no run has committed: nothing was made with them
         error.run = number
         fail(connection, target, run, error, RequestStats())
         raise error
@@ -127,7 +127,7 @@ def start_dry(connection: Connection, target: Target, source: Source) -> Run:
         row = connection.execute(_SOURCE, {"name": source.name}).fetchone()
         epoch, scope, *stored = row or (0, None, source.api.name, source.filter)
         (now,) = _row(connection, _CLOCK, {})
-    if error := refusals.changed(source, *stored):
+    if epoch and (error := refusals.changed(source, *stored)):
         raise error
     return Run(None, source, epoch, now, scope)
 

@@ -31,8 +31,8 @@ def scope_changed(source: Source, stored: str, scope: str) -> ScopeChangedError:
         if names:
             changes.append(f"they {what} the role{'s' * (len(names) > 1)} {', '.join(sorted(names))}")
     return ScopeChangedError(
-        f"the credentials of source {source.name} changed: {'; '.join(changes)}; so images that they do not "
-        f"reach would seem to be gone; if this is intended: image-sync sources accept-scope {source.name}"
+        f"the credentials of source {source.name} changed: {'; '.join(changes)}; they reach other images "
+        f"than those that the inventory was made of; if this is intended: image-sync sources accept-scope {source.name}"
     )
 
 

@@ -46,7 +46,7 @@ _DEAD, _DEAD_IMAGE, _LIVE = listed_as_deleted("s"), listed_as_deleted("i"), live
 TURN = "SELECT pg_advisory_xact_lock(hashtextextended('image-sync run of ' || %(source)s, 0))"
 FENCE = """
 UPDATE inventory.sources
-SET epoch = epoch + 1, scope = coalesce(%(scope)s, scope), effective_at = greatest(
+SET epoch = epoch + 1, api = %(api)s, filter = %(filter)s, scope = coalesce(%(scope)s, scope), effective_at = greatest(
     clock_timestamp(), effective_at + interval '1 microsecond',
     -- in case the clock was set back: no reader of reports is past this moment
     (SELECT max(read_to) + interval '1 microsecond' FROM inventory.report_bookmarks))

@@ -68,6 +68,7 @@ class RunTransaction:
             StoreError: the database did not write the source's row.
         """
         values = {"source": run.source.name, "epoch": run.epoch, "scope": run.scope}
+        values |= {"api": run.source.api.name, "filter": run.source.filter}
         with translate_errors("waiting for this run's turn", connection):
             try:
                 connection.execute(statements.TURN, values)

@@ -13,8 +13,8 @@ from sync import job
 from sync.domain.apis import GLANCE
 from sync.domain.outcome import Outcome
 from sync.domain.scope import Scope
-from sync.errors import ApiChangedError, FilterChangedError, ScopeChangedError, UnknownError
-from sync.store.approvals import accept_scope
+from sync.errors import ApiChangedError, ContractError, FilterChangedError, ScopeChangedError, UnknownError
+from sync.store.approvals import accept_filter, accept_scope
 from sync.store.runs.dry_run import DryRun
 
 SCOPE = "SELECT scope FROM inventory.sources"
@@ -77,12 +77,15 @@ def test_no_project_is_a_scope_too(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("scope", "sentence"),
     [
-        ("project=p2&roles=member,reader", "changed: the project was p1 and is p2; so"),
-        ("project=p1&roles=reader", "changed: they lost the role member; so"),
-        ("project=p1&roles=", "changed: they lost the roles member, reader; so"),
-        ("project=p1&roles=admin,member,reader", "changed: they gained the role admin; so"),
-        ("project=p1&roles=admin,reader", "changed: they lost the role member; they gained the role admin; so"),
-        ("", "changed: the project was p1 and is none; they lost the roles member, reader; so"),
+        ("project=p2&roles=member,reader", "changed: the project was p1 and is p2; they reach other images"),
+        ("project=p1&roles=reader", "changed: they lost the role member; they reach other images"),
+        ("project=p1&roles=", "changed: they lost the roles member, reader; they reach other images"),
+        ("project=p1&roles=admin,member,reader", "changed: they gained the role admin; they reach other images"),
+        (
+            "project=p1&roles=admin,reader",
+            "changed: they lost the role member; they gained the role admin; they reach other images",
+        ),
+        ("", "changed: the project was p1 and is none; they lost the roles member, reader; they reach other images"),
     ],
 )
 def test_another_scope_is_refused_and_named(edge: Edge, scope: str, sentence: str) -> None:
@@ -148,3 +151,44 @@ def test_a_skipped_run_registers_the_api(edge: Edge) -> None:
         store.skip(replace(parts.source, name="cloud", api=GLANCE), "too early")
 
     assert edge.rows("SELECT name, api FROM inventory.sources") == [("cloud", "glance")]
+
+
+def test_a_run_that_wrote_nothing_settles_nothing(edge: Edge) -> None:
+    """API and filter are those of the first run that commits, not of one that failed because they were wrong."""
+    with edge.parts() as (store, parts):
+        first = store.start(replace(parts.source, api=GLANCE, filter="visibility=public"), "command")
+        store.fail(first, ContractError("no such list"), parts.cloud.stats)
+        dry = DryRun(edge.target)
+        assert dry.start(parts.source, "plan").epoch == 0
+        dry.connection.close()
+
+    assert edge.run().plan.created == 5
+    assert edge.rows("SELECT api, filter FROM inventory.sources") == [("iec", "")]
+    assert edge.run().plan.changes == 0
+
+
+def test_the_filter_on_record_is_the_one_of_the_rows(edge: Edge) -> None:
+    """A run that began before another filter was accepted, and commits after that, keeps its own on record."""
+    edge.run()
+    with edge.parts() as (store, parts):
+        run = store.start(parts.source, "command")
+        run = store.claim(run, "")
+        accept_filter(edge.target, parts.source.name, "visibility=public")
+        listing = job.read_listing(run, parts.cloud, store, parts.spool)
+        missing = job.find_missing(run, listing, parts.cloud, Scope())
+        with store.transaction(run) as transaction:
+            staged = transaction.stage(parts.spool, listing)
+            plan = transaction.plan(staged, missing)
+            transaction.write(staged, plan)
+            transaction.finish(staged, plan, missing, parts.cloud.stats)
+
+    assert edge.rows("SELECT filter FROM inventory.sources") == [("",)]
+    assert edge.run().plan.changes == 0
+
+
+def test_a_source_without_projects_has_no_scope_to_accept(edge: Edge) -> None:
+    """The list of an account is not one of a project, so there is nothing to accept."""
+    edge.run()
+
+    with pytest.raises(UnknownError, match="has no scope on record"):
+        accept_scope(edge.target, edge.inventory.source.name)
