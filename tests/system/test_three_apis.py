@@ -57,7 +57,7 @@ class Fleet:
         """Write the settings file; the arguments add to, or change, those of a source."""
         lines = ["[defaults]", 'grace = "0"']
         for name, cloud in self.clouds.items():
-            project = {"project_id": PROJECT} if APIS[name].project_scoped else {}
+            project = {"iam_endpoint": f"{cloud.url}/identity"} if APIS[name].project_scoped else {}
             values = {"name": name, "api": name, "endpoint": cloud.url, "token": cloud.token} | project
             lines += ["[[sources]]", *(_line(*item) for item in (values | dict(settings.get(name, {}))).items())]
         self.job.folder.joinpath("image-sync.toml").write_text("\n".join(lines) + "\n")
