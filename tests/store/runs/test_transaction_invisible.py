@@ -33,7 +33,7 @@ class Shared(Scope):
 
     others: frozenset[str] = frozenset()
 
-    def owns(self, owner: str | None) -> bool:
+    def owns(self, owner: str | None, *, admins_see_all: bool = False) -> bool:  # noqa: ARG002 - as the base has it
         """Whether an image of this owner is ours."""
         return owner not in self.others
 
