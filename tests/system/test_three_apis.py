@@ -246,7 +246,7 @@ def test_a_source_whose_api_changed_is_refused(fleet: Fleet) -> None:
     said = fleet.refused("run", "--source", "ims")
 
     assert "the api of source ims changed from ims to glance" in said
-    assert "give it another name" in said
+    assert "give it a new name" in said
 
 
 def test_a_filter_that_the_api_does_not_have(fleet: Fleet) -> None:

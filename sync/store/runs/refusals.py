@@ -13,7 +13,7 @@ def changed(source: Source, api: str, filter: str) -> ApiChangedError | FilterCh
     if api != source.api.name:
         return ApiChangedError(
             f"the api of source {source.name} changed from {api} to {source.api.name}, so all its images would seem to "
-            "be gone; give it another name"
+            "be gone; give it a new name"
         )
     return _filter_changed(source, filter) if filter != source.filter else None
 

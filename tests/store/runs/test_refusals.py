@@ -131,7 +131,7 @@ def test_a_source_with_another_api_needs_another_name(edge: Edge) -> None:
 
     error = edge.inventory.fails(ApiChangedError)
 
-    assert str(error).endswith("changed from ims to iec, so all its images would seem to be gone; give it another name")
+    assert str(error).endswith("changed from ims to iec, so all its images would seem to be gone; give it a new name")
     assert error.exit_code == 2
     with edge.parts() as (_store, parts), DryRun(edge.target) as dry, pytest.raises(ApiChangedError):
         dry.start(parts.source, "plan")
