@@ -46,7 +46,7 @@ def as_ordinary_user(shelf: Shelf, *arguments: str, **settings: str) -> Done:
 
 
 def runs(demo: Done) -> list[tuple[int, ...]]:
-    """The counts of each run in the demo's table: listed, created, updated, restored, deleted, held, unchanged."""
+    """The counts of each run in the demo's table: listed, created, updated, restored, deleted, invisible, held, unchanged."""
     lines = (line.split() for line in demo.out.splitlines())
     return [tuple(map(int, words[3:])) for words in lines if words[:1] == ["demo"] and words[2:3] == ["done"]]
 
@@ -61,13 +61,13 @@ def test_demo_shows_four_runs_and_can_be_repeated(shelf: Shelf) -> None:
     for demo in (first, second):
         assert (demo.code, demo.err) == (0, "")
         load, changes, back, nothing = runs(demo)
-        assert load == (2500, 2500, 0, 0, 0, 0, 0)
-        _, created, updated, restored, deleted, held, _ = changes
-        assert (created, restored, deleted, held) == (6, 0, 7, 0)
+        assert load == (2500, 2500, 0, 0, 0, 0, 0, 0)
+        _, created, updated, restored, deleted, invisible, held, _ = changes
+        assert (created, restored, deleted, invisible, held) == (6, 0, 7, 0, 0)
         assert updated > 0
         assert back[3] > 0
-        assert nothing[1:6] == (0, 0, 0, 0, 0)
-        assert nothing[0] == nothing[6] == 2500 + created - deleted + back[3]
+        assert nothing[1:7] == (0, 0, 0, 0, 0, 0)
+        assert nothing[0] == nothing[7] == 2500 + created - deleted + back[3]
         assert "restored" in demo.out[demo.out.index("image-sync history") :]
         assert "\x1b" not in demo.out
     assert later.row["live"] == runs(second)[-1][0]
