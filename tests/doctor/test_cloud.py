@@ -393,8 +393,8 @@ def test_a_wrong_cloud_clock(skew: float, kind: str, level: str) -> None:
 
     lines = clock(source, 0.0)
     assert levels(lines) == {"clock": level}
-    side = "within a second of" if not skew else "ahead of" if skew > 0 else "behind"
-    assert said(lines, "clock").count(side) == 2 if level != "ok" else side in said(lines, "clock")
+    if skew:  # else it depends on when within a second the answer came, and how long that took
+        assert said(lines, "clock").count("ahead of" if skew > 0 else "behind") == 2
 
 
 def test_a_wrong_database_clock(cloud: Simulator) -> None:
