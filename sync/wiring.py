@@ -59,7 +59,7 @@ def load(environ: Mapping[str, str], file: Path | None = None, *, with_sources: 
 
 
 def support_of(api: Api) -> settings.ApiSupport:
-    """What a source of this API may have in its settings."""
+    """Return the settings that a source of this API may have."""
     return settings.ApiSupport(
         filters=api.filters,
         fields=api.by_name,

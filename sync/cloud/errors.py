@@ -97,7 +97,7 @@ _ADVICE |= dict.fromkeys(
 
 
 def advice_of(api: Api) -> dict[int, str]:
-    """What to do about errors of an API of images, by status."""
+    """Return advice on the errors of an API of images, by status."""
     return {403: f"the credentials may not list images; grant the permissions {' and '.join(api.permissions)}"}
 
 

@@ -1,4 +1,4 @@
-"""What a token is for: the project whose images it lists, and the roles that decide how much it sees."""
+"""The scope of credentials: the project whose images it lists, and the roles that decide how much it sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of a source may name, which depends on its API: filters, fields, credentials and endpoint."""
+"""The settings of a source that depend on its API: filters, fields, credentials and endpoint."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _OWNER = "owner"  # the field of an image that says which project it belongs to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSupport:
-    """What a source of one API may have in its settings.
+    """The settings that a source of one API may have.
 
     Attributes:
         filters: the parameters that select images, each with the values it takes, or () for any text.
@@ -42,7 +42,7 @@ class ApiSupport:
 def api_mistakes(
     called: str, kind: Kind | None, values: Mapping[str, Any], raw: Mapping[str, RawValue], api: ApiSupport
 ) -> Iterator[str]:
-    """What a source has in its settings that does not go with its API, or lacks.
+    """Find settings of a source that do not fit its API, or are missing.
 
     Args:
         called: name of the source, for messages.
@@ -80,7 +80,7 @@ def _name_mistakes(values: Mapping[str, Any], raw: Mapping[str, RawValue], api: 
 def _endpoint_mistakes(
     called: str, kind: Kind | None, values: Mapping[str, Any], raw: Mapping[str, RawValue], api: ApiSupport
 ) -> Iterator[str]:
-    """What is wrong with the endpoint, and where it could come from."""
+    """Find mistakes in the endpoint, and say where it could come from."""
     if not api.in_catalog and urlsplit(values.get("endpoint") or "").path:
         yield f"{raw['endpoint'].where}: holds a path; leave out what follows the host and port"
     if "endpoint" in raw:

@@ -54,7 +54,7 @@ def choose_credentials(
 
 
 def login_mistakes(called: str, kind: Kind, raw: Mapping[str, RawValue]) -> Iterator[str]:
-    """What credentials lack, or name twice, beyond the settings that are always required.
+    """Find what credentials lack or name twice, beyond the settings that are always required.
 
     Args:
         called: name of the source, for messages.
@@ -76,7 +76,7 @@ def login_mistakes(called: str, kind: Kind, raw: Mapping[str, RawValue]) -> Iter
 
 
 def _missing(called: str, keys: Sequence[str], raw: Mapping[str, RawValue]) -> Iterator[str]:
-    """That one of these is missing, unless one is set."""
+    """Report that one of these is missing, unless one is set."""
     if not set(keys) & set(raw):
         name, others = keys[0], f"; or {', '.join(keys[1:])}" if keys[1:] else ""
         yield f"{called}: {name} is missing; set IMAGE_SYNC_{name.upper()}, or {name} in the settings file{others}"

@@ -162,7 +162,7 @@ def _credentials(called: str, kind: Kind | None, raw: Mapping[str, RawValue], mi
 def _api(
     values: Mapping[str, Any], raw: Mapping[str, RawValue], apis: Mapping[str, ApiSupport], mistakes: list[str]
 ) -> ApiSupport | None:
-    """What the API of a source has; None, and a mistake, if there is no such API."""
+    """Return the settings that the API of a source supports; None, and a mistake, if there is no such API."""
     if "api" in raw and "api" not in values:
         return None
     name = values.get("api", DEFAULT_API)

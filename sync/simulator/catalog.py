@@ -68,13 +68,13 @@ class Catalog(ABC):
     def changed(self, document: Document, now: datetime) -> Document:
         """The image after one believable change at this moment."""
 
-    @abstractmethod
     def deleted(self, document: Document, now: datetime) -> Document:
         """The image as the cloud keeps it after its deletion."""
+        return document | {"status": "deleted", "updated_at": stamp(now)}
 
-    @abstractmethod
     def restored(self, document: Document, now: datetime) -> Document:
         """The deleted image as it was brought back at this moment."""
+        return document | {"status": "active", "updated_at": stamp(now)}
 
     def is_hidden(self, document: Document) -> bool:  # noqa: ARG002 - most have no such images
         """Whether the usual list leaves it out."""

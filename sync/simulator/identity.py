@@ -81,7 +81,7 @@ class Identity:
         return time.time() + self.skew
 
     def flaw(self, request: Request) -> str:
-        """What is wrong with the credentials of a request for images; "" if they are right."""
+        """Check the credentials of a request for images; return what is wrong, or ""."""
         if self.keys and request.headers.get("authorization", "").startswith(ALGORITHM):
             return self._signature_flaw(request, self.keys)
         return self._token_flaw(request.headers.get("x-auth-token")) or self._scope_flaw(request)

@@ -48,7 +48,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token is for.
+    """The scope of a token.
 
     Attributes:
         method: how the user logged in.
@@ -62,7 +62,7 @@ class Grant:
 
 
 def granted(body: bytes, login: Login | None, viewer: Viewer) -> Grant | None:
-    """What this request for a token gets; None if the credentials or the scope are wrong.
+    """Return the scope that a request for a token gets; None if the credentials or the scope are wrong.
 
     Args:
         body: the request.
@@ -118,7 +118,7 @@ def _is_domain(domain: Mapping[str, object], name: str) -> bool:
 
 
 def token_document(grant: Grant, login: Login | None, issued: float, expires: float) -> dict[str, object]:
-    """What the service says of a token, without its catalog."""
+    """Describe a token as the service does, without the catalog."""
     login = login or Login("operator", "")
     domain = {"id": DOMAIN_ID, "name": login.domain}
     document: dict[str, object] = {

@@ -34,7 +34,7 @@ class Query:
         hidden: ids to leave out.
         then: further keys of the order, each with whether it descends.
         marker: the image after which the page begins, in a list by marker; None for the first page.
-        viewer: who asks; None sees everything.
+        viewer: the project that asks; None for one that sees everything.
     """
 
     filters: tuple[tuple[str, str], ...] = ()
@@ -64,13 +64,13 @@ class Page:
 
 
 class Rules(Protocol):
-    """What an API knows of its own list."""
+    """The part of a list that depends on its API."""
 
     def matching(self, world: World, query: Query) -> Iterable[Entry]:
         """The images that match a query, in any order; its ``hidden`` does not matter here."""
 
     def sorter(self, key: str) -> Sorter:
-        """What gives the value of an image by which this key sorts."""
+        """Return the function that gives the value of an image by which this key sorts."""
 
 
 class Listing:

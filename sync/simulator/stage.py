@@ -18,7 +18,7 @@ from sync.simulator.viewer import ACCEPTED, PENDING, SHARED, Viewer, lists
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 _LONGEST_PAUSE = 90  # seconds between two events
-_SHARED_SHARE = 20  # one image in so many is another project's
+_SHARED_SHARE = 20  # one image in 20 belongs to another project
 
 
 class Stage:

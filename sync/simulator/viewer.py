@@ -39,7 +39,7 @@ class Owned(Protocol):
 
     @property
     def visibility(self) -> str | None:
-        """Who may see it; None if that cannot be read."""
+        """Return the visibility of an image; None if it cannot be read."""
 
     @property
     def members(self) -> tuple[tuple[str, str], ...]:

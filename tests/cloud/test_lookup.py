@@ -19,7 +19,7 @@ OWN = (("x-openstack-request-id", "req-1"),)
 
 
 def asked(body: object, status: int = 200, *headers: tuple[str, str]) -> Confirmation:
-    """What is confirmed of an image of Glance if this is the answer about it."""
+    """Look up an image of Glance that gets this answer."""
     with HttpServer(always(reply(body, status=status, headers=dict(headers)))) as server:
         return Reader(server.url, api=GLANCE, max_retries=0).ask([NAME])
 

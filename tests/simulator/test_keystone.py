@@ -181,7 +181,7 @@ def test_a_token_says_what_it_is_for(simulator: Simulator) -> None:
     ("asking", "subject", "status"), [("", "good", 401), ("bad", "good", 401), ("good", "bad", 404), ("good", "", 404)]
 )
 def test_tokens_that_are_wrong_say_nothing(simulator: Simulator, asking: str, subject: str, status: int) -> None:
-    """Who asks must be known (401), and the token that is asked about too (404)."""
+    """An unknown token may not ask (401), and nothing is known of an unknown one (404)."""
     words = {"good": simulator.token, "bad": "no-token", "": ""}
     reply = send(simulator.url, "GET", TOKENS, {"X-Auth-Token": words[asking], "X-Subject-Token": words[subject]})
 

@@ -1,4 +1,4 @@
-"""What a user of one project does with images, over the API of Glance."""
+"""The actions of one project's user on images, over the API of Glance."""
 
 from __future__ import annotations
 

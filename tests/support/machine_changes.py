@@ -137,4 +137,4 @@ CHANGES: dict[str, Callable[[Account, int], object]] = {
     "take back": take_back,
     "take all back": lambda account, _count: take_back(account, len(account.put)),
 }
-"""What may happen, each to about this many images."""
+"""The changes that may happen, each to about this many images."""

@@ -86,7 +86,7 @@ class Account:
 
     @property
     def scope(self) -> Scope:
-        """What the token is for."""
+        """The scope of the token."""
         viewer = viewer_of(self.simulator)
         return Scope(viewer.project, viewer.roles) if viewer else Scope()
 

@@ -1,4 +1,4 @@
-"""What the state machine draws from."""
+"""The values that the state machine draws from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated cloud shows at one moment, and a record of it while a run reads."""
+"""The images that a simulated cloud shows at one moment, and a record of it while a run reads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Shown:
 
 
 State = Mapping[str | None, Sequence[Shown]]
-"""What a cloud shows at one moment, by id; under None what bears no id."""
+"""The images that a cloud shows at one moment, by id; under None those without an id."""
 
 
 def content(document: Mapping[str, Any], api: Api) -> str:
@@ -56,7 +56,7 @@ def content(document: Mapping[str, Any], api: Api) -> str:
 
 
 def shows(simulator: Simulator) -> State:
-    """What a cloud shows now: each image that its lists have, in any part, or that can be asked for by its id."""
+    """The images that a cloud shows now: each one that its lists have, in any part, or that can be asked for by its id."""
     world, behaviour, viewer = simulator.world, simulator.behaviour, viewer_of(simulator)
     by_id: dict[str | None, list[Shown]] = {}
     with world.lock:
@@ -106,7 +106,7 @@ def _shown(body: bytes, api: str, *, listed: bool, hidden: bool) -> Shown:
 
 @dataclass
 class Watch:
-    """What a cloud showed from one moment on.
+    """The images that a cloud showed from one moment on.
 
     Attributes:
         states: what it showed at each moment at which that may have changed.

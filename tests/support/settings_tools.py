@@ -1,4 +1,4 @@
-"""What tests of settings and logins need: the real APIs, and logins in one line."""
+"""Tools for tests of settings and logins: the real APIs, and logins in one line."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Synced:
         return {name: canonical(to_json(row, row["extra"], GLANCE)) for name, row in rows.items()}
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """What Glance itself lists for the account, without what is never stored."""
+        """The images that Glance itself lists for the account, without the fields that are never stored."""
         images = self.account.truth().values()
         left_out = GLANCE.never_stored
         return {

@@ -1,4 +1,4 @@
-"""What a real Glance does that the sync relies on: paging, what its list leaves out, and its answers to errors."""
+"""Facts of a real Glance that the sync relies on: paging, what its list leaves out, and its answers to errors."""
 
 from __future__ import annotations
 
@@ -404,7 +404,7 @@ def test_the_token_names_project_roles_and_the_address(account: GlanceAccount, g
 
 
 def _given(shown: dict[str, Any], image: str) -> dict[str, Any]:
-    """What each image has, whose values are its own."""
+    """The fields of each image whose values are its own."""
     times = dict(zip(("created_at", "updated_at"), operator.itemgetter("created_at", "updated_at")(shown), strict=True))
     return times | {
         "id": image,

@@ -13,4 +13,4 @@ WHERE invisible_since IS NOT NULL;
 
 COMMENT ON VIEW inventory.invisible_images IS
     'Images of other projects that were visible and are no longer, as they last were: '
-    'they are gone, or not shared with the project any more; nobody here can say which';
+    'they are gone, or not shared with the project any more; it is not known which';

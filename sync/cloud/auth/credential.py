@@ -37,7 +37,7 @@ class Credential(Protocol):
         """
 
     def grant(self, *, anew: bool = False) -> Grant:
-        """What the credentials grant; may log in, or ask the identity service.
+        """Return the grant of the credentials; may log in, or ask the identity service.
 
         Args:
             anew: what they grant now, rather than what they did in an earlier run.
@@ -83,7 +83,7 @@ class GivenToken:
         return {_HEADER: self._value}
 
     def grant(self, *, anew: bool = False) -> Grant:  # noqa: ARG002 - every run asks for itself
-        """What the token grants, as the identity service says if it can be asked, else as the user says."""
+        """Return the token's grant: from the identity service if it can be asked, else from the settings."""
         if self._look_up is None:
             return Grant(Scope(self._project_id, certain=False) if self._project_id else None)
         token = self._value
@@ -110,7 +110,7 @@ class GivenToken:
             return True
 
     def _look(self, token: str, look_up: Callable[[str], Grant]) -> Grant:
-        """What a token grants, which must be what the user says, and what the run's first one granted."""
+        """Look up a token's grant; it must match the settings and the grant of the run's first token."""
         if token in self._grants:
             return self._grants[token]
         grant = look_up(token)

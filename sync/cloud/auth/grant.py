@@ -1,4 +1,4 @@
-"""What a token grants, as the identity service says: a project with roles, and the catalog of services."""
+"""The grant of a token, by the identity service: a project with roles, and the catalog of services."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token grants; ``scope`` is None without a project, ``services`` is () if there is no catalog."""
+    """The grant of a token; ``scope`` is None without a project, ``services`` is () if there is no catalog."""
 
     scope: Scope | None = None
     services: tuple[Service, ...] = ()

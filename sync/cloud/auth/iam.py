@@ -77,7 +77,7 @@ class IamToken:
         return {_HEADER: self._current().value}
 
     def grant(self, *, anew: bool = False) -> Grant:
-        """What the token grants, after a login if one is needed.
+        """Return the token's grant, after a login if one is needed.
 
         Args:
             anew: log in for it, unless this run did so; a token of an earlier run may be a day old.

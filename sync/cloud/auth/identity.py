@@ -1,4 +1,4 @@
-"""Who logs in to the identity service (Keystone v3), and what the token is to be for."""
+"""A login at the identity service (Keystone v3): the user or application credential, and the scope requested."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class User:
 
     @property
     def account(self) -> tuple[object, ...]:
-        """Whom the identity service locks after wrong passwords, whichever they were."""
+        """The user whom the identity service locks after wrong passwords."""
         return (self.domain, self.name)
 
     def identity(self) -> Json:
@@ -73,7 +73,7 @@ class Application:
 
     @property
     def account(self) -> tuple[object, ...]:
-        """Whom the identity service may lock after wrong secrets, whichever they were."""
+        """The credential that the identity service may lock after wrong secrets."""
         return (self.id, self.name, self.domain, self.user)
 
     def identity(self) -> Json:

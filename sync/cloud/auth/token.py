@@ -34,7 +34,7 @@ class Token:
 
 @dataclass(slots=True)
 class Refusals:
-    """What all logins of one user or application credential share, for whichever project and with whichever secret.
+    """The state that all logins of one user or application credential share, whatever the project and the secret.
 
     Attributes:
         turn: a lock held during a login, so that one login serves all threads, and the next notices a wrong secret.

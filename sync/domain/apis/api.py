@@ -1,4 +1,4 @@
-"""What an API of images is: its address, query, paging and fields, declared in one module per API."""
+"""The declaration of an API of images: its address, query, paging and fields, declared in one module per API."""
 
 from __future__ import annotations
 
@@ -136,5 +136,5 @@ class Api:
         return any(name in filter for name, _ in self.widest_if_named)
 
     def unfiltered(self, filter: Mapping[str, str]) -> dict[str, str]:
-        """What takes the place of a filter for a look at all images that the credentials reach."""
+        """Return the query that replaces a filter in order to read all images that the credentials reach."""
         return dict(self.widest) | {name: value for name, value in self.widest_if_named if name in filter}

@@ -100,7 +100,7 @@ class ByChain:
             self._step_back()
 
     def lack(self) -> str:
-        """What a proof lacks, or ""."""
+        """Return the reason why there is no proof, or ""."""
         if self._joined:
             return ""
         if not self._rows:

@@ -122,7 +122,7 @@ class ByCover:
             self._searches.step_back(gap)
 
     def lack(self) -> str:
-        """What a proof lacks, or ""."""
+        """Return the reason why there is no proof, or ""."""
         gaps = self._cover.gaps()
         described = [str(gap) for gap in gaps[:_MOST_DESCRIBED]]
         described += [f"{len(gaps) - _MOST_DESCRIBED} more gaps"] if len(gaps) > _MOST_DESCRIBED else []

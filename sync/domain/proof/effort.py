@@ -1,4 +1,4 @@
-"""What a reading of a list by marker took, and how much it may take."""
+"""The requests of one reading of a list by marker, and their limits."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class IdGap(NamedTuple):
         return self.end == _END
 
     def __str__(self) -> str:
-        """What is not covered, in words."""
+        """Describe the gap in words."""
         last = self.end.removesuffix(_NEXT)
         if self.at_end:
             return f"no answer covers the ids after {self.marker}" if self.start else "no answer covers any id"

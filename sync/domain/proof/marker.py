@@ -150,7 +150,7 @@ class MarkerScan:
             self._way = Unproven(part=self.part, effort=self._effort, reason=self._way.broken)
 
     def _lack(self) -> str:
-        """What a proof lacks, or ""."""
+        """Return the reason why there is no proof, or ""."""
         if self._whole:
             return ""
         if not self.done:

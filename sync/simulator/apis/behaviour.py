@@ -18,7 +18,7 @@ from sync.simulator.world import World
 
 Pairs = Sequence[tuple[str, str]]
 LOST_MARKERS = ("refuse", "restart", "continue")
-"""What becomes of a page after an image that is gone."""
+"""The possible answers to a marker whose image is gone."""
 
 
 class RefusedError(Exception):
@@ -106,7 +106,7 @@ class Behaviour(ABC):
         return self.error(404, request)
 
     def sorter(self, key: str) -> Sorter:
-        """What gives the value of an image by which this key sorts."""
+        """Return the function that gives the value of an image by which this key sorts."""
         if key == "created_at":
             return attrgetter("created")
         if key == "id":

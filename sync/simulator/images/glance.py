@@ -48,7 +48,7 @@ ATTRIBUTES = frozenset(
         "schema",
     ]
 )
-"""What every image has; all else is a property."""
+"""The fields that every image has; all others are properties."""
 _HIDDEN = 0.04  # share of hidden images
 _GIB = 2**30
 
@@ -120,14 +120,6 @@ class GlanceCatalog(Catalog):
             kinds = (self._renamed, self._renamed, self._protected, self._enlarged, self._tagged, self._opened)
             change = self._rng.choice(kinds)(document, now)
         return document | change | {"updated_at": stamp(now)}
-
-    def deleted(self, document: Document, now: datetime) -> Document:
-        """The image as the database keeps it after its deletion; the API shows it to nobody."""
-        return document | {"status": "deleted", "updated_at": stamp(now)}
-
-    def restored(self, document: Document, now: datetime) -> Document:
-        """The image as it was created again under its old id."""
-        return document | {"status": "active", "updated_at": stamp(now)}
 
     def is_hidden(self, document: Document) -> bool:
         """Whether it is hidden."""

@@ -61,11 +61,11 @@ class IecCatalog(Catalog):
 
     def deleted(self, document: Document, now: datetime) -> Document:
         """Mark the image as deleted."""
-        return document | {"status": "deleted", "deleted": True, "deleted_at": stamp(now), "updated_at": stamp(now)}
+        return super().deleted(document, now) | {"deleted": True, "deleted_at": stamp(now)}
 
     def restored(self, document: Document, now: datetime) -> Document:
         """Take the mark away."""
-        return document | {"status": "active", "deleted": False, "deleted_at": "", "updated_at": stamp(now)}
+        return super().restored(document, now) | {"deleted": False, "deleted_at": ""}
 
     def _status(self, *, public: bool) -> str:
         dice = 1.0 if public else self._rng.random()

@@ -76,14 +76,6 @@ class ImsCatalog(Catalog):
             change = self._rng.choice(kinds)(document, now)
         return document | change | {"updated_at": stamp(now)}
 
-    def deleted(self, document: Document, now: datetime) -> Document:
-        """The image as it is kept after its deletion, in no list."""
-        return document | {"status": "deleted", "updated_at": stamp(now)}
-
-    def restored(self, document: Document, now: datetime) -> Document:
-        """The image as it was brought back."""
-        return document | {"status": "active", "updated_at": stamp(now)}
-
     def is_hidden(self, document: Document) -> bool:
         """Whether it is not registered."""
         return document.get("__isregistered") == "false"

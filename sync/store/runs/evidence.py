@@ -35,7 +35,7 @@ def write(connection: Connection, run: Run, listing: Listing, missing: Missing) 
 
 
 def _covers(page: PageEvidence) -> str | None:
-    """What a page covers, as PostgreSQL takes a range of moments."""
+    """Write what a page covers as a range of moments for PostgreSQL."""
     if page.covers is None:
         return None
     bounds = ("" if end in (BEGINNING, END) else moment_of(end).isoformat() for end in page.covers)
@@ -43,7 +43,7 @@ def _covers(page: PageEvidence) -> str | None:
 
 
 def _covers_ids(page: PageEvidence) -> str | None:
-    """What a page of a list by marker covers, as PostgreSQL takes a range of ids."""
+    """Write what a page of a list by marker covers as a range of ids for PostgreSQL."""
     if page.covers_ids is None:
         return None
     after, last, from_after = (*page.covers_ids, False)[:3]

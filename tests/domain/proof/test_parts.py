@@ -9,7 +9,7 @@ from sync.domain.proof.page import PageRequest
 
 
 def cloud_of(hidden: int, visible: int) -> MarkerCloud:
-    """A cloud with so many hidden and visible images."""
+    """A cloud with these numbers of hidden and visible images."""
     return MarkerCloud({uid(number): "hidden" if number < hidden else "" for number in range(hidden + visible)})
 
 

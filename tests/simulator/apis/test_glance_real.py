@@ -34,12 +34,12 @@ class Pair:
     admin_simulator: Simulator
 
     def real(self, target: str, *, admin: bool = False) -> Answer:
-        """What the real one answers."""
+        """The answer of the real one."""
         answer = (self.admin if admin else self.account).ask(target)
         return summary(answer.status_code, answer.content)
 
     def simulated(self, target: str, *, admin: bool = False) -> Answer:
-        """What the simulated one answers."""
+        """The answer of the simulated one."""
         reply = ask(self.admin_simulator if admin else self.simulator, target)
         return summary(reply.status, reply.body)
 

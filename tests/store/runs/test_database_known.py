@@ -32,7 +32,7 @@ def edge(each_server: Server) -> Iterator[Edge]:
 
 
 def known(edge: Edge, api: Api, step: int = 2) -> tuple[StoredDigests, list[str]]:
-    """What a run of this API knows, and the ids in its order."""
+    """The digests that a run of this API knows, and the ids in their order."""
     names = dict(edge.rows("SELECT raw_digest, id FROM inventory.images"))
     with edge.parts() as (store, parts):
         store.step = step

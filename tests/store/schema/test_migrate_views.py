@@ -94,7 +94,7 @@ def store(connection: psycopg.Connection[Any], api: Api, document: dict[str, Any
 
 
 def rows(connection: psycopg.Connection[Any], api: Api) -> list[dict[str, Any]]:
-    """What the view of an API shows."""
+    """The rows of an API's view."""
     query = f"SELECT * FROM inventory.{api.name}_images ORDER BY id"
     return connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()
 
