@@ -19,7 +19,7 @@ from store_tools import Edge
 from sync.doctor import database
 from sync.doctor.inventory import inventory_checks
 from sync.domain.run import Source
-from sync.errors import DatabaseRefusedError
+from sync.errors import DatabaseRefusedError, ForbiddenError
 from sync.store.connection import Target, connect
 from sync.store.queries.doctor import Inspection, State
 from sync.store.schema.roles import NEEDED, OPTIONAL
@@ -340,6 +340,15 @@ def test_a_source_that_never_ran(server: Server) -> None:
     """All checks of a source that never ran are skipped."""
     with Edge(server) as edge:
         assert set(problems(edge).values()) == {"skipped"}
+
+
+def test_a_source_whose_first_run_failed(server: Server) -> None:
+    """As long as no run has committed, another filter is no change: the next run takes it."""
+    with Edge(server) as edge:
+        edge.cloud.faults.add(effects.status(403), times=None)
+        edge.fails(ForbiddenError)
+
+        assert problems(edge, filter="visibility=private").keys().isdisjoint({"filter"})
 
 
 def test_a_changed_filter(edge: Edge) -> None:

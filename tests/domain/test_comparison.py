@@ -13,9 +13,11 @@ import pytest
 from builders import answer, encoded, image, read
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from sync.domain.apis import GLANCE
 from sync.domain.comparison import BLOCK, Comparison
-from sync.domain.image import DIGEST_BYTES, Reader, raw_digest
+from sync.domain.image import DIGEST_BYTES, Image, Reader, Unreadable, raw_digest
 from sync.domain.run import Source
 from sync.domain.stored_digests import StoredDigests
 from sync.errors import ContractError, TooLargeError
@@ -321,3 +323,22 @@ def test_a_block_of_stored_images_does_not_hide_a_changed_one(size: int) -> None
 
     assert comparison.contradicted.keys() == comparison.as_stored == {"id-0"}
     assert (comparison.counts.unchanged, comparison.counts.duplicates) == (size - 1, 1)
+
+
+def test_tags_in_another_order_are_recognized_by_their_bytes() -> None:
+    """An image whose tags come in another order is unchanged, and is not read for that."""
+    reader = Unreading(api=GLANCE)
+    before, now = (encoded({"id": "a", "tags": tags}) for tags in (["x", "y"], ["y", "x"]))
+    comparison = Comparison(StoredDigests(reader.digest(Raw(before)), bytes(16), live=1), FileSpool(), reader, 10)
+
+    comparison.add_page(answer(now))
+
+    assert (comparison.counts.unchanged, comparison.counts.changed) == (1, 0)
+
+
+class Unreading(Reader):
+    """A reader that must not be needed."""
+
+    def read(self, raw: bytes) -> Image | Unreadable:
+        """Fail the test."""
+        pytest.fail(f"read {raw!r}")

@@ -12,6 +12,8 @@ from fault_rules import FaultySimulator
 from settings_tools import SUPPORT
 
 from sync.cloud.auth.credential import GivenToken
+from sync.cloud.auth.grant import Grant
+from sync.domain.scope import Scope
 from sync.errors import UnauthorizedError
 from sync.logs import mask
 from sync.settings import Secret, Token, load
@@ -95,3 +97,11 @@ def test_a_token_that_is_in_no_file_is_not_read_again(simulator: Simulator) -> N
         page(client)
 
     assert statuses(simulator) == [401]
+
+
+def test_a_project_that_only_the_settings_name_is_not_certain() -> None:
+    """Without the identity service, nothing says that a token is for its project; with it, the service does."""
+    looked_up = GivenToken(Secret("t"), "p", lambda _token: Grant(Scope("p")))
+
+    assert GivenToken(Secret("t"), "p").grant() == Grant(Scope("p", certain=False))
+    assert looked_up.grant() == Grant(Scope("p"))
